@@ -1,0 +1,1 @@
+"""Multimodal representation learning on heterogeneous graphs."""

@@ -1,0 +1,1 @@
+"""The dataset: schema, tables, arrays, splits, validation."""

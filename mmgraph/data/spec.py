@@ -1,0 +1,262 @@
+"""The schema of ``dataset.yaml``: entity types, modalities, relations, splits and tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from mmgraph.config import Config
+from mmgraph.errors import did_you_mean
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+"""A name of an entity type, modality, relation, split or task: letters, digits and ``_``."""
+
+
+class Choice(BaseModel):
+    """A registered thing and its parameters: ``{name: knn, k: 10}``, or just ``knn``.
+
+    The parameters are checked by the thing that is named, when the name is looked up.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters without the name."""
+        return dict(self.model_extra or {})
+
+
+class _Modality(Config):
+    encoder: Choice | None = Field(
+        None, description="The encoder and its parameters; each kind has a default (`mmgraph list encoders`)."
+    )
+
+
+class TextModality(_Modality):
+    """Text in a column of the entity table; an empty cell is a missing modality."""
+
+    kind: Literal["text"]
+    column: str = Field(description="The column that holds the text.")
+
+
+class ImageModality(_Modality):
+    """Image files named in a column of the entity table; an empty cell is a missing modality."""
+
+    kind: Literal["image"]
+    column: str = Field(description="The column that holds the file's path, relative to the dataset folder.")
+
+
+class AudioModality(_Modality):
+    """Audio files named in a column of the entity table; an empty cell is a missing modality."""
+
+    kind: Literal["audio"]
+    column: str = Field(description="The column that holds the file's path, relative to the dataset folder.")
+
+
+class TabularModality(_Modality):
+    """Columns of the entity table. The modality is missing where all of its columns are empty."""
+
+    kind: Literal["tabular"]
+    columns: dict[str, Literal["numeric", "categorical", "date"]] = Field(
+        min_length=1, description="The columns and how to read each."
+    )
+
+
+class FeaturesModality(_Modality):
+    """Vectors computed elsewhere: `.npy`, `.npz`, `.safetensors` or `.parquet`.
+
+    Arrays have one row for each row of the entity table, in its order. A Parquet file has an id column, and
+    an entity whose id is not in it lacks the modality.
+    """
+
+    kind: Literal["features"]
+    file: str = Field(description="The file, relative to the dataset folder.")
+    key: str | None = Field(None, description="The array's name in a `.npz` or `.safetensors` file.")
+    present: str | None = Field(
+        None, description="For arrays: a true/false column of the entity table; false is a missing modality."
+    )
+    id: str = Field("id", description="For Parquet: the column that holds the entity's id.")
+
+
+Modality = Annotated[
+    TextModality | ImageModality | AudioModality | TabularModality | FeaturesModality,
+    Field(discriminator="kind"),
+]
+
+
+class EntitySpec(Config):
+    """One entity type: its table and its modalities."""
+
+    table: str = Field(description="CSV, Parquet or JSONL file, relative to the dataset folder.")
+    id: str = Field("id", description="The column that holds the unique id.")
+    title: str | None = Field(None, description="The column that names an entity to people; else its id.")
+    modalities: dict[Name, Modality] = Field(default_factory=dict)
+
+
+class RelationSpec(BaseModel):
+    """A relation: the builder that makes it and the builder's own parameters, checked by the builder."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    builder: str = Field("table", description="The relation builder (`mmgraph list relations`).")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The builder's parameters."""
+        return dict(self.model_extra or {})
+
+
+class Fractions(Config):
+    """How many of the entities go where; the three add up to 1."""
+
+    train: float = Field(gt=0, lt=1)
+    validation: float = Field(gt=0, lt=1)
+    test: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Fractions:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the fractions add up to {total:g}; wanted 1")
+        return self
+
+
+class _Split(Config):
+    entity: Name = Field(description="The entity type that is split.")
+
+
+class ColumnSplit(_Split):
+    """Fixed by a column that holds `train`, `validation`, `test` or nothing (the entity takes no part)."""
+
+    kind: Literal["column"]
+    column: str
+
+
+class RandomSplit(_Split):
+    """At random."""
+
+    kind: Literal["random"]
+    fractions: Fractions
+    seed: int = 0
+
+
+class StratifiedSplit(_Split):
+    """At random with the same share of each value of a column in each part."""
+
+    kind: Literal["stratified"]
+    by: str = Field(description="The column whose values keep their share; an empty cell counts as a value.")
+    fractions: Fractions
+    seed: int = 0
+
+
+class GroupedSplit(_Split):
+    """At random, but entities with the same value of a column stay together."""
+
+    kind: Literal["grouped"]
+    group: str = Field(description="The column whose values stay together; an empty cell is its own group.")
+    by: str | None = Field(None, description="A column whose values keep their share as far as groups allow.")
+    fractions: Fractions
+    seed: int = 0
+
+
+class TimeSplit(_Split):
+    """By time: the earliest entities train, the latest test."""
+
+    kind: Literal["time"]
+    column: str = Field(description="A column of numbers or dates, without empty cells.")
+    fractions: Fractions
+
+
+Split = Annotated[
+    ColumnSplit | RandomSplit | StratifiedSplit | GroupedSplit | TimeSplit, Field(discriminator="kind")
+]
+
+
+class Without(Config):
+    """What a task must not see."""
+
+    modalities: tuple[Name, ...] = ()
+    relations: tuple[Name, ...] = ()
+
+
+class TaskSpec(Config):
+    """What to predict, for which entities, on which split."""
+
+    entity: Name
+    kind: str = Field("classification", description="The task (`mmgraph list tasks`).")
+    target: str = Field(description="The column to predict; an entity with an empty cell is unlabelled.")
+    split: Name = Field(description="The name of a split of the same entity type.")
+    without: Without = Field(default_factory=Without, description="Modalities and relations it must not see.")
+    description: str = ""
+
+
+class DatasetSpec(Config):
+    """The content of ``dataset.yaml``."""
+
+    format: Literal[1] = 1
+    name: Name
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    entities: dict[Name, EntitySpec] = Field(min_length=1)
+    relations: dict[Name, RelationSpec] = Field(default_factory=dict)
+    splits: dict[Name, Split] = Field(default_factory=dict)
+    tasks: dict[Name, TaskSpec] = Field(default_factory=dict)
+
+    @field_validator("relations")
+    @classmethod
+    def _reserved(cls, relations: dict[str, RelationSpec]) -> dict[str, RelationSpec]:
+        for name in relations:
+            if name == "of" or name.startswith("rev_"):
+                raise ValueError(f"the relation name {name!r} is reserved: 'of' and 'rev_' are made by mmgraph")
+        return relations
+
+    def references(self) -> list[tuple[str, str]]:
+        """Return the faults among names that refer to each other, as pairs of place and problem."""
+        faults = []
+        for name, split in self.splits.items():
+            if split.entity not in self.entities:
+                faults.append(
+                    (f"splits.{name}.entity", f"there is no entity type {split.entity!r}. "
+                     f"{did_you_mean(split.entity, self.entities)}")
+                )
+        for name, task in self.tasks.items():
+            at = f"tasks.{name}"
+            if task.entity not in self.entities:
+                faults.append(
+                    (f"{at}.entity", f"there is no entity type {task.entity!r}. "
+                     f"{did_you_mean(task.entity, self.entities)}")
+                )
+                continue
+            if task.split not in self.splits:
+                faults.append(
+                    (f"{at}.split", f"there is no split {task.split!r}. {did_you_mean(task.split, self.splits)}")
+                )
+            elif self.splits[task.split].entity != task.entity:
+                faults.append(
+                    (f"{at}.split", f"the split {task.split!r} is of entity type "
+                     f"{self.splits[task.split].entity!r}; wanted one of {task.entity!r}")
+                )
+            known = {m for entity in self.entities.values() for m in entity.modalities}
+            for modality in task.without.modalities:
+                if modality not in known:
+                    faults.append(
+                        (f"{at}.without.modalities", f"there is no modality {modality!r}. "
+                         f"{did_you_mean(modality, known)}")
+                    )
+            for relation in task.without.relations:
+                if relation not in self.relations:
+                    faults.append(
+                        (f"{at}.without.relations", f"there is no relation {relation!r}. "
+                         f"{did_you_mean(relation, self.relations)}")
+                    )
+        return faults

@@ -1,0 +1,1 @@
+"""Raw modality to features, one file each."""

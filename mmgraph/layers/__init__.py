@@ -1,0 +1,1 @@
+"""Message passing and fusion layers, one file each."""

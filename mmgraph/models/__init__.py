@@ -1,0 +1,1 @@
+"""Projection, layers and readout; the named models."""

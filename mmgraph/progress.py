@@ -1,0 +1,98 @@
+"""The one way to report progress: a bar on a terminal, plain lines otherwise, nothing when quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+
+class Progress:
+    """Says on standard error what is going on. Standard output stays free for results.
+
+    Args:
+        quiet: Say nothing.
+        every: Seconds between two lines of one job where there is no terminal.
+
+    Example:
+        >>> progress = Progress(quiet=True)
+        >>> with progress.job("count", total=3) as advance:
+        ...     for _ in range(3):
+        ...         advance(1)
+    """
+
+    def __init__(self, *, quiet: bool = False, every: float = 5.0) -> None:
+        self.quiet = quiet
+        self._every = every
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """Say one line."""
+        if not self.quiet:
+            self._console.print(text, markup=False)
+
+    @contextlib.contextmanager
+    def job(self, name: str, total: int | None = None) -> Iterator[Advance]:
+        """Yield a function to call with the number of steps done, and optionally a note."""
+        if self.quiet:
+            yield Advance()
+        elif self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
+            with RichProgress(*columns, console=self._console, transient=True) as bar:
+                yield _BarAdvance(bar, name, total)
+        else:
+            plain = _PlainAdvance(name, total, self._every)
+            yield plain
+            plain.end()
+
+
+class Advance:
+    """Counts steps; this one tells nobody."""
+
+    def __call__(self, steps: int = 1, note: str = "") -> None:
+        """Note that ``steps`` more steps are done."""
+
+
+class _BarAdvance(Advance):
+    def __init__(self, bar: RichProgress, name: str, total: int | None) -> None:
+        self._bar = bar
+        self._task = bar.add_task(name, total=total, note="")
+
+    def __call__(self, steps: int = 1, note: str = "") -> None:
+        self._bar.update(self._task, advance=steps, note=note)
+
+
+class _PlainAdvance(Advance):
+    def __init__(self, name: str, total: int | None, every: float) -> None:
+        self._name, self._total, self._every = name, total, every
+        self._done, self._note = 0, ""
+        self._start = self._last = time.monotonic()
+
+    def __call__(self, steps: int = 1, note: str = "") -> None:
+        self._done += steps
+        self._note = note or self._note
+        if time.monotonic() - self._last >= self._every:
+            self._last = time.monotonic()
+            self._line()
+
+    def end(self) -> None:
+        self._line()
+
+    def _line(self) -> None:
+        of = f"/{self._total}" if self._total is not None else ""
+        seconds = time.monotonic() - self._start
+        note = f"  {self._note}" if self._note else ""
+        sys.stderr.write(f"{self._name}: {self._done}{of}  {seconds:.1f}s{note}\n")
+        sys.stderr.flush()

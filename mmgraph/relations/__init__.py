@@ -1,0 +1,1 @@
+"""Relation builders, one file each."""

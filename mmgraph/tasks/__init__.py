@@ -1,0 +1,1 @@
+"""What to learn: targets, losses, metrics, heads."""
