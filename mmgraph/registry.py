@@ -69,9 +69,7 @@ class Registry(Generic[T]):
         """
         self._load()
         if name not in self._things:
-            raise UnknownNameError(
-                f"there is no {self.kind} {name!r}", fix=did_you_mean(name, self._things)
-            )
+            raise UnknownNameError(f"there is no {self.kind} {name!r}", fix=did_you_mean(name, self._things))
         return self._things[name]
 
     def names(self) -> list[str]:

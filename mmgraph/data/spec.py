@@ -217,7 +217,9 @@ class DatasetSpec(Config):
     def _reserved(cls, relations: dict[str, RelationSpec]) -> dict[str, RelationSpec]:
         for name in relations:
             if name == "of" or name.startswith("rev_"):
-                raise ValueError(f"the relation name {name!r} is reserved: 'of' and 'rev_' are made by mmgraph")
+                raise ValueError(
+                    f"the relation name {name!r} is reserved: 'of' and 'rev_' are made by mmgraph"
+                )
         return relations
 
     def references(self) -> list[tuple[str, str]]:
@@ -226,37 +228,53 @@ class DatasetSpec(Config):
         for name, split in self.splits.items():
             if split.entity not in self.entities:
                 faults.append(
-                    (f"splits.{name}.entity", f"there is no entity type {split.entity!r}. "
-                     f"{did_you_mean(split.entity, self.entities)}")
+                    (
+                        f"splits.{name}.entity",
+                        f"there is no entity type {split.entity!r}. "
+                        f"{did_you_mean(split.entity, self.entities)}",
+                    )
                 )
         for name, task in self.tasks.items():
             at = f"tasks.{name}"
             if task.entity not in self.entities:
                 faults.append(
-                    (f"{at}.entity", f"there is no entity type {task.entity!r}. "
-                     f"{did_you_mean(task.entity, self.entities)}")
+                    (
+                        f"{at}.entity",
+                        f"there is no entity type {task.entity!r}. "
+                        f"{did_you_mean(task.entity, self.entities)}",
+                    )
                 )
                 continue
             if task.split not in self.splits:
                 faults.append(
-                    (f"{at}.split", f"there is no split {task.split!r}. {did_you_mean(task.split, self.splits)}")
+                    (
+                        f"{at}.split",
+                        f"there is no split {task.split!r}. {did_you_mean(task.split, self.splits)}",
+                    )
                 )
             elif self.splits[task.split].entity != task.entity:
                 faults.append(
-                    (f"{at}.split", f"the split {task.split!r} is of entity type "
-                     f"{self.splits[task.split].entity!r}; wanted one of {task.entity!r}")
+                    (
+                        f"{at}.split",
+                        f"the split {task.split!r} is of entity type "
+                        f"{self.splits[task.split].entity!r}; wanted one of {task.entity!r}",
+                    )
                 )
             known = {m for entity in self.entities.values() for m in entity.modalities}
             for modality in task.without.modalities:
                 if modality not in known:
                     faults.append(
-                        (f"{at}.without.modalities", f"there is no modality {modality!r}. "
-                         f"{did_you_mean(modality, known)}")
+                        (
+                            f"{at}.without.modalities",
+                            f"there is no modality {modality!r}. {did_you_mean(modality, known)}",
+                        )
                     )
             for relation in task.without.relations:
                 if relation not in self.relations:
                     faults.append(
-                        (f"{at}.without.relations", f"there is no relation {relation!r}. "
-                         f"{did_you_mean(relation, self.relations)}")
+                        (
+                            f"{at}.without.relations",
+                            f"there is no relation {relation!r}. {did_you_mean(relation, self.relations)}",
+                        )
                     )
         return faults
