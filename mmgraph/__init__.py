@@ -1,1 +1,125 @@
-"""Multimodal representation learning on heterogeneous graphs."""
+"""Multimodal representation learning on heterogeneous graphs.
+
+The public names of the whole API stand here. Each is imported from its module when it is first used, so that
+``import mmgraph`` loads neither torch nor pandas.
+
+Example:
+    >>> import mmgraph as mg
+    >>> mg.KNN("glyph/sans", k=5).k
+    5
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmgraph import layers as layers
+    from mmgraph import models as models
+    from mmgraph.config import Config as Config
+    from mmgraph.data.dataset import Dataset as Dataset
+    from mmgraph.data.load import load_dataset as load_dataset
+    from mmgraph.data.modalities import RawModality as RawModality
+    from mmgraph.data.prepare import prepare_dataset as prepare_dataset
+    from mmgraph.data.spec import DatasetSpec as DatasetSpec
+    from mmgraph.data.validation import validate_dataset as validate_dataset
+    from mmgraph.encoders import Encoder as Encoder
+    from mmgraph.errors import ConfigError as ConfigError
+    from mmgraph.errors import DataError as DataError
+    from mmgraph.errors import GraphError as GraphError
+    from mmgraph.errors import MMGraphError as MMGraphError
+    from mmgraph.errors import RunError as RunError
+    from mmgraph.errors import UserError as UserError
+    from mmgraph.evaluation.compare import compare as compare
+    from mmgraph.evaluation.comparison import Comparison as Comparison
+    from mmgraph.graph.build import build_graph as build_graph
+    from mmgraph.graph.graph import Graph as Graph
+    from mmgraph.graph.relation import Edges as Edges
+    from mmgraph.graph.relation import Nodes as Nodes
+    from mmgraph.graph.relation import RelationBuilder as RelationBuilder
+    from mmgraph.graph.schema import EdgeType as EdgeType
+    from mmgraph.graph.schema import GraphSchema as GraphSchema
+    from mmgraph.graph.schema import NodeType as NodeType
+    from mmgraph.graph.statistics import summarise as summarise
+    from mmgraph.graph.store import load_graph as load_graph
+    from mmgraph.layers.layer import Layer as Layer
+    from mmgraph.models.model import MultimodalModel as MultimodalModel
+    from mmgraph.plugins import load_plugin as load_plugin
+    from mmgraph.progress import Progress as Progress
+    from mmgraph.registry import ENCODERS as ENCODERS
+    from mmgraph.registry import LAYERS as LAYERS
+    from mmgraph.registry import MODELS as MODELS
+    from mmgraph.registry import RELATIONS as RELATIONS
+    from mmgraph.registry import TASKS as TASKS
+    from mmgraph.relations.custom import relation as relation
+    from mmgraph.relations.knn import KNN as KNN
+    from mmgraph.relations.shared_attribute import SharedAttribute as SharedAttribute
+    from mmgraph.relations.table import Table as Table
+    from mmgraph.tasks.task import Task as Task
+    from mmgraph.training.config import TrainConfig as TrainConfig
+    from mmgraph.training.run import Run as Run
+    from mmgraph.training.run_folder import load_run as load_run
+    from mmgraph.training.train import train as train
+
+    __version__: str
+
+_MODULES = {
+    "config": ("Config",),
+    "data.dataset": ("Dataset",),
+    "data.load": ("load_dataset",),
+    "data.modalities": ("RawModality",),
+    "data.prepare": ("prepare_dataset",),
+    "data.spec": ("DatasetSpec",),
+    "data.validation": ("validate_dataset",),
+    "encoders": ("Encoder",),
+    "errors": ("ConfigError", "DataError", "GraphError", "MMGraphError", "RunError", "UserError"),
+    "evaluation.compare": ("compare",),
+    "evaluation.comparison": ("Comparison",),
+    "graph.build": ("build_graph",),
+    "graph.graph": ("Graph",),
+    "graph.relation": ("Edges", "Nodes", "RelationBuilder"),
+    "graph.schema": ("EdgeType", "GraphSchema", "NodeType"),
+    "graph.statistics": ("summarise",),
+    "graph.store": ("load_graph",),
+    "layers.layer": ("Layer",),
+    "models.model": ("MultimodalModel",),
+    "plugins": ("load_plugin",),
+    "progress": ("Progress",),
+    "registry": ("ENCODERS", "LAYERS", "MODELS", "RELATIONS", "TASKS"),
+    "relations.custom": ("relation",),
+    "relations.knn": ("KNN",),
+    "relations.shared_attribute": ("SharedAttribute",),
+    "relations.table": ("Table",),
+    "tasks.task": ("Task",),
+    "training.config": ("TrainConfig",),
+    "training.run": ("Run",),
+    "training.run_folder": ("load_run",),
+    "training.train": ("train",),
+}
+_MODULE_OF = {name: f"mmgraph.{module}" for module, names in _MODULES.items() for name in names}
+_SUBPACKAGES = ("layers", "models")
+
+__all__ = [*_MODULE_OF, *_SUBPACKAGES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    value: Any
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("mmgraph")
+    elif name in _MODULE_OF:
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    elif name in _SUBPACKAGES:
+        value = importlib.import_module(f"mmgraph.{name}")
+    else:
+        raise AttributeError(f"module 'mmgraph' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -25,42 +25,80 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
         overwrite: Replace an earlier folder of the same kind.
 
     Raises:
-        UserError: If ``path`` is there already and must not be replaced.
+        UserError: If ``path`` is there already and must not be replaced, or cannot be written.
     """
-    if path.exists():
-        empty = path.is_dir() and not any(path.iterdir())
-        if not empty and not (path / marker).is_file():
-            raise UserError(
-                f"is there already and holds no {marker}, so it is not mmgraph's to replace",
-                where=str(path),
-                fix="Choose another --out.",
-            )
-        if not empty and not overwrite:
-            raise UserError(
-                "is there already", where=str(path), fix="Choose another --out, or pass --overwrite."
-            )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{path.name}.new-", dir=path.parent))
+    _refuse_to_lose(path, marker, overwrite)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=f".{path.name}.new-", dir=path.parent))
+    except OSError as error:
+        raise _cannot_write(path, error) from None
     try:
         yield new
         new.chmod(0o777 & ~_umask())
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
-            path.rename(old / path.name)
-            new.rename(path)
-            shutil.rmtree(old)
-        else:
-            new.rename(path)
+        _move_into_place(new, path)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
 
 
+def _refuse_to_lose(path: Path, marker: str, overwrite: bool) -> None:
+    """Raise an error if there is something at ``path`` that must stay."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not (path / marker).is_file():
+        raise UserError(
+            f"is there already and holds no {marker}, so it is not mmgraph's to replace",
+            where=str(path),
+            fix="Choose another --out.",
+        )
+    if not overwrite:
+        raise UserError("is there already", where=str(path), fix="Choose another --out, or pass --overwrite.")
+
+
+def _move_into_place(new: Path, path: Path) -> None:
+    """Rename ``new`` to ``path``; what stands there goes only once the new one is in its place."""
+    if not path.exists():
+        try:
+            new.rename(path)
+        except OSError as error:
+            raise _cannot_write(path, error) from None
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
+    path.rename(aside / path.name)
+    try:
+        new.rename(path)
+    except BaseException:
+        (aside / path.name).rename(path)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot be written: {error.strerror}",
+        where=str(path),
+        fix="Choose another --out, or mend its parent.",
+    )
+
+
 def atomic_write(path: Path, content: bytes | str) -> None:
-    """Write ``content`` beside ``path`` and rename it into place."""
+    """Write ``content`` beside ``path`` and rename it into place.
+
+    Args:
+        path: Where the file shall be; its parents are made.
+        content: Bytes, or text that is written as UTF-8.
+
+    Raises:
+        UserError: If the file cannot be written there.
+    """
     data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

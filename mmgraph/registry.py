@@ -89,11 +89,16 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
+        # Set first: what is being imported may look things up itself.
         self._loaded = True
-        importlib.import_module(self._builtins)
-        for entry in entry_points(group=self._group):
-            if entry.name not in self._things:
-                self._things[entry.name] = entry.load()
+        try:
+            importlib.import_module(self._builtins)
+            for entry in entry_points(group=self._group):
+                if entry.name not in self._things:
+                    self._things[entry.name] = entry.load()
+        except BaseException:
+            self._loaded = False
+            raise
 
 
 def _origin(thing: object) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
-from mmgraph.config import Config
-from mmgraph.errors import did_you_mean
+from mmgraph.config import Config, override, parse, read_yaml
+from mmgraph.config_faults import NAME_PATTERN
+from mmgraph.data.references import reference_faults
+from mmgraph.errors import ConfigError, Fault
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A name of an entity type, modality, relation, split or task: letters, digits and ``_``."""
 
 
@@ -27,6 +33,13 @@ class Choice(BaseModel):
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Say in the JSON Schema that the name alone will do."""
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -125,7 +138,11 @@ class Fractions(Config):
     def _add_up(self) -> Fractions:
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-6:
-            raise ValueError(f"the fractions add up to {total:g}; wanted 1")
+            raise PydanticCustomError(
+                "fractions",
+                "the fractions add up to {total}; wanted 1",
+                {"total": f"{total:g}", "fix": "Change one of them."},
+            )
         return self
 
 
@@ -212,69 +229,39 @@ class DatasetSpec(Config):
     splits: dict[Name, Split] = Field(default_factory=dict)
     tasks: dict[Name, TaskSpec] = Field(default_factory=dict)
 
-    @field_validator("relations")
-    @classmethod
-    def _reserved(cls, relations: dict[str, RelationSpec]) -> dict[str, RelationSpec]:
-        for name in relations:
-            if name == "of" or name.startswith("rev_"):
-                raise ValueError(
-                    f"the relation name {name!r} is reserved: 'of' and 'rev_' are made by mmgraph"
-                )
-        return relations
 
-    def references(self) -> list[tuple[str, str]]:
-        """Return the faults among names that refer to each other, as pairs of place and problem."""
-        faults = []
-        for name, split in self.splits.items():
-            if split.entity not in self.entities:
-                faults.append(
-                    (
-                        f"splits.{name}.entity",
-                        f"there is no entity type {split.entity!r}. "
-                        f"{did_you_mean(split.entity, self.entities)}",
-                    )
-                )
-        for name, task in self.tasks.items():
-            at = f"tasks.{name}"
-            if task.entity not in self.entities:
-                faults.append(
-                    (
-                        f"{at}.entity",
-                        f"there is no entity type {task.entity!r}. "
-                        f"{did_you_mean(task.entity, self.entities)}",
-                    )
-                )
-                continue
-            if task.split not in self.splits:
-                faults.append(
-                    (
-                        f"{at}.split",
-                        f"there is no split {task.split!r}. {did_you_mean(task.split, self.splits)}",
-                    )
-                )
-            elif self.splits[task.split].entity != task.entity:
-                faults.append(
-                    (
-                        f"{at}.split",
-                        f"the split {task.split!r} is of entity type "
-                        f"{self.splits[task.split].entity!r}; wanted one of {task.entity!r}",
-                    )
-                )
-            known = {m for entity in self.entities.values() for m in entity.modalities}
-            for modality in task.without.modalities:
-                if modality not in known:
-                    faults.append(
-                        (
-                            f"{at}.without.modalities",
-                            f"there is no modality {modality!r}. {did_you_mean(modality, known)}",
-                        )
-                    )
-            for relation in task.without.relations:
-                if relation not in self.relations:
-                    faults.append(
-                        (
-                            f"{at}.without.relations",
-                            f"there is no relation {relation!r}. {did_you_mean(relation, self.relations)}",
-                        )
-                    )
-        return faults
+def read_spec(path: Path, *, overrides: Sequence[str] = ()) -> DatasetSpec:
+    """Return the content of a ``dataset.yaml``, or report everything that is wrong with it at once.
+
+    Args:
+        path: The file.
+        overrides: ``key.path=value`` assignments that go over what the file says.
+
+    Raises:
+        ConfigError: With one fault for each key, value or reference that cannot be used.
+    """
+    spec, faults = examine_spec(path, overrides=overrides)
+    if spec is None or faults:
+        raise ConfigError.of(faults)
+    return spec
+
+
+def examine_spec(path: Path, *, overrides: Sequence[str] = ()) -> tuple[DatasetSpec | None, list[Fault]]:
+    """Return the content of a ``dataset.yaml`` and its faults; a wrong reference does not hide the content.
+
+    Args:
+        path: The file.
+        overrides: ``key.path=value`` assignments that go over what the file says.
+
+    Returns:
+        The content, or ``None`` where a key or a value cannot be used, and all faults.
+
+    Raises:
+        ConfigError: If the file is no YAML mapping at all.
+    """
+    content = override(read_yaml(path), overrides)
+    references = reference_faults(content, where=str(path))
+    try:
+        return parse(DatasetSpec, content, where=str(path)), references
+    except ConfigError as error:
+        return None, [*error.faults, *references]

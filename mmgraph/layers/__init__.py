@@ -1,1 +1,17 @@
 """Message passing and fusion layers, one file each."""
+
+from mmgraph.layers.co_attention import CoAttention
+from mmgraph.layers.cross_modal_transformer import CrossModalTransformer
+from mmgraph.layers.hetero_gat import HeteroGAT
+from mmgraph.layers.late_fusion import LateFusion
+from mmgraph.layers.layer import Triple, Layer, Metadata
+
+__all__ = [
+    "CoAttention",
+    "CrossModalTransformer",
+    "Triple",
+    "HeteroGAT",
+    "LateFusion",
+    "Layer",
+    "Metadata",
+]

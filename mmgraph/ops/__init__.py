@@ -1,1 +1,17 @@
-"""The kernels under the layers."""
+"""The kernels under the layers: functions of tensors that know nothing of datasets or configuration."""
+
+from mmgraph.ops.edge_plan import EdgePlan, plan_edges
+from mmgraph.ops.neighbour_sum import neighbour_sum
+from mmgraph.ops.relational_attention import RelationInput, relational_attention
+from mmgraph.ops.segment import segment_mean, segment_softmax, segment_sum
+
+__all__ = [
+    "EdgePlan",
+    "RelationInput",
+    "neighbour_sum",
+    "plan_edges",
+    "relational_attention",
+    "segment_mean",
+    "segment_softmax",
+    "segment_sum",
+]

@@ -1,0 +1,67 @@
+"""``mmgraph compare``: several models on the same split and seeds, a table and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmgraph.cli.options import (
+    GraphArgument,
+    JsonOption,
+    OverwriteOption,
+    PluginOption,
+    QuietOption,
+    SeedsOption,
+    SetOption,
+    TaskOption,
+    begin,
+)
+from mmgraph.cli.output import write_comparison
+
+EXAMPLES = (
+    "mmgraph compare glyphs-graph --task script --models logistic_regression,mlp,hetero_gat --out comparison",
+    "mmgraph compare glyphs-graph --task script --models 'hetero_gat,hetero_gat[edges=none]' --seeds 2 --json",
+)
+
+
+def compare(
+    graph: GraphArgument,
+    task: TaskOption,
+    models: Annotated[
+        str,
+        typer.Option(
+            "--models",
+            metavar="A,B,...",
+            help="Models, models with overrides in brackets (hetero_gat\\[edges=none]), and the baselines "
+            "logistic_regression and ridge.",
+        ),
+    ] = "logistic_regression,mlp,cross_modal_transformer,co_attention,hetero_gat",
+    seeds: SeedsOption = 3,
+    assignments: SetOption = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Where the table, the report and the runs go."),
+    ] = Path("mmgraph-comparison"),
+    overwrite: OverwriteOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Train several models on the same split and seeds; write a table and a report page."""
+    progress = begin(quiet=quiet, plugin=plugin)
+    import mmgraph as mg
+    from mmgraph.evaluation.entries import split_list
+
+    comparison = mg.compare(
+        graph,
+        task=task,
+        models=split_list(models),
+        seeds=seeds,
+        overrides=assignments or (),
+        out=out,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    write_comparison(comparison, json=json)

@@ -1,0 +1,55 @@
+"""``mmgraph embed``: the unified representation of every entity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmgraph.cli.options import GraphOption, JsonOption, PluginOption, QuietOption, RunArgument, begin
+from mmgraph.cli.output import write_json, write_line
+
+EXAMPLES = ("mmgraph embed run --out vectors.parquet", "mmgraph embed run --out vectors.npy --json")
+
+
+def embed(
+    run: RunArgument,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="vectors.parquet, or vectors.npy with the ids in vectors.ids.csv."
+        ),
+    ],
+    entity: Annotated[
+        str | None,
+        typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
+    ] = None,
+    graph: GraphOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier file.")] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Write one vector for every entity, as Parquet or npy."""
+    begin(quiet=quiet, plugin=plugin)
+    import mmgraph as mg
+    from mmgraph.evaluation.embeddings import check_target, write_embeddings
+
+    check_target(out, overwrite=overwrite)
+    loaded = mg.load_run(run, graph=graph)
+    chosen = entity or loaded.task.labels.entity
+    ids, vectors = loaded.embed(chosen)
+    files = write_embeddings(out, ids, vectors)
+    if json:
+        write_json(
+            {
+                "entity": chosen,
+                "files": [str(file) for file in files],
+                "entities": vectors.shape[0],
+                "channels": vectors.shape[1],
+            }
+        )
+    else:
+        shown = " and ".join(str(file) for file in files)
+        write_line(f"{vectors.shape[0]:,} vectors of width {vectors.shape[1]} for {chosen} are in {shown}")

@@ -1,0 +1,83 @@
+"""``mmgraph list``: what there is, built in and plugged in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from mmgraph.cli.options import JsonOption, PluginOption, QuietOption, begin
+from mmgraph.cli.output import write_json, write_table
+from mmgraph.config import read_yaml
+from mmgraph.errors import UnknownNameError, did_you_mean
+from mmgraph.paths import home, shipped
+from mmgraph.registry import ENCODERS, LAYERS, MODELS, RELATIONS, TASKS, Registry
+
+EXAMPLES = ("mmgraph list models", "mmgraph list datasets --json")
+
+_REGISTRIES: dict[str, Registry[object]] = {
+    "models": MODELS,
+    "layers": LAYERS,
+    "relations": RELATIONS,
+    "encoders": ENCODERS,
+    "tasks": TASKS,
+}
+
+
+def list_names(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="models, layers, relations, encoders, tasks, datasets or configs."
+        ),
+    ],
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    plugin: PluginOption = None,
+) -> None:
+    """List the names that can stand on the command line and in YAML."""
+    begin(quiet=quiet, plugin=plugin)
+    found = _described(kind)
+    if json:
+        write_json([{"name": name, "description": description} for name, description in found.items()])
+    else:
+        write_table(("name", "description"), found.items())
+
+
+def _described(kind: str) -> dict[str, str]:
+    """Return the names of a kind, each with one line that describes it."""
+    others: dict[str, Callable[[], dict[str, str]]] = {"datasets": _datasets, "configs": _configs}
+    if kind in _REGISTRIES:
+        return {name: _first_line(thing) for name, thing in _REGISTRIES[kind].items()}
+    if kind in others:
+        return others[kind]()
+    raise UnknownNameError(
+        f"there is no list of {kind!r}", where="mmgraph list", fix=did_you_mean(kind, [*_REGISTRIES, *others])
+    )
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def _datasets() -> dict[str, str]:
+    """Return the shipped and the prepared datasets; a prepared one says so."""
+    prepared = {file.parent.name: file for file in sorted((home() / "datasets").glob("*/dataset.yaml"))}
+    files = {file.parent.name: file for file in sorted(shipped("datasets").glob("*/dataset.yaml"))} | prepared
+    found = {}
+    for name, file in sorted(files.items()):
+        spec = read_yaml(file)
+        state = "prepared" if name in prepared else "shipped"
+        found[name] = f"{spec.get('title') or spec.get('description') or name} ({state})"
+    return found
+
+
+def _configs() -> dict[str, str]:
+    """Return the shipped configs, each with the comment in its first line."""
+    found = {}
+    for file in sorted(shipped("configs").glob("*.yaml")):
+        first = file.read_text(encoding="utf-8").partition("\n")[0]
+        found[file.stem] = first.removeprefix("#").strip() if first.startswith("#") else ""
+    return found

@@ -1,0 +1,69 @@
+"""The options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmgraph.plugins import load_plugin
+from mmgraph.progress import Progress
+
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET", help="A dataset's name (`mmgraph list datasets`) or folder.")
+]
+GraphArgument = Annotated[
+    Path, typer.Argument(metavar="GRAPH", help="A graph folder, made by `mmgraph build-graph`.")
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, made by `mmgraph train`.")]
+
+TaskOption = Annotated[str, typer.Option("--task", metavar="TASK", help="The task of the graph to train on.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, metavar="N", help="Seeds everything random; 0 by default.")
+]
+SeedsOption = Annotated[
+    int, typer.Option("--seeds", min=1, metavar="N", help="How many seeds for each model, counted from 0.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a config key; may be given again."),
+]
+GraphOption = Annotated[
+    Path | None,
+    typer.Option("--graph", metavar="GRAPH", help="The graph, where it is not where the run was made."),
+]
+
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier folder of the same kind.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE.py",
+        help="Run a Python file first that registers relations, layers, ...; may be given again.",
+    ),
+]
+
+
+def begin(*, quiet: bool, plugin: list[Path] | None = None) -> Progress:
+    """Load the plugins of a command and return its progress."""
+    for path in plugin or ():
+        load_plugin(path)
+    return Progress(quiet=quiet)
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: one example a line, each of which a test runs.
+
+    Example:
+        >>> examples("mmgraph demo")
+        'Examples:\\n\\n  mmgraph demo'
+    """
+    # An empty line between two lines keeps rich from joining them; a backslash keeps [edges=none] as it is.
+    return "\n\n".join(["Examples:", *(f"  {line}".replace("[", "\\[") for line in lines)])

@@ -1,0 +1,108 @@
+"""What commands write to standard output: one JSON document, or tables and lines for people."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from json import dumps
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from mmgraph.evaluation.comparison import Comparison
+    from mmgraph.training.run import Run
+
+_WIDTH_OF_A_PIPE = 200
+
+
+def write_json(document: Any) -> None:
+    """Write one JSON document; a number that JSON does not know becomes ``null``."""
+    typer.echo(dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def write_line(text: str) -> None:
+    """Write one line."""
+    typer.echo(text)
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+    """Write a table; columns of numbers are aligned to the right.
+
+    Args:
+        columns: The headings.
+        rows: The cells; anything that ``str`` can show.
+        title: A line above the table.
+    """
+    cells = [[_shown(value) for value in row] for row in rows]
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for index, column in enumerate(columns):
+        numeric = bool(cells) and all(_is_number(row[index]) for row in cells)
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    # A pipe has no width: cells are not to be folded at 80 columns there.
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+    Console(width=width, highlight=False).print(table)
+
+
+def write_metrics(run: Run, split: str, *, json: bool) -> None:
+    """Write the metrics of a run on one split."""
+    metrics = run.evaluate(split)
+    task, model = run.task.labels.task, run.config.model.name
+    if json:
+        write_json({"task": task, "model": model, "split": split, "metrics": metrics})
+    else:
+        rows = [(name, f"{value:.4f}") for name, value in metrics.items()]
+        write_table((f"{split} metric", "value"), rows, title=f"{model} on {task}")
+
+
+def write_comparison(comparison: Comparison, *, json: bool) -> None:
+    """Write a comparison: the table of means and spreads and the verdict.
+
+    Raises:
+        MMGraphError: If an entry failed; what the others did is written before.
+    """
+    from mmgraph.evaluation.comparison import failed
+    from mmgraph.evaluation.verdict import document, judge
+
+    if json:
+        write_json({**document(comparison), "folder": str(comparison.folder)})
+    else:
+        verdict = judge(comparison)
+        rows = []
+        for entry in comparison.entries:
+            scores = [comparison.score(entry.name, metric) for metric in comparison.metrics]
+            rows.append((entry.name, *("failed" if score is None else score for score in scores)))
+        write_table(("model", *comparison.metrics), rows, title=f"{comparison.task} (test)")
+        write_line(f"{verdict.question}\n{' '.join(verdict.sentences)}")
+        if comparison.folder is not None:
+            write_line(f"Report: {comparison.folder / 'report.html'}")
+    if comparison.failures:
+        raise failed(comparison.failures)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _is_number(cell: str) -> bool:
+    return cell in ("", "nan") or cell.lstrip("-")[:1].isdigit()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

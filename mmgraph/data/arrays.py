@@ -1,0 +1,264 @@
+"""Feature vectors from ``.npy``, ``.npz``, ``.safetensors`` and Parquet files; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+
+from mmgraph.data.columns import Column, pick, row_name, row_numbers, shorten
+from mmgraph.data.tables import read_table
+from mmgraph.errors import DataError, did_you_mean
+
+ARRAY_ENDINGS = (".npy", ".npz", ".safetensors")
+_BLOCK = 1 << 22
+"""Elements that are checked at a time, so that a memory-mapped array never has to fit into memory."""
+
+
+def read_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
+    """Return a two-dimensional array of numbers; ``.npy`` files are memory-mapped.
+
+    Args:
+        path: A `.npy`, `.npz` or `.safetensors` file.
+        key: The array's name in a file that holds several.
+        where: The modality in ``dataset.yaml``, for messages.
+
+    Returns:
+        [N, D], of the file's own type.
+
+    Raises:
+        DataError: If the file is broken or would need pickle, the key is missing, or the array has not two
+            dimensions or holds no numbers.
+    """
+    try:
+        array = _open(path, key, where)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, SafetensorError) as error:
+        if "allow_pickle" in str(error):
+            raise DataError(
+                "holds Python objects, which are never unpickled; wanted an array of numbers",
+                where=str(path),
+                fix="Save it with a numeric dtype, e.g. array.astype('float32').",
+            ) from None
+        raise DataError(f"cannot be read: {error}", where=str(path), fix="Write the file anew.") from None
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise DataError(
+            f"got an array of shape {array.shape}; wanted two dimensions: one row for each entity",
+            where=str(path),
+            fix="Save one vector for each entity, e.g. array.reshape(len(array), -1).",
+        )
+    if array.dtype.kind not in "fiub":
+        raise DataError(
+            f"got elements of type {array.dtype}; wanted real numbers",
+            where=str(path),
+            fix="Convert the array with .astype('float32').",
+        )
+    return array
+
+
+def array_features(
+    array: npt.NDArray[Any], index: npt.NDArray[np.int64], *, file: str, ids: Sequence[str]
+) -> npt.NDArray[np.float32]:
+    """Return the rows of an array that has one row for each entity.
+
+    Args:
+        array: [N, D].
+        index: The rows that are present, [M]; the others may hold anything.
+        file: The array's file, for messages.
+        ids: The entities' ids, [N].
+
+    Returns:
+        [M, D]; the array itself where it is all present and of 32 bits already.
+
+    Raises:
+        DataError: If the number of rows differs, or a present row holds NaN, infinity or a number too large.
+    """
+    if len(array) != len(ids):
+        raise DataError(
+            f"got {len(array)} rows; wanted {len(ids)}, one for each entity in the order of its table",
+            where=file,
+            fix="Compute the features for the table as it is, or give them as Parquet with an id column.",
+        )
+    everything = len(index) == len(array)
+    if everything and array.dtype == np.float32:
+        result: npt.NDArray[np.float32] = array
+    else:
+        with np.errstate(over="ignore"):
+            result = np.asarray(array if everything else array[index], dtype=np.float32)
+    names = ids if everything else [ids[row] for row in index]
+    refuse_non_finite(result, file=file, rows=index, ids=names)
+    return result
+
+
+def table_features(
+    path: Path, *, id_column: str, key: str | None, ids: Sequence[str], where: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return the vectors of a Parquet file, by the ids that it holds.
+
+    Args:
+        path: The file.
+        id_column: The column that holds the entity's id.
+        key: The column that holds lists of numbers; without it, every other column is one dimension.
+        ids: The entities' ids, [N].
+        where: The modality in ``dataset.yaml``, for messages.
+
+    Returns:
+        The rows of the entity table that have a vector, ascending, [M], and their vectors, [M, D].
+
+    Raises:
+        DataError: If a column is missing, an id is empty, unknown or stands twice, or a value is no finite
+            number.
+    """
+    frame = read_table(path)
+    column = pick(frame, id_column, file=str(path), where=f"{where}.id")
+    names = column.id_texts()
+    rows = _rows_of(names, ids, f"{path}: column {id_column!r}")
+    if key is not None:
+        lists = pick(frame, key, file=str(path), where=f"{where}.key").values
+        values = _stacked(lists, names, f"{path}: column {key!r}")
+    else:
+        values = _side_by_side(frame.drop(columns=id_column), names, str(path))
+    refuse_non_finite(values, file=str(path), rows=np.arange(len(rows)), ids=names)
+    order = np.argsort(rows)
+    return rows[order], values[order]
+
+
+def refuse_non_finite(
+    array: npt.NDArray[np.float32],
+    *,
+    file: str,
+    rows: npt.NDArray[np.int64],
+    ids: Sequence[str] | npt.NDArray[np.object_],
+) -> None:
+    """Raise an error that names the first element that is NaN or infinite.
+
+    Args:
+        array: [M, D].
+        file: Its file, for messages.
+        rows: Where each row stands in the file, [M].
+        ids: The id of each row, [M].
+
+    Raises:
+        DataError: If there is such an element.
+    """
+    step = max(1, _BLOCK // max(1, array.shape[1]))
+    for start in range(0, len(array), step):
+        finite = np.isfinite(array[start : start + step])
+        if not finite.all():
+            row, dimension = (int(i) for i in np.argwhere(~finite)[0])
+            row += start
+            raise DataError(
+                f"got {array[row, dimension]}; wanted a finite number that fits 32 bits",
+                where=f"{file}: row {int(rows[row]) + 1} (id {ids[row]!r}), dimension {dimension + 1}",
+                fix="Mend the vector, or mark the modality as missing for this entity.",
+            )
+
+
+def _open(path: Path, key: str | None, where: str) -> npt.NDArray[Any]:
+    ending = path.suffix.lower()
+    if ending == ".npy":
+        if key is not None:
+            raise DataError(
+                f"got {key!r}, but a .npy file holds one array without a name",
+                where=f"{where}.key",
+                fix="Remove the key.",
+            )
+        return np.lib.format.open_memmap(path, mode="r")
+    if ending == ".npz":
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is no .npz archive")
+        with np.load(path, allow_pickle=False) as archive:
+            return np.asarray(archive[_only(key, archive.files, path, where)])
+    if ending == ".safetensors":
+        with safe_open(path, framework="numpy") as tensors:
+            name = _only(key, list(tensors.keys()), path, where)
+            try:
+                return np.asarray(tensors.get_tensor(name))
+            except (TypeError, AttributeError) as error:
+                raise ValueError(f"numpy has no such type ({error}); save it as float32") from None
+    raise DataError(
+        f"has the ending {ending!r}; wanted one of {', '.join(ARRAY_ENDINGS)}, .parquet",
+        where=str(path),
+        fix="Convert the features to one of them.",
+    )
+
+
+def _only(key: str | None, names: list[str], path: Path, where: str) -> str:
+    """Return the name of the array to read."""
+    if key is None and len(names) == 1:
+        return names[0]
+    if key is None:
+        raise DataError(
+            f"is missing, but {path} holds {len(names)} arrays",
+            where=f"{where}.key",
+            fix=f"Name one of them: {', '.join(sorted(names))}.",
+        )
+    if key not in names:
+        raise DataError(
+            f"got {key!r}; {path} has no such array", where=f"{where}.key", fix=did_you_mean(key, names)
+        )
+    return key
+
+
+def _rows_of(names: npt.NDArray[np.object_], ids: Sequence[str], where: str) -> npt.NDArray[np.int64]:
+    """Return the row of the entity table for each id of a feature table."""
+    empty = np.flatnonzero([name is None for name in names])
+    if len(empty):
+        raise DataError(
+            "got an empty cell; wanted an id", where=f"{where}, {row_numbers(empty)}", fix="Fill it."
+        )
+    twins = np.flatnonzero(pd.Series(names).duplicated())
+    if len(twins):
+        raise DataError(
+            f"got {names[twins[0]]!r} for a second time; wanted each id once",
+            where=f"{where}, {row_numbers(twins)}",
+            fix="Remove one of the rows.",
+        )
+    rows = pd.Index(np.array(ids, dtype=object)).get_indexer(pd.Index(names))
+    unknown = np.flatnonzero(rows < 0)
+    if len(unknown):
+        raise DataError(
+            f"got {names[unknown[0]]!r}; the entity table has no such id",
+            where=f"{where}, {row_numbers(unknown)}",
+            fix="Remove the row, or add the entity to its table.",
+        )
+    return np.asarray(rows, dtype=np.int64)
+
+
+def _stacked(lists: pd.Series[Any], names: npt.NDArray[np.object_], where: str) -> npt.NDArray[np.float32]:
+    """Return a column of lists of numbers as one array."""
+    width = -1
+    for row, cell in enumerate(lists):
+        if not isinstance(cell, (list, np.ndarray)) or not len(cell):
+            got, wanted = shorten(cell), "a list of numbers"
+        elif width >= 0 and len(cell) != width:
+            got, wanted = f"{len(cell)} numbers", f"{width}, as in the first row"
+        else:
+            width = len(cell)
+            continue
+        raise DataError(
+            f"got {got}; wanted {wanted}",
+            where=f"{where}, {row_name(row, list(names))}",
+            fix="Give every row a vector of the same length.",
+        )
+    try:
+        with np.errstate(over="ignore"):
+            return np.stack(list(lists)).astype(np.float32)
+    except (ValueError, TypeError):
+        raise DataError(
+            "the lists hold something else than numbers", where=where, fix="Store lists of float32."
+        ) from None
+
+
+def _side_by_side(frame: pd.DataFrame, names: npt.NDArray[np.object_], file: str) -> npt.NDArray[np.float32]:
+    """Return columns of numbers as one array."""
+    if not len(frame.columns):
+        raise DataError("holds no column but the ids; wanted numbers", where=file, fix="Add the features.")
+    columns = [Column(frame[name], str(name), file, list(names)).filled_numbers() for name in frame.columns]
+    with np.errstate(over="ignore"):
+        return np.stack(columns, axis=1).astype(np.float32)

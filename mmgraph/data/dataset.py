@@ -1,0 +1,202 @@
+"""A dataset: a folder with a ``dataset.yaml``, its tables, arrays and raw files, read when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmgraph.data.entity_table import EntityTable, read_entity_table
+from mmgraph.data.files import file_inside, raw_file_faults
+from mmgraph.data.modalities import RawModality, read_modality
+from mmgraph.data.spec import Choice, DatasetSpec, EntitySpec, FeaturesModality, RelationSpec
+from mmgraph.data.splits import assign
+from mmgraph.data.tables import read_table
+from mmgraph.errors import ConfigError, DataError, did_you_mean
+from mmgraph.hashing import Hasher
+
+__all__ = ["Dataset", "RawModality"]
+
+
+class Dataset:
+    """A dataset on disk. Tables and splits are read once, at the first question about them.
+
+    Args:
+        spec: The content of its ``dataset.yaml``.
+        folder: The folder that the paths in ``spec`` are relative to.
+        file: The path of ``dataset.yaml``, for messages.
+    """
+
+    def __init__(self, spec: DatasetSpec, folder: Path, *, file: Path | None = None) -> None:
+        self.spec = spec
+        self.folder = folder
+        self.file = file or folder / "dataset.yaml"
+        self._entities: dict[str, EntityTable] = {}
+        self._splits: dict[str, npt.NDArray[np.str_]] = {}
+        self._tables: dict[str, pd.DataFrame] = {}
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.spec.name!r}, entities: {', '.join(self.spec.entities)})"
+
+    def entity_ids(self, entity: str) -> list[str]:
+        """Return the ids of an entity type, in the order of its table.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table cannot be used.
+        """
+        return self.entity_table(entity).ids
+
+    def frame(self, entity: str) -> pd.DataFrame:
+        """Return the table of an entity type as it stands in its file, but for the ids, which are text.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table cannot be used.
+        """
+        return self.entity_table(entity).frame
+
+    def entity_table(self, entity: str) -> EntityTable:
+        """Return the checked table of an entity type, with what messages about it need.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table cannot be used.
+        """
+        spec = self._entity(entity)
+        if entity not in self._entities:
+            self._entities[entity] = read_entity_table(
+                spec, self.folder, where=f"{self.file}: entities.{entity}"
+            )
+        return self._entities[entity]
+
+    def titles(self, entity: str) -> list[str]:
+        """Return what people call the entities, in the table's order; their ids where they have no title.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table or the title's column cannot be used.
+        """
+        table, title = self.entity_table(entity), self._entity(entity).title
+        if title is None:
+            return list(table.ids)
+        cells = table.column(title, where=f"{self.file}: entities.{entity}.title").text()
+        return [cell or name for cell, name in zip(cells, table.ids, strict=True)]
+
+    def modality(self, entity: str, name: str) -> RawModality:
+        """Return the raw content of a modality.
+
+        Raises:
+            ConfigError: If there is no such entity type or modality.
+            DataError: If a column, a cell, a file or an array cannot be used.
+        """
+        modalities = self._entity(entity).modalities
+        if name not in modalities:
+            raise ConfigError(
+                f"the entity type {entity!r} has no modality {name!r}",
+                where=str(self.file),
+                fix=did_you_mean(name, modalities),
+            )
+        return read_modality(
+            modalities[name],
+            self.entity_table(entity),
+            self.folder,
+            where=f"{self.file}: entities.{entity}.modalities.{name}",
+        )
+
+    def split(self, name: str) -> npt.NDArray[np.str_]:
+        """Return the part of each entity, [N]: ``train``, ``validation``, ``test``, or nothing for none.
+
+        Raises:
+            ConfigError: If there is no such split.
+            DataError: If a column cannot be used, or a part would hold no entity.
+        """
+        if name not in self.spec.splits:
+            raise ConfigError(
+                f"there is no split {name!r}", where=str(self.file), fix=did_you_mean(name, self.spec.splits)
+            )
+        if name not in self._splits:
+            split = self.spec.splits[name]
+            table = self.entity_table(split.entity)
+            self._splits[name] = assign(split, table, where=f"{self.file}: splits.{name}")
+        return self._splits[name]
+
+    def training_rows(self, entity: str) -> npt.NDArray[np.bool_]:
+        """Return which entities no split holds out, [N]: encoders may be fitted on these alone.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If a split cannot be made, or the splits together hold out every entity.
+        """
+        rows = np.ones(len(self.entity_ids(entity)), dtype=bool)
+        names = [name for name, split in self.spec.splits.items() if split.entity == entity]
+        for name in names:
+            rows &= np.isin(self.split(name), ["train", ""])
+        if not rows.any():
+            raise DataError(
+                f"each entity of {entity!r} is held out by one of the splits {', '.join(names)}; wanted some "
+                "that all of them train on, to fit encoders on",
+                where=f"{self.file}: splits",
+                fix="Keep the splits of different experiments in different datasets, or let them overlap.",
+            )
+        return rows
+
+    def table(self, path: str, *, where: str) -> pd.DataFrame:
+        """Return another table of the folder, e.g. of a relation.
+
+        Args:
+            path: The file, relative to the folder.
+            where: What names it, e.g. ``dataset.yaml: relations.borders.table``, for messages.
+
+        Raises:
+            DataError: If the path leaves the folder or the table cannot be read.
+        """
+        if path not in self._tables:
+            self._tables[path] = read_table(file_inside(self.folder, path, where=where))
+        return self._tables[path]
+
+    def fingerprint(self) -> str:
+        """Return a hash of the resolved ``dataset.yaml`` and of every file that it leads to.
+
+        Raises:
+            DataError: If a file cannot be read.
+        """
+        hasher = Hasher().json(self.spec.model_dump(mode="json"))
+        for name in sorted(self._files()):
+            hasher.text(name).file(self.folder / name)
+        return hasher.hexdigest()
+
+    def _entity(self, name: str) -> EntitySpec:
+        if name not in self.spec.entities:
+            raise ConfigError(
+                f"there is no entity type {name!r}",
+                where=str(self.file),
+                fix=did_you_mean(name, self.spec.entities),
+            )
+        return self.spec.entities[name]
+
+    def _files(self) -> set[str]:
+        """Return the names of all files that the dataset is made of, relative to its folder."""
+        names = set()
+        for entity, spec in self.spec.entities.items():
+            names.add(spec.table)
+            for name, modality in spec.modalities.items():
+                if modality.kind in ("image", "audio"):
+                    raw = self.modality(entity, name)
+                    assert isinstance(raw.values, list)
+                    names |= {str(Path(path).relative_to(self.folder)) for path in raw.values}
+                elif isinstance(modality, FeaturesModality):
+                    names.add(modality.file)
+                names |= set(self._named_files(modality.encoder))
+        for relation in self.spec.relations.values():
+            names |= set(self._named_files(relation))
+        return names
+
+    def _named_files(self, chosen: Choice | RelationSpec | None) -> Iterable[str]:
+        """Yield the files among the parameters of an encoder or a relation: text that leads to one."""
+        for value in chosen.parameters.values() if chosen else ():
+            if isinstance(value, str) and value and not raw_file_faults(self.folder, [value]):
+                yield value

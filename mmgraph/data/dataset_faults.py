@@ -1,0 +1,143 @@
+"""Everything that is wrong with the files of a dataset, found at once and told in a stable order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from mmgraph.data.columns import row_name
+from mmgraph.data.dataset import Dataset, RawModality
+from mmgraph.data.raw_content import content_problem
+from mmgraph.data.spec import EntitySpec, TabularModality, TaskSpec, TextModality
+from mmgraph.data.splits import PARTS
+from mmgraph.errors import Fault, Faults, UserError
+from mmgraph.progress import Progress
+
+_SHOWN = 5
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def dataset_faults(
+    dataset: Dataset, *, open_files: bool = True, progress: Progress | None = None
+) -> list[Fault]:
+    """Return the faults of a dataset's tables, arrays, raw files, splits and tasks, in the order of its spec.
+
+    What depends on something faulty is not looked at: one mistake gives one fault.
+
+    Args:
+        dataset: The dataset.
+        open_files: Also decode every image and open every audio file.
+        progress: Told about raw files that are opened.
+    """
+    return _Examination(dataset, open_files, progress or Progress(quiet=True)).faults.found
+
+
+class _Examination:
+    """One pass over a dataset."""
+
+    def __init__(self, dataset: Dataset, open_files: bool, progress: Progress) -> None:
+        self.faults = Faults()
+        self._dataset = dataset
+        self._progress = progress
+        self._at = f"{dataset.file}: "
+        sound_entities = [
+            entity
+            for entity, spec in dataset.spec.entities.items()
+            if self._entity(entity, spec, open_files=open_files)
+        ]
+        sound_splits = [
+            name
+            for name, split in dataset.spec.splits.items()
+            if split.entity in sound_entities and self._try(dataset.split, name) is not None
+        ]
+        self._training_rows(sound_entities, sound_splits)
+        for name, task in dataset.spec.tasks.items():
+            if task.entity in sound_entities:
+                self._task(name, task, split_is_sound=task.split in sound_splits)
+
+    def _try(self, read: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:
+        """Return what ``read`` returns, or note its faults."""
+        try:
+            return read(*args, **named)
+        except UserError as error:
+            self.faults.extend(error)
+            return None
+
+    def _entity(self, entity: str, spec: EntitySpec, *, open_files: bool) -> bool:
+        """Examine an entity type; return whether its table can be used."""
+        dataset = self._dataset
+        if self._try(dataset.entity_table, entity) is None:
+            return False
+        self._try(dataset.titles, entity)
+        for name in spec.modalities:
+            raw = self._try(dataset.modality, entity, name)
+            if raw is not None and open_files and raw.kind in ("image", "audio"):
+                self._raw_files(entity, name, raw)
+        return True
+
+    def _raw_files(self, entity: str, modality: str, raw: RawModality) -> None:
+        """Note the raw files that cannot be read, in one fault."""
+        ids = self._dataset.entity_ids(entity)
+        broken: list[tuple[int, Path, str]] = []
+        with self._progress.job(f"Open {entity}/{modality}", total=len(raw)) as advance:
+            for row, path in zip(raw.index, raw.values, strict=True):
+                problem = content_problem(raw.kind, path)
+                if problem:
+                    broken.append((int(row), path, problem))
+                advance(1)
+        if not broken:
+            return
+        row, path, problem = broken[0]
+        others = ", ".join(str(path) for _, path, _ in broken[1:_SHOWN])
+        more = f" ({len(broken) - 1} more cannot be read either: {others})" if others else ""
+        self.faults.add(
+            f"{path}: {row_name(row, ids)}",
+            f"cannot be read as {raw.kind}: {problem}{more}",
+            "Replace the file, or leave its cell empty.",
+        )
+
+    def _training_rows(self, entities: list[str], splits: list[str]) -> None:
+        """Note an entity type that its splits hold out altogether."""
+        for entity in entities:
+            own = [name for name, split in self._dataset.spec.splits.items() if split.entity == entity]
+            if set(own) <= set(splits):
+                self._try(self._dataset.training_rows, entity)
+
+    def _task(self, name: str, task: TaskSpec, *, split_is_sound: bool) -> None:
+        where = f"{self._at}tasks.{name}"
+        table = self._dataset.entity_table(task.entity)
+        column = self._try(table.column, task.target, where=f"{where}.target")
+        if column is None:
+            return
+        self._leaking_target(task, where)
+        if task.kind == "regression" and self._try(column.numbers) is None:
+            return
+        if not split_is_sound:
+            return
+        parts = self._dataset.split(task.split)
+        for part in PARTS:
+            if not np.any((parts == part) & ~column.missing):
+                self.faults.add(
+                    where,
+                    f"none of the {np.sum(parts == part)} entities in part {part!r} of split {task.split!r} "
+                    f"has a value in the target column {task.target!r} of {table.file}; wanted at least one",
+                    "Fill the column for some of them, or take another split.",
+                )
+
+    def _leaking_target(self, task: TaskSpec, where: str) -> None:
+        """Note a modality that hands the answer to the model."""
+        for name, modality in self._dataset.spec.entities[task.entity].modalities.items():
+            if isinstance(modality, TabularModality):
+                columns = set(modality.columns)
+            else:
+                columns = {modality.column} if isinstance(modality, TextModality) else set()
+            if task.target in columns and name not in task.without.modalities:
+                self.faults.add(
+                    f"{where}.target",
+                    f"got {task.target!r}, which the modality {name!r} gives to the model as well",
+                    f"Leave it out of the modality, or add {name!r} to the task's without.modalities.",
+                )

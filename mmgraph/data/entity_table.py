@@ -1,0 +1,93 @@
+"""The table of an entity type: one row for each entity, each with an id of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmgraph.data.columns import Column, pick, row_numbers, shorten
+from mmgraph.data.files import file_inside
+from mmgraph.data.spec import EntitySpec
+from mmgraph.data.tables import read_table
+from mmgraph.errors import DataError, Faults
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class EntityTable:
+    """A table whose ids have been checked.
+
+    Args:
+        frame: The rows in the order of the file; the id column holds text.
+        ids: The id of each row, unique.
+        file: The table's file, for messages.
+    """
+
+    frame: pd.DataFrame
+    ids: list[str]
+    file: str
+
+    def column(self, name: str, *, where: str) -> Column:
+        """Return a column; ``where`` is the key in ``dataset.yaml`` that names it.
+
+        Raises:
+            DataError: If there is no such column.
+        """
+        return pick(self.frame, name, file=self.file, where=where, ids=self.ids)
+
+
+def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTable:
+    """Return the table of an entity type.
+
+    Args:
+        spec: The entity type.
+        folder: The folder of the dataset.
+        where: The place of ``spec``, e.g. ``dataset.yaml: entities.glyph``.
+
+    Raises:
+        DataError: If the table cannot be read or has no rows, or if an id is missing or stands twice.
+    """
+    path = file_inside(folder, spec.table, where=f"{where}.table")
+    frame = read_table(path)
+    if frame.empty:
+        raise DataError(
+            "the table has no rows; wanted at least one entity", where=str(path), fix="Fill the table."
+        )
+    column = pick(frame, spec.id, file=str(path), where=f"{where}.id")
+    ids = column.id_texts()
+    faults = Faults()
+    _note_missing(column, faults)
+    _note_twins(ids, column, faults)
+    faults.raise_if_any(DataError)
+    return EntityTable(frame.assign(**{spec.id: ids}), list(ids), str(path))
+
+
+def _note_missing(column: Column, faults: Faults) -> None:
+    rows = np.flatnonzero(column.missing)
+    if len(rows):
+        faults.add(
+            f"{column.file}: column {column.name!r}, {row_numbers(rows)}",
+            "got an empty cell; wanted an id",
+            "Give every entity an id.",
+        )
+
+
+def _note_twins(ids: np.ndarray, column: Column, faults: Faults) -> None:
+    twins = pd.Series(ids, dtype=object)
+    twins = twins[twins.notna() & twins.duplicated(keep=False)]
+    if twins.empty:
+        return
+    groups = twins.groupby(twins, sort=False).groups
+    shown = [
+        f"{shorten(name)} in {row_numbers(np.asarray(rows))}" for name, rows in list(groups.items())[:_SHOWN]
+    ]
+    more = f" and {len(groups) - _SHOWN} more ids" if len(groups) > _SHOWN else ""
+    faults.add(
+        f"{column.file}: column {column.name!r}",
+        f"ids stand more than once: {'; '.join(shown)}{more}",
+        "Remove the rows or rename them: an id stands for one entity.",
+    )

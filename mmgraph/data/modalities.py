@@ -1,0 +1,161 @@
+"""The raw content of a modality: which entities have it, and what they have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, assert_never
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmgraph.data.arrays import array_features, read_array, table_features
+from mmgraph.data.columns import Column
+from mmgraph.data.entity_table import EntityTable
+from mmgraph.data.files import file_inside, raw_file_faults
+from mmgraph.data.spec import (
+    AudioModality,
+    FeaturesModality,
+    ImageModality,
+    Modality,
+    TabularModality,
+    TextModality,
+)
+from mmgraph.errors import DataError, Fault, Faults
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class RawModality:
+    """What the entities that have a modality have, before any encoder.
+
+    Args:
+        kind: ``text``, ``image``, ``audio``, ``tabular`` or ``features``.
+        index: Rows of the entity table that have the modality, ascending, [M].
+        values: Text; paths of images or audio; a table whose numeric columns are float64 (NaN where a cell is
+            empty), date columns datetime64 (``NaT``) and categorical columns text (``None``); or features,
+            float32 [M, D].
+        columns: For ``tabular``, how each column was read.
+    """
+
+    kind: str
+    index: npt.NDArray[np.int64]
+    values: list[str] | list[Path] | pd.DataFrame | npt.NDArray[np.float32]
+    columns: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def read_modality(spec: Modality, table: EntityTable, folder: Path, *, where: str) -> RawModality:
+    """Return the raw content of a modality.
+
+    Args:
+        spec: The modality.
+        table: The table of its entity type.
+        folder: The folder of the dataset.
+        where: The place of ``spec``, e.g. ``dataset.yaml: entities.glyph.modalities.sans``.
+
+    Raises:
+        DataError: If a column, a cell, a file or an array cannot be used, or no entity has the modality.
+    """
+    match spec:
+        case TextModality():
+            raw = _text(table.column(spec.column, where=f"{where}.column"))
+        case ImageModality() | AudioModality():
+            raw = _files(spec.kind, table.column(spec.column, where=f"{where}.column"), folder)
+        case TabularModality():
+            raw = _tabular(spec, table, where)
+        case FeaturesModality():
+            raw = _features(spec, table, folder, where)
+        case _:
+            assert_never(spec)
+    if not len(raw):
+        raise DataError(
+            f"no entity of {table.file} has this modality",
+            where=where,
+            fix="Fill the column or the file, or remove the modality.",
+        )
+    return raw
+
+
+def _text(column: Column) -> RawModality:
+    cells = column.text()
+    blank = pd.Series(cells, dtype=object).fillna("").str.strip() == ""
+    index = np.flatnonzero(~blank.to_numpy(bool))
+    return RawModality("text", index, list(cells[index]))
+
+
+def _files(kind: str, column: Column, folder: Path) -> RawModality:
+    cells = column.text()
+    index = np.flatnonzero(~column.missing)
+    names = list(cells[index])
+    faults = raw_file_faults(folder, names)
+    if faults:
+        raise DataError.of(_file_faults(faults, names, index, column))
+    return RawModality(kind, index, [folder / name for name in names])
+
+
+def _file_faults(
+    faults: Sequence[tuple[int, str]], names: Sequence[str], index: npt.NDArray[np.int64], column: Column
+) -> list[Fault]:
+    """Return one fault for each kind of problem, with the first few files that have it."""
+    found = []
+    for problem in dict.fromkeys(problem for _, problem in faults):
+        positions = [position for position, other in faults if other == problem]
+        shown = ", ".join(repr(names[position]) for position in positions[1:_SHOWN])
+        more = len(positions) - 1
+        also = f" (the same for {more} more: {shown}{', ...' if more >= _SHOWN else ''})" if more else ""
+        found.append(
+            Fault(
+                column.place(int(index[positions[0]])),
+                f"got {names[positions[0]]!r}; {problem}{also}",
+                "Give paths of files inside the dataset folder, relative to it; leave the cell empty if the "
+                "entity has none.",
+            )
+        )
+    return found
+
+
+def _tabular(spec: TabularModality, table: EntityTable, where: str) -> RawModality:
+    faults, columns = Faults(), {}
+    for name, kind in spec.columns.items():
+        try:
+            columns[name] = _tabular_column(table.column(name, where=f"{where}.columns.{name}"), kind)
+        except DataError as error:
+            faults.extend(error)
+    faults.raise_if_any(DataError)
+    frame = pd.DataFrame(columns)
+    index = np.flatnonzero(frame.notna().any(axis=1).to_numpy(bool))
+    present = frame.iloc[index].reset_index(drop=True)
+    return RawModality("tabular", index, present, dict(spec.columns))
+
+
+def _tabular_column(column: Column, kind: str) -> pd.Series[Any]:
+    if kind == "numeric":
+        return pd.Series(column.numbers())
+    if kind == "date":
+        return column.dates()
+    return pd.Series(column.text(), dtype=object)
+
+
+def _features(spec: FeaturesModality, table: EntityTable, folder: Path, where: str) -> RawModality:
+    path = file_inside(folder, spec.file, where=f"{where}.file")
+    if path.suffix.lower() == ".parquet":
+        if spec.present is not None:
+            raise DataError(
+                f"got {spec.present!r}, but in a Parquet file the ids say which entities are present",
+                where=f"{where}.present",
+                fix="Remove it.",
+            )
+        index, values = table_features(path, id_column=spec.id, key=spec.key, ids=table.ids, where=where)
+        return RawModality("features", index, values)
+    array = read_array(path, key=spec.key, where=where)
+    if spec.present is None:
+        index = np.arange(len(table.ids))
+    else:
+        index = np.flatnonzero(table.column(spec.present, where=f"{where}.present").flags())
+    return RawModality("features", index, array_features(array, index, file=str(path), ids=table.ids))

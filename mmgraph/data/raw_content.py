@@ -1,0 +1,43 @@
+"""Whether an image or audio file can be read at all; reading it for good is the encoders' work."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from PIL import Image
+
+_SMALL = (64, 64)
+
+
+def content_problem(kind: str, path: Path) -> str:
+    """Return why a raw file cannot be read, or nothing if it can.
+
+    Args:
+        kind: ``image`` or ``audio``. Audio is looked at only where the ``audio`` extra is installed.
+        path: The file.
+    """
+    return _image_problem(path) if kind == "image" else _audio_problem(path)
+
+
+def _image_problem(path: Path) -> str:
+    try:
+        with Image.open(path) as image:
+            # Every byte is read, but a decoder that can is told not to make more pixels than needed.
+            image.draft(None, _SMALL)
+            image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return str(error)
+    return ""
+
+
+def _audio_problem(path: Path) -> str:
+    if importlib.util.find_spec("soundfile") is None:
+        return ""
+    import soundfile
+
+    try:
+        soundfile.info(str(path))
+    except (OSError, RuntimeError) as error:
+        return str(error)
+    return ""

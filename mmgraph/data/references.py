@@ -1,0 +1,96 @@
+"""Names in ``dataset.yaml`` that refer to each other: every one must lead somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mmgraph.errors import Fault, did_you_mean
+
+
+def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
+    """Return the faults among the names of a ``dataset.yaml`` that refer to each other.
+
+    It takes the file's content as read, so that these faults are found beside those of the schema; what has
+    not the right shape is left to the schema.
+
+    Args:
+        content: The mapping that the file holds.
+        where: The file, for messages.
+
+    Example:
+        >>> content = {"entities": {"glyph": {}}, "splits": {"fixed": {"entity": "glyhp"}}}
+        >>> print(*reference_faults(content, where="dataset.yaml"))
+        dataset.yaml: splits.fixed.entity: there is no entity type 'glyhp'. Did you mean 'glyph'?
+    """
+    entities = _mapping(content.get("entities"))
+    relations = _mapping(content.get("relations"))
+    splits = _mapping(content.get("splits"))
+    modalities = {
+        name for entity in entities.values() for name in _mapping(_mapping(entity).get("modalities"))
+    }
+    faults = _reserved(relations, where)
+    for name, split in splits.items():
+        faults += _unknown("entity type", _mapping(split), "entity", entities, f"{where}: splits.{name}")
+    for name, item in _mapping(content.get("tasks")).items():
+        task, at = _mapping(item), f"{where}: tasks.{name}"
+        faults += _unknown("entity type", task, "entity", entities, at)
+        faults += _unknown("split", task, "split", splits, at) or _other_entity(task, splits, at)
+        without = _mapping(task.get("without"))
+        faults += _all_unknown("modality", without, "modalities", modalities, f"{at}.without")
+        faults += _all_unknown("relation", without, "relations", relations, f"{at}.without")
+    return faults
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _reserved(relations: Iterable[str], where: str) -> list[Fault]:
+    return [
+        Fault(
+            f"{where}: relations.{name}",
+            f"the name {name!r} is reserved: mmgraph makes 'of' and the reverse relations 'rev_...' itself",
+            "Choose another name, or remove the relation.",
+        )
+        for name in relations
+        if name == "of" or str(name).startswith("rev_")
+    ]
+
+
+def _unknown(what: str, holder: Mapping[str, Any], key: str, known: Iterable[str], where: str) -> list[Fault]:
+    name = holder.get(key)
+    if not isinstance(name, str) or name in known:
+        return []
+    return [Fault(f"{where}.{key}", f"there is no {what} {name!r}", did_you_mean(name, map(str, known)))]
+
+
+def _all_unknown(
+    what: str, holder: Mapping[str, Any], key: str, known: Iterable[str], where: str
+) -> list[Fault]:
+    names = holder.get(key)
+    if not isinstance(names, list):
+        return []
+    return [
+        Fault(
+            f"{where}.{key}[{position}]", f"there is no {what} {name!r}", did_you_mean(name, map(str, known))
+        )
+        for position, name in enumerate(names)
+        if isinstance(name, str) and name not in known
+    ]
+
+
+def _other_entity(task: Mapping[str, Any], splits: Mapping[str, Any], where: str) -> list[Fault]:
+    """Return the fault of a task whose split is of another entity type."""
+    split, entity = task.get("split"), task.get("entity")
+    other = _mapping(splits.get(split)).get("entity") if isinstance(split, str) else None
+    if not isinstance(entity, str) or not isinstance(other, str) or other == entity:
+        return []
+    fitting = [name for name, item in splits.items() if _mapping(item).get("entity") == entity]
+    return [
+        Fault(
+            f"{where}.split",
+            f"the split {split!r} is of entity type {other!r}; wanted a split of {entity!r}",
+            f"There are: {', '.join(fitting)}." if fitting else f"Add a split of {entity!r}.",
+        )
+    ]

@@ -1,0 +1,125 @@
+"""Baselines without a graph: scikit-learn's linear models on the concatenated features."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from torch import Tensor
+
+from mmgraph.errors import ConfigError
+from mmgraph.tasks.classification import Classification
+from mmgraph.tasks.regression import Regression
+from mmgraph.tasks.task import Task
+
+_INVERSE_STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
+_PENALTIES = tuple(10.0**power for power in np.arange(-1, 6.5, 0.5))
+
+Features = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted baseline.
+
+    Args:
+        output: What the task's metrics take, float [N, C].
+        config: What was chosen on validation.
+    """
+
+    output: Tensor
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A linear model and the kind of task that it is for.
+
+    Args:
+        name: Its name.
+        kind: The registered name of the tasks that it can do.
+        fit: From a task and the concatenated features, float32 [N, D], to the fitted baseline.
+    """
+
+    name: str
+    kind: str
+    fit: Callable[[Task, Features], Fitted]
+
+    def check(self, task: Task) -> None:
+        """Make sure that the baseline can do a task.
+
+        Raises:
+            ConfigError: If it cannot; the message names the baseline that can, if there is one.
+        """
+        if task.labels.kind != self.kind:
+            others = [repr(other.name) for other in BASELINES.values() if other.kind == task.labels.kind]
+            raise ConfigError(
+                f"the baseline {self.name!r} is for {self.kind}; "
+                f"the task {task.labels.task!r} is {task.labels.kind}",
+                where="--models",
+                fix=f"Use {' or '.join(others)} instead." if others else "Leave it out.",
+            )
+
+
+def logistic_regression(task: Task, features: Features) -> Fitted:
+    """Return multinomial logistic regression, its ``C`` chosen by the task's metric on validation.
+
+    Args:
+        task: A classification.
+        features: The concatenated features, float32 [N, D].
+    """
+    assert isinstance(task, Classification)
+    train = task.rows("train").numpy()
+    model = LogisticRegression(max_iter=300, warm_start=True)
+    outputs: dict[float, Tensor] = {}
+    # From strong to weak regularisation, each starting from the one before.
+    for strength in _INVERSE_STRENGTHS:
+        model.C = strength
+        with warnings.catch_warnings():
+            # Stopping early only regularises a little more, and validation judges the result.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(features[train], task.target[train].numpy())
+        outputs[strength] = torch.from_numpy(model.predict_log_proba(features))
+    chosen = _best_on_validation(task, outputs)
+    return Fitted(outputs[chosen], {"name": "logistic_regression", "C": chosen})
+
+
+def ridge(task: Task, features: Features) -> Fitted:
+    """Return ridge regression, its ``alpha`` chosen by the task's metric on validation.
+
+    Args:
+        task: A regression.
+        features: The concatenated features, float32 [N, D].
+    """
+    assert isinstance(task, Regression)
+    train = task.rows("train").numpy()
+    target = ((task.target - task.mean) / task.std).numpy()
+    outputs: dict[float, Tensor] = {}
+    for penalty in _PENALTIES:
+        model = Ridge(alpha=penalty).fit(features[train].astype(np.float64), target[train])
+        outputs[penalty] = torch.from_numpy(model.predict(features.astype(np.float64))[:, None])
+    chosen = _best_on_validation(task, outputs)
+    return Fitted(outputs[chosen], {"name": "ridge", "alpha": chosen})
+
+
+BASELINES: dict[str, Baseline] = {
+    baseline.name: baseline
+    for baseline in (
+        Baseline("logistic_regression", "classification", logistic_regression),
+        Baseline("ridge", "regression", ridge),
+    )
+}
+
+
+def _best_on_validation(task: Task, outputs: dict[float, Tensor]) -> float:
+    """Return the strength with the best watched metric; among equal ones the first."""
+    metric, direction = task.monitor
+    rows, sign = task.rows("validation"), 1 if direction == "max" else -1
+    return max(outputs, key=lambda strength: sign * task.metrics(outputs[strength], rows)[metric])

@@ -1,0 +1,210 @@
+"""Charts as coordinates: the report's template draws them as SVG that follows the reader's colour scheme."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis, in pixels, with its text."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class LineChart:
+    """Lines in a frame; all lengths in pixels.
+
+    Args:
+        title: What stands above.
+        width, height: The size of the whole.
+        left, top, right, bottom: The edges of the frame inside it.
+        lines: One ``points`` attribute for each line.
+        x_ticks, y_ticks: The marks.
+    """
+
+    title: str
+    width: int
+    height: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    lines: tuple[str, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True)
+class StripRow:
+    """One row of a strip chart: mean, whisker and the single values, in pixels."""
+
+    label: str
+    y: float
+    mean: float
+    low: float
+    high: float
+    values: tuple[float, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class StripChart:
+    """Means with whiskers over one horizontal axis; all lengths in pixels."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    bottom: int
+    rows: tuple[StripRow, ...]
+    ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True)
+class ScatterChart:
+    """Points in a square frame with the same axis both ways; all lengths in pixels."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    points: tuple[Point, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+
+
+def line_charts(curves: Mapping[str, Sequence[Sequence[Point]]]) -> list[LineChart]:
+    """Return one chart for each title, all with the same axes, so that they compare by eye.
+
+    Args:
+        curves: Title -> lines -> points (x, y).
+    """
+    points = [point for lines in curves.values() for line in lines for point in line]
+    finite = [(x, y) for x, y in points if math.isfinite(y)]
+    if not finite:
+        return []
+    width, height, left, top, right, bottom = 300, 190, 44, 10, 288, 160
+    x_low, x_high = min(x for x, _ in finite), max(x for x, _ in finite)
+    y_ticks = nice_ticks(min(y for _, y in finite), max(y for _, y in finite), count=4)
+    y_low, y_high = y_ticks[0], y_ticks[-1]
+
+    def x_at(x: float) -> float:
+        return left + (right - left) * (x - x_low) / max(x_high - x_low, 1e-12)
+
+    def y_at(y: float) -> float:
+        return bottom - (bottom - top) * (y - y_low) / max(y_high - y_low, 1e-12)
+
+    x_marks = [x for x in nice_ticks(x_low, x_high, count=4) if x_low <= x <= x_high]
+    return [
+        LineChart(
+            title,
+            width,
+            height,
+            left,
+            top,
+            right,
+            bottom,
+            tuple(
+                " ".join(f"{x_at(x):.1f},{y_at(y):.1f}" for x, y in line if math.isfinite(y))
+                for line in lines
+            ),
+            tuple(Tick(x_at(x), f"{x:g}") for x in x_marks),
+            tuple(Tick(y_at(y), f"{y:g}") for y in y_ticks),
+        )
+        for title, lines in curves.items()
+    ]
+
+
+def strip_chart(rows: Mapping[str, tuple[float, float, Sequence[float], str]]) -> StripChart:
+    """Return means with whiskers of one standard deviation over an axis that shows only their range.
+
+    Args:
+        rows: Label -> mean, standard deviation, single values, text at the right.
+    """
+    left, right, step, top = 240, 640, 30, 14
+    ends = [end for mean, std, values, _ in rows.values() for end in (mean - std, mean + std, *values)]
+    marks = nice_ticks(min(ends), max(ends), count=5)
+    low, high = marks[0], marks[-1]
+
+    def at(value: float) -> float:
+        return left + (right - left) * (value - low) / max(high - low, 1e-12)
+
+    bottom = top + step * len(rows)
+    return StripChart(
+        width=right + 140,
+        height=bottom + 26,
+        left=left,
+        right=right,
+        bottom=bottom,
+        rows=tuple(
+            StripRow(
+                label,
+                top + step * (index + 0.5),
+                at(mean),
+                at(mean - std),
+                at(mean + std),
+                tuple(at(value) for value in values),
+                text,
+            )
+            for index, (label, (mean, std, values, text)) in enumerate(rows.items())
+        ),
+        ticks=tuple(Tick(at(mark), f"{mark:g}") for mark in marks),
+    )
+
+
+def scatter_chart(points: Sequence[Point]) -> ScatterChart:
+    """Return points (true, predicted) in a square frame.
+
+    Args:
+        points: The pairs, in the units of the target.
+    """
+    width, height, left, top, right, bottom = 480, 480, 60, 10, 470, 420
+    values = [value for point in points for value in point if math.isfinite(value)]
+    marks = nice_ticks(min(values), max(values), count=5)
+    low, high = marks[0], marks[-1]
+
+    def at(value: float) -> float:
+        return (value - low) / max(high - low, 1e-12)
+
+    return ScatterChart(
+        width,
+        height,
+        left,
+        top,
+        right,
+        bottom,
+        tuple(
+            (left + (right - left) * at(x), bottom - (bottom - top) * at(y))
+            for x, y in points
+            if math.isfinite(x) and math.isfinite(y)
+        ),
+        tuple(Tick(left + (right - left) * at(mark), f"{mark:g}") for mark in marks),
+        tuple(Tick(bottom - (bottom - top) * at(mark), f"{mark:g}") for mark in marks),
+    )
+
+
+def nice_ticks(low: float, high: float, *, count: int) -> list[float]:
+    """Return about ``count`` round numbers, the first at or below ``low`` and the last at or above ``high``.
+
+    Example:
+        >>> nice_ticks(0.13, 0.48, count=4)
+        [0.1, 0.2, 0.3, 0.4, 0.5]
+    """
+    if not high > low:
+        low, high = low - 0.5 * max(abs(low), 1e-6), low + 0.5 * max(abs(low), 1e-6)
+    rough = (high - low) / count
+    magnitude = 10.0 ** math.floor(math.log10(rough))
+    step = magnitude * min((m for m in (1, 2, 2.5, 5, 10) if m * magnitude >= rough * 0.999), default=10)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [float(np.round(index * step, 12)) for index in range(first, last + 1)]

@@ -1,0 +1,215 @@
+"""The outcome of a comparison: every trial, means and spreads, and how they are written."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmgraph.data.spec import TaskSpec
+from mmgraph.errors import Fault, MMGraphError, UserError
+from mmgraph.evaluation.entries import Entry
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One entry with one seed.
+
+    Args:
+        entry: The name of the entry.
+        seed: The seed.
+        metrics: Split -> metric -> value.
+        predictions: One row for each labelled entity: id, split, target, prediction.
+        history: One row for each epoch, or ``None`` for a baseline.
+        config: The resolved config, or what a baseline chose.
+    """
+
+    entry: str
+    seed: int
+    metrics: dict[str, dict[str, float]]
+    predictions: pd.DataFrame
+    history: pd.DataFrame | None
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial that raised."""
+
+    entry: str
+    seed: int
+    error: Exception
+
+    @property
+    def reason(self) -> str:
+        """What was raised: mmgraph's own message, or any other error with its kind."""
+        own = isinstance(self.error, MMGraphError)
+        return str(self.error) if own else f"{type(self.error).__name__}: {self.error}"
+
+    def __str__(self) -> str:
+        """Return the entry, the seed and the reason."""
+        return f"{self.entry}, seed {self.seed}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric of one entry over its seeds.
+
+    Args:
+        values: One value for each seed that ended well.
+    """
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean over seeds."""
+        return statistics.fmean(self.values)
+
+    @property
+    def std(self) -> float:
+        """The sample standard deviation over seeds; 0 where there is one."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else 0.0
+
+    def __str__(self) -> str:
+        """Return mean and spread as a table shows them."""
+        return f"{self.mean:.3f} ± {self.std:.3f}" if len(self.values) > 1 else f"{self.mean:.3f}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Args:
+        graph: The name of the graph.
+        fingerprint: The fingerprint of the graph.
+        task: The name of the task.
+        spec: The task.
+        monitor: The metric that validation watches, and ``max`` or ``min``.
+        entries: What was compared, in the order asked for.
+        overrides: Config overrides for all models.
+        seeds: The seeds.
+        trials: What ended well.
+        failures: What raised.
+        folder: Where it was written, or ``None``.
+    """
+
+    graph: str
+    fingerprint: str
+    task: str
+    spec: TaskSpec
+    monitor: tuple[str, str]
+    entries: tuple[Entry, ...]
+    overrides: tuple[str, ...]
+    seeds: tuple[int, ...]
+    trials: tuple[Trial, ...]
+    failures: tuple[Failure, ...] = ()
+    folder: Path | None = field(default=None, compare=False)
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the metrics, the headline first."""
+        return list(self.trials[0].metrics["test"]) if self.trials else []
+
+    @property
+    def headline(self) -> str:
+        """The metric that the verdict is about: the one that the task names first."""
+        return self.metrics[0]
+
+    def of(self, entry: str) -> list[Trial]:
+        """Return the trials of one entry."""
+        return [trial for trial in self.trials if trial.entry == entry]
+
+    def score(self, entry: str, metric: str, split: str = "test") -> Score | None:
+        """Return a metric of an entry over its seeds, or ``None`` where no trial ended well."""
+        values = tuple(trial.metrics[split][metric] for trial in self.of(entry))
+        return Score(values) if values else None
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each entry, seed, split and metric."""
+        rows = [
+            (trial.entry, trial.seed, split, metric, trial.metrics[split][metric])
+            for trial in self.trials
+            for split in trial.metrics
+            for metric in trial.metrics[split]
+        ]
+        return pd.DataFrame(rows, columns=["model", "seed", "split", "metric", "value"])
+
+    def summary(self, split: str = "test") -> pd.DataFrame:
+        """Return one row for each entry and metric: mean, sample standard deviation, number of runs."""
+        rows = []
+        for entry in self.entries:
+            for metric in self.metrics:
+                score = self.score(entry.name, metric, split)
+                if score is not None:
+                    rows.append((entry.name, metric, score.mean, score.std, len(score.values)))
+        return pd.DataFrame(rows, columns=["model", "metric", "mean", "std", "runs"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but predictions and histories, which the runs keep, as a JSON document."""
+        return {
+            "format": FORMAT,
+            "graph": {"name": self.graph, "fingerprint": self.fingerprint},
+            "task": self.task,
+            "split": "test",
+            "seeds": list(self.seeds),
+            "headline": self.headline if self.trials else None,
+            "results": [self._entry_json(entry) for entry in self.entries],
+            "failures": [
+                {"model": failure.entry, "seed": failure.seed, "error": failure.reason}
+                for failure in self.failures
+            ],
+        }
+
+    def _entry_json(self, entry: Entry) -> dict[str, Any]:
+        scores = {metric: self.score(entry.name, metric) for metric in self.metrics}
+        return {
+            "model": entry.name,
+            "metrics": {
+                metric: {"mean": score.mean, "std": score.std, "values": list(score.values)}
+                for metric, score in scores.items()
+                if score is not None
+            },
+            "seeds": [trial.seed for trial in self.of(entry.name)],
+        }
+
+
+def failed(failures: Sequence[Failure]) -> MMGraphError:
+    """Return one error that names every trial that raised; it is the user's where the first one's is.
+
+    Args:
+        failures: The trials, at least one.
+    """
+    kind = UserError if isinstance(failures[0].error, UserError) else MMGraphError
+    error = kind.of(
+        Fault(f"{failure.entry}, seed {failure.seed}", f"failed: {failure.reason}") for failure in failures
+    )
+    error.__cause__ = failures[0].error
+    return error
+
+
+def higher_is_better(metric: str) -> bool:
+    """Return whether more of a metric is better; torchmetrics calls what should be small an error.
+
+    Example:
+        >>> higher_is_better("accuracy"), higher_is_better("mean_absolute_error")
+        (True, False)
+    """
+    return not metric.endswith("_error")
+
+
+def best(comparison: Comparison, metric: str, names: Sequence[str]) -> str:
+    """Return the one of some entries with the best mean of a metric on the test split."""
+    sign = 1 if higher_is_better(metric) else -1
+
+    def key(name: str) -> float:
+        score = comparison.score(name, metric)
+        return float("-inf") if score is None else sign * score.mean
+
+    return max(names, key=key)

@@ -1,0 +1,61 @@
+"""All modalities of an entity type in one matrix: what a model without a graph takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mmgraph.errors import GraphError
+from mmgraph.graph.graph import Graph
+
+
+def concatenated_features(
+    graph: Graph, entity: str, training: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Return the features of all modalities side by side, one row for each entity.
+
+    Every column is standardised by the training entities that have the modality. Where the modality is
+    missing, its columns are 0, which is their mean, and a column of its own says so.
+
+    Args:
+        graph: The graph as the task sees it.
+        entity: The entity type.
+        training: Rows of the training entities, int64 [R].
+
+    Returns:
+        float32 [N, D], where D is the width of all modalities and one more for each that is ever missing.
+
+    Raises:
+        GraphError: If the entity type has no modality.
+    """
+    count = len(graph.nodes[entity])
+    is_training = np.zeros(count, dtype=bool)
+    is_training[training] = True
+    blocks: list[npt.NDArray[np.float32]] = []
+    for node_type in graph.schema.node_types:
+        if node_type.entity != entity or node_type.modality is None:
+            continue
+        rows = graph.nodes[node_type.name]["entity_index"].to_numpy(dtype=np.int64)
+        block = np.zeros((count, node_type.channels), dtype=np.float32)
+        block[rows] = _standardised(graph.features[node_type.name], is_training[rows])
+        blocks.append(block)
+        if len(rows) < count:
+            missing = np.ones((count, 1), dtype=np.float32)
+            missing[rows] = 0
+            blocks.append(missing)
+    if not blocks:
+        raise GraphError(
+            f"the entity type {entity!r} has no modality that the task may see; a baseline needs one",
+            fix="Leave the baselines out, or give the entity type a modality.",
+        )
+    return np.concatenate(blocks, axis=1)
+
+
+def _standardised(
+    features: npt.NDArray[np.float32], training: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
+    """Return the columns with mean 0 and deviation 1 over the training rows; a constant one becomes 0."""
+    known = np.asarray(features[training] if training.any() else features, dtype=np.float64)
+    mean, std = known.mean(axis=0), known.std(axis=0)
+    scaled = (features - mean) / np.where(std > 1e-9, std, np.inf)
+    return np.asarray(scaled, dtype=np.float32)

@@ -1,0 +1,61 @@
+"""Vectors with their ids as a file: Parquet, or npy with the ids beside it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mmgraph.atomic import atomic_write
+from mmgraph.errors import ConfigError
+
+_FORMATS = (".parquet", ".npy")
+
+
+def check_target(file: Path, *, overwrite: bool) -> None:
+    """Make sure that vectors can be written to a file.
+
+    Raises:
+        ConfigError: If its name ends in neither ``.parquet`` nor ``.npy``, or if it is there already.
+    """
+    if file.suffix not in _FORMATS:
+        raise ConfigError(
+            f"got {str(file)!r}; wanted a name that ends in .parquet or .npy", where="--out", fix="Rename it."
+        )
+    for path in _files(file):
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise ConfigError(
+                "is there already", where=str(path), fix="Choose another --out, or pass --overwrite."
+            )
+
+
+def write_embeddings(file: Path, ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[Path]:
+    """Write vectors and ids, and return the files.
+
+    Args:
+        file: ``x.parquet``, with the columns ``id`` and ``embedding``, or ``x.npy``, beside which the ids go
+            into ``x.ids.csv`` in the same order.
+        ids: The ids, [N].
+        vectors: float32 [N, D].
+    """
+    content = io.BytesIO()
+    if file.suffix == ".npy":
+        np.save(content, vectors, allow_pickle=False)
+        names = pd.DataFrame({"id": list(ids)}).to_csv(index=False, lineterminator="\n")
+        atomic_write(_files(file)[1], names)
+    else:
+        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
+        column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+        pq.write_table(pa.table({"id": pa.array(list(ids), pa.string()), "embedding": column}), content)
+    atomic_write(file, content.getvalue())
+    return _files(file)
+
+
+def _files(file: Path) -> list[Path]:
+    return [file, file.with_suffix(".ids.csv")] if file.suffix == ".npy" else [file]

@@ -1,0 +1,103 @@
+"""The report page of a comparison: one HTML file with all of its pictures, without scripts and network."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mmgraph.evaluation.comparison import Comparison
+from mmgraph.evaluation.report_data import data_section
+from mmgraph.evaluation.report_errors import errors_section
+from mmgraph.evaluation.report_results import curves_section, results_section
+from mmgraph.evaluation.verdict import judge
+from mmgraph.graph.graph import Graph
+from mmgraph.training.environment import describe_environment
+
+_ANSWERS = {"yes": "Yes", "partly": "Partly", "no": "No", "open": "Open"}
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """How to make the comparison again.
+
+    Args:
+        commands: Lines for a shell.
+        facts: Pairs of name and value: versions, fingerprints.
+        configs: Pairs of entry and its resolved config as YAML.
+    """
+
+    commands: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    configs: tuple[tuple[str, str], ...]
+
+
+def render_report(comparison: Comparison, graph: Graph) -> str:
+    """Return the report page as HTML; all text from the dataset is escaped.
+
+    Args:
+        comparison: The comparison, with at least one result.
+        graph: The graph that it was made on.
+    """
+    view = graph.view(comparison.task)
+    predictions = comparison.trials[0].predictions
+    labelled = predictions[predictions["target"].notna()]
+    errors = errors_section(comparison, view)
+    curves = curves_section(comparison)
+    verdict = judge(comparison)
+    sections = [
+        ("answer", "Answer"),
+        ("results", "Results"),
+        ("data", "Data"),
+        *([("curves", "Learning curves")] if curves else []),
+        ("errors", "Errors"),
+        ("repeat", "Repeat"),
+    ]
+    # Autoescape for every template: by name, only those that end in .html would be escaped.
+    environment = Environment(
+        loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("report.html.j2").render(
+        title=f"{comparison.task.replace('_', ' ').capitalize()} in {comparison.graph}",
+        graph=comparison.graph,
+        task=comparison.task,
+        description=comparison.spec.description,
+        sections=sections,
+        verdict=verdict,
+        answer_word=_ANSWERS[verdict.answer],
+        failures=[str(failure) for failure in comparison.failures],
+        results=results_section(comparison, test_entities=int((labelled["split"] == "test").sum())),
+        data=data_section(view, comparison.task),
+        curves=curves,
+        errors=errors,
+        repeat=_repeat(comparison, graph),
+    )
+
+
+def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
+    compare = ["mmgraph", "compare", "graph", "--task", comparison.task]
+    compare += ["--models", ",".join(entry.name for entry in comparison.entries)]
+    for assignment in comparison.overrides:
+        compare += ["--set", assignment]
+    compare += ["--seeds", str(len(comparison.seeds)), "--out", "comparison"]
+    configs = {trial.entry: trial.config for trial in reversed(comparison.trials)}
+    environment = describe_environment()
+    return Repeat(
+        commands=(
+            shlex.join(["mmgraph", "build-graph", comparison.graph, "--out", "graph"]),
+            shlex.join(compare),
+        ),
+        facts=(
+            ("graph", f"{comparison.graph}, fingerprint {comparison.fingerprint}"),
+            ("relations", ", ".join(graph.schema.relations) or "none"),
+            ("seeds", ", ".join(str(seed) for seed in comparison.seeds)),
+            ("versions", ", ".join(f"{name} {value}" for name, value in environment.items())),
+        ),
+        configs=tuple(
+            (entry.name, yaml.safe_dump(configs[entry.name], sort_keys=False))
+            for entry in comparison.entries
+            if entry.name in configs
+        ),
+    )

@@ -1,0 +1,137 @@
+"""The report's errors: the confusion matrix or the scatter of the best entry, and entities it gets wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mmgraph.evaluation.charts import ScatterChart, scatter_chart
+from mmgraph.evaluation.comparison import Comparison, Trial, best
+from mmgraph.evaluation.samples import Sample, show_entities, spread_over
+from mmgraph.graph.graph import Graph
+
+_SHOWN_ERRORS = 12
+_SHOWN_CLASSES = 16
+
+
+@dataclass(frozen=True)
+class ConfusionCell:
+    """How often a class was taken for another: the count and its share of the row."""
+
+    count: int
+    share: float
+    hit: bool
+
+
+@dataclass(frozen=True)
+class ConfusionRow:
+    """One true class."""
+
+    label: str
+    cells: tuple[ConfusionCell, ...]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """The confusion matrix; classes beyond the largest are left out."""
+
+    labels: tuple[str, ...]
+    rows: tuple[ConfusionRow, ...]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What the section of errors shows."""
+
+    model: str
+    caption: str
+    confusion: Confusion | None
+    scatter: ScatterChart | None
+    samples_title: str
+    samples: tuple[Sample, ...]
+
+
+def errors_section(comparison: Comparison, graph: Graph) -> Errors:
+    """Return where the entry with the best headline metric errs on the test entities.
+
+    Args:
+        comparison: The comparison, with at least one result.
+        graph: The graph as the task sees it.
+    """
+    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    name = best(comparison, comparison.headline, names)
+    trial = comparison.of(name)[0]
+    table = trial.predictions
+    test = table[(table["split"] == "test") & table["target"].notna()].reset_index(drop=True)
+    if pd.api.types.is_float_dtype(test["target"]):
+        return _numeric_errors(comparison, graph, trial, test)
+    wrong = test[test["target"].astype(str) != test["prediction"].astype(str)]
+    confusion, left_out = _confusion(test)
+    more = f" Of all classes, the {_SHOWN_CLASSES} largest are shown." if left_out else ""
+    return Errors(
+        model=name,
+        caption=(
+            f"The entry with the best {comparison.headline.replace('_', ' ')}, seed {trial.seed}: "
+            f"{len(wrong):,} of {len(test):,} test entities are wrong.{more}"
+        ),
+        confusion=confusion,
+        scatter=None,
+        samples_title="Some test entities that it got wrong",
+        samples=_samples(graph, comparison.spec.entity, _spread(wrong)),
+    )
+
+
+def _numeric_errors(comparison: Comparison, graph: Graph, trial: Trial, test: pd.DataFrame) -> Errors:
+    distance = (test["target"] - test["prediction"]).abs()
+    largest = test.loc[distance.sort_values(ascending=False, kind="stable").index[:_SHOWN_ERRORS]]
+    return Errors(
+        model=trial.entry,
+        caption=(
+            f"The entry with the best {comparison.headline.replace('_', ' ')}, seed {trial.seed}, "
+            f"on {len(test):,} test entities; half of the errors are below {distance.median():.3g}."
+        ),
+        confusion=None,
+        scatter=scatter_chart(list(zip(test["target"], test["prediction"], strict=True))),
+        samples_title="The test entities with the largest errors",
+        samples=_samples(graph, comparison.spec.entity, largest),
+    )
+
+
+def _confusion(test: pd.DataFrame) -> tuple[Confusion, bool]:
+    """Return the matrix of the largest classes, and whether classes were left out."""
+    targets, predictions = test["target"].astype(str), test["prediction"].astype(str)
+    sizes = targets.value_counts()
+    sizes = sizes.sort_index().sort_values(ascending=False, kind="stable")
+    labels = list(sizes.index[:_SHOWN_CLASSES])
+    counts = pd.crosstab(targets, predictions).reindex(index=labels, columns=labels, fill_value=0)
+    rows = []
+    for label in labels:
+        cells = tuple(
+            ConfusionCell(
+                int(counts.loc[label, other]), counts.loc[label, other] / sizes[label], label == other
+            )
+            for other in labels
+        )
+        rows.append(ConfusionRow(label, cells))
+    return Confusion(tuple(labels), tuple(rows)), len(sizes) > len(labels)
+
+
+def _spread(wrong: pd.DataFrame) -> pd.DataFrame:
+    """Return some of the wrong predictions, by turns from each true class."""
+    chosen = spread_over(wrong["target"].astype(str).tolist(), np.asarray(wrong.index), _SHOWN_ERRORS)
+    return wrong.loc[chosen]
+
+
+def _samples(graph: Graph, entity: str, predictions: pd.DataFrame) -> tuple[Sample, ...]:
+    row_of = {identifier: row for row, identifier in enumerate(graph.nodes[entity]["id"].astype(str))}
+    return tuple(
+        show_entities(
+            graph,
+            entity,
+            [row_of[str(identifier)] for identifier in predictions["id"]],
+            targets=predictions["target"].tolist(),
+            predictions=predictions["prediction"].tolist(),
+        )
+    )

@@ -1,0 +1,121 @@
+"""Puts nodes and relations together into a graph, with the edges between an entity and its modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mmgraph.graph.edges import Merged, reverse
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.layout import FORMAT
+from mmgraph.graph.nodes import NodeFactory
+from mmgraph.graph.relation_job import RelationJob
+from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType, Triple
+
+
+def assemble(
+    factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[str, pd.DataFrame]
+) -> Graph:
+    """Return the graph of a dataset.
+
+    Args:
+        factory: Makes the nodes; the features of all modalities are ready.
+        jobs: The relations, built.
+        tables: The node table of every node type.
+    """
+    edges = _Edges()
+    for name in factory.modalities:
+        edges.add(*_of(factory, name))
+    for job in jobs:
+        edges.add(job.edge_type(), job.merged)
+    encoded = {name: factory.encoded(name) for name in factory.modalities}
+    features = {name: result.features for name, result in encoded.items()}
+    return Graph(
+        schema=GraphSchema(tuple(_node_type(factory, name, features) for name in factory.names), tuple(edges.types)),
+        manifest=_manifest(factory, jobs),
+        tasks=dict(factory.dataset.spec.tasks),
+        nodes={name: tables[name] for name in factory.names},
+        features=features,
+        edge_index=edges.index,
+        edge_weight=edges.weight,
+        encoders={name: result.encoder for name, result in encoded.items()},
+    )
+
+
+class _Edges:
+    """Collects relations, each followed by its reverse unless it is symmetric."""
+
+    def __init__(self) -> None:
+        self.types: list[EdgeType] = []
+        self.index: dict[Triple, NDArray[np.int64]] = {}
+        self.weight: dict[Triple, NDArray[np.float32]] = {}
+
+    def add(self, edge_type: EdgeType, merged: Merged) -> None:
+        self._add(edge_type, merged.edge_index, merged.edge_weight)
+        if not edge_type.symmetric:
+            back = replace(
+                edge_type,
+                source=edge_type.target,
+                name=f"rev_{edge_type.name}",
+                target=edge_type.source,
+                reverse_of=edge_type.name,
+            )
+            self._add(back, *reverse(merged.edge_index, merged.edge_weight))
+
+    def _add(
+        self, edge_type: EdgeType, index: NDArray[np.int64], weight: NDArray[np.float32] | None
+    ) -> None:
+        self.types.append(edge_type)
+        self.index[edge_type.triple] = index
+        if weight is not None:
+            self.weight[edge_type.triple] = weight
+
+
+def _of(factory: NodeFactory, name: str) -> tuple[EdgeType, Merged]:
+    """Return the edges from the nodes of a modality to their entities."""
+    entity, _ = factory.parts(name)
+    rows = factory.entity_index(name)
+    index = np.stack([np.arange(len(rows), dtype=np.int64), rows])
+    edge_type = EdgeType(name, "of", entity, num_edges=len(rows), kind="of", made_from=(name,))
+    return edge_type, Merged(index, None, duplicates=0, self_loops=0)
+
+
+def _node_type(factory: NodeFactory, name: str, features: Mapping[str, NDArray[np.float32]]) -> NodeType:
+    entity, modality = factory.parts(name)
+    size = factory.num_nodes(name)
+    if modality is None:
+        return NodeType(name, size, 0, entity)
+    return NodeType(name, size, features[name].shape[1], entity, modality, factory.raw(name).kind)
+
+
+def _manifest(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, Any]:
+    """Return what is worth knowing about a graph: no time and no path of a machine, so that it can be equal."""
+    dataset = factory.dataset
+    encoders = {}
+    for name in factory.modalities:
+        entity, modality = factory.parts(name)
+        assert modality is not None
+        choice = dataset.spec.entities[entity].modalities[modality].encoder
+        encoder = factory.encoded(name).encoder
+        encoders[name] = {
+            "kind": encoder.kind,
+            "encoder": type(encoder).__name__,
+            "version": encoder.version,
+            "parameters": choice.parameters if choice else {},
+            "fitted_on": int(factory.dataset.training_rows(entity)[factory.entity_index(name)].sum()),
+        }
+    return {
+        "format": FORMAT,
+        "name": dataset.spec.name,
+        "mmgraph": version("mmgraph"),
+        "dataset": {"fingerprint": dataset.fingerprint(), "spec": dataset.spec.model_dump(mode="json")},
+        "encoders": encoders,
+        "relations": {job.name: job.description() for job in jobs},
+        "changes": [],
+    }

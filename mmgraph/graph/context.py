@@ -1,0 +1,137 @@
+"""What a relation builder is given: the dataset, its nodes and tables, and a place for counts and warnings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mmgraph.errors import GraphError
+
+if TYPE_CHECKING:
+    from mmgraph.data.dataset import Dataset
+    from mmgraph.graph.nodes import NodeFactory
+    from mmgraph.graph.relation import Nodes
+    from mmgraph.progress import Progress
+
+
+class BuildContext:
+    """The surroundings of one relation while it is built.
+
+    Args:
+        factory: Makes the nodes; shared by all relations of a graph.
+        name: The relation's name.
+        where: The place that asks for the relation, for messages, e.g. ``dataset.yaml: relations.borders``.
+        progress: Told what takes long.
+
+    Attributes:
+        counts: Numbers worth knowing, e.g. how many duplicates were merged. They go into the manifest.
+        warnings: Sentences worth reading. They go into the manifest, and to the person who builds the graph.
+    """
+
+    def __init__(self, factory: NodeFactory, *, name: str, where: str, progress: Progress) -> None:
+        self._factory = factory
+        self.name = name
+        self.where = where
+        self.progress = progress
+        self.counts: dict[str, int | float] = {}
+        self.warnings: list[str] = []
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset that the graph is built from."""
+        return self._factory.dataset
+
+    def count(self, what: str, number: int | float) -> None:
+        """Note a number for the manifest, unless it is 0."""
+        if number:
+            self.counts[what] = number
+
+    def warn(self, sentence: str) -> None:
+        """Note a sentence for the manifest and for the person who builds the graph."""
+        self.warnings.append(sentence)
+
+    def at(self, parameter: str) -> str:
+        """Return the place of one of the relation's parameters, for messages."""
+        return f"{self.where}.{parameter}" if ": " in self.where else f"{self.where}: {parameter}"
+
+    def parts(self, node_type: str, *, parameter: str) -> tuple[str, str | None]:
+        """Return the entity type and the modality (nothing for entity nodes) of a node type.
+
+        Args:
+            node_type: Its name.
+            parameter: The relation's parameter that named it, for messages.
+
+        Raises:
+            GraphError: If there is no such node type.
+        """
+        return self._factory.parts(node_type, where=self.at(parameter))
+
+    def entity(self, name: str, *, parameter: str) -> str:
+        """Return the name of an entity type.
+
+        Args:
+            name: Its name.
+            parameter: The relation's parameter that named it, for messages.
+
+        Raises:
+            GraphError: If there is no such entity type.
+        """
+        entity, modality = self.parts(name, parameter=parameter)
+        if modality is not None:
+            raise GraphError(
+                f"got {name!r}, a modality; wanted an entity type",
+                where=self.at(parameter),
+                fix=f"Write {entity!r}.",
+            )
+        return entity
+
+    def modality(self, name: str, *, parameter: str) -> tuple[str, str]:
+        """Return the entity type and the modality of a modality node type.
+
+        Args:
+            name: Its name.
+            parameter: The relation's parameter that named it, for messages.
+
+        Raises:
+            GraphError: If there is no such modality.
+        """
+        entity, modality = self.parts(name, parameter=parameter)
+        if modality is None:
+            known = [n for n in self._factory.modalities if n.startswith(f"{entity}/")]
+            raise GraphError(
+                f"got {name!r}, an entity type, which has no features of its own; wanted one of its modalities",
+                where=self.at(parameter),
+                fix=f"There are: {', '.join(known)}." if known else "Give the entity type a modality.",
+            )
+        return entity, modality
+
+    def is_modality(self, node_type: str) -> bool:
+        """Return whether a node type is that of a modality."""
+        return self._factory.is_modality(node_type)
+
+    def num_nodes(self, node_type: str) -> int:
+        """Return the number of nodes of a type, without encoding anything."""
+        return self._factory.num_nodes(node_type)
+
+    def nodes(self, node_type: str) -> Nodes:
+        """Return the nodes of a type; those of a modality are encoded now, if they are not yet."""
+        return self._factory.nodes(node_type)
+
+    def entity_index(self, node_type: str) -> NDArray[np.int64]:
+        """Return the row of each node's entity in the entity table, int64 [N]."""
+        return self._factory.entity_index(node_type)
+
+    def table(self, path: str) -> pd.DataFrame:
+        """Return a table of the dataset folder."""
+        return self.dataset.table(path, where=self.at("table"))
+
+    def targets(self, entity: str) -> dict[str, list[str]]:
+        """Return the columns of an entity table that tasks predict, with the names of the tasks."""
+        return self._factory.targets(entity)
+
+    def readers(self, entity: str, column: str) -> list[str]:
+        """Return the modality node types of an entity type that are read from one of its columns."""
+        return self._factory.readers(entity, column)

@@ -1,0 +1,41 @@
+"""A mapping whose values are loaded when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class LazyMapping(Mapping[K, V]):
+    """A mapping that knows its keys, and loads a value at its first use.
+
+    Args:
+        keys: The keys, in their order.
+        load: Returns the value of a key.
+
+    Example:
+        >>> squares = LazyMapping([2, 3], lambda key: key * key)
+        >>> list(squares), squares[3]
+        ([2, 3], 9)
+    """
+
+    def __init__(self, keys: Iterable[K], load: Callable[[K], V]) -> None:
+        self._keys = dict.fromkeys(keys)
+        self._load = load
+        self._loaded: dict[K, V] = {}
+
+    def __getitem__(self, key: K) -> V:
+        if key not in self._keys:
+            raise KeyError(key)
+        if key not in self._loaded:
+            self._loaded[key] = self._load(key)
+        return self._loaded[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)

@@ -1,0 +1,75 @@
+"""The tables of a graph's nodes: ids, titles, targets and splits of entities; previews of modalities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mmgraph.data.dataset import Dataset
+from mmgraph.errors import DataError, Faults, MMGraphError
+from mmgraph.graph.nodes import NodeFactory
+from mmgraph.graph.preview import previews
+from mmgraph.progress import Progress
+
+
+def entity_tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
+    """Return the table of every entity type.
+
+    Returns:
+        By entity type: N rows with ``id``, ``title``, and for every task of the entity type ``target:<task>``
+        (numbers for a regression, else text; missing where unlabelled) and ``split:<task>`` (``train``,
+        ``validation``, ``test`` or empty).
+
+    Raises:
+        DataError: With all faults of all target columns.
+    """
+    faults = Faults()
+    tables = {}
+    for entity in dataset.spec.entities:
+        columns = {
+            "id": pd.Series(dataset.entity_ids(entity), dtype="str"),
+            "title": pd.Series(dataset.titles(entity), dtype="str"),
+        }
+        for task, spec in dataset.spec.tasks.items():
+            if spec.entity == entity:
+                try:
+                    columns[f"target:{task}"] = _target(dataset, task)
+                    columns[f"split:{task}"] = pd.Series(dataset.split(spec.split), dtype="str")
+                except MMGraphError as error:
+                    faults.extend(error)
+        tables[entity] = pd.DataFrame(columns)
+    faults.raise_if_any(DataError)
+    return tables
+
+
+def _target(dataset: Dataset, task: str) -> pd.Series:
+    """Return the answers of a task; CSV cells are text, so what they are depends on the task."""
+    spec = dataset.spec.tasks[task]
+    table = dataset.entity_table(spec.entity)
+    column = table.column(spec.target, where=f"{dataset.file}: tasks.{task}.target")
+    if spec.kind == "regression":
+        return pd.Series(column.numbers())
+    return pd.Series(column.text(), dtype="str")
+
+
+def modality_table(factory: NodeFactory, node_type: str, *, previewed: bool, progress: Progress) -> pd.DataFrame:
+    """Return the table of the nodes of a modality.
+
+    Args:
+        factory: Makes the nodes.
+        node_type: The modality's node type.
+        previewed: Whether to make previews; else they are missing.
+        progress: Told about every thumbnail.
+
+    Returns:
+        M rows with ``id`` (of the entity), ``entity_index`` (int64, the entity's row) and ``preview``.
+    """
+    entity, _ = factory.parts(node_type)
+    raw = factory.raw(node_type)
+    ids = np.array(factory.dataset.entity_ids(entity), dtype=object)[raw.index]
+    shown = (
+        previews(raw, name=node_type, progress=progress)
+        if previewed
+        else pd.Series([None] * len(ids), dtype=object)
+    )
+    return pd.DataFrame({"id": pd.Series(ids, dtype="str"), "entity_index": raw.index, "preview": shown})

@@ -1,0 +1,168 @@
+"""The nodes that a dataset gives: its entities, and one node for each modality that an entity has."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmgraph.data.dataset import Dataset, RawModality
+from mmgraph.encoders import Encoded, FeatureCache, build_encoder, encode_modality
+from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
+from mmgraph.graph.relation import Nodes
+from mmgraph.progress import Progress
+
+
+class NodeFactory:
+    """Makes the nodes of a dataset, and encodes a modality when its features are asked for.
+
+    Args:
+        dataset: The dataset.
+        cache: Where encoded features are kept; nothing to keep none.
+        progress: Told about every modality that is encoded.
+    """
+
+    def __init__(self, dataset: Dataset, *, cache: FeatureCache | None, progress: Progress) -> None:
+        self.dataset = dataset
+        self._cache = cache
+        self._progress = progress
+        self._types: dict[str, tuple[str, str | None]] = {}
+        for entity, spec in dataset.spec.entities.items():
+            self._types[entity] = (entity, None)
+            for modality in spec.modalities:
+                self._types[f"{entity}/{modality}"] = (entity, modality)
+
+    @property
+    def names(self) -> list[str]:
+        """The node types: every entity type, each followed by its modalities."""
+        return list(self._types)
+
+    @property
+    def modalities(self) -> list[str]:
+        """The node types of modalities."""
+        return [name for name, (_, modality) in self._types.items() if modality is not None]
+
+    def is_modality(self, node_type: str) -> bool:
+        """Return whether a node type is that of a modality."""
+        return node_type in self.modalities
+
+    def parts(self, node_type: str, *, where: str = "build_graph") -> tuple[str, str | None]:
+        """Return the entity type and the modality (nothing for entity nodes) of a node type.
+
+        Raises:
+            GraphError: If there is no such node type.
+        """
+        if node_type not in self._types:
+            raise GraphError(
+                f"there is no node type {node_type!r}", where=where, fix=did_you_mean(node_type, self._types)
+            )
+        return self._types[node_type]
+
+    @functools.cache  # noqa: B019 - a factory lives as long as one build
+    def raw(self, node_type: str) -> RawModality:
+        """Return the raw items of a modality node type."""
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        return self.dataset.modality(entity, modality)
+
+    def num_nodes(self, node_type: str) -> int:
+        """Return the number of nodes, without encoding anything."""
+        entity, modality = self.parts(node_type)
+        return len(self.dataset.entity_ids(entity)) if modality is None else len(self.raw(node_type).index)
+
+    def entity_index(self, node_type: str) -> NDArray[np.int64]:
+        """Return the row of each node's entity in the entity table, int64 [N]."""
+        _, modality = self.parts(node_type)
+        if modality is None:
+            return np.arange(self.num_nodes(node_type), dtype=np.int64)
+        return self.raw(node_type).index
+
+    def check(self) -> None:
+        """Read every modality and check its encoder, without encoding anything.
+
+        Raises:
+            GraphError: With all faults of all modalities.
+        """
+        faults = Faults()
+        for name in self.modalities:
+            entity, modality = name.split("/")
+            where = f"{self.dataset.file}: entities.{entity}.modalities.{modality}"
+            spec = self.dataset.spec.entities[entity].modalities[modality]
+            try:
+                build_encoder(spec.encoder, spec.kind, where=f"{where}.encoder")
+            except MMGraphError as error:
+                faults.extend(error)
+            try:
+                if len(self.raw(name).index) == 0:
+                    faults.add(where, "no entity has this modality", "Leave it out, or fill it.")
+            except MMGraphError as error:
+                faults.extend(error)
+        faults.raise_if_any(GraphError)
+
+    @functools.cache  # noqa: B019
+    def encoded(self, node_type: str) -> Encoded:
+        """Return the features of a modality node type, float32 [N, D], and the encoder that made them.
+
+        Raises:
+            GraphError: If the encoder gives anything but one row of finite numbers for each node.
+        """
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        result = encode_modality(
+            self.dataset, entity, modality, cache=self._cache, progress=self._progress
+        )
+        _check_features(result, self.num_nodes(node_type), where=f"encoder of {node_type}")
+        self._progress.say(
+            f"{node_type}: {len(result.features):,} nodes with {result.features.shape[1]} channels"
+        )
+        return result
+
+    @functools.cache  # noqa: B019
+    def nodes(self, node_type: str) -> Nodes:
+        """Return the nodes of a type as relation builders see them."""
+        entity, modality = self.parts(node_type)
+        rows = self.entity_index(node_type)
+        visible = self.dataset.frame(entity).drop(columns=list(self.targets(entity)))
+        return Nodes(
+            type=node_type,
+            ids=np.array(self.dataset.entity_ids(entity), dtype=object)[rows],
+            features=None if modality is None else self.encoded(node_type).features,
+            frame=visible.iloc[rows].reset_index(drop=True),
+            entity_index=rows,
+            training=self.dataset.training_rows(entity)[rows],
+        )
+
+    def targets(self, entity: str) -> dict[str, list[str]]:
+        """Return the columns of an entity table that tasks predict, with the names of the tasks."""
+        columns: dict[str, list[str]] = {}
+        for name, task in self.dataset.spec.tasks.items():
+            if task.entity == entity:
+                columns.setdefault(task.target, []).append(name)
+        return columns
+
+    def readers(self, entity: str, column: str) -> list[str]:
+        """Return the modality node types of an entity type that are read from one of its columns."""
+        found = []
+        for modality, spec in self.dataset.spec.entities[entity].modalities.items():
+            columns = {getattr(spec, "column", None), *getattr(spec, "columns", ())}
+            if column in columns:
+                found.append(f"{entity}/{modality}")
+        return found
+
+
+def _check_features(encoded: Encoded, num_nodes: int, *, where: str) -> None:
+    features = encoded.features
+    if features.ndim != 2 or len(features) != num_nodes or features.dtype != np.float32:
+        raise GraphError(
+            f"got {features.dtype} features of shape {features.shape}; wanted float32 [{num_nodes}, channels]",
+            where=where,
+            fix="Mend the encoder.",
+        )
+    rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(rows):
+        raise GraphError(
+            f"got features that are not finite for {len(rows)} of {num_nodes} nodes, first for row {rows[0]}",
+            where=where,
+            fix="Mend the encoder, or the values that it reads.",
+        )

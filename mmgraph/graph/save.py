@@ -1,0 +1,90 @@
+"""Writes a graph into a folder: the same graph gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from mmgraph.atomic import atomic_folder
+from mmgraph.encoders import save_encoder
+from mmgraph.graph.edges import compress
+from mmgraph.graph.layout import MANIFEST, edges_path, encoder_path, features_path, table_path
+from mmgraph.hashing import Hasher
+
+if TYPE_CHECKING:
+    from mmgraph.graph.graph import Graph
+
+
+def save_graph(graph: Graph, folder: Path, *, overwrite: bool) -> None:
+    """Write a graph into a folder, whole or not at all.
+
+    Args:
+        graph: The graph.
+        folder: Where it shall be.
+        overwrite: Replace an earlier graph.
+
+    Raises:
+        UserError: If the folder is there already and must not be replaced.
+    """
+    with atomic_folder(folder, marker=MANIFEST, overwrite=overwrite) as new:
+        _write_nodes(graph, new)
+        _write_edges(graph, new)
+        for name, encoder in graph.encoders.items():
+            save_encoder(encoder, new / encoder_path(name))
+        manifest = graph.manifest | {
+            "fingerprint": graph.fingerprint(),
+            "schema": graph.schema.to_json(),
+            "tasks": {name: task.model_dump(mode="json") for name, task in graph.tasks.items()},
+            "files": {path: describe_file(new / path) for path in files_below(new)},
+        }
+        text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
+        (new / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the paths of all files below a folder, relative to it, sorted."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """Return the size and the hash of a file, as the manifest holds them."""
+    return {"bytes": path.stat().st_size, "blake2b": Hasher().file(path).hexdigest()}
+
+
+def _write_nodes(graph: Graph, folder: Path) -> None:
+    for node_type in graph.schema.node_types:
+        _write_table(graph.nodes[node_type.name], folder / table_path(node_type.name))
+        if node_type.modality is not None:
+            _write_array(graph.features[node_type.name], folder / features_path(node_type.name))
+
+
+def _write_edges(graph: Graph, folder: Path) -> None:
+    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
+    for edge_type in graph.schema.edge_types:
+        if edge_type.reverse_of is not None:
+            continue
+        triple = edge_type.triple
+        into = folder / edges_path(triple)
+        indptr, indices = compress(graph.edge_index[triple], sizes[edge_type.target])
+        _write_array(indptr, into / "indptr.npy")
+        _write_array(indices, into / "indices.npy")
+        if edge_type.weighted:
+            _write_array(graph.edge_weight[triple], into / "weight.npy")
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # pandas' own metadata names its version, which is no part of the content.
+    content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    pyarrow.parquet.write_table(content, path)
+
+
+def _write_array(array: np.ndarray[Any, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.ascontiguousarray(array), allow_pickle=False)

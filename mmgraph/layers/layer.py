@@ -1,0 +1,124 @@
+"""What a layer is: node states in, node states out, by PyG's own signature."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor, nn
+
+from mmgraph.errors import ConfigError, GraphError, did_you_mean
+from mmgraph.layers.options import require_positive
+
+Triple = tuple[str, str, str]
+"""Source node type, name, target node type."""
+
+Metadata = tuple[list[str], list[Triple]]
+"""The node types and edge types of a graph, as PyG's ``HeteroData.metadata()`` gives them."""
+
+
+class Layer(nn.Module, ABC):
+    """Base of all layers: ``forward(x_dict, edge_index_dict) -> x_dict``, every state [N, channels].
+
+    A layer declares whichever of ``heads``, ``dropout`` and ``targets`` it has a use for as keyword-only
+    arguments, and its own options beside them; a model hands on those that are declared.
+
+    Args:
+        metadata: The node types and edge types.
+        channels: Width of every state.
+        targets: The node types whose new state is asked for; all by default. The others come back as they
+            went in, and what serves only them is not even made.
+
+    Raises:
+        ConfigError: If ``channels`` is below 1, or a target is no node type.
+    """
+
+    def __init__(self, metadata: Metadata, channels: int, *, targets: Iterable[str] | None = None) -> None:
+        super().__init__()
+        self.node_types = list(metadata[0])
+        self.edge_types = [(source, name, target) for source, name, target in metadata[1]]
+        self.channels = require_positive(type(self).__name__, "channels", channels)
+        self.targets = frozenset(self.node_types if targets is None else targets)
+        for name in sorted(self.targets - set(self.node_types)):
+            raise ConfigError(
+                f"there is no node type {name!r}",
+                where=f"{type(self).__name__}.targets",
+                fix=did_you_mean(name, self.node_types),
+            )
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The node types whose states it needs for those of its targets; all, unless a layer knows better."""
+        return frozenset(self.node_types)
+
+    @abstractmethod
+    def forward(
+        self,
+        x_dict: Mapping[str, Tensor],
+        edge_index_dict: Mapping[Triple, Tensor],
+        edge_weight_dict: Mapping[Triple, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the new state of every node type of ``x_dict``.
+
+        Args:
+            x_dict: Node type to state, [N, channels]. A node type may be absent.
+            edge_index_dict: Edge type to edges, int64 [2, E], in any order. An edge type may be absent.
+            edge_weight_dict: Edge type to weights above 0, [E]; an edge type that is not in it weighs 1.
+        """
+
+    def check_inputs(
+        self,
+        x_dict: Mapping[str, Tensor],
+        edge_index_dict: Mapping[Triple, Tensor],
+        edge_weight_dict: Mapping[Triple, Tensor] | None = None,
+    ) -> None:
+        """Make sure that nothing came that this layer would skip in silence or stumble over later.
+
+        Raises:
+            GraphError: If a node type or an edge type is not in the metadata, a state is not [N, channels],
+                or weights do not fit their edges.
+        """
+        where = type(self).__name__
+        for name, x in x_dict.items():
+            if name not in self.node_types:
+                raise _unknown(where, "node type", name, self.node_types)
+            if x.dim() != 2 or x.shape[1] != self.channels:
+                raise GraphError(
+                    f"got states of shape {tuple(x.shape)}; wanted (N, {self.channels})",
+                    where=f"{where}: x_dict[{name!r}]",
+                    fix="Project every node type to the layer's channels first.",
+                )
+        check_edges(where, self.edge_types, edge_index_dict, edge_weight_dict)
+
+
+def check_edges(
+    where: str,
+    edge_types: list[Triple],
+    edge_index_dict: Mapping[Triple, Tensor],
+    edge_weight_dict: Mapping[Triple, Tensor] | None,
+) -> None:
+    """Make sure that every edge type is known and that weights come with edges, as many as these.
+
+    Raises:
+        GraphError: If not.
+    """
+    for edge_type in edge_index_dict:
+        if edge_type not in edge_types:
+            raise _unknown(where, "edge type", str(edge_type), [str(known) for known in edge_types])
+    for edge_type, weight in (edge_weight_dict or {}).items():
+        edge_index = edge_index_dict.get(edge_type)
+        wanted = None if edge_index is None else (edge_index.shape[1],)
+        if tuple(weight.shape) != wanted:
+            raise GraphError(
+                f"got weights of shape {tuple(weight.shape)}; wanted {wanted or 'none, as it has no edges'}",
+                where=f"{where}: edge_weight_dict[{edge_type!r}]",
+                fix="Give one weight an edge.",
+            )
+
+
+def _unknown(where: str, kind: str, name: str, known: list[str]) -> GraphError:
+    return GraphError(
+        f"got a {kind} {name} that is not in the metadata it was made for",
+        where=where,
+        fix=did_you_mean(name, known),
+    )

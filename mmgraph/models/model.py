@@ -1,0 +1,121 @@
+"""A model: projection into the shared space, layers, and one unified representation per entity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.graph.schema import GraphSchema, Triple
+from mmgraph.layers.options import require_fraction, require_positive
+from mmgraph.models.layer_choice import LayerChoice, make_layers
+from mmgraph.models.projection import Projection
+from mmgraph.models.readout import Readout
+
+
+class MultimodalModel(nn.Module):
+    """Projects every node type into one space, passes the layers, and reads out the entities.
+
+    All widths come from the schema, so that no parameter is lazy, and nothing is made that the readout does
+    not depend on: the last layer only has relations into what is read out, and so on backwards.
+
+    Args:
+        schema: The node types, with their widths, and the edge types of the graph.
+        layers: Registered layers by name, first to last; a pair of name and mapping gives a layer options.
+        hidden_channels: Width of the shared space, C.
+        heads: Number of attention heads of the layers that have heads.
+        dropout: Dropout of the layers that have it.
+        input_dropout: Share of the features that is dropped before the projection.
+        readout: ``last`` (the state after the last layer) or ``jk`` (a linear map of those after every one).
+        outputs: The node types to read out; all entity types by default.
+
+    Raises:
+        ConfigError: If an option is unknown or has a value that cannot be used.
+        UnknownNameError: If there is no layer of a name.
+
+    Example:
+        >>> import torch
+        >>> from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
+        >>> schema = GraphSchema(
+        ...     (NodeType("a", 2, 0, "a"), NodeType("a/text", 3, 5, "a", "text", "text")),
+        ...     (EdgeType("a/text", "of", "a", 3, "of"),),
+        ... )
+        >>> model = MultimodalModel(schema, layers=["late_fusion", ("hetero_gat", {"aggr": "sum"})])
+        >>> of = {("a/text", "of", "a"): torch.tensor([[0, 1, 2], [0, 1, 1]])}
+        >>> model({"a": torch.empty(2, 0), "a/text": torch.randn(3, 5)}, of)["a"].shape
+        torch.Size([2, 128])
+    """
+
+    def __init__(
+        self,
+        schema: GraphSchema,
+        *,
+        layers: Sequence[LayerChoice],
+        hidden_channels: int = 128,
+        heads: int = 4,
+        dropout: float = 0.5,
+        input_dropout: float = 0.0,
+        readout: str = "last",
+        outputs: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        require_positive("model", "hidden_channels", hidden_channels)
+        require_fraction("model", "input_dropout", input_dropout)
+        self.hidden_channels = hidden_channels
+        self.outputs = _outputs(schema, outputs)
+        made, read = make_layers(
+            layers,
+            schema.metadata,
+            hidden_channels,
+            heads=heads,
+            dropout=dropout,
+            outputs=self.outputs,
+            every_state=readout == "jk",
+        )
+        projected = [name for name in schema.channels if name in read]
+        self.projection = Projection(
+            schema.channels, hidden_channels, node_types=projected, dropout=input_dropout
+        )
+        self.layers = nn.ModuleList(made)
+        self.readout = Readout(self.outputs, hidden_channels, num_layers=len(made), readout=readout)
+
+    def forward(
+        self,
+        x_dict: Mapping[str, Tensor],
+        edge_index_dict: Mapping[Triple, Tensor],
+        edge_weight_dict: Mapping[Triple, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the unified representation of every node of the output types.
+
+        Args:
+            x_dict: Node type to features, [N, width of the schema]. A node type may be absent.
+            edge_index_dict: Edge type to edges, int64 [2, E], in any order. An edge type may be absent.
+            edge_weight_dict: Edge type to weights above 0, [E]; an edge type that is not in it weighs 1.
+
+        Returns:
+            Node type to representations, [N, C].
+
+        Raises:
+            GraphError: If the graph does not fit the schema that the model was built for.
+        """
+        state = self.projection(x_dict)
+        states = []
+        for layer in self.layers:
+            state = layer(state, edge_index_dict, edge_weight_dict)
+            states.append(state)
+        result: dict[str, Tensor] = self.readout(states)
+        return result
+
+
+def _outputs(schema: GraphSchema, outputs: Sequence[str] | None) -> list[str]:
+    if outputs is None:
+        return [node_type.name for node_type in schema.node_types if node_type.modality is None]
+    for name in outputs:
+        if name not in schema.channels:
+            raise ConfigError(
+                f"there is no node type {name!r}",
+                where="model.outputs",
+                fix=did_you_mean(name, schema.channels),
+            )
+    return [name for name in schema.channels if name in outputs]

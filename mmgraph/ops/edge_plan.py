@@ -1,0 +1,132 @@
+"""The order in which a relation's edges are read: made once for an edge index and kept with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+from mmgraph.errors import GraphError
+
+
+@dataclass(frozen=True, eq=False)
+class EdgePlan:
+    """One relation's E edges sorted by (target, source), as compressed rows and as their transpose.
+
+    Args:
+        num_source: Number of source nodes S.
+        num_target: Number of target nodes N.
+        order: Where each sorted edge stands in the edge index that was given, int64 [E]; None if it was
+            sorted already.
+        source: Source node of each sorted edge, int64 [E].
+        target: Target node of each sorted edge, int64 [E], ascending.
+    """
+
+    num_source: int
+    num_target: int
+    order: Tensor | None
+    source: Tensor
+    target: Tensor
+
+    @property
+    def num_edges(self) -> int:
+        """Number of edges E."""
+        return self.source.numel()
+
+    def arrange(self, values: Tensor) -> Tensor:
+        """Return one value per edge [E, ...], given in the order of the edge index, in sorted order."""
+        return values if self.order is None else values.index_select(0, self.order)
+
+    @cached_property
+    def target_pointer(self) -> Tensor:
+        """Where each target's edges begin and end, int64 [N + 1]."""
+        return _pointer(self.target, self.num_target)
+
+    @cached_property
+    def has_edge(self) -> Tensor:
+        """Whether a target has any edge, bool [N]."""
+        return self.target_pointer.diff() > 0
+
+    @cached_property
+    def by_source(self) -> Tensor:
+        """The sorted edges' positions, sorted by source, int64 [E]."""
+        return torch.argsort(self.source, stable=True)
+
+    @cached_property
+    def source_pointer(self) -> Tensor:
+        """Where each source's edges begin and end in ``by_source``, int64 [S + 1]."""
+        return _pointer(self.source.index_select(0, self.by_source), self.num_source)
+
+    @cached_property
+    def target_by_source(self) -> Tensor:
+        """Target node of each edge in the order of ``by_source``, int64 [E]."""
+        return self.target.index_select(0, self.by_source)
+
+
+def plan_edges(edge_index: Tensor, num_source: int, num_target: int, *, where: str = "edge_index") -> EdgePlan:
+    """Return the plan of an edge index; the same tensor gets the same plan for as long as it lives.
+
+    Args:
+        edge_index: int64 [2, E], sources above targets, in any order.
+        num_source: Number of source nodes.
+        num_target: Number of target nodes.
+        where: What to call the edge index in an error.
+
+    Raises:
+        GraphError: If it is no int64 [2, E], or names a node that is not there.
+
+    Example:
+        >>> plan = plan_edges(torch.tensor([[0, 1, 2], [1, 0, 1]]), 3, 2)
+        >>> plan.source, plan.target, plan.target_pointer
+        (tensor([1, 0, 2]), tensor([0, 1, 1]), tensor([0, 1, 3]))
+    """
+    if edge_index.is_inference():
+        # Such a tensor counts no changes, so a kept plan could be stale without a sign.
+        return _make_plan(edge_index, num_source, num_target, where)
+    fingerprint = (num_source, num_target, edge_index._version)
+    known = _PLANS.get(edge_index)
+    if known is not None and known[0] == fingerprint:
+        return known[1]
+    plan = _make_plan(edge_index, num_source, num_target, where)
+    _PLANS[edge_index] = (fingerprint, plan)
+    return plan
+
+
+_PLANS: WeakIdKeyDictionary[Tensor, tuple[tuple[int, int, int], EdgePlan]] = WeakIdKeyDictionary()
+
+
+def _make_plan(edge_index: Tensor, num_source: int, num_target: int, where: str) -> EdgePlan:
+    _check(edge_index, num_source, num_target, where)
+    source, target = edge_index[0].contiguous(), edge_index[1].contiguous()
+    rank = target * num_source + source
+    if bool((rank[1:] >= rank[:-1]).all()):
+        return EdgePlan(num_source, num_target, None, source, target)
+    order = torch.argsort(rank, stable=True)
+    return EdgePlan(num_source, num_target, order, source[order], target[order])
+
+
+def _check(edge_index: Tensor, num_source: int, num_target: int, where: str) -> None:
+    if edge_index.dtype != torch.int64 or edge_index.dim() != 2 or edge_index.shape[0] != 2:
+        raise GraphError(
+            f"got {edge_index.dtype} of shape {tuple(edge_index.shape)}; wanted torch.int64 of shape (2, E)",
+            where=where,
+            fix="Put the sources into the first row and the targets into the second.",
+        )
+    for name, nodes, count in (("source", edge_index[0], num_source), ("target", edge_index[1], num_target)):
+        if nodes.numel() == 0:
+            continue
+        low, high = (int(bound) for bound in torch.aminmax(nodes))
+        if low < 0 or high >= count:
+            raise GraphError(
+                f"an edge names the {name} node {low if low < 0 else high}; wanted 0 to {count - 1}",
+                where=where,
+                fix="Check that the edges belong to these nodes.",
+            )
+
+
+def _pointer(sorted_nodes: Tensor, num_nodes: int) -> Tensor:
+    counts = torch.bincount(sorted_nodes, minlength=num_nodes)
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])

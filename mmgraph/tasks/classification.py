@@ -1,0 +1,171 @@
+"""One class out of several for each entity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_f1_score,
+    multiclass_recall,
+)
+
+from mmgraph.errors import GraphError
+from mmgraph.registry import TASKS
+from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.task import ClassWeights, Direction, Task
+
+_UNLABELLED = -1
+
+
+@TASKS.register("classification")
+class Classification(Task):
+    """One class out of several for each entity: cross-entropy; accuracy, balanced accuracy, macro F1.
+
+    A class that no training entity has cannot be learnt, so the output has no place for it. The metrics
+    still count its entities, as wrong.
+
+    Args:
+        labels: What the graph says about the task.
+        classes: The names of the C classes of the training entities.
+        unseen: The names of the classes that only other entities have.
+        target: Position of the class in ``classes + unseen``, int64 [N]; -1 where there is none.
+        class_weight: The weight of each class in the loss, float32 [C].
+        label_smoothing: The share of the target that is spread over all classes.
+    """
+
+    class_weight: Tensor
+
+    def __init__(
+        self,
+        labels: Labels,
+        *,
+        classes: Sequence[str],
+        unseen: Sequence[str],
+        target: Tensor,
+        class_weight: Tensor,
+        label_smoothing: float,
+    ) -> None:
+        super().__init__(labels, target)
+        self.classes = tuple(classes)
+        self.unseen = tuple(unseen)
+        self.label_smoothing = label_smoothing
+        self.register_buffer("class_weight", class_weight, persistent=False)
+
+    @classmethod
+    def from_labels(
+        cls, labels: Labels, *, class_weights: ClassWeights, label_smoothing: float
+    ) -> Classification:
+        """Return the task that some labels make.
+
+        Raises:
+            GraphError: If the training entities have fewer than two classes.
+        """
+        names = _names(labels.values)
+        classes = sorted(set(names[labels.rows("train")]))
+        unseen = sorted(set(names[labels.values.notna().to_numpy()]) - set(classes))
+        if len(classes) < 2:
+            raise GraphError(
+                f"all training entities have the value {classes[0]!r} in {labels.column!r}; "
+                "wanted at least two classes",
+                where=labels.where,
+                fix="Check the target's column and the split in dataset.yaml.",
+            )
+        position = {name: index for index, name in enumerate([*classes, *unseen])}
+        target = torch.tensor([position.get(name, _UNLABELLED) for name in names])
+        counts = torch.bincount(target[labels.rows("train")], minlength=len(classes))
+        balanced = counts.sum() / (len(classes) * counts)
+        return cls(
+            labels,
+            classes=classes,
+            unseen=unseen,
+            target=target,
+            class_weight=balanced if class_weights == "balanced" else torch.ones(len(classes)),
+            label_smoothing=label_smoothing,
+        )
+
+    @property
+    def out_channels(self) -> int:
+        """The number C of classes that the training entities have."""
+        return len(self.classes)
+
+    @property
+    def monitor(self) -> tuple[str, Direction]:
+        """Accuracy, the more the better."""
+        return "accuracy", "max"
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the metrics should know: classes that are not among the training entities."""
+        if not self.unseen:
+            return []
+        held_out = torch.cat([self.get_buffer("validation_rows"), self.get_buffer("test_rows")])
+        count = int((self.target[held_out] >= self.out_channels).sum())
+        return [
+            f"{len(self.unseen)} classes have no training entity, so their {count} entities of validation "
+            f"and test count as wrong: {_listed(self.unseen)}"
+        ]
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Return the weighted cross-entropy of the rows whose class can be learnt."""
+        target = self.target[rows]
+        learnable = target.masked_fill(target >= self.out_channels, _UNLABELLED)
+        return F.cross_entropy(
+            output[rows],
+            learnable,
+            weight=self.class_weight,
+            ignore_index=_UNLABELLED,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
+        """Return ``accuracy``, ``balanced_accuracy`` (mean recall) and ``f1_score`` (macro)."""
+        target, predicted = self.target[rows], output[rows].argmax(dim=1)
+        count = len(self.classes) + len(self.unseen)
+        # torchmetrics' macro recall takes a class that is predicted but not there as 0; the mean recall is
+        # over the classes that are there, as scikit-learn has it.
+        recall = multiclass_recall(predicted, target, count, average="none", validate_args=False)
+        there = torch.bincount(target, minlength=count) > 0
+        accuracy = multiclass_accuracy(predicted, target, count, average="micro", validate_args=False)
+        f1_score = multiclass_f1_score(predicted, target, count, average="macro", validate_args=False)
+        return {
+            "accuracy": accuracy.item(),
+            "balanced_accuracy": recall[there].mean().item(),
+            "f1_score": f1_score.item(),
+        }
+
+    def predict(self, output: Tensor) -> pd.DataFrame:
+        """Return ``target``, ``prediction`` and ``probabilities`` (in the order of ``classes``)."""
+        names = np.array(self.classes, dtype=object)
+        probabilities = output.softmax(dim=1).numpy()
+        target = pd.Series(_names(self.labels.values)).where(self.labels.values.notna().to_numpy(), None)
+        return pd.DataFrame(
+            {
+                "target": target,
+                "prediction": names[output.argmax(dim=1).numpy()],
+                "probabilities": list(probabilities),
+            }
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return the task's name and kind and the order of its classes."""
+        return {**super().describe(), "classes": list(self.classes), "unseen_classes": list(self.unseen)}
+
+
+def _names(values: pd.Series) -> npt.NDArray[np.object_]:
+    """Return the values as text [N]; an empty one becomes a text that stands for no class."""
+    return np.array(
+        [str(value) if there else "" for value, there in zip(values, values.notna(), strict=True)], object
+    )
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,95 @@
+"""What a graph says about one task: a target and a split for each entity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmgraph.errors import ConfigError, GraphError, did_you_mean
+from mmgraph.graph.graph import Graph
+
+SPLITS = ("train", "validation", "test")
+"""The names of the parts that a split has."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Targets and split of one task, one entry for each of the N entities of its type.
+
+    Args:
+        task: The name of the task.
+        kind: The registered name of what the task is, e.g. ``classification``.
+        entity: The entity type.
+        column: The column of the dataset that the targets come from, for messages.
+        ids: Ids of the entities, text [N].
+        values: Targets [N]; an empty one is an unlabelled entity.
+        split: ``train``, ``validation``, ``test`` or nothing, text [N].
+        where: The place, for messages.
+    """
+
+    task: str
+    kind: str
+    entity: str
+    column: str
+    ids: npt.NDArray[np.str_]
+    values: pd.Series
+    split: npt.NDArray[np.str_]
+    where: str
+
+    def rows(self, split: str) -> npt.NDArray[np.int64]:
+        """Return the positions of the labelled entities of one split, ascending."""
+        return np.flatnonzero(self.values.notna().to_numpy() & (self.split == split))
+
+
+def read_labels(graph: Graph, task: str) -> Labels:
+    """Return what a graph says about a task.
+
+    Args:
+        graph: The graph.
+        task: The name of one of its tasks.
+
+    Returns:
+        The labels; there is at least one for training and one for validation.
+
+    Raises:
+        ConfigError: If the graph has no such task.
+        GraphError: If no entity is labelled for training, or none for validation.
+    """
+    if task not in graph.tasks:
+        raise ConfigError(
+            f"the graph has no task {task!r}",
+            where="--task",
+            fix=did_you_mean(task, graph.tasks),
+        )
+    spec = graph.tasks[task]
+    table = graph.nodes[spec.entity]
+    values = table[f"target:{task}"]
+    labels = Labels(
+        task=task,
+        kind=spec.kind,
+        entity=spec.entity,
+        column=spec.target,
+        ids=table["id"].to_numpy(dtype=str),
+        values=values.mask(values.astype("string").str.strip() == ""),
+        split=table[f"split:{task}"].fillna("").to_numpy(dtype=str),
+        where=f"tasks.{task}",
+    )
+    _check(labels)
+    return labels
+
+
+def _check(labels: Labels) -> None:
+    """Raise if nothing can be learnt or nothing can be selected on."""
+    for split, use in (("train", "to learn from"), ("validation", "to stop on")):
+        if len(labels.rows(split)) == 0:
+            members = int((labels.split == split).sum())
+            raise GraphError(
+                f"no entity of the {split} split has a value in {labels.column!r}, so there is nothing {use} "
+                f"({members} entities are in the split, {int(labels.values.notna().sum())} of "
+                f"{len(labels.ids)} have a value)",
+                where=labels.where,
+                fix="Check the target's column and the split in dataset.yaml, and build the graph anew.",
+            )

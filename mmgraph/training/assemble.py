@@ -1,0 +1,47 @@
+"""What a config makes of a graph: the part of it that the model sees, and the model itself."""
+
+from __future__ import annotations
+
+from mmgraph.graph.graph import Graph
+from mmgraph.models import build
+from mmgraph.tasks import Task
+from mmgraph.training.config import TrainConfig
+from mmgraph.training.module import TaskModule
+
+
+def visible_graph(graph: Graph, task: str, config: TrainConfig) -> Graph:
+    """Return the graph without what the task must not see, and with the edges that the config asks for."""
+    view = graph.view(task)
+    if config.edges == "none":
+        return view.without_relations()
+    if config.edges == "shuffled":
+        return view.shuffled(config.seed)
+    return view
+
+
+def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
+    """Return a model with fresh weights and its task.
+
+    Args:
+        view: What the model sees.
+        task: The name of the task.
+        config: The config.
+
+    Raises:
+        GraphError: If the graph has nothing that a model could learn from, or its labels cannot be used.
+        ConfigError: If the graph has no such task, or an option of the model cannot be used.
+    """
+    learn = Task.from_graph(
+        view, task, class_weights=config.class_weights, label_smoothing=config.label_smoothing
+    )
+    options = config.model
+    model = build(
+        view.schema,
+        model=options.name,
+        layers=[(layer.name, layer.parameters) for layer in options.layers] if options.layers else None,
+        hidden_channels=options.hidden_channels,
+        num_layers=options.num_layers,
+        heads=options.heads,
+        dropout=options.dropout,
+    )
+    return TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)

@@ -1,0 +1,77 @@
+"""The configuration of a training: what can stand in ``configs/*.yaml`` and after ``--set``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mmgraph.config import Config
+from mmgraph.data.spec import Choice
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ModelConfig(Config):
+    """Which model, and its size."""
+
+    name: str = Field("hetero_gat", description="A registered model (`mmgraph list models`).")
+    layers: tuple[Choice, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Layers from first to last, instead of the model's own; each a name of "
+        "`mmgraph list layers`, or a mapping of `name` and that layer's options.",
+    )
+    hidden_channels: int = Field(128, ge=1, description="Width of the shared space.")
+    num_layers: int | None = Field(None, ge=1, description="How many layers, instead of the model's own.")
+    heads: int = Field(4, ge=1, description="Attention heads; they divide `hidden_channels`.")
+    dropout: float = Field(0.5, ge=0, lt=1, description="Share of values dropped while training.")
+
+
+class OptimiserConfig(Config):
+    """How the weights are moved."""
+
+    name: Literal["adamw", "sgd"] = Field("adamw", description="AdamW, or SGD with a momentum of 0.9.")
+    lr: Positive = Field(0.005, description="Learning rate, at its highest.")
+    weight_decay: NotNegative = Field(0.001, description="Decoupled weight decay.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="`cosine` lowers the learning rate to 0 over `max_epochs`."
+    )
+    clip_norm: Positive | None = Field(
+        1.0, description="The norm that the gradient is cut down to; nothing for no limit."
+    )
+
+
+class TrainConfig(Config):
+    """How a model is trained on a task.
+
+    Example:
+        >>> TrainConfig(max_epochs=10).model.name
+        'hetero_gat'
+    """
+
+    model: ModelConfig = Field(default_factory=ModelConfig, description="Which model, and its size.")
+    optimiser: OptimiserConfig = Field(
+        default_factory=OptimiserConfig, description="How the weights are moved."
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="Seeds everything random.")
+    max_epochs: int = Field(200, ge=1, description="The most epochs; one epoch is one full-batch step.")
+    patience: int = Field(
+        40, ge=1, description="Epochs without a better validation metric after which training stops."
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="`balanced` weighs each class by the inverse of its frequency in training."
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the target that is spread over all classes."
+    )
+    edges: Literal["given", "none", "shuffled"] = Field(
+        "given",
+        description="Controls: `none` leaves only the edges between modalities and their entity; `shuffled` "
+        "permutes the targets of every other relation.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where to train; `auto` takes a GPU where there is one. Metrics are made on the CPU.",
+    )

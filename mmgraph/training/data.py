@@ -1,0 +1,83 @@
+"""The whole graph as the one batch of every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from mmgraph.graph.graph import Graph
+
+EdgeTypeName = tuple[str, str, str]
+
+
+class GraphBatch(NamedTuple):
+    """What a model's ``forward`` takes.
+
+    Args:
+        x_dict: Node type to features, float32 [N, D].
+        edge_index_dict: Edge type to edges, int64 [2, E].
+        edge_weight_dict: Weighted edge type to weights, float32 [E].
+    """
+
+    x_dict: dict[str, Tensor]
+    edge_index_dict: dict[EdgeTypeName, Tensor]
+    edge_weight_dict: dict[EdgeTypeName, Tensor]
+
+    @classmethod
+    def of(cls, graph: Graph) -> GraphBatch:
+        """Return the whole of a graph as one batch."""
+        data = graph.data
+        return cls(dict(data.x_dict), dict(data.edge_index_dict), dict(data.edge_weight_dict))
+
+    def to(self, device: torch.device) -> GraphBatch:
+        """Return the batch on a device; tensors that are there already are the same."""
+        return GraphBatch(*({key: x.to(device) for key, x in tensors.items()} for tensors in self))
+
+
+class FullBatchLoader:
+    """A loader of one batch an epoch; a list would be taken for a list of loaders.
+
+    Args:
+        batch: The batch.
+    """
+
+    def __init__(self, batch: GraphBatch) -> None:
+        self._batch = batch
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[GraphBatch]:
+        yield self._batch
+
+
+class FullBatch(LightningDataModule):
+    """Gives the whole graph once an epoch.
+
+    Layers keep what they work out about the edges by the identity of the tensors, so the batch is moved to
+    its device once, beforehand, and every epoch gets the same tensors.
+
+    Args:
+        batch: The batch, on the device where the training runs.
+    """
+
+    def __init__(self, batch: GraphBatch) -> None:
+        super().__init__()
+        self._batch = batch
+
+    def train_dataloader(self) -> FullBatchLoader:
+        """Return the loader of the one batch."""
+        return FullBatchLoader(self._batch)
+
+    def transfer_batch_to_device(
+        self,
+        batch: GraphBatch,
+        device: torch.device,  # noqa: ARG002 - Lightning's signature; the batch is there already
+        dataloader_idx: int,  # noqa: ARG002
+    ) -> GraphBatch:
+        """Return the batch as it is."""
+        return batch

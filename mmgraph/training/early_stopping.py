@@ -1,0 +1,60 @@
+"""Stopping when validation gets no better, and going back to the best weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from mmgraph.tasks.task import Direction
+from mmgraph.training.data import GraphBatch
+from mmgraph.training.history import Epoch
+
+
+class EarlyStopping(Callback):
+    """Keeps the weights of the best epoch in memory, and stops when there was none better for a while.
+
+    The best epoch is the one with the best validation metric; among equals, as small validation splits
+    have many, the one with the lowest validation loss.
+
+    Args:
+        history: The epochs so far, the last one just added.
+        monitor: The metric, and whether more or less of it is better.
+        patience: Epochs without a better one after which training stops.
+    """
+
+    def __init__(self, history: Sequence[Epoch], monitor: tuple[str, Direction], patience: int) -> None:
+        self.best: Epoch | None = None
+        self._history = history
+        self._metric, self._direction = monitor
+        self._patience = patience
+        self._weights: dict[str, Tensor] = {}
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: object,  # noqa: ARG002 - Lightning's signature, as below
+        batch: GraphBatch,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Keep the weights if the epoch is the best so far, or stop if none was for too long."""
+        last = self._history[-1]
+        if self.best is None or self._rank(last) > self._rank(self.best):
+            self.best = last
+            self._weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
+        elif last.epoch - self.best.epoch >= self._patience:
+            trainer.should_stop = True
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Go back to the best weights."""
+        pl_module.load_state_dict(self._weights)
+        self._weights = {}
+
+    def _rank(self, epoch: Epoch) -> tuple[float, float]:
+        value = epoch.validation[self._metric]
+        better = value if self._direction == "max" else -value
+        # Not-a-number is worse than anything, or the first one would stay the best for ever.
+        return tuple(-math.inf if math.isnan(part) else part for part in (better, -epoch.validation_loss))

@@ -1,0 +1,65 @@
+"""What a training's numbers depend on besides its inputs: versions, threads, random state, kernels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import random
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+_LIBRARIES = ("mmgraph", "torch", "torch-geometric", "lightning", "torchmetrics", "numpy")
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return the versions of what computes, and the number of threads, which rounding depends on."""
+    return {
+        "python": platform.python_version(),
+        **{library: version(library) for library in _LIBRARIES},
+        "threads": torch.get_num_threads(),
+    }
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device that ``auto``, ``cpu`` or ``cuda`` stands for."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+@contextlib.contextmanager
+def reproducible(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed every random state and choose kernels whose result does not vary; undo both at the end.
+
+    On the CPU, a kernel that may vary raises; on a GPU, where some have no other, it warns.
+
+    Args:
+        seed: The seed, below 2**32.
+        device: Where the computation runs.
+    """
+    if device.type == "cuda":
+        # cuBLAS reads it once, at its first call; without it, deterministic algorithms are refused.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+        # Filling memory that is about to be written costs time and guards only against bugs in kernels.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+            torch.utils.deterministic.fill_uninitialized_memory = fill
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)

@@ -1,0 +1,111 @@
+"""What happened in each epoch, as a table and for TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from mmgraph.progress import Advance
+from mmgraph.training.data import GraphBatch
+from mmgraph.training.module import TaskModule
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch.
+
+    Args:
+        epoch: Its number, from 1.
+        lr: The learning rate of its step.
+        train_loss: The loss that its step was taken on, with dropout.
+        validation_loss: The loss of the validation entities after the step.
+        validation: The metrics of the validation entities after the step.
+    """
+
+    epoch: int
+    lr: float
+    train_loss: float
+    validation_loss: float
+    validation: dict[str, float]
+
+
+class Recorder(Callback):
+    """Measures every epoch on the validation entities, keeps a history and reports progress.
+
+    It measures in the hook after the step, with the batch at hand: Lightning's own validation loop costs
+    more than the rest of what Lightning adds to an epoch.
+
+    Args:
+        monitor: The metric to report.
+        advance: What to tell of an epoch that is done.
+    """
+
+    def __init__(self, monitor: str, advance: Advance) -> None:
+        self.history: list[Epoch] = []
+        self._monitor = monitor
+        self._advance = advance
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: GraphBatch,
+        batch_idx: int,  # noqa: ARG002 - Lightning's signature
+    ) -> None:
+        """Measure and report the epoch, whose one step was just taken."""
+        assert isinstance(pl_module, TaskModule)
+        loss, metrics = pl_module.validate(batch)
+        epoch = Epoch(
+            epoch=trainer.current_epoch + 1,
+            lr=trainer.optimizers[0].param_groups[0]["lr"],
+            train_loss=outputs["loss"].item(),
+            validation_loss=loss,
+            validation=metrics,
+        )
+        self.history.append(epoch)
+        value = metrics[self._monitor]
+        self._advance(1, f"loss {epoch.train_loss:.3f}, validation {self._monitor} {value:.3f}")
+
+
+def history_table(history: Sequence[Epoch]) -> pd.DataFrame:
+    """Return one row for each epoch: epoch, lr, train_loss, validation_loss, validation_<metric>.
+
+    Example:
+        >>> list(history_table([Epoch(1, 0.01, 2.0, 1.5, {"accuracy": 0.5})]))
+        ['epoch', 'lr', 'train_loss', 'validation_loss', 'validation_accuracy']
+    """
+    return pd.DataFrame(
+        [
+            {
+                "epoch": epoch.epoch,
+                "lr": epoch.lr,
+                "train_loss": epoch.train_loss,
+                "validation_loss": epoch.validation_loss,
+                **{f"validation_{name}": value for name, value in epoch.validation.items()},
+            }
+            for epoch in history
+        ]
+    )
+
+
+def write_tensorboard(history: pd.DataFrame, folder: Path) -> None:
+    """Write a history as a TensorBoard log, one scalar for each column.
+
+    Args:
+        history: What :func:`history_table` returns.
+        folder: Where the event file goes.
+    """
+    # Takes a quarter of a second to import.
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+        for row in history.to_dict("records"):
+            epoch = int(row.pop("epoch"))
+            for name, value in row.items():
+                writer.add_scalar(str(name), value, epoch)

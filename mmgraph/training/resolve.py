@@ -1,0 +1,143 @@
+"""From a model's name, a config's name and overrides to one complete training config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmgraph.config import override, parse, read_yaml
+from mmgraph.errors import ConfigError, UnknownNameError, did_you_mean
+from mmgraph.paths import shipped
+from mmgraph.registry import LAYERS, MODELS
+from mmgraph.training.config import ModelConfig, TrainConfig
+
+
+def config_names() -> list[str]:
+    """Return the names of the shipped configs."""
+    return sorted(file.stem for file in shipped("configs").glob("*.yaml"))
+
+
+def find_config(name_or_path: str | Path) -> Path:
+    """Return the file of a config: a path to a YAML file, or the name of a shipped one.
+
+    Raises:
+        UnknownNameError: If it is a name, and no shipped config has it.
+
+    Example:
+        >>> find_config("hetero_gat").name
+        'hetero_gat.yaml'
+    """
+    text = os.fspath(name_or_path)
+    if _is_path(text):
+        return Path(text)
+    file = shipped("configs") / f"{text}.yaml"
+    if not file.is_file():
+        raise UnknownNameError(
+            f"there is no config {text!r}", where="--config", fix=did_you_mean(text, config_names())
+        )
+    return file
+
+
+def resolve_config(
+    *,
+    model: str | None = None,
+    config: TrainConfig | str | Path | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+) -> TrainConfig:
+    """Return the config of a training.
+
+    The defaults are overridden by the shipped config of the model's name, that by ``config``, that by
+    ``overrides``, and those by ``seed``.
+
+    Args:
+        model: A registered model, or the path to a YAML file that takes the place of its shipped config.
+        config: The name of a shipped config, the path to a YAML file, or a config, of which only the keys
+            count that were set.
+        overrides: Assignments such as ``model.heads=8``.
+        seed: Seeds everything random.
+
+    Raises:
+        ConfigError: If a key or a value cannot be used, or if two places name different models.
+        UnknownNameError: If a config, a model or a layer has a name that is not known.
+
+    Example:
+        >>> resolve_config(model="mlp", overrides=["max_epochs=3"]).max_epochs
+        3
+    """
+    base: dict[str, Any] = {}
+    if model is not None and _is_path(model):
+        base = _read(Path(model))
+        model = _named(base)
+    given = _given(config)
+    assigned = override({}, overrides)
+    parse(TrainConfig, assigned, where="--set")
+    name = _model_name({"--model": model, "--config": _named(given), "--set": _named(assigned)})
+    if not base and name in config_names():
+        base = _read(find_config(name))
+    merged = _merge(_merge(base, given), assigned)
+    if name is not None:
+        merged = _merge(merged, {"model": {"name": name}})
+    if seed is not None:
+        merged["seed"] = seed
+    resolved = parse(TrainConfig, merged, where="training config")
+    check_names(resolved.model)
+    return resolved
+
+
+def check_names(model: ModelConfig) -> None:
+    """Make sure that the model and its layers are registered.
+
+    Raises:
+        UnknownNameError: If one is not; the message offers the nearest names.
+    """
+    MODELS.get(model.name)
+    for layer in model.layers or ():
+        LAYERS.get(layer.name)
+
+
+def _is_path(text: str) -> bool:
+    return Path(text).suffix in {".yaml", ".yml"} or os.sep in text
+
+
+def _given(config: TrainConfig | str | Path | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    if isinstance(config, TrainConfig):
+        return config.model_dump(exclude_unset=True)
+    return _read(find_config(config))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return the mapping in a file, once it is clear that it holds nothing but a config's keys and values."""
+    mapping = read_yaml(file)
+    parse(TrainConfig, mapping, where=file.name)
+    return mapping
+
+
+def _named(mapping: Mapping[str, Any]) -> str | None:
+    name: str | None = (mapping.get("model") or {}).get("name")
+    return name
+
+
+def _model_name(places: Mapping[str, str | None]) -> str | None:
+    """Return the one name that some places give, or ``None`` where none gives one; the default then holds."""
+    named = {place: name for place, name in places.items() if name is not None}
+    if len(set(named.values())) > 1:
+        raise ConfigError(
+            " but ".join(f"{place} names the model {name!r}" for place, name in named.items()),
+            fix="Name one model.",
+        )
+    return next(iter(named.values()), None)
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both mappings in one; ``above`` wins, and mappings in them are merged in turn."""
+    merged = dict(below)
+    for key, value in above.items():
+        inner = merged.get(key)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(inner, value) if both else value
+    return merged

@@ -1,0 +1,151 @@
+"""One training and what came of it."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.graph.graph import Graph
+from mmgraph.tasks import Task
+from mmgraph.training.assemble import visible_graph
+from mmgraph.training.config import TrainConfig
+from mmgraph.training.data import GraphBatch
+from mmgraph.training.environment import reproducible
+from mmgraph.training.module import TaskModule
+
+
+class Run:
+    """A trained model with its graph, its config and its history.
+
+    All its numbers are computed on the CPU, wherever it was trained.
+
+    Args:
+        graph: The whole graph, with what the task must not see.
+        config: The resolved config.
+        module: The model with the weights of its best epoch.
+        history: One row for each epoch.
+        best_epoch: The epoch that the weights are from.
+        graph_folder: Where the graph is, if it is on disk.
+        folder: Where the run is, if it is on disk.
+    """
+
+    def __init__(
+        self,
+        *,
+        graph: Graph,
+        config: TrainConfig,
+        module: TaskModule,
+        history: pd.DataFrame,
+        best_epoch: int,
+        graph_folder: Path | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.graph = graph
+        self.config = config
+        self.module = module
+        self.history = history
+        self.best_epoch = best_epoch
+        self.graph_folder = graph_folder
+        self.folder = folder
+
+    @property
+    def task(self) -> Task:
+        """The task that it was trained on."""
+        return self.module.task
+
+    def evaluate(self, split: str = "test") -> dict[str, float]:
+        """Return the metrics of one split under torchmetrics' names.
+
+        Args:
+            split: ``train``, ``validation`` or ``test``.
+
+        Raises:
+            ConfigError: If there is no such split.
+            GraphError: If none of its entities is labelled.
+        """
+        return self.task.metrics(self._output, self.task.rows(split))
+
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Return the metrics of every split that has labelled entities."""
+        return {split: self.evaluate(split) for split in self.task.labelled_splits()}
+
+    def predictions(self) -> pd.DataFrame:
+        """Return id, split, target and prediction of every entity of the task's type.
+
+        A classification adds ``probabilities``, in the order of ``run.task.classes``.
+        """
+        return self.task.predictions(self._output)
+
+    def embed(self, entity: str | None = None) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
+        """Return the unified representation of every entity of a type.
+
+        Args:
+            entity: The entity type; that of the task by default.
+
+        Returns:
+            The ids, text [N], and the vectors, float32 [N, hidden_channels].
+
+        Raises:
+            ConfigError: If there is no such entity type.
+        """
+        entity = entity or self.task.labels.entity
+        if entity not in self._unified:
+            raise ConfigError(
+                f"there is no entity type {entity!r}",
+                where="--entity",
+                fix=did_you_mean(entity, self._unified),
+            )
+        ids = self.graph.nodes[entity]["id"].to_numpy(dtype=str)
+        return ids, self._unified[entity].numpy()
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write the run to a folder.
+
+        Args:
+            folder: Where to.
+            overwrite: Replace an earlier run.
+
+        Raises:
+            UserError: If the folder is there already and must not be replaced.
+        """
+        from mmgraph.training.run_folder import save_run
+
+        save_run(self, Path(folder), overwrite=overwrite)
+        self.folder = Path(folder)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what it was trained on and how it went, as JSON."""
+        return {
+            "task": self.task.labels.task,
+            "model": self.config.model.name,
+            "seed": self.config.seed,
+            "epochs": len(self.history),
+            "best_epoch": self.best_epoch,
+            "target": self.task.describe(),
+            "notes": self.task.notes,
+        }
+
+    @functools.cached_property
+    def _unified(self) -> dict[str, Tensor]:
+        """The unified representation of every entity type, [N, hidden_channels]."""
+        batch = GraphBatch.of(visible_graph(self.graph, self.task.labels.task, self.config))
+        self.module.eval()
+        with reproducible(self.config.seed, torch.device("cpu")), torch.no_grad():
+            unified = self.module.unify(batch)
+        entities = {node_type.entity for node_type in self.graph.schema.node_types}
+        return {name: x for name, x in unified.items() if name in entities}
+
+    @functools.cached_property
+    def _output(self) -> Tensor:
+        """The head's output for all entities of the task's type, [N, C]."""
+        with torch.no_grad():
+            output: Tensor = self.module.head(self._unified[self.task.labels.entity])
+        return output

@@ -1,0 +1,203 @@
+"""The run folder: all of one training, without pickle, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+import yaml
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from mmgraph.atomic import atomic_folder
+from mmgraph.config import Config, parse, read_yaml
+from mmgraph.errors import Fault, RunError
+from mmgraph.graph import Graph, load_graph
+from mmgraph.training.assemble import assemble, visible_graph
+from mmgraph.training.config import TrainConfig
+from mmgraph.training.environment import describe_environment, reproducible
+from mmgraph.training.history import write_tensorboard
+from mmgraph.training.run import Run
+
+MARKER = "run.json"
+FORMAT = 1
+
+
+class GraphRecord(Config):
+    """Which graph a run was trained on."""
+
+    name: str
+    fingerprint: str
+    path: str | None = Field(None, description="Where it is, from the run folder; nothing if not on disk.")
+
+
+class RunRecord(Config):
+    """The content of ``run.json``."""
+
+    format: Literal[1] = FORMAT
+    task: str
+    model: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    graph: GraphRecord
+    target: dict[str, Any]
+    notes: list[str]
+    environment: dict[str, Any]
+
+
+def save_run(run: Run, folder: Path, *, overwrite: bool = False) -> None:
+    """Write a run to a folder.
+
+    Args:
+        run: The run.
+        folder: Where to.
+        overwrite: Replace an earlier run.
+
+    Raises:
+        UserError: If the folder is there already and must not be replaced.
+    """
+    with atomic_folder(folder, marker=MARKER, overwrite=overwrite) as new:
+        write_run(run, new, destination=folder)
+
+
+def write_run(run: Run, folder: Path, *, destination: Path) -> None:
+    """Write the files of a run.
+
+    Args:
+        run: The run.
+        folder: An empty folder.
+        destination: Where the folder will be; the path to the graph starts there.
+    """
+    graph_path = os.path.relpath(run.graph_folder, destination) if run.graph_folder else None
+    record = RunRecord(
+        **run.describe(),
+        graph=GraphRecord(
+            name=run.graph.manifest["name"], fingerprint=run.graph.fingerprint(), path=graph_path
+        ),
+        environment=describe_environment(),
+    )
+    _write_json(folder / MARKER, record.model_dump())
+    config = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    (folder / "config.yaml").write_text(config, encoding="utf-8")
+    weights = {name: value.contiguous() for name, value in run.module.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    _write_json(folder / "metrics.json", run.metrics())
+    run.predictions().to_parquet(folder / "predictions.parquet", index=False)
+    run.history.to_csv(folder / "history.csv", index=False)
+    write_tensorboard(run.history, folder / "tensorboard")
+
+
+def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> Run:
+    """Return the run that a folder holds.
+
+    Args:
+        folder: The run folder.
+        graph: The graph that it was trained on, where that is not where it was.
+
+    Raises:
+        RunError: If the folder holds no run, or the graph is not there or not the same.
+        ConfigError: If ``run.json`` or ``config.yaml`` holds what cannot be used.
+    """
+    folder = Path(folder)
+    if not (folder / MARKER).is_file():
+        raise RunError(
+            f"there is no {MARKER}, so it is no run folder",
+            where=str(folder),
+            fix="Make one with `mmgraph train`.",
+        )
+    record = _read_record(folder / MARKER)
+    config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=str(folder / "config.yaml"))
+    found, graph_folder = _find_graph(record.graph, folder, graph)
+    with reproducible(config.seed, torch.device("cpu")):
+        module = assemble(visible_graph(found, record.task, config), record.task, config)
+    _load_weights(module, folder / "model.safetensors")
+    return Run(
+        graph=found,
+        config=config,
+        module=module,
+        history=_read_history(folder / "history.csv"),
+        best_epoch=record.best_epoch,
+        graph_folder=graph_folder,
+        folder=folder,
+    )
+
+
+def _find_graph(
+    record: GraphRecord, folder: Path, graph: Graph | str | Path | None
+) -> tuple[Graph, Path | None]:
+    """Return the graph that a run was trained on, and where it is."""
+    graph_folder: Path | None = None
+    if not isinstance(graph, Graph):
+        if graph is None and record.path is None:
+            raise RunError(
+                f"the graph {record.name!r} that it was trained on was never saved with it",
+                where=str(folder / MARKER),
+                fix="Pass --graph GRAPH, the folder of that graph.",
+            )
+        graph_folder = Path(graph) if graph is not None else folder / str(record.path)
+        if graph is None and not (graph_folder / "manifest.json").is_file():
+            raise RunError(
+                f"the graph {record.name!r} that it was trained on is no longer at "
+                f"{os.path.normpath(graph_folder)}",
+                where=str(folder / MARKER),
+                fix="Pass --graph GRAPH, the folder of that graph.",
+            )
+        graph = load_graph(graph_folder)
+    if graph.fingerprint() != record.fingerprint:
+        raise RunError(
+            f"the graph at hand has the fingerprint {graph.fingerprint()}, but the run was trained on "
+            f"{record.name!r} with {record.fingerprint}",
+            where=str(folder / MARKER),
+            fix="Pass --graph GRAPH, the folder of that graph, or train anew.",
+        )
+    return graph, graph_folder
+
+
+def _load_weights(module: nn.Module, file: Path) -> None:
+    """Load weights into a module that has the same names and shapes."""
+    try:
+        weights = load_file(file)
+    except FileNotFoundError:
+        raise RunError("there is no such file", where=str(file), fix="Train anew.") from None
+    except SafetensorError as error:
+        raise RunError(f"is no safetensors file: {error}", where=str(file), fix="Train anew.") from None
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    faults = [
+        Fault(
+            f"{file}: {name}",
+            f"got {found.get(name, 'nothing')}; wanted {wanted.get(name, 'nothing')}",
+            "config.yaml and the weights must be of the same training.",
+        )
+        for name in sorted(wanted.keys() | found.keys())
+        if wanted.get(name) != found.get(name)
+    ]
+    if faults:
+        raise RunError.of(faults)
+    module.load_state_dict(weights)
+
+
+def _read_record(file: Path) -> RunRecord:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"is not valid JSON: {error}", where=str(file), fix="Train anew.") from None
+    return parse(RunRecord, content, where=str(file))
+
+
+def _read_history(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(file)
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot be read: {error}", where=str(file), fix="Train anew.") from None
+
+
+def _write_json(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,138 @@
+"""A graph small enough to train on in a second, with a hostile title and texts among its nodes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mmgraph.data.spec import TaskSpec
+from mmgraph.evaluation.comparison import Comparison, Trial
+from mmgraph.evaluation.entries import Entry
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
+
+COUNT = 90
+HOSTILE = "<script>alert('x')</script>"
+
+
+@pytest.fixture(scope="session")
+def graph() -> Graph:
+    """Ninety marks of three scripts: pictures (some missing), texts, and a relation within the scripts."""
+    rng = np.random.default_rng(0)
+    scripts = np.arange(COUNT) % 3
+    present = np.flatnonzero(np.arange(COUNT) % 5 > 0)
+    parts = np.array(["train", "train", "train", "validation", "test", "test"])[(np.arange(COUNT) // 3) % 6]
+    means = 1.2 * rng.normal(size=(3, 6))
+    features = {
+        "mark/picture": (means[scripts[present]] + rng.normal(size=(len(present), 6))).astype(np.float32),
+        "mark/name": (means[scripts][:, :4] + 2 * rng.normal(size=(COUNT, 4))).astype(np.float32),
+    }
+    names = np.array(["latin", "greek", "thai"], dtype=object)
+    nodes = {
+        "mark": pd.DataFrame(
+            {
+                "id": [f"m{i}" for i in range(COUNT)],
+                "title": [HOSTILE if i == 1 else f"Mark {i}" for i in range(COUNT)],
+                "target:script": names[scripts],
+                "split:script": parts,
+                "target:size": 3.0 * scripts + 0.1 * rng.normal(size=COUNT),
+                "split:size": parts,
+            }
+        ),
+        "mark/picture": _nodes(present, [_png(int(80 * scripts[i])) for i in present]),
+        "mark/name": _nodes(np.arange(COUNT), [f"{HOSTILE} number {i}" for i in range(COUNT)]),
+    }
+    like = np.array([[i, (i + 3) % COUNT] for i in range(COUNT)]).T
+    picture_of = np.stack([np.arange(len(present)), present])
+    name_of = np.stack([np.arange(COUNT), np.arange(COUNT)])
+    edges = {
+        ("mark/picture", "of", "mark"): picture_of,
+        ("mark", "rev_of", "mark/picture"): picture_of[::-1].copy(),
+        ("mark/name", "of", "mark"): name_of,
+        ("mark", "rev_of", "mark/name"): name_of,
+        ("mark", "like", "mark"): _sorted(like),
+        ("mark", "rev_like", "mark"): _sorted(like[::-1]),
+    }
+    schema = GraphSchema(
+        (
+            NodeType("mark", COUNT, 0, "mark"),
+            NodeType("mark/picture", len(present), 6, "mark", "picture", "image"),
+            NodeType("mark/name", COUNT, 4, "mark", "name", "text"),
+        ),
+        (
+            EdgeType("mark/picture", "of", "mark", len(present), "of"),
+            EdgeType("mark", "rev_of", "mark/picture", len(present), "of", reverse_of="of"),
+            EdgeType("mark/name", "of", "mark", COUNT, "of"),
+            EdgeType("mark", "rev_of", "mark/name", COUNT, "of", reverse_of="of"),
+            EdgeType("mark", "like", "mark", COUNT, "given"),
+            EdgeType("mark", "rev_like", "mark", COUNT, "given", reverse_of="like"),
+        ),
+    )
+    tasks = {
+        "script": TaskSpec(entity="mark", target="script", split="parts", description=f"Which script? {HOSTILE}"),
+        "size": TaskSpec(entity="mark", kind="regression", target="size", split="parts"),
+    }
+    manifest = {"format": 1, "name": "marks", "dataset": {}, "relations": {}, "encoders": {}}
+    return Graph(schema, manifest, tasks, nodes, features, edges, {})
+
+
+def _nodes(rows: np.ndarray, previews: list[bytes] | list[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"id": [f"m{row}" for row in rows], "entity_index": rows, "preview": pd.Series(previews, dtype=object)}
+    )
+
+
+def _png(shade: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), shade).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _sorted(index: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(index[:, np.lexsort((index[0], index[1]))])
+
+
+@pytest.fixture(scope="session")
+def make_comparison(graph: Graph) -> Callable[..., Comparison]:
+    """Return a function from entry -> values of the headline metric to a comparison that has them."""
+
+    def make(values: dict[str, list[float]], metric: str = "accuracy") -> Comparison:
+        table = graph.nodes["mark"]
+        predictions = pd.DataFrame(
+            {
+                "id": table["id"],
+                "split": table["split:script"],
+                "target": table["target:script"],
+                "prediction": "latin",
+            }
+        )
+        trials = [
+            Trial(
+                entry=name,
+                seed=seed,
+                metrics={"validation": {metric: value}, "test": {metric: value}},
+                predictions=predictions,
+                history=pd.DataFrame({"epoch": [1, 2], f"validation_{metric}": [value / 2, value]}),
+                config={"model": {"name": name}},
+            )
+            for name, scores in values.items()
+            for seed, value in enumerate(scores)
+        ]
+        return Comparison(
+            graph="marks",
+            fingerprint="0" * 32,
+            task="script",
+            spec=graph.tasks["script"],
+            monitor=(metric, "max"),
+            entries=tuple(Entry(name, name) for name in values),
+            overrides=(),
+            seeds=tuple(range(max(len(scores) for scores in values.values()))),
+            trials=tuple(trials),
+        )
+
+    return make

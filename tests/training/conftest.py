@@ -1,0 +1,138 @@
+"""Small graphs made on the spot, with a signal that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmgraph.data.spec import TaskSpec
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
+
+CLASSES = 3
+CHANNELS = 8
+QUICK = ("model.hidden_channels=16", "model.dropout=0.1", "max_epochs=30", "patience=30", "device=cpu")
+
+
+def synthetic_graph(
+    labels: np.ndarray,
+    *,
+    seed: int = 0,
+    signal: float = 0.0,
+    same_label_edges: bool = False,
+    split: np.ndarray | None = None,
+    numbers: np.ndarray | None = None,
+) -> Graph:
+    """Return a graph of things with two modalities, `text` (all) and `image` (two of three), and edges.
+
+    Args:
+        labels: Class of each thing, int [N].
+        seed: The seed of features, edges and split.
+        signal: How far the text features of a class lie from those of others.
+        same_label_edges: Join things of one class; else any two things.
+        split: Text [N]; by default half train, a quarter validation, a quarter test.
+        numbers: The target of the regression, float [N]; by default one that the features tell.
+    """
+    rng = np.random.default_rng(seed)
+    count = len(labels)
+    centres = rng.normal(size=(int(labels.max()) + 1, CHANNELS))
+    text = rng.normal(size=(count, CHANNELS)) + signal * centres[labels]
+    with_image = np.flatnonzero(np.arange(count) % 3 > 0)
+    image = rng.normal(size=(len(with_image), CHANNELS))
+    source = np.repeat(np.arange(count), 4)
+    if same_label_edges:
+        target = np.concatenate([rng.choice(np.flatnonzero(labels == label), 4) for label in labels])
+    else:
+        target = rng.integers(0, count, size=len(source))
+    if split is None:
+        split = rng.permutation(np.resize(["train", "train", "validation", "test"], count))
+    if numbers is None:
+        numbers = 5 * text[:, 0] + 100
+    features = {"thing/text": text.astype(np.float32), "thing/image": image.astype(np.float32)}
+    ids = np.array([f"thing-{row}" for row in range(count)], dtype=object)
+    things = pd.DataFrame(
+        {
+            "id": ids,
+            "title": ids,
+            "target:colour": pd.Series([f"class-{label}" for label in labels], dtype="str"),
+            "split:colour": split.astype(object),
+            "target:size": numbers,
+            "split:size": split.astype(object),
+        }
+    )
+    index = {"thing/text": np.arange(count), "thing/image": with_image}
+    edges = {("thing", "near", "thing"): np.stack([source, target])}
+    return assembled({"thing": things}, features, index, edges)
+
+
+def assembled(
+    entities: Mapping[str, pd.DataFrame],
+    features: Mapping[str, np.ndarray],
+    index: Mapping[str, np.ndarray],
+    edges: Mapping[tuple[str, str, str], np.ndarray],
+) -> Graph:
+    """Return a graph of entity tables, modality features and edges, with `of` and all reverse edges."""
+    node_types = [NodeType(name, len(table), 0, name) for name, table in entities.items()]
+    nodes: dict[str, Any] = dict(entities)
+    edge_index: dict[tuple[str, str, str], np.ndarray] = {}
+    edge_types = []
+    for name, rows in index.items():
+        entity, modality = name.split("/")
+        node_types.append(NodeType(name, len(rows), features[name].shape[1], entity, modality, "features"))
+        ids = entities[entity]["id"].to_numpy()[rows]
+        nodes[name] = pd.DataFrame({"id": ids, "entity_index": rows, "preview": None})
+        edge_index[name, "of", entity] = np.stack([np.arange(len(rows)), rows])
+    for triple in list(edge_index):
+        edge_types += _both_ways(edge_index, triple, kind="of")
+    for triple, pairs in edges.items():
+        edge_index[triple] = pairs
+        edge_types += _both_ways(edge_index, triple, kind="given")
+    return Graph(
+        schema=GraphSchema(tuple(node_types), tuple(edge_types)),
+        manifest={"format": 1, "name": "things", "dataset": {}, "relations": {}},
+        tasks={
+            "colour": TaskSpec(entity="thing", target="hue", split="random"),
+            "size": TaskSpec(entity="thing", kind="regression", target="size", split="random"),
+        },
+        nodes=nodes,
+        features=dict(features),
+        edge_index={triple: _sorted(pairs) for triple, pairs in edge_index.items()},
+        edge_weight={},
+    )
+
+
+def _both_ways(edge_index: dict[tuple[str, str, str], np.ndarray], triple: Any, *, kind: Any) -> list[EdgeType]:
+    source, name, target = triple
+    pairs = edge_index[triple]
+    edge_index[target, f"rev_{name}", source] = pairs[::-1]
+    return [
+        EdgeType(source, name, target, pairs.shape[1], kind),
+        EdgeType(target, f"rev_{name}", source, pairs.shape[1], kind, reverse_of=name),
+    ]
+
+
+def _sorted(pairs: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(pairs[:, np.lexsort((pairs[0], pairs[1]))]).astype(np.int64)
+
+
+@pytest.fixture
+def graph() -> Graph:
+    """Return 120 things in three classes that their text tells."""
+    labels = np.random.default_rng(1).integers(0, CLASSES, size=120)
+    return synthetic_graph(labels, signal=1.5)
+
+
+@pytest.fixture
+def quick() -> tuple[str, ...]:
+    """Return overrides that make a training short."""
+    return QUICK
+
+
+@pytest.fixture
+def make_graph():
+    """Return the function that makes a synthetic graph."""
+    return synthetic_graph

@@ -1,0 +1,55 @@
+"""The training config: what it takes, and how it refuses the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmgraph.config import parse
+from mmgraph.errors import ConfigError
+from mmgraph.training import TrainConfig
+
+
+def test_every_key_has_a_description():
+    def undescribed(model, place=""):
+        for name, field in model.model_fields.items():
+            if not field.description:
+                yield place + name
+            if hasattr(field.annotation, "model_fields"):
+                yield from undescribed(field.annotation, f"{place}{name}.")
+
+    assert list(undescribed(TrainConfig)) == []
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"max_epoch": 3}, "x.yaml: max_epoch: .*Did you mean 'max_epochs'"),
+        ({"model": {"head": 3}}, "x.yaml: model.head: .*Did you mean 'heads'"),
+        ({"optimiser": {"learning_rate": 3}}, "x.yaml: optimiser.learning_rate"),
+        ({"max_epochs": "many"}, "x.yaml: max_epochs: got 'many'; wanted an integer"),
+        ({"max_epochs": 0}, "x.yaml: max_epochs: got 0"),
+        ({"patience": -1}, "x.yaml: patience: got -1"),
+        ({"seed": -1}, "x.yaml: seed: got -1"),
+        ({"model": {"dropout": 1.0}}, "x.yaml: model.dropout: got 1.0"),
+        ({"model": {"layers": []}}, "x.yaml: model.layers"),
+        ({"model": {"layers": [3]}}, "x.yaml: model.layers"),
+        ({"model": "mlp"}, "x.yaml: model: got 'mlp'"),
+        ({"optimiser": {"lr": 0}}, "x.yaml: optimiser.lr: got 0"),
+        ({"optimiser": {"lr": float("inf")}}, "x.yaml: optimiser.lr: got inf"),
+        ({"optimiser": {"lr": float("nan")}}, "x.yaml: optimiser.lr: got nan"),
+        ({"optimiser": {"name": "adam"}}, "x.yaml: optimiser.name: got 'adam'"),
+        ({"edges": "shufled"}, "x.yaml: edges: got 'shufled'"),
+        ({"class_weights": True}, "x.yaml: class_weights: got True"),
+        ({"label_smoothing": 1}, "x.yaml: label_smoothing: got 1"),
+        ({"device": "tpu"}, "x.yaml: device: got 'tpu'"),
+    ],
+)
+def test_what_cannot_be_used_is_named(mapping, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(TrainConfig, mapping, where="x.yaml")
+
+
+def test_all_faults_are_reported_together():
+    with pytest.raises(ConfigError) as caught:
+        parse(TrainConfig, {"sed": 1, "max_epochs": 0, "model": {"heads": "x"}}, where="x.yaml")
+    assert len(caught.value.faults) == 3

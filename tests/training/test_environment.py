@@ -1,0 +1,58 @@
+"""Random states and kernels: the same inside, untouched outside."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from mmgraph.training.environment import choose_device, describe_environment, reproducible
+
+CPU = torch.device("cpu")
+
+
+def draw():
+    return torch.rand(3).tolist(), np.random.rand(3).tolist(), random.random()
+
+
+def test_the_same_seed_draws_the_same():
+    drawn = []
+    for seed in (1, 1, 2):
+        with reproducible(seed, CPU):
+            drawn.append(draw())
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_outside_is_changed(fails):
+    torch.manual_seed(5)
+    np.random.seed(5)
+    random.seed(5)
+    wanted = draw()
+    torch.manual_seed(5)
+    np.random.seed(5)
+    random.seed(5)
+    try:
+        with reproducible(1, CPU):
+            assert torch.are_deterministic_algorithms_enabled()
+            draw()
+            if fails:
+                raise ValueError
+    except ValueError:
+        pass
+    assert draw() == wanted
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+def test_what_numbers_depend_on_is_described():
+    found = describe_environment()
+    assert found["torch"] == torch.__version__
+    assert found["threads"] == torch.get_num_threads()
+
+
+def test_devices():
+    assert choose_device("cpu") == CPU
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")

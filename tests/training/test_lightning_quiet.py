@@ -1,0 +1,38 @@
+"""Lightning without its noise."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+import pytest
+
+from mmgraph.training.lightning_quiet import quiet_lightning
+
+
+def test_the_logger_says_warnings_only_and_gets_its_level_back():
+    logger = logging.getLogger("lightning.pytorch")
+    before = logger.level
+    with quiet_lightning():
+        assert logger.getEffectiveLevel() == logging.WARNING
+    assert logger.level == before
+
+
+def test_an_interrupt_stays_an_interrupt_and_the_signal_keeps_its_meaning():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), quiet_lightning():
+        # What Lightning's trainer does about Ctrl-C.
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            sys.exit(1)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_exit_stays_an_exit():
+    with pytest.raises(SystemExit), quiet_lightning():
+        sys.exit(3)

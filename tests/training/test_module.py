@@ -1,0 +1,70 @@
+"""The module: its head, its step, what it does about a loss that is not finite."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmgraph.errors import RunError
+from mmgraph.training import resolve_config
+from mmgraph.training.assemble import assemble
+from mmgraph.training.config import OptimiserConfig
+from mmgraph.training.data import GraphBatch
+from mmgraph.training.module import TaskModule
+
+
+@pytest.fixture
+def module(graph, quick):
+    torch.manual_seed(0)
+    return assemble(graph, "colour", resolve_config(model="mlp", overrides=quick))
+
+
+def test_the_output_is_a_linear_map_of_the_unified_representation(module, graph):
+    module.eval()
+    batch = GraphBatch.of(graph)
+    unified = module.unify(batch)["thing"]
+    assert unified.shape == (120, 16)
+    assert torch.equal(module(batch), module.head(unified))
+    assert module(batch).shape == (120, 3)
+
+
+def test_validation_is_without_dropout_or_gradients_and_goes_back_to_training(module, graph):
+    batch = GraphBatch.of(graph)
+    module.train()
+    first, second = module.validate(batch), module.validate(batch)
+    assert first == second
+    assert module.training
+    module.eval()
+    rows = module.task.rows("validation")
+    assert first[0] == module.task.loss(module(batch), rows).item()
+    assert first[1] == module.task.metrics(module(batch), rows)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_names_the_epoch_and_a_remedy(module, graph, bad):
+    module.head.bias.data[0] = bad
+    with pytest.raises(RunError, match=r"the loss is nan in epoch 1.*--set optimiser.lr=0.0005"):
+        module.training_step(GraphBatch.of(graph), 0)
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
+def test_the_optimiser_is_the_one_of_the_config(module, name, wanted):
+    options = OptimiserConfig(name=name, lr=0.01, weight_decay=0.02)
+    chosen = TaskModule(module.model, 16, module.task, options, 10).configure_optimizers()
+    assert type(chosen["optimizer"]) is wanted
+    assert chosen["optimizer"].defaults["lr"] == 0.01
+    assert chosen["optimizer"].defaults["weight_decay"] == 0.02
+    assert "lr_scheduler" not in chosen
+
+
+def test_the_schedule_ends_at_zero(module):
+    options = OptimiserConfig(name="sgd", lr=0.01, schedule="cosine")
+    chosen = TaskModule(module.model, 16, module.task, options, 10).configure_optimizers()
+    rates = []
+    for _ in range(10):
+        rates.append(chosen["optimizer"].param_groups[0]["lr"])
+        chosen["optimizer"].step()
+        chosen["lr_scheduler"].step()
+    assert rates[0] == 0.01
+    assert rates == sorted(rates, reverse=True)
+    assert chosen["optimizer"].param_groups[0]["lr"] == pytest.approx(0)
