@@ -24,6 +24,15 @@ FACTBOOK = "factbook"
 FLAGS = "flags"
 FLAG_SIZE = 160
 
+NOTO = "https://raw.githubusercontent.com/googlefonts/noto-emoji/b3e3051a088047d19fd4d49b1c3ac42fb8c3aaf8"
+UPSTREAM = {
+    COUNTRIES: "https://raw.githubusercontent.com/mledoze/countries/5e9f370050f83ad2ba4cb885f75d66114badf72c",
+    FACTBOOK: "https://raw.githubusercontent.com/factbook/factbook.json/8662a8b17a784841ab4528631b04090eb2f183eb",
+    FLAGS: f"{NOTO}/third_party/region-flags/png",
+}
+# Links in Noto's repository, which a raw address does not follow: these places fly another's flag.
+SAME_FLAG = {"BV": "NO", "HM": "AU", "MF": "FR", "SJ": "NO"}
+
 # The Factbook has two entries for the one country Palestine: the West Bank stands for it.
 LEFT_OUT = frozenset({"middle-east/gz"})
 # What the Factbook calls a trade partner, where the table of countries calls it otherwise.
@@ -40,21 +49,6 @@ PARTNERS = {
     "burma": "MMR",
 }
 
-# Sections of the Factbook that make the prose. Left out on purpose: whatever states where the country lies
-# (location, map references, coordinates) or how rich it is (economic overview, all of the economy's figures).
-PROSE = (
-    ("Introduction", "Background"),
-    ("Geography", "Climate"),
-    ("Geography", "Terrain"),
-    ("Geography", "Natural resources"),
-    ("Geography", "Natural hazards"),
-    ("People and Society", "Population distribution"),
-    ("People and Society", "Religions"),
-    ("Environment", "Environmental issues"),
-    ("Government", "Government type"),
-    ("Economy", "Agricultural products"),
-    ("Economy", "Industries"),
-)
 # Numeric columns: where each stands, and whether its logarithm is taken, as for amounts that span decades.
 # None of them is an amount of money, so that none all but gives the GDP.
 NUMBERS: dict[str, tuple[tuple[str, ...], bool]] = {
@@ -80,21 +74,39 @@ NUMBERS: dict[str, tuple[tuple[str, ...], bool]] = {
 }
 GDP_PER_CAPITA = ("Economy", "Real GDP per capita")
 
-# Every way to say a region, a part of one or what belongs to one, whichever country the text is about.
+# The prose is the history of a country in a few paragraphs. The sections on geography are left out, as they
+# say where it lies, and so is the economic overview, which says how rich it is.
+PROSE = ("Introduction", "Background")
+FLAG_DESCRIPTION = ("Government", "Flag")
+
+# Every way to say a region, a part of one or what belongs to one; and the abbreviations of names.
 REGION_WORDS = re.compile(
-    r"\b(?:\w*africa|\w*america|(?:eur|austral)?asia|euro|oceania|(?:sub)?antarctic|caribbean"
-    r"|(?:mela|micro|poly|austro)nesia|(?:sub-)?sahara|middle east|balkan|scandinavia|maghreb|levant|latin"
-    r"|australasia)\w*\b"
-    r"|\b(?:EU|ASEAN|CARICOM|ECOWAS)\b",
-    re.IGNORECASE,
+    r"\b(?i:\w*africa|\w*america|(?:eur|austral)?asia|australasia|euro|oceania|(?:sub)?antarctic|caribbean"
+    r"|(?:mela|micro|poly|austro)nesia|(?:sub-)?sahara|middle east|balkan|scandinavia|maghreb|levant|latin)"
+    r"\w*\b"
+    r"|\b(?:EU|ASEAN|CARICOM|ECOWAS|US|USA|UK|UAE|DRC)\b"
 )
-# Words of country names that any text may hold: masking them would blank out more than the name.
+# Words of names that any text may hold: masking them would blank out more than the name.
 COMMON_WORDS = """
-    administrative and arab bailiwick central city commonwealth cooperative democratic east equatorial federal
-    federated federation grand great independent islamic island islands kingdom new north northern people peoples
-    plurinational principality republic saint south sovereign special state states territories territory the union
-    united west
+    administrative and bailiwick central city coast commonwealth cooperative democratic east equatorial
+    federal federated federation grand great heard independent isle islamic island islands kingdom lands man
+    nation new north northern ocean of peace people peoples plurinational principality republic saint south
+    southern sovereign special state states territories territory the union united west
 """
+
+
+def _sources() -> list[dict[str, str]]:
+    sources = []
+    for line in Path(__file__).with_name("checksums.txt").read_text(encoding="utf-8").splitlines():
+        sha256, path = line.split("  ", 1)
+        top, _, rest = path.partition("/")
+        code = rest.removesuffix(".png")
+        name = f"{SAME_FLAG.get(code, code)}.png" if top == FLAGS else rest or top
+        sources.append({"path": path, "url": f"{UPSTREAM[top]}/{name}", "sha256": sha256})
+    return sources
+
+
+SOURCES = _sources()
 
 
 def prepare(out: Path, source: Path | None, progress: Progress) -> None:
@@ -110,16 +122,23 @@ def prepare(out: Path, source: Path | None, progress: Progress) -> None:
     """
     assert source is not None, "prepare_dataset gives every dataset with NEEDS_SOURCE a source folder"
     check(source)
-    pages = match(read_json(source / COUNTRIES), read_factbook(source / FACTBOOK))
+    countries = read_json(source / COUNTRIES)
+    pages = match(countries, read_factbook(source / FACTBOOK))
     pages = [(country, page) for country, page in pages if (source / FLAGS / flag_name(country)).is_file()]
+    if not pages:
+        raise DataError(
+            f"no country has an entry in {COUNTRIES}, a page in {FACTBOOK} and a flag in {FLAGS}",
+            where=str(source),
+            fix="Check that the three come from the releases that the dataset's README names.",
+        )
     (out / FLAGS).mkdir()
     with progress.job("scale flags", total=len(pages)) as advance:
         for country, _ in pages:
             scale_flag(source / FLAGS / flag_name(country), out / FLAGS / flag_name(country))
             advance()
-    pd.DataFrame([row(country, page) for country, page in pages]).to_parquet(
-        out / "countries.parquet", index=False
-    )
+    names = everyones_words(countries)
+    table = pd.DataFrame([row(country, page, names) for country, page in pages])
+    table.to_parquet(out / "countries.parquet", index=False)
     borders(pages).to_csv(out / "borders.csv", index=False, lineterminator="\n")
     for name in ("Exports", "Imports"):
         trade(pages, f"{name} - partners").to_csv(
@@ -205,16 +224,21 @@ def number(text: str) -> float | None:
     return float(found[1].replace(",", "")) * power
 
 
-def row(country: dict[str, Any], page: Any) -> dict[str, Any]:
-    """Return a country's row of the entity table."""
-    hidden = own_words(country)
-    prose = " ".join(filter(None, (text_of(page, *place) for place in PROSE)))
+def row(country: dict[str, Any], page: Any, names: set[str]) -> dict[str, Any]:
+    """Return a country's row of the entity table.
+
+    Args:
+        country: The entry of ``countries.json``.
+        page: The page of the Factbook.
+        names: The words to mask in every text.
+    """
+    hidden = names | own_words(country)
     values: dict[str, Any] = {
         "id": country["cca3"],
         "name": country["name"]["common"],
         "flag": f"{FLAGS}/{flag_name(country)}",
-        "flag_description": mask(text_of(page, "Government", "Flag"), hidden),
-        "prose": mask(prose, hidden),
+        "flag_description": mask(text_of(page, *FLAG_DESCRIPTION), hidden),
+        "prose": mask(text_of(page, *PROSE), hidden),
         "languages": "|".join(country["languages"]) or None,
         "region": None if country["region"] == "Antarctic" else country["region"],
     }
@@ -226,23 +250,44 @@ def row(country: dict[str, Any], page: Any) -> dict[str, Any]:
     return values
 
 
+def everyones_words(countries: list[dict[str, Any]]) -> set[str]:
+    """Return the words that name any country or its people.
+
+    All of them are masked in every text: one that names the neighbours says the region.
+    """
+    names = list(PARTNERS)
+    for country in countries:
+        names += [country["name"]["common"], *country["demonyms"].get("eng", {}).values()]
+    return name_words(names)
+
+
 def own_words(country: dict[str, Any]) -> set[str]:
-    """Return the words that name the country, its people and its capital, in lower case."""
-    named = [country["name"]["common"], country["name"]["official"], *country["capital"]]
-    named += [form for native in country["name"]["native"].values() for form in native.values()]
-    named += country["demonyms"].get("eng", {}).values()
-    words = {word for name in named for word in re.findall(r"\w+", name.lower())}
-    words = {word for word in words if len(word) > 2} - set(COMMON_WORDS.split())
+    """Return the words of the official name, of the names in the country's languages and of its capital."""
+    native = [form for names in country["name"]["native"].values() for form in names.values()]
+    return name_words([country["name"]["official"], *native, *country["capital"]])
+
+
+def name_words(names: Iterable[str]) -> set[str]:
+    """Return the words of names, in lower case, without those that any text may hold."""
+    words = {word for name in names for word in re.findall(r"\w+", name.lower()) if len(word) > 2}
+    words -= set(COMMON_WORDS.split())
     return words | {word.removesuffix("s") for word in words if len(word) > 4}
 
 
-def mask(text: str, hidden: Iterable[str]) -> str | None:
-    """Return the text without region words and without the ``hidden`` words, their plural and possessive."""
-    own = "|".join(re.escape(word) for word in sorted(hidden, key=len, reverse=True))
-    text = REGION_WORDS.sub(" ", text)
-    if own:
-        text = re.sub(rf"\b(?:{own})(?:['’]?s)?\b", " ", text, flags=re.IGNORECASE)
-    return " ".join(text.split()) or None
+def mask(text: str, hidden: set[str]) -> str | None:
+    """Return the text without region words and without the ``hidden`` words, their plural and possessive.
+
+    Example:
+        >>> mask("Fiji's chiefs and the Fijians joined South Asia", {"fiji", "fijian"})
+        'chiefs and the joined South'
+    """
+
+    def without(found: re.Match[str]) -> str:
+        word = re.sub(r"['’]s$", "", found[0].lower())
+        return " " if {word, word.removesuffix("s")} & hidden else found[0]
+
+    kept = re.sub(r"\w+(?:['’]s\b)?", without, REGION_WORDS.sub(" ", text))
+    return " ".join(kept.split()) or None
 
 
 def flag_name(country: dict[str, Any]) -> str:

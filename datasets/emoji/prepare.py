@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,9 @@ PICTURES = "png/72"
 
 GEMOJI = "https://raw.githubusercontent.com/github/gemoji/5476a66d2794e0d1551b1f96e449afc72e9f7bec"
 NOTO = "https://raw.githubusercontent.com/googlefonts/noto-emoji/b3e3051a088047d19fd4d49b1c3ac42fb8c3aaf8"
+
+# A subgroup of fewer emoji cannot stand in all parts of a split: it is no class.
+SMALLEST_SUBGROUP = 5
 
 ZERO_WIDTH_JOINER = "\u200d"
 VARIATION_SELECTOR = "\ufe0f"
@@ -90,7 +94,15 @@ def prepare(out: Path, source: Path | None, progress: Progress) -> None:
     """
     assert source is not None, "prepare_dataset gives every dataset with NEEDS_SOURCE a source folder"
     check(source)
-    emoji = [e for e in read(source) if e.group != "Flags" and (source / PICTURES / e.picture).is_file()]
+    pictured = [e for e in read(source) if (source / PICTURES / e.picture).is_file()]
+    # Noto keeps the flags of countries elsewhere, and a group of which few have a picture is no class.
+    emoji = [e for e in pictured if e.group != "Flags"]
+    if not emoji:
+        raise DataError(
+            f"no emoji has a name in {NAMES}, tags in {TAGS} and a picture in {PICTURES}",
+            where=str(source),
+            fix="Check that the three come from the releases that the dataset's README names.",
+        )
     (out / "pictures").mkdir()
     with progress.job("copy pictures", total=len(emoji)) as advance:
         for one in emoji:
@@ -205,6 +217,7 @@ def without_gender(name: str) -> str:
 
 def emoji_table(emoji: list[Emoji], families: dict[str, str]) -> pd.DataFrame:
     """Return the entity table: one row an emoji, in Unicode's order."""
+    sizes = Counter(e.subgroup for e in emoji)
     return pd.DataFrame(
         {
             "id": [e.id for e in emoji],
@@ -216,7 +229,7 @@ def emoji_table(emoji: list[Emoji], families: dict[str, str]) -> pd.DataFrame:
             "tag_list": ["|".join(e.tags) or None for e in emoji],
             "words": ["|".join(words(e)) or None for e in emoji],
             "group": [e.group for e in emoji],
-            "subgroup": [e.subgroup for e in emoji],
+            "subgroup": [e.subgroup if sizes[e.subgroup] >= SMALLEST_SUBGROUP else None for e in emoji],
             "family": [identifier(families[e.sequence]) for e in emoji],
         }
     )

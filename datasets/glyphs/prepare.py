@@ -64,7 +64,7 @@ CATEGORY_WORDS = """
     PUNCTUATION SIGN SYMBOL OPERATOR MATHEMATICAL
 """
 
-# Reading any of these names backwards, word by word, gives the name of the mirror image.
+# Swapping these words in a character's name gives the name of its mirror image.
 MIRRORED_WORDS = {
     "LEFT": "RIGHT",
     "LEFTWARDS": "RIGHTWARDS",
@@ -73,6 +73,9 @@ MIRRORED_WORDS = {
     "PRECEDE": "SUCCEED",
     "SUBSET": "SUPERSET",
     "IMAGE": "ORIGINAL",
+    "ELEMENT OF": "CONTAINS AS MEMBER",
+    "NOT AN ELEMENT OF": "DOES NOT CONTAIN AS MEMBER",
+    "NORMAL SUBGROUP OF": "CONTAINS AS NORMAL SUBGROUP",
 }
 
 
@@ -131,20 +134,20 @@ def draw_all(
 
 
 def draw(face: ImageFont.FreeTypeFont, character: str) -> Image.Image | None:
-    """Return the character in white on black, its ink centred from left to right, or None without ink.
+    """Return the character in black on white, its ink centred from left to right, or None without ink.
 
     A character too wide or too tall for the picture is shrunk until it fits.
     """
     left, top, right, bottom = face.getbbox(character, anchor="ls")
     if right <= left or bottom <= top:
         return None
-    picture = Image.new("L", (CANVAS, CANVAS))
+    picture = Image.new("L", (CANVAS, CANVAS), color=255)
     if right - left <= CANVAS and -top <= BASE_LINE and bottom <= CANVAS - BASE_LINE:
         at = ((CANVAS - left - right) // 2, BASE_LINE)
-        ImageDraw.Draw(picture).text(at, character, fill=255, font=face, anchor="ls")
+        ImageDraw.Draw(picture).text(at, character, fill=0, font=face, anchor="ls")
         return picture
-    whole = Image.new("L", (int(right - left), int(bottom - top)))
-    ImageDraw.Draw(whole).text((-left, -top), character, fill=255, font=face, anchor="ls")
+    whole = Image.new("L", (int(right - left), int(bottom - top)), color=255)
+    ImageDraw.Draw(whole).text((-left, -top), character, fill=0, font=face, anchor="ls")
     whole.thumbnail((CANVAS, CANVAS))
     picture.paste(whole, ((CANVAS - whole.width) // 2, (CANVAS - whole.height) // 2))
     return picture
@@ -252,12 +255,23 @@ def case_pairs(known: set[int]) -> Iterator[tuple[int, int]]:
 
 def mirrored_pairs(known: set[int]) -> Iterator[tuple[int, int]]:
     """Yield the pairs that mirror each other in right-to-left text, such as brackets, the lower one first."""
-    swap = MIRRORED_WORDS | {b: a for a, b in MIRRORED_WORDS.items()}
     names = {unicodedata.name(chr(c)): c for c in known if unicodedata.mirrored(chr(c))}
     for name, codepoint in names.items():
-        other = names.get(" ".join(swap.get(word, word) for word in name.split()))
+        other = names.get(mirrored_name(name))
         if other is not None and codepoint < other:
             yield codepoint, other
+
+
+def mirrored_name(name: str) -> str:
+    """Return the name with left and right, less and greater and the like swapped.
+
+    Example:
+        >>> mirrored_name("LEFT-POINTING ANGLE BRACKET"), mirrored_name("GREATER-THAN BUT NOT EQUAL TO")
+        ('RIGHT-POINTING ANGLE BRACKET', 'LESS-THAN BUT NOT EQUAL TO')
+    """
+    swap = MIRRORED_WORDS | {b: a for a, b in MIRRORED_WORDS.items()}
+    longest_first = "|".join(sorted(swap, key=len, reverse=True))
+    return re.sub(rf"\b(?:{longest_first})\b", lambda found: swap[found[0]], name)
 
 
 def identifier(codepoint: int) -> str:

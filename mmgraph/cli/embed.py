@@ -40,7 +40,7 @@ def embed(
     loaded = mg.load_run(run, graph=graph)
     chosen = entity or loaded.task.labels.entity
     ids, vectors = loaded.embed(chosen)
-    files = write_embeddings(out, ids, vectors)
+    files = write_embeddings(out, ids.tolist(), vectors)
     if json:
         write_json(
             {

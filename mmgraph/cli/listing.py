@@ -10,7 +10,6 @@ import typer
 
 from mmgraph.cli.options import JsonOption, PluginOption, QuietOption, begin
 from mmgraph.cli.output import write_json, write_table
-from mmgraph.config import read_yaml
 from mmgraph.errors import UnknownNameError, did_you_mean
 from mmgraph.paths import home, shipped
 from mmgraph.registry import ENCODERS, LAYERS, MODELS, RELATIONS, TASKS, Registry
@@ -64,6 +63,8 @@ def _first_line(thing: object) -> str:
 
 def _datasets() -> dict[str, str]:
     """Return the shipped and the prepared datasets; a prepared one says so."""
+    from mmgraph.config import read_yaml
+
     prepared = {file.parent.name: file for file in sorted((home() / "datasets").glob("*/dataset.yaml"))}
     files = {file.parent.name: file for file in sorted(shipped("datasets").glob("*/dataset.yaml"))} | prepared
     found = {}

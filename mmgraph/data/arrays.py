@@ -39,7 +39,7 @@ def read_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
     try:
         array = _open(path, key, where)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, SafetensorError) as error:
-        if "allow_pickle" in str(error):
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise DataError(
                 "holds Python objects, which are never unpickled; wanted an array of numbers",
                 where=str(path),

@@ -226,5 +226,5 @@ def _is_textual(values: pd.Series[Any]) -> bool:
 
 def shorten(value: Any) -> str:
     """Return a value as Python would write it, cut to 60 characters."""
-    text = repr(value)
+    text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -26,14 +26,19 @@ def dataset_faults(
 ) -> list[Fault]:
     """Return the faults of a dataset's tables, arrays, raw files, splits and tasks, in the order of its spec.
 
-    What depends on something faulty is not looked at: one mistake gives one fault.
+    What depends on something faulty is not looked at, and a cell that several keys lead to is told once: one
+    mistake gives one fault.
 
     Args:
         dataset: The dataset.
         open_files: Also decode every image and open every audio file.
         progress: Told about raw files that are opened.
     """
-    return _Examination(dataset, open_files, progress or Progress(quiet=True)).faults.found
+    found = _Examination(dataset, open_files, progress or Progress(quiet=True)).faults.found
+    first: dict[str, Fault] = {}
+    for fault in found:
+        first.setdefault(fault.where, fault)
+    return list(first.values())
 
 
 class _Examination:
@@ -119,14 +124,14 @@ class _Examination:
         if not split_is_sound:
             return
         parts = self._dataset.split(task.split)
-        for part in PARTS:
-            if not np.any((parts == part) & ~column.missing):
-                self.faults.add(
-                    where,
-                    f"none of the {np.sum(parts == part)} entities in part {part!r} of split {task.split!r} "
-                    f"has a value in the target column {task.target!r} of {table.file}; wanted at least one",
-                    "Fill the column for some of them, or take another split.",
-                )
+        unlabelled = [part for part in PARTS if not np.any((parts == part) & ~column.missing)]
+        if unlabelled:
+            self.faults.add(
+                where,
+                f"no entity in {' or in '.join(unlabelled)} of the split {task.split!r} has a value in the "
+                f"target column {task.target!r} of {table.file}; wanted at least one in each part",
+                "Fill the column for some of them, or take another split.",
+            )
 
     def _leaking_target(self, task: TaskSpec, where: str) -> None:
         """Note a modality that hands the answer to the model."""

@@ -64,29 +64,28 @@ def divide(strata: Ints, lot: npt.NDArray[np.uint64], shares: Shares) -> Ints:
     """
     parts = _deal(strata, lot, shares)
     left = np.flatnonzero(parts < 0)
-    free = quotas(len(parts), shares) - np.bincount(parts[parts >= 0], minlength=len(shares))
+    dealt = np.bincount(parts[parts >= 0], minlength=len(shares))
+    free = (quotas(len(parts), shares) - dealt).tolist()
     exact = np.outer(np.bincount(strata), shares)
-    owed = exact - np.floor(exact + _ROUNDING)
+    owed = (exact - np.floor(exact + _ROUNDING)).round(6).tolist()
     for thing in left[np.argsort(lot[left], kind="stable")]:
         wish = owed[strata[thing]]
-        part = max(np.flatnonzero(free), key=lambda p: (round(wish[p], 6), free[p]))
+        open_parts = [part for part in range(len(shares)) if free[part]]
+        # Strata that owe two parts the same fill the one with more room, so that both fill evenly.
+        part = max(open_parts, key=lambda p: (wish[p], free[p]))
         parts[thing] = part
         free[part] -= 1
         wish[part] -= 1
     return parts
 
 
-def divide_groups(
-    groups: Ints,
-    classes: Ints,
-    lot: npt.NDArray[np.uint64],
-    shares: Shares,
-) -> Ints:
+def divide_groups(groups: Ints, classes: Ints, lot: npt.NDArray[np.uint64], shares: Shares) -> Ints:
     """Return the part of each group, [G], so that the things in them come near the fractions.
 
-    Groups of the same make-up are dealt out by the fractions first. What is left is placed from the largest
-    to the smallest, each where it brings sizes and classes nearest to their targets, by the chi-square
-    distance. With one class, no part is larger than its target by more than the largest group.
+    It goes from the largest groups to the smallest. Groups of the same make-up are dealt out in proportion to
+    what the parts still lack; what whole numbers leave over is placed one by one where it brings sizes and
+    classes nearest to their targets, by the chi-square distance. With one class, no part is larger than its
+    target by more than the largest group.
 
     Args:
         groups: The group of each thing, 0 to G - 1, [N].
@@ -95,24 +94,23 @@ def divide_groups(
         shares: The fraction of each part.
     """
     makeup = _Makeup(groups, classes)
-    parts = _deal(makeup.strata(), lot, shares)
-    share = np.asarray(shares)
-    wanted_total = share * len(groups)
-    wanted = np.outer(share, np.bincount(classes))
-    dealt = parts[groups]
-    total = wanted_total - np.bincount(dealt[dealt >= 0], minlength=len(shares))
-    lacking = wanted.copy()
-    np.subtract.at(lacking, (dealt[dealt >= 0], classes[dealt >= 0]), 1)
-    left = np.flatnonzero(parts < 0)
-    for group in left[np.lexsort((lot[left], -makeup.size[left]))]:
-        kinds, counts = makeup.of(group)
-        size = makeup.size[group]
-        cost = size * (size - 2 * total) / wanted_total
-        cost += (counts * (counts - 2 * lacking[:, kinds]) / wanted[:, kinds]).sum(axis=1)
-        part = int(np.argmin(cost))
-        parts[group] = part
-        total[part] -= size
-        lacking[part, kinds] -= counts
+    kind = makeup.strata()
+    order = np.lexsort((lot, kind, -makeup.size))
+    runs = np.split(order, np.flatnonzero(np.diff(kind[order])) + 1)
+    parts = np.empty(len(lot), dtype=np.int64)
+    lack = _Lack(len(groups), np.bincount(classes), np.asarray(shares))
+    for run in runs:
+        kinds, counts = makeup.of(run[0])
+        dealt = 0
+        if len(run) > 1:
+            whole = np.floor(len(run) * lack.proportions(kinds, counts) + _ROUNDING).astype(np.int64)
+            dealt = int(whole.sum())
+            parts[run[:dealt]] = np.repeat(np.arange(len(shares)), whole)
+            lack.take(whole, kinds, counts)
+        for group in run[dealt:]:
+            part = lack.neediest(kinds, counts)
+            parts[group] = part
+            lack.take(np.eye(len(shares), dtype=np.int64)[part], kinds, counts)
     return parts
 
 
@@ -153,6 +151,31 @@ def _deal(strata: Ints, lot: npt.NDArray[np.uint64], shares: Shares) -> Ints:
     return parts
 
 
+class _Lack:
+    """What the parts still lack of their targets, in all and of each class."""
+
+    def __init__(self, count: int, class_counts: Ints, shares: npt.NDArray[np.float64]) -> None:
+        self._target, self._class_target = shares * count, np.outer(shares, class_counts)
+        self._total, self._classes = self._target.copy(), self._class_target.copy()
+
+    def proportions(self, kinds: Ints, counts: Ints) -> npt.NDArray[np.float64]:
+        """Return how to deal out groups that hold ``counts`` things of the classes ``kinds``, [P]."""
+        lack = np.clip(self._classes[:, kinds], 0, None)
+        return (lack / lack.sum(axis=0)) @ (counts / counts.sum())
+
+    def neediest(self, kinds: Ints, counts: Ints) -> int:
+        """Return the part where one such group brings the parts nearest to their targets."""
+        size = counts.sum()
+        cost = size * (size - 2 * self._total) / self._target
+        cost += (counts * (counts - 2 * self._classes[:, kinds]) / self._class_target[:, kinds]).sum(axis=1)
+        return int(np.argmin(cost))
+
+    def take(self, groups: Ints, kinds: Ints, counts: Ints) -> None:
+        """Note that each part got as many such groups, [P]."""
+        self._total -= groups * counts.sum()
+        self._classes[:, kinds] -= np.outer(groups, counts)
+
+
 class _Makeup:
     """How many things of which class each group holds, in compressed-sparse form."""
 
@@ -170,6 +193,6 @@ class _Makeup:
 
     def strata(self) -> Ints:
         """Return a number for each group, [G]: the same for groups of the same make-up."""
-        each = pd.util.hash_array(self._classes.astype(np.uint64)) * self._counts.astype(np.uint64)
-        sums = np.add.reduceat(each, self._start[:-1])
+        pairs = self._classes * (int(self.size.max()) + 1) + self._counts
+        sums = np.add.reduceat(pd.util.hash_array(pairs.astype(np.uint64)), self._start[:-1])
         return np.unique(sums, return_inverse=True)[1].astype(np.int64)

@@ -81,10 +81,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
             ),
         )
     except pa.ArrowInvalid as error:
+        if names and "Empty CSV" in str(error):
+            # A header that no line break ends.
+            return pd.DataFrame(columns=names, dtype=object)
         raise DataError(f"is no CSV table: {error}", where=str(path), fix="Mend the file.") from None
     if ragged:
         _refuse_ragged(ragged, path)
-    _refuse_open_quote(table, path)
+    _refuse_swallowed_rows(table, path)
     return _to_pandas(table)
 
 
@@ -101,6 +104,8 @@ def _csv_header(path: Path) -> list[str]:
 
 def _refuse_ragged(rows: list[Any], path: Path) -> NoReturn:
     first = rows[0]
+    if "\n" in first.text and first.text.count('"') % 2:
+        raise _open_quote(path, first.number - 1)
     others = [f"row {row.number - 1} with {row.actual_columns}" for row in rows[1:_SHOWN]]
     more = f"; also {_listing(others, len(rows) - 1)}" if others else ""
     raise DataError(
@@ -111,17 +116,21 @@ def _refuse_ragged(rows: list[Any], path: Path) -> NoReturn:
     )
 
 
-def _refuse_open_quote(table: Any, path: Path) -> None:
-    """Raise an error if a quote that is never closed swallowed the rest of the file."""
+def _refuse_swallowed_rows(table: Any, path: Path) -> None:
+    """Raise an error if a quote that is never closed makes the rest of the file one cell."""
     if not table.num_rows:
         return
     last = [table.column(i)[table.num_rows - 1].as_py() for i in range(table.num_columns)]
     if any("\n" in cell for cell in last if cell) and path.read_bytes().count(b'"') % 2:
-        raise DataError(
-            "a quote is opened and never closed, so that the last cell holds the rest of the file",
-            where=f"{path}: row {table.num_rows}",
-            fix='Close the quote, or write a quote inside a cell as "".',
-        )
+        raise _open_quote(path, table.num_rows)
+
+
+def _open_quote(path: Path, row: int) -> DataError:
+    return DataError(
+        "a quote is opened and never closed, so that one cell holds the rest of the file",
+        where=f"{path}: row {row}",
+        fix='Close the quote, or write a quote inside a cell as "".',
+    )
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:

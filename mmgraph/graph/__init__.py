@@ -1,6 +1,6 @@
 """The graph: builder, on-disk store, statistics, PyG and networkx interop."""
 
-from mmgraph.graph.build import build_graph
+from mmgraph.graph.build import build_graph, relation_faults
 from mmgraph.graph.choose import RelationLike
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.graph import Graph
@@ -23,5 +23,6 @@ __all__ = [
     "build_graph",
     "estimate_memory",
     "load_graph",
+    "relation_faults",
     "summarise",
 ]

@@ -19,9 +19,7 @@ from mmgraph.graph.relation_job import RelationJob
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType, Triple
 
 
-def assemble(
-    factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[str, pd.DataFrame]
-) -> Graph:
+def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[str, pd.DataFrame]) -> Graph:
     """Return the graph of a dataset.
 
     Args:
@@ -37,7 +35,9 @@ def assemble(
     encoded = {name: factory.encoded(name) for name in factory.modalities}
     features = {name: result.features for name, result in encoded.items()}
     return Graph(
-        schema=GraphSchema(tuple(_node_type(factory, name, features) for name in factory.names), tuple(edges.types)),
+        schema=GraphSchema(
+            tuple(_node_type(factory, name, features) for name in factory.names), tuple(edges.types)
+        ),
         manifest=_manifest(factory, jobs),
         tasks=dict(factory.dataset.spec.tasks),
         nodes={name: tables[name] for name in factory.names},
@@ -68,9 +68,7 @@ class _Edges:
             )
             self._add(back, *reverse(merged.edge_index, merged.edge_weight))
 
-    def _add(
-        self, edge_type: EdgeType, index: NDArray[np.int64], weight: NDArray[np.float32] | None
-    ) -> None:
+    def _add(self, edge_type: EdgeType, index: NDArray[np.int64], weight: NDArray[np.float32] | None) -> None:
         self.types.append(edge_type)
         self.index[edge_type.triple] = index
         if weight is not None:
@@ -95,19 +93,17 @@ def _node_type(factory: NodeFactory, name: str, features: Mapping[str, NDArray[n
 
 
 def _manifest(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, Any]:
-    """Return what is worth knowing about a graph: no time and no path of a machine, so that it can be equal."""
+    """Return what the manifest says; no time and no path of a machine, so that equal graphs are equal."""
     dataset = factory.dataset
     encoders = {}
     for name in factory.modalities:
-        entity, modality = factory.parts(name)
-        assert modality is not None
-        choice = dataset.spec.entities[entity].modalities[modality].encoder
+        entity, _ = factory.parts(name)
         encoder = factory.encoded(name).encoder
         encoders[name] = {
             "kind": encoder.kind,
             "encoder": type(encoder).__name__,
             "version": encoder.version,
-            "parameters": choice.parameters if choice else {},
+            "parameters": encoder.parameters(),
             "fitted_on": int(factory.dataset.training_rows(entity)[factory.entity_index(name)].sum()),
         }
     return {

@@ -11,7 +11,7 @@ import pandas as pd
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
 from mmgraph.encoders import FeatureCache
-from mmgraph.errors import Faults, GraphError, MMGraphError
+from mmgraph.errors import Fault, Faults, GraphError, MMGraphError
 from mmgraph.graph.assemble import assemble
 from mmgraph.graph.choose import RelationLike, choose_relations
 from mmgraph.graph.graph import Graph
@@ -55,14 +55,16 @@ def build_graph(
             at once, and before anything is encoded where they can be known by then.
 
     Example:
-        >>> import mmgraph as mg  # doctest: +SKIP
-        >>> graph = mg.build_graph("glyphs", relations=["case_pair", mg.KNN("glyph/sans", k=5)])  # doctest: +SKIP
+        >>> from mmgraph.relations import KNN
+        >>> build_graph("glyphs", relations=["case_pair", KNN("glyph/sans", k=5)])  # doctest: +SKIP
     """
     progress = progress or Progress(quiet=True)
     if not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset, progress=progress)
     chosen = choose_relations(dataset.spec.relations, relations, file=str(dataset.file))
-    factory = NodeFactory(dataset, cache=FeatureCache() if cache is True else cache or None, progress=progress)
+    factory = NodeFactory(
+        dataset, cache=FeatureCache() if cache is True else cache or None, progress=progress
+    )
     jobs = [RelationJob(relation, factory, progress) for relation in chosen]
 
     tables = _prepare(factory, jobs)
@@ -73,23 +75,43 @@ def build_graph(
     return assemble(factory, jobs, tables)
 
 
+def relation_faults(dataset: Dataset) -> list[Fault]:
+    """Return what is wrong with the relations of ``dataset.yaml``, as far as that shows without features.
+
+    Args:
+        dataset: The dataset.
+
+    Returns:
+        One fault for each parameter, column, id or value that cannot be used; none if all can.
+    """
+    progress = Progress(quiet=True)
+    factory = NodeFactory(dataset, cache=None, progress=progress)
+    try:
+        chosen = choose_relations(dataset.spec.relations, None, file=str(dataset.file))
+        _all(functools.partial(_begin, RelationJob(relation, factory, progress)) for relation in chosen)
+    except MMGraphError as error:
+        return list(error.faults)
+    return []
+
+
 def _prepare(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, pd.DataFrame]:
     """Do all that is cheap, report everything that is wrong in it at once, and return the entity tables."""
     tables: dict[str, pd.DataFrame] = {}
-
-    def check_and_run(job: RelationJob) -> None:
-        job.check()
-        if not job.builder.uses_features:
-            job.run()
-
     _all(
         [
             lambda: tables.update(entity_tables(factory.dataset)),
             factory.check,
-            *(functools.partial(check_and_run, job) for job in jobs),
+            *(functools.partial(_begin, job) for job in jobs),
         ]
     )
     return tables
+
+
+def _begin(job: RelationJob) -> None:
+    """Check a relation, and build it if that takes no features."""
+    job.check()
+    if not job.builder.uses_features:
+        job.run()
 
 
 def _all(steps: Iterable[Callable[[], None]]) -> None:

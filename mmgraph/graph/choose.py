@@ -13,7 +13,9 @@ from mmgraph.errors import ConfigError, Faults, MMGraphError, did_you_mean
 from mmgraph.graph.relation import RelationBuilder
 from mmgraph.registry import RELATIONS
 
-RelationLike = str | RelationBuilder | type[RelationBuilder] | tuple[str, RelationBuilder | type[RelationBuilder]]
+RelationLike = (
+    str | RelationBuilder | type[RelationBuilder] | tuple[str, RelationBuilder | type[RelationBuilder]]
+)
 """A name in ``dataset.yaml``, a builder (or a builder without required parameters), or a new name and one."""
 
 
@@ -32,6 +34,11 @@ class ChosenRelation:
     builder: RelationBuilder
     registered_as: str
     where: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The builder's parameters as JSON values."""
+        return self.builder.config_model()(**self.builder.parameters()).model_dump(mode="json")
 
 
 def choose_relations(

@@ -1,4 +1,4 @@
-"""What a relation builder is given: the dataset, its nodes and tables, and a place for counts and warnings."""
+"""What a relation builder is given: nodes and tables, and a place for counts and warnings."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class BuildContext:
         if modality is None:
             known = [n for n in self._factory.modalities if n.startswith(f"{entity}/")]
             raise GraphError(
-                f"got {name!r}, an entity type, which has no features of its own; wanted one of its modalities",
+                f"got {name!r}, an entity type, which has no features; wanted one of its modalities",
                 where=self.at(parameter),
                 fix=f"There are: {', '.join(known)}." if known else "Give the entity type a modality.",
             )
@@ -128,10 +128,25 @@ class BuildContext:
         """Return a table of the dataset folder."""
         return self.dataset.table(path, where=self.at("table"))
 
-    def targets(self, entity: str) -> dict[str, list[str]]:
-        """Return the columns of an entity table that tasks predict, with the names of the tasks."""
-        return self._factory.targets(entity)
-
     def readers(self, entity: str, column: str) -> list[str]:
         """Return the modality node types of an entity type that are read from one of its columns."""
         return self._factory.readers(entity, column)
+
+    def refuse_target(self, entity: str, column: str | None, *, parameter: str) -> None:
+        """Refuse a column that a task predicts: edges made from it would give the label away.
+
+        Args:
+            entity: The entity type.
+            column: A column of its table.
+            parameter: The relation's parameter that named it, for messages.
+
+        Raises:
+            GraphError: If the column is the target of a task.
+        """
+        tasks = [] if column is None else self._factory.targets(entity).get(column, [])
+        if tasks:
+            raise GraphError(
+                f"got {column!r}, which the task {tasks[0]!r} predicts: the edges would give the label away",
+                where=self.at(parameter),
+                fix="Choose another column, or remove the task.",
+            )

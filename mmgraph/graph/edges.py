@@ -91,7 +91,9 @@ def _weights(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray
     )
     if array is None or not numeric or array.shape != (num_edges,):
         came = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
-        faults.add(where, f"gave {came} as weights; wanted numbers [{num_edges}], one for each edge", _CONTRACT)
+        faults.add(
+            where, f"gave {came} as weights; wanted numbers [{num_edges}], one for each edge", _CONTRACT
+        )
         return None
     weight = array.astype(np.float32)
     wrong = np.flatnonzero(~(np.isfinite(weight) & (weight > 0)))
@@ -163,9 +165,12 @@ def _unique(
         target, source = np.divmod(np.unique(keys), max(num_sources, 1))
         return source, target, None
     unique, position, times = np.unique(keys, return_inverse=True, return_counts=True)
-    total = np.bincount(position, weights=weight, minlength=len(unique))
+    # Of no weights at all numpy's bincount is one of integers.
+    total = np.bincount(position, weights=weight, minlength=len(unique)).astype(np.float64)
+    if mean:
+        total /= times
     target, source = np.divmod(unique, max(num_sources, 1))
-    return source, target, total / times if mean else total
+    return source, target, total
 
 
 def reverse(

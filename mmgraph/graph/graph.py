@@ -20,7 +20,7 @@ from mmgraph.graph.interop import to_hetero_data, to_networkx
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
-from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
+from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.graph.shuffle import shuffled_edges
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class Graph:
     """A heterogeneous graph of entities and their modalities.
 
-    A graph does not change: views and controls are new graphs that share its arrays. Those of a graph that was
-    opened from a folder are read when they are asked for.
+    A graph does not change: views and controls are new graphs that share its arrays. Those of a graph that
+    was opened from a folder are read when they are asked for.
 
     Args:
         schema: Node types and edge types.
@@ -69,8 +69,8 @@ class Graph:
     def data(self) -> HeteroData:
         """The graph as PyG's ``HeteroData``.
 
-        Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``; every edge type
-        has ``edge_index``, those with weights also ``edge_weight``. Features share memory with the graph.
+        Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``; every edge
+        type has ``edge_index``, those with weights also ``edge_weight``. Features share the graph's memory.
         """
         return to_hetero_data(self)
 
@@ -154,7 +154,7 @@ class Graph:
         save_graph(self, Path(folder), overwrite=overwrite)
 
     def fingerprint(self) -> str:
-        """Return a hash of what a model can learn from: schema, tasks, ids, targets, splits, features, edges."""
+        """Return a hash of what a model can learn from: tasks, ids, targets, splits, features, edges."""
         return self.stored_fingerprint or self._computed_fingerprint
 
     @functools.cached_property

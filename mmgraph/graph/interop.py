@@ -21,7 +21,7 @@ def to_hetero_data(graph: Graph) -> HeteroData:
 
     Returns:
         ``x`` for every node type (entities: float32 [N, 0]), ``entity_index`` int64 [M] for modalities,
-        ``edge_index`` int64 [2, E] for every edge type and ``edge_weight`` float32 [E] where there are weights.
+        ``edge_index`` int64 [2, E] for every edge type, ``edge_weight`` float32 [E] where there are weights.
     """
     data = HeteroData()
     for node_type in graph.schema.node_types:

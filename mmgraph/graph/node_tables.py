@@ -52,7 +52,9 @@ def _target(dataset: Dataset, task: str) -> pd.Series:
     return pd.Series(column.text(), dtype="str")
 
 
-def modality_table(factory: NodeFactory, node_type: str, *, previewed: bool, progress: Progress) -> pd.DataFrame:
+def modality_table(
+    factory: NodeFactory, node_type: str, *, previewed: bool, progress: Progress
+) -> pd.DataFrame:
     """Return the table of the nodes of a modality.
 
     Args:

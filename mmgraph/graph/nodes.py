@@ -94,8 +94,7 @@ class NodeFactory:
             except MMGraphError as error:
                 faults.extend(error)
             try:
-                if len(self.raw(name).index) == 0:
-                    faults.add(where, "no entity has this modality", "Leave it out, or fill it.")
+                self.raw(name)
             except MMGraphError as error:
                 faults.extend(error)
         faults.raise_if_any(GraphError)
@@ -109,9 +108,7 @@ class NodeFactory:
         """
         entity, modality = self.parts(node_type)
         assert modality is not None
-        result = encode_modality(
-            self.dataset, entity, modality, cache=self._cache, progress=self._progress
-        )
+        result = encode_modality(self.dataset, entity, modality, cache=self._cache, progress=self._progress)
         _check_features(result, self.num_nodes(node_type), where=f"encoder of {node_type}")
         self._progress.say(
             f"{node_type}: {len(result.features):,} nodes with {result.features.shape[1]} channels"
@@ -155,7 +152,7 @@ def _check_features(encoded: Encoded, num_nodes: int, *, where: str) -> None:
     features = encoded.features
     if features.ndim != 2 or len(features) != num_nodes or features.dtype != np.float32:
         raise GraphError(
-            f"got {features.dtype} features of shape {features.shape}; wanted float32 [{num_nodes}, channels]",
+            f"got {features.dtype} {features.shape} as features; wanted float32 [{num_nodes}, channels]",
             where=where,
             fix="Mend the encoder.",
         )

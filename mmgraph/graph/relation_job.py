@@ -62,9 +62,7 @@ class RelationJob:
         source, target = self._endpoints
         num_sources = context.num_nodes(source)
         edges = read_edges(self.builder.build(context), num_sources, context.num_nodes(target), where=where)
-        merged = merge(
-            edges, num_sources, homogeneous=source == target, symmetric=self.builder.symmetric
-        )
+        merged = merge(edges, num_sources, homogeneous=source == target, symmetric=self.builder.symmetric)
         if len(edges) == 0 and not self.builder.allow_empty:
             raise GraphError(
                 f"the relation has no edge: {self.builder.why_empty(context)}",
@@ -97,7 +95,7 @@ class RelationJob:
         derived = self.builder.kind == "derived"
         return {
             "builder": self._relation.registered_as,
-            "parameters": self.builder.parameters(),
+            "parameters": self._relation.parameters,
             "kind": self.builder.kind,
             # Built among all entities, also those of validation and test, but without any labels.
             "transductive": derived,

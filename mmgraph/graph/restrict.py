@@ -29,7 +29,9 @@ def restricted_schema(
     faults = Faults()
     for name in modalities:
         if name not in known:
-            faults.add("without: modalities", f"the graph has no modality {name!r}", did_you_mean(name, known))
+            faults.add(
+                "without: modalities", f"the graph has no modality {name!r}", did_you_mean(name, known)
+            )
     for name in relations:
         if name == "of":
             faults.add(

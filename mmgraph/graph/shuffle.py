@@ -84,7 +84,12 @@ def _shuffle(
 
 
 def _deal(
-    source: NDArray[np.int64], target: NDArray[np.int64], rng: np.random.Generator, *, loops: bool, ordered: bool
+    source: NDArray[np.int64],
+    target: NDArray[np.int64],
+    rng: np.random.Generator,
+    *,
+    loops: bool,
+    ordered: bool,
 ) -> NDArray[np.int64]:
     """Return the targets in a random order that gives few pairs twice, and few loops unless they may be.
 

@@ -91,15 +91,16 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             fix="Build a graph with `mmgraph build-graph` and give its folder.",
         )
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise GraphError(f"is damaged: {error}", where=str(path), fix=_REBUILD) from None
-    version = manifest.get("format") if isinstance(manifest, dict) else None
-    if not isinstance(version, int):
+    if not isinstance(manifest, dict) or not isinstance(version := manifest.get("format"), int):
         raise GraphError("is not the manifest of a graph: it has no format", where=str(path), fix=_REBUILD)
     if version != FORMAT:
         newer = f"Update mmgraph, or b{_REBUILD[1:]}" if version > FORMAT else _REBUILD
-        raise GraphError(f"has format {version}; this version reads format {FORMAT}", where=str(path), fix=newer)
+        raise GraphError(
+            f"has format {version}; this version reads format {FORMAT}", where=str(path), fix=newer
+        )
     if not isinstance(manifest.get("name"), str) or not isinstance(manifest.get("fingerprint"), str):
         raise GraphError("is damaged: name or fingerprint is missing", where=str(path), fix=_REBUILD)
     return manifest

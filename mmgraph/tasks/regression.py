@@ -66,7 +66,7 @@ class Regression(Task):
                 where=labels.where,
                 fix="Check the target's column and the split in dataset.yaml.",
             )
-        return cls(labels, target=torch.from_numpy(target), mean=float(train.mean()), std=float(train.std()))
+        return cls(labels, target=torch.tensor(target), mean=float(train.mean()), std=float(train.std()))
 
     @property
     def out_channels(self) -> int:
@@ -113,7 +113,7 @@ def _numbers(labels: Labels) -> np.ndarray[Any, np.dtype[np.float64]]:
     if len(bad):
         raise GraphError.of(
             Fault(
-                f"{labels.where}: {labels.entity} {labels.ids[row]!r}",
+                f"{labels.where}: {labels.entity} {str(labels.ids[row])!r}",
                 f"got {labels.values.iloc[row]!r} in {labels.column!r}; wanted a finite number",
                 "Mend the value, empty the cell, or make the task a classification.",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import build
 from mmgraph.tasks import Task
@@ -31,6 +32,12 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         GraphError: If the graph has nothing that a model could learn from, or its labels cannot be used.
         ConfigError: If the graph has no such task, or an option of the model cannot be used.
     """
+    if all(node_type.modality is None for node_type in view.schema.node_types):
+        raise GraphError(
+            f"as the task {task!r} sees it, the graph has no modality, so there are no features to learn from",
+            where=f"graph {view.name}",
+            fix="Give an entity type a modality that the task's `without` does not name.",
+        )
     learn = Task.from_graph(
         view, task, class_weights=config.class_weights, label_smoothing=config.label_smoothing
     )

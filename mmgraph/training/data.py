@@ -30,8 +30,9 @@ class GraphBatch(NamedTuple):
     @classmethod
     def of(cls, graph: Graph) -> GraphBatch:
         """Return the whole of a graph as one batch."""
-        data = graph.data
-        return cls(dict(data.x_dict), dict(data.edge_index_dict), dict(data.edge_weight_dict))
+        # Unlike `data.edge_weight_dict` and its like, it does not raise where no relation has weights.
+        names = ("x", "edge_index", "edge_weight")
+        return cls(*(graph.data.collect(name, allow_empty=True) for name in names))
 
     def to(self, device: torch.device) -> GraphBatch:
         """Return the batch on a device; tensors that are there already are the same."""

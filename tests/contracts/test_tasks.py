@@ -136,7 +136,7 @@ def test_a_split_without_answers_is_a_fault_when_it_is_asked_for(kind):
 
 
 def test_a_misspelt_split_is_answered_with_the_nearest(task):
-    with pytest.raises(UserError, match="there is no split 'tset'. Did you mean 'test'?"):
+    with pytest.raises(UserError, match=r"there is no split 'tset'\. Did you mean 'test'\?"):
         task.rows("tset")
 
 

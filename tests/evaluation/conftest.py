@@ -74,7 +74,9 @@ def graph() -> Graph:
         ),
     )
     tasks = {
-        "script": TaskSpec(entity="mark", target="script", split="parts", description=f"Which script? {HOSTILE}"),
+        "script": TaskSpec(
+            entity="mark", target="script", split="parts", description=f"Which script? {HOSTILE}"
+        ),
         "size": TaskSpec(entity="mark", kind="regression", target="size", split="parts"),
     }
     manifest = {"format": 1, "name": "marks", "dataset": {}, "relations": {}, "encoders": {}}
@@ -83,7 +85,11 @@ def graph() -> Graph:
 
 def _nodes(rows: np.ndarray, previews: list[bytes] | list[str]) -> pd.DataFrame:
     return pd.DataFrame(
-        {"id": [f"m{row}" for row in rows], "entity_index": rows, "preview": pd.Series(previews, dtype=object)}
+        {
+            "id": [f"m{row}" for row in rows],
+            "entity_index": rows,
+            "preview": pd.Series(previews, dtype=object),
+        }
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from hypothesis import given
@@ -20,7 +21,7 @@ def test_ticks_are_even_and_cover_the_range(a: float, b: float, count: int) -> N
     assert ticks[0] <= low + slack
     assert ticks[-1] >= high - slack
     assert 2 <= len(ticks) <= count + 3
-    steps = [b - a for a, b in zip(ticks, ticks[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(ticks)]
     assert max(steps) - min(steps) <= slack
 
 

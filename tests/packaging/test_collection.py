@@ -1,4 +1,4 @@
-"""How pytest finds and imports the package: once, under its own name, without the project's folder in reach."""
+"""How pytest finds and imports the package: once, under its own name, the project's folders out of reach."""
 
 import subprocess
 import sys

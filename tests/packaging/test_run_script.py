@@ -1,7 +1,7 @@
 """run.sh makes an environment once, mends a broken one, and says what is missing.
 
-A stand-in for Python makes the environments, so that no test installs anything. It notes every call of pip and
-of the commands that pip would install, and hands everything else to the Python that runs the tests.
+A stand-in for Python makes the environments, so that no test installs anything. It notes every call of pip
+and of the commands that pip would install, and hands everything else to the Python that runs the tests.
 """
 
 import os

@@ -9,7 +9,7 @@ import pytest
 
 # Written so that this file does not match itself.
 UNWANTED = {
-    "package index": r"pypi[.]org|pythonhosted[.]org|--(?:extra-)?index-url|download[.]pytorch[.]org|find-links",
+    "package index": r"pypi[.]org|pythonhosted[.]org|download[.]pytorch[.]org|-index[-]url|find[-]links",
     "place on a machine": r"""(?<![\w.])/(?:root|work|Users|opt)[/]\w|/home[/](?!you\b)\w|[A-Z]:[\\]Users""",
 }
 

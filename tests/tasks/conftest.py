@@ -16,7 +16,7 @@ MakeLabels = Callable[..., Labels]
 
 @pytest.fixture
 def make_labels() -> MakeLabels:
-    """Return a function from values and splits to labels; ``t``, ``v``, ``s`` and ``-`` stand for the splits."""
+    """Return a function from values and splits (one letter each) to labels."""
     names = {"t": "train", "v": "validation", "s": "test", "-": ""}
 
     def make(values: Sequence[Any], split: str, *, kind: str = "classification") -> Labels:

@@ -62,7 +62,7 @@ def test_metrics_equal_scikit_learn(pairs):
     assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, guess))
     assert found["balanced_accuracy"] == pytest.approx(recall)
     assert found["f1_score"] == pytest.approx(sk.f1_score(truth, guess, average="macro", zero_division=0))
-    assert list(found)[0] == task.monitor[0]
+    assert next(iter(found)) == task.monitor[0]
 
 
 def test_a_class_without_training_entities_counts_as_wrong_and_is_noted(make_labels):

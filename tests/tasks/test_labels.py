@@ -41,7 +41,7 @@ def test_an_empty_text_is_no_answer():
 
 
 def test_a_misspelt_task_is_answered_with_the_nearest():
-    with pytest.raises(ConfigError, match="the graph has no task 'color'. Did you mean 'colour'?"):
+    with pytest.raises(ConfigError, match=r"the graph has no task 'color'\. Did you mean 'colour'\?"):
         read_labels(graph_with(["red"] * 5), "color")
 
 

@@ -30,7 +30,7 @@ def test_the_kind_of_the_graph_decides(kind, wanted):
 
 
 def test_a_kind_that_nobody_registered_is_answered_with_the_nearest():
-    with pytest.raises(UnknownNameError, match="there is no task 'regresion'. Did you mean 'regression'?"):
+    with pytest.raises(UnknownNameError, match=r"no task 'regresion'\. Did you mean 'regression'\?"):
         Task.from_graph(graph_with("regresion"), "size")
 
 

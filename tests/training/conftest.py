@@ -15,7 +15,7 @@ from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 
 CLASSES = 3
 CHANNELS = 8
-QUICK = ("model.hidden_channels=16", "model.dropout=0.1", "max_epochs=30", "patience=30", "device=cpu")
+QUICK = ("model.hidden_channels=16", "model.dropout=0.1", "optimiser.lr=0.02", "max_epochs=30", "device=cpu")
 
 
 def synthetic_graph(
@@ -23,17 +23,19 @@ def synthetic_graph(
     *,
     seed: int = 0,
     signal: float = 0.0,
-    same_label_edges: bool = False,
+    tags: np.ndarray | None = None,
     split: np.ndarray | None = None,
     numbers: np.ndarray | None = None,
 ) -> Graph:
-    """Return a graph of things with two modalities, `text` (all) and `image` (two of three), and edges.
+    """Return a graph of things with two modalities, `text` (all) and `image` (two of three), and of tags.
+
+    Things are `beside` any other things, and `tagged` with one of three tags, which have features as well.
 
     Args:
         labels: Class of each thing, int [N].
         seed: The seed of features, edges and split.
         signal: How far the text features of a class lie from those of others.
-        same_label_edges: Join things of one class; else any two things.
+        tags: The tag of each thing, int [N]; by default any.
         split: Text [N]; by default half train, a quarter validation, a quarter test.
         numbers: The target of the regression, float [N]; by default one that the features tell.
     """
@@ -44,15 +46,14 @@ def synthetic_graph(
     with_image = np.flatnonzero(np.arange(count) % 3 > 0)
     image = rng.normal(size=(len(with_image), CHANNELS))
     source = np.repeat(np.arange(count), 4)
-    if same_label_edges:
-        target = np.concatenate([rng.choice(np.flatnonzero(labels == label), 4) for label in labels])
-    else:
-        target = rng.integers(0, count, size=len(source))
+    target = rng.integers(0, count, size=len(source))
+    if tags is None:
+        tags = rng.integers(0, CLASSES, size=count)
     if split is None:
         split = rng.permutation(np.resize(["train", "train", "validation", "test"], count))
     if numbers is None:
         numbers = 5 * text[:, 0] + 100
-    features = {"thing/text": text.astype(np.float32), "thing/image": image.astype(np.float32)}
+    features = {"thing/text": text, "thing/image": image, "tag/name": np.eye(CLASSES, CHANNELS)}
     ids = np.array([f"thing-{row}" for row in range(count)], dtype=object)
     things = pd.DataFrame(
         {
@@ -64,9 +65,14 @@ def synthetic_graph(
             "split:size": split.astype(object),
         }
     )
-    index = {"thing/text": np.arange(count), "thing/image": with_image}
-    edges = {("thing", "near", "thing"): np.stack([source, target])}
-    return assembled({"thing": things}, features, index, edges)
+    names = [f"tag-{tag}" for tag in range(CLASSES)]
+    entities = {"thing": things, "tag": pd.DataFrame({"id": names, "title": names})}
+    index = {"thing/text": np.arange(count), "thing/image": with_image, "tag/name": np.arange(CLASSES)}
+    edges = {
+        ("thing", "beside", "thing"): np.stack([source, target]),
+        ("thing", "tagged", "tag"): np.stack([np.arange(count), tags]),
+    }
+    return assembled(entities, features, index, edges)
 
 
 def assembled(
@@ -99,13 +105,15 @@ def assembled(
             "size": TaskSpec(entity="thing", kind="regression", target="size", split="random"),
         },
         nodes=nodes,
-        features=dict(features),
+        features={name: values.astype(np.float32) for name, values in features.items()},
         edge_index={triple: _sorted(pairs) for triple, pairs in edge_index.items()},
         edge_weight={},
     )
 
 
-def _both_ways(edge_index: dict[tuple[str, str, str], np.ndarray], triple: Any, *, kind: Any) -> list[EdgeType]:
+def _both_ways(
+    edge_index: dict[tuple[str, str, str], np.ndarray], triple: Any, *, kind: Any
+) -> list[EdgeType]:
     source, name, target = triple
     pairs = edge_index[triple]
     edge_index[target, f"rev_{name}", source] = pairs[::-1]
@@ -126,13 +134,13 @@ def graph() -> Graph:
     return synthetic_graph(labels, signal=1.5)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quick() -> tuple[str, ...]:
     """Return overrides that make a training short."""
     return QUICK
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_graph():
     """Return the function that makes a synthetic graph."""
     return synthetic_graph

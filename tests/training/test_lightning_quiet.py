@@ -20,16 +20,19 @@ def test_the_logger_says_warnings_only_and_gets_its_level_back():
     assert logger.level == before
 
 
+def interrupted_as_lightning_does():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.exit(1)
+
+
 def test_an_interrupt_stays_an_interrupt_and_the_signal_keeps_its_meaning():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), quiet_lightning():
-        # What Lightning's trainer does about Ctrl-C.
-        try:
-            os.kill(os.getpid(), signal.SIGINT)
-            signal.pause()
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            sys.exit(1)
+        interrupted_as_lightning_does()
     assert signal.getsignal(signal.SIGINT) is before
 
 

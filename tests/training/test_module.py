@@ -43,7 +43,7 @@ def test_validation_is_without_dropout_or_gradients_and_goes_back_to_training(mo
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_names_the_epoch_and_a_remedy(module, graph, bad):
     module.head.bias.data[0] = bad
-    with pytest.raises(RunError, match=r"the loss is nan in epoch 1.*--set optimiser.lr=0.0005"):
+    with pytest.raises(RunError, match=r"the loss is nan in epoch 1.*--set optimiser.lr=0.002"):
         module.training_step(GraphBatch.of(graph), 0)
 
 

@@ -22,7 +22,9 @@ def test_each_place_wins_over_the_ones_before(shipped_configs, tmp_path):
     (shipped_configs / "mlp.yaml").write_text(
         "patience: 11\nmax_epochs: 12\nmodel: {heads: 2, dropout: 0.1, hidden_channels: 8}\nseed: 1\n"
     )
-    (tmp_path / "mine.yaml").write_text("max_epochs: 13\nmodel: {dropout: 0.2, hidden_channels: 16}\nseed: 2\n")
+    (tmp_path / "mine.yaml").write_text(
+        "max_epochs: 13\nmodel: {dropout: 0.2, hidden_channels: 16}\nseed: 2\n"
+    )
     found = resolve_config(
         model="mlp",
         config=tmp_path / "mine.yaml",
@@ -90,7 +92,10 @@ def test_faults_name_the_file_they_are_in(tmp_path):
     [
         ({"model": "hetro_gat"}, "there is no model 'hetro_gat'. Did you mean 'hetero_gat'?"),
         ({"config": "hetro_gat"}, "--config: there is no config 'hetro_gat'. Did you mean 'hetero_gat'?"),
-        ({"overrides": ["model.layers=[hetro_gat]"]}, "there is no layer 'hetro_gat'. Did you mean 'hetero_gat'"),
+        (
+            {"overrides": ["model.layers=[hetro_gat]"]},
+            "there is no layer 'hetro_gat'. Did you mean 'hetero_gat'",
+        ),
         ({"overrides": ["max_epochs"]}, "wanted key=value"),
         ({"config": "missing/mine.yaml"}, "missing/mine.yaml: there is no such file"),
         ({"model": "missing.yaml"}, "missing.yaml: there is no such file"),
@@ -104,7 +109,7 @@ def test_what_cannot_be_found_is_named(arguments, message):
 
 def test_a_file_that_is_no_mapping_is_a_fault(tmp_path):
     (tmp_path / "mine.yaml").write_text("- 1\n- 2\n")
-    with pytest.raises(ConfigError, match="mine.yaml: holds a list; wanted a mapping"):
+    with pytest.raises(ConfigError, match=r"mine\.yaml: holds a list; wanted a mapping"):
         resolve_config(config=tmp_path / "mine.yaml")
 
 

@@ -1,0 +1,205 @@
+"""How good the models are: test metrics on the shipped tasks, over seeds that vary split and weights.
+
+Every model gets the same features, the same splits and the same small search: each of ``GRID`` is trained on
+the split of the first seed, the best on validation is kept for all seeds. The controls take what was found for
+the model they control. Logistic and ridge regression choose their regularisation on validation.
+
+    python benchmarks/quality.py --source emoji=DIR --source countries=DIR \
+        --json quality.json --page docs/results.md
+
+``--quick`` runs one seed of the smallest task without the search; ``--check`` prints a line for each goal that
+falls short and exits with 1 if any does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from quality_page import render_page
+
+GRID = [
+    {"model.dropout": dropout, "optimiser.weight_decay": decay}
+    for dropout, decay in product((0.3, 0.5, 0.7), (0.001, 0.1))
+]
+MODELS = ("mlp", "cross_modal_transformer", "co_attention", "hetero_gat")
+CONTROLS = {"hetero_gat, no edges": "edges=none", "hetero_gat, shuffled edges": "edges=shuffled"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the page: a task, on which features, and what is to be reached.
+
+    Args:
+        key: Its name on the page.
+        dataset: The name of the dataset.
+        task: The name of the task.
+        split: The split whose seed varies.
+        goal: What ``hetero_gat`` should reach, or ``None``.
+        overrides: Overrides of ``dataset.yaml``.
+    """
+
+    key: str
+    dataset: str
+    task: str
+    split: str
+    goal: float | None = None
+    overrides: tuple[str, ...] = ()
+
+
+_SENTENCES = "tasks.{0}.without.modalities=[name,tags]"
+CASES = [
+    Case("glyphs/script", "glyphs", "script", "default", 0.96),
+    Case("emoji/group", "emoji", "group", "by_family", 0.82),
+    Case("emoji/subgroup", "emoji", "subgroup", "by_family"),
+    Case("emoji/group (MiniLM)", "emoji", "group", "by_family", 0.85, (_SENTENCES.format("group"),)),
+    Case("emoji/subgroup (MiniLM)", "emoji", "subgroup", "by_family", None, (_SENTENCES.format("subgroup"),)),
+    Case("countries/region", "countries", "region", "by_region", 0.94),
+    Case("countries/log_gdp", "countries", "log_gdp", "by_region"),
+]
+
+
+def main() -> int:
+    """Run the cases that were asked for; return the exit code."""
+    options = _options()
+    cases = [case for case in CASES if not options.only or case.key in options.only]
+    if options.quick:
+        cases, options.seeds = [Case("countries/region", "countries", "region", "by_region", 0.94)], 1
+    datasets = _prepare({case.dataset for case in cases}, options.source, options.data)
+    results: dict[str, Any] = {}
+    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
+        for case in cases:
+            folder = datasets[case.dataset]
+            chosen = {} if options.quick else _search(pool, case, folder)
+            jobs = [pool.submit(_trial, case, folder, seed, chosen) for seed in range(options.seeds)]
+            results[case.key] = {"goal": case.goal, "chosen": chosen, "trials": [job.result() for job in jobs]}
+            _print_case(case.key, results[case.key]["trials"])
+            if options.json:
+                options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if options.page:
+        options.page.write_text(render_page(results), encoding="utf-8")
+    shortfalls = _shortfalls(results) if options.check else []
+    for line in shortfalls:
+        print(line)
+    return 1 if shortfalls else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", action="append", choices=[case.key for case in CASES], help="a case; repeat")
+    parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
+    parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    return parser.parse_args()
+
+
+def _prepare(names: set[str], sources: list[str], data: Path | None) -> dict[str, Path]:
+    """Return where each dataset is, prepared if it was not."""
+    import mmgraph as mg
+
+    given = dict(source.partition("=")[::2] for source in sources)
+    folder = data or Path(tempfile.mkdtemp(prefix="mmgraph-quality-"))
+    found = {}
+    for name in sorted(names):
+        found[name] = folder / name
+        if not (found[name] / "dataset.yaml").is_file():
+            mg.prepare_dataset(name, source=Path(given[name]) if given.get(name) else None, out=found[name])
+    return found
+
+
+def _search(pool: ProcessPoolExecutor, case: Case, folder: Path) -> dict[str, dict[str, float]]:
+    """Return the best of GRID for each model, by validation on the split of seed 0."""
+    jobs = {
+        (model, number): pool.submit(_compare, case, folder, 0, {"it": _entry(model, options)})
+        for model in MODELS
+        for number, options in enumerate(GRID)
+    }
+    scores = {key: job.result()["it"]["validation"] for key, job in jobs.items()}
+    return {
+        model: GRID[max(range(len(GRID)), key=lambda number: scores[model, number])] for model in MODELS
+    }
+
+
+def _trial(case: Case, folder: Path, seed: int, chosen: dict[str, dict[str, float]]) -> dict[str, Any]:
+    entries = {"linear": "ridge" if case.task == "log_gdp" else "logistic_regression"}
+    entries |= {model: _entry(model, chosen.get(model, {})) for model in MODELS}
+    for name, override in CONTROLS.items():
+        entries[name] = _entry("hetero_gat", chosen.get("hetero_gat", {}), override)
+    return _compare(case, folder, seed, entries)
+
+
+def _entry(model: str, options: dict[str, float], *more: str) -> str:
+    settings = [*(f"{key}={value}" for key, value in options.items()), *more]
+    return f"{model}[{','.join(settings)}]" if settings else model
+
+
+def _compare(case: Case, folder: Path, seed: int, entries: dict[str, str]) -> dict[str, Any]:
+    """Return the metrics of each entry on one split."""
+    import torch
+
+    import mmgraph as mg
+
+    torch.set_num_threads(1)
+    dataset = mg.load_dataset(folder, overrides=[f"splits.{case.split}.seed={seed}", *case.overrides])
+    comparison = mg.compare(
+        mg.build_graph(dataset, previews=False), task=case.task, models=list(entries.values()), seeds=[seed]
+    )
+    if comparison.failures:
+        raise comparison.failures[0].error
+    metric = comparison.headline
+    found = {}
+    for name, entry in entries.items():
+        (trial,) = comparison.of(entry)
+        found[name] = {
+            "metric": metric,
+            "test": trial.metrics["test"][metric],
+            "validation": trial.metrics["validation"][metric],
+        }
+    return found
+
+
+def _print_case(key: str, trials: list[dict[str, Any]]) -> None:
+    print(f"\n{key}: {trials[0]['linear']['metric']} on test, {len(trials)} seeds")
+    for name in trials[0]:
+        values = [trial[name]["test"] for trial in trials]
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        print(f"  {name:28s} {statistics.fmean(values):.3f} ± {spread:.3f}", flush=True)
+
+
+def _shortfalls(results: dict[str, Any]) -> list[str]:
+    """Return a line for each goal that is not reached, and each rival that is not beaten by more than the spread."""
+    lines = []
+    for key, result in results.items():
+        if result["goal"] is None:
+            continue
+        trials = result["trials"]
+        own = [trial["hetero_gat"]["test"] for trial in trials]
+        if statistics.fmean(own) < result["goal"]:
+            lines.append(f"{key}: hetero_gat reaches {statistics.fmean(own):.3f}; goal {result['goal']}")
+        for rival in ("linear", "mlp"):
+            gains = [trial["hetero_gat"]["test"] - trial[rival]["test"] for trial in trials]
+            spread = statistics.stdev(gains) if len(gains) > 1 else 0.0
+            if statistics.fmean(gains) <= spread:
+                lines.append(
+                    f"{key}: hetero_gat is {statistics.fmean(gains):+.3f} ± {spread:.3f} from {rival}; "
+                    "goal: more than the spread"
+                )
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The page that ``quality.py`` writes: ``docs/results.md``."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+from importlib.metadata import version
+from typing import Any
+
+_NAMES = {"linear": "linear (scikit-learn)"}
+_INTRODUCTION = """# Results
+
+Test metrics on real data, mean ± sample standard deviation over {seeds} seeds. A seed draws the split and the
+weights anew; all models share the split. *Linear* is scikit-learn's logistic regression (accuracy) or ridge
+regression (R²) on the concatenated features, with regularisation chosen on validation. Each of our models had
+the same search: {grid} settings on the split of seed 0, the best on validation kept for all seeds. The controls
+take the setting of `hetero_gat`. The last columns are the difference of `hetero_gat` to each rival on the same
+split, mean ± standard deviation over seeds: above the spread, the gain holds from split to split.
+
+Made by:
+
+```bash
+{command}
+```
+
+with {versions}.
+"""
+
+
+def render_page(results: dict[str, Any], *, grid: int, command: str, notes: str) -> str:
+    """Return the page as Markdown.
+
+    Args:
+        results: What ``quality.py --json`` holds.
+        grid: How many settings each model tried.
+        command: The command that made the results.
+        notes: What the figures mean, written by hand, kept from the page before.
+    """
+    seeds = max(len(result["trials"]) for result in results.values())
+    libraries = ("mmgraph", "torch", "torch-geometric", "scikit-learn")
+    versions = ", ".join([f"Python {platform.python_version()}"] + [f"{lib} {version(lib)}" for lib in libraries])
+    parts = [_INTRODUCTION.format(seeds=seeds, grid=grid, command=command, versions=versions)]
+    parts += [_table(results), _gains(results), _settings(results)]
+    return "\n".join(parts) + "\n" + notes
+
+
+def _table(results: dict[str, Any]) -> str:
+    names = list(next(iter(results.values()))["trials"][0])
+    lines = ["## Test metrics", "", _row(["task", "metric", *(_NAMES.get(name, name) for name in names)])]
+    lines.append(_row(["---"] * (len(names) + 2)))
+    for key, result in results.items():
+        trials = result["trials"]
+        cells = [_mean([trial[name]["test"] for trial in trials]) for name in names]
+        lines.append(_row([f"`{key}`", trials[0]["linear"]["metric"], *cells]))
+    return "\n".join([*lines, ""])
+
+
+def _gains(results: dict[str, Any]) -> str:
+    rivals = [name for name in next(iter(results.values()))["trials"][0] if name != "hetero_gat"]
+    lines = ["## `hetero_gat` against the others, split by split", ""]
+    lines += [_row(["task", *(_NAMES.get(name, name) for name in rivals)]), _row(["---"] * (len(rivals) + 1))]
+    for key, result in results.items():
+        cells = [
+            _mean([trial["hetero_gat"]["test"] - trial[name]["test"] for trial in result["trials"]], "+.3f")
+            for name in rivals
+        ]
+        lines.append(_row([f"`{key}`", *cells]))
+    return "\n".join([*lines, ""])
+
+
+def _settings(results: dict[str, Any]) -> str:
+    lines = ["## Settings that validation chose", "", _row(["task", "model", "settings"]), _row(["---"] * 3)]
+    for key, result in results.items():
+        for model, options in result["chosen"].items():
+            shown = ", ".join(f"`{name}={value}`" for name, value in options.items())
+            lines.append(_row([f"`{key}`", f"`{model}`", shown]))
+    return "\n".join([*lines, ""])
+
+
+def _mean(values: list[float], form: str = ".3f") -> str:
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):{form}} ± {spread:.3f}"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

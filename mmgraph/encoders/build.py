@@ -1,0 +1,67 @@
+"""The encoder that ``dataset.yaml`` asks for, or the one that suits the kind of modality."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmgraph.data.spec import Choice
+from mmgraph.encoders.encoder import Encoder
+from mmgraph.errors import ConfigError, UnknownNameError, did_you_mean
+from mmgraph.registry import ENCODERS
+
+DEFAULTS = {
+    "text": "tfidf",
+    "image": "hog",
+    "audio": "log_mel",
+    "tabular": "columns",
+    "features": "standardise",
+}
+"""The encoder of each kind of modality, where ``dataset.yaml`` names none."""
+
+
+def build_encoder(choice: Choice | None, kind: str, *, where: str) -> Encoder[Any, Any]:
+    """Return an encoder that is not fitted yet.
+
+    Args:
+        choice: Its name and parameters; nothing for the default of the kind.
+        kind: The kind of modality that it shall read.
+        where: The place of ``choice``, e.g. ``dataset.yaml: entities.glyph.modalities.sans.encoder``.
+
+    Raises:
+        UnknownNameError: If there is no such encoder.
+        ConfigError: If it reads another kind of modality, or parameters cannot be used.
+
+    Example:
+        >>> build_encoder(Choice(name="hog", size=48), "image", where="dataset.yaml")
+        HOG(size=48, cells=4, colour=True, components=128)
+    """
+    name, parameters = (choice.name, choice.parameters) if choice else (DEFAULTS[kind], {})
+    if name not in ENCODERS:
+        raise UnknownNameError(
+            f"there is no encoder {name!r}", where=where, fix=did_you_mean(name, ENCODERS.names())
+        )
+    found: type[Encoder[Any, Any]] = ENCODERS.get(name)
+    if found.kind != kind:
+        fitting = [other for other, encoder in ENCODERS.items() if encoder.kind == kind]
+        raise ConfigError(
+            f"the encoder {name!r} reads {found.kind}; the modality is {kind}",
+            where=where,
+            fix=f"Use {' or '.join(fitting)}, or leave the encoder out.",
+        )
+    return found.from_config(parameters, where=where)
+
+
+def encoder_name(encoder: Encoder[Any, Any]) -> str:
+    """Return the name that an encoder is registered under.
+
+    Raises:
+        ConfigError: If it is not registered.
+    """
+    for name, registered in ENCODERS.items():
+        if registered is type(encoder):
+            return name
+    raise ConfigError(
+        "the encoder is not registered, so that a graph could not name it",
+        where=type(encoder).__name__,
+        fix='Put @ENCODERS.register("name") above the class.',
+    )

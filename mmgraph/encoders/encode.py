@@ -1,0 +1,139 @@
+"""Modalities to feature vectors: describe all items, fit on the training ones, transform all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmgraph.data.dataset import Dataset
+from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.build import build_encoder, encoder_name
+from mmgraph.encoders.cache import FeatureCache, description_key
+from mmgraph.encoders.encoder import Encoder
+from mmgraph.errors import ConfigError, DataError, Fault, MMGraphError
+from mmgraph.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The features of a modality, and the encoder that made them.
+
+    Args:
+        features: One row for each entity that has the modality, float32 [M, channels].
+        encoder: Fitted on the training entities; it encodes new ones alike.
+    """
+
+    features: npt.NDArray[np.float32]
+    encoder: Encoder[Any, Any]
+
+
+def encode_modality(
+    dataset: Dataset,
+    entity: str,
+    modality: str,
+    *,
+    cache: FeatureCache | None = None,
+    progress: Progress | None = None,
+) -> Encoded:
+    """Return the features of a modality, from an encoder that saw training entities only.
+
+    Args:
+        dataset: The dataset.
+        entity: The entity type.
+        modality: The modality.
+        cache: Where descriptions are kept; nothing to keep none.
+        progress: Told what is going on.
+
+    Raises:
+        ConfigError: If there is no such entity type or modality, or its encoder cannot be used.
+        DataError: If items cannot be read, or no training entity has the modality.
+        MissingDependencyError: If the encoder needs a library that is not installed.
+    """
+    raw = dataset.modality(entity, modality)
+    where = f"{dataset.file}: entities.{entity}.modalities.{modality}"
+    choice = dataset.spec.entities[entity].modalities[modality].encoder
+    encoder = build_encoder(choice, raw.kind, where=f"{where}.encoder")
+    training = dataset.training_rows(entity)[raw.index]
+    if not training.any():
+        raise DataError(
+            f"none of the {len(raw):,} entities that have this modality is a training one of every split, so "
+            "that there is nothing to fit its encoder on",
+            where=where,
+            fix="Change the splits, or remove the modality.",
+        )
+    try:
+        described = _described(encoder, raw, cache, progress or Progress(quiet=True))
+        encoder.fit(described[training])
+        return Encoded(_checked(encoder, encoder.transform(described), len(raw)), encoder)
+    except MMGraphError as error:
+        raise _placed(error, where) from error
+
+
+def encode(
+    encoder: Encoder[Any, Any],
+    raw: RawModality,
+    *,
+    cache: FeatureCache | None = None,
+    progress: Progress | None = None,
+) -> npt.NDArray[np.float32]:
+    """Return the features of new items from an encoder that is fitted, float32 [M, channels].
+
+    Args:
+        encoder: The fitted encoder, e.g. from `load_encoder`.
+        raw: The items, of the kind that it reads.
+        cache: Where descriptions are kept; nothing to keep none.
+        progress: Told what is going on.
+
+    Raises:
+        ConfigError: If the items are of another kind, or the encoder is not fitted.
+        DataError: If items cannot be read.
+        MissingDependencyError: If the encoder needs a library that is not installed.
+    """
+    if raw.kind != encoder.kind:
+        raise ConfigError(
+            f"got items of the kind {raw.kind!r}; wanted {encoder.kind!r}",
+            where=type(encoder).__name__,
+            fix="Give what the encoder was fitted on.",
+        )
+    described = _described(encoder, raw, cache, progress or Progress(quiet=True))
+    return _checked(encoder, encoder.transform(described), len(raw))
+
+
+def _described(
+    encoder: Encoder[Any, Any], raw: RawModality, cache: FeatureCache | None, progress: Progress
+) -> Any:
+    if cache is None or not encoder.cached:
+        return encoder.describe(raw, progress)
+    key = description_key(encoder, encoder_name(encoder), raw)
+    return cache.get_or_compute(key, lambda: encoder.describe(raw, progress), progress=progress)
+
+
+def _checked(
+    encoder: Encoder[Any, Any], features: npt.NDArray[Any], num_items: int
+) -> npt.NDArray[np.float32]:
+    """Return features that are what an encoder has to give; a user's own encoder may give anything."""
+    name = type(encoder).__name__
+    wanted = (num_items, encoder.channels)
+    if features.dtype != np.float32 or features.shape != wanted:
+        raise DataError(
+            f"got {features.dtype} features of shape {features.shape}; wanted float32 {wanted}",
+            where=name,
+            fix="Mend the encoder's transform.",
+        )
+    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(broken):
+        raise DataError(
+            f"got features that are not finite for {len(broken):,} of {num_items:,} items, the first of them "
+            f"item {broken[0] + 1}",
+            where=name,
+            fix="Mend the items or the encoder.",
+        )
+    return features
+
+
+def _placed(error: MMGraphError, where: str) -> MMGraphError:
+    """Return an error whose faults begin with the place of the modality."""
+    return type(error).of(Fault(f"{where}: {f.where}", f.problem, f.fix) for f in error.faults)

@@ -1,0 +1,192 @@
+"""What an encoder is: raw items of one modality in, one feature vector for each item out."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import create_model
+
+from mmgraph.config import Config, parse
+from mmgraph.data.modalities import RawModality
+from mmgraph.errors import ConfigError
+from mmgraph.progress import Progress
+
+Described = TypeVar("Described", npt.NDArray[Any], pd.DataFrame)
+Fitted = TypeVar("Fitted")
+
+State = Mapping[str, Any]
+"""What JSON can hold."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(kw_only=True, eq=False)
+class Encoder(ABC, Generic[Described, Fitted]):
+    """Turns raw items into feature vectors, in two steps: describe each item by itself, then project.
+
+    The description needs no fitting, so it can be cached by content. The projection is fitted on the
+    descriptions of training items only.
+
+    A subclass is a dataclass whose fields are its parameters; pydantic checks them when an encoder is made,
+    from YAML or in Python. Register it with ``ENCODERS.register("name")`` to name it in ``dataset.yaml``.
+
+    Args:
+        Described: The type of descriptions, one row for each item: an array or a table.
+        Fitted: The type of what fitting finds out.
+
+    Raises:
+        ConfigError: If parameters cannot be used; all faults at once.
+    """
+
+    kind: ClassVar[str]
+    """The kind of modality that it reads: ``text``, ``image``, ``audio``, ``tabular`` or ``features``."""
+
+    version: ClassVar[int]
+    """Raised whenever the same items and parameters give other features than before."""
+
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Installed packages that the descriptions depend on: another version may describe items differently."""
+
+    cached: ClassVar[bool] = False
+    """Whether describing costs more than reading the descriptions from disk; they must be plain arrays."""
+
+    _fitted: Fitted | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        checked = parse(type(self).config_model(), self._given(), where=type(self).__name__)
+        for name in type(checked).model_fields:
+            setattr(self, name, getattr(checked, name))
+
+    @classmethod
+    def config_model(cls) -> type[Config]:
+        """Return the pydantic model of the parameters, with their types, limits and descriptions."""
+        return _config_model(cls)
+
+    @classmethod
+    def from_config(cls, parameters: Mapping[str, Any], *, where: str) -> Self:
+        """Return the encoder with parameters that came from YAML.
+
+        Args:
+            parameters: The keys and values.
+            where: The place that they came from, e.g. ``dataset.yaml: entities.glyph.modalities.sans.encoder``.
+
+        Raises:
+            ConfigError: With one fault for each key or value that cannot be used.
+        """
+        checked = parse(cls.config_model(), dict(parameters), where=where)
+        return cls(**{name: getattr(checked, name) for name in type(checked).model_fields})
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters by name, as JSON values."""
+        return self.config_model().model_validate(self._given()).model_dump(mode="json")
+
+    def description_parameters(self) -> dict[str, Any]:
+        """Return the parameters that a description depends on: all, unless a subclass knows better."""
+        return self.parameters()
+
+    @abstractmethod
+    def describe(self, raw: RawModality, progress: Progress) -> Described:
+        """Return the description of each item, M rows, without regard to any other item.
+
+        Args:
+            raw: The items.
+            progress: Told about every item.
+
+        Raises:
+            DataError: If items cannot be read; one error that names the first few and counts them all.
+            MissingDependencyError: If an optional library is needed and not installed.
+        """
+
+    @abstractmethod
+    def fit(self, described: Described) -> None:
+        """Learn from the descriptions of training items.
+
+        Args:
+            described: At least one row.
+
+        Raises:
+            DataError: If nothing can be learnt from them.
+        """
+
+    @abstractmethod
+    def transform(self, described: Described) -> npt.NDArray[np.float32]:
+        """Return the feature vectors, float32 [M, channels].
+
+        Args:
+            described: M rows, of any items.
+
+        Raises:
+            ConfigError: If the encoder is not fitted.
+        """
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """The width of the feature vectors, known once fitted."""
+
+    @abstractmethod
+    def fitted_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return what fitting found out: JSON values, and arrays by name."""
+
+    @abstractmethod
+    def restore(self, state: State, arrays: Arrays) -> None:
+        """Take over what `fitted_state` returned."""
+
+    @property
+    def fitted(self) -> Fitted:
+        """What fitting found out.
+
+        Raises:
+            ConfigError: If the encoder is not fitted.
+        """
+        if self._fitted is None:
+            raise ConfigError(
+                "the encoder is not fitted",
+                where=type(self).__name__,
+                fix="Call fit with the descriptions of training items first.",
+            )
+        return self._fitted
+
+    def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return the parameters and what fitting found out: a JSON part, and arrays by name.
+
+        Raises:
+            ConfigError: If the encoder is not fitted.
+        """
+        fitted, arrays = self.fitted_state()
+        return {"parameters": self.parameters(), "fitted": fitted}, arrays
+
+    @classmethod
+    def from_state(cls, state: State, arrays: Arrays, *, where: str = "state") -> Self:
+        """Return the fitted encoder whose `state` this is; it transforms alike, bit for bit.
+
+        Args:
+            state: The JSON part.
+            arrays: The arrays by name.
+            where: Where they came from, for messages.
+
+        Raises:
+            ConfigError: If the parameters cannot be used.
+        """
+        encoder = cls.from_config(state["parameters"], where=where)
+        encoder.restore(state["fitted"], arrays)
+        return encoder
+
+    def _given(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+
+@functools.cache
+def _config_model(encoder: type[Encoder[Any, Any]]) -> type[Config]:
+    hints = get_type_hints(encoder, include_extras=True)
+    parameters: dict[str, Any] = {
+        f.name: (hints[f.name], ... if f.default is MISSING else f.default) for f in fields(encoder) if f.init
+    }
+    return create_model(encoder.__name__, __base__=Config, **parameters)

@@ -1,0 +1,59 @@
+"""Descriptions of raw files, one after the other; all that cannot be read are reported in one error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmgraph.data.modalities import RawModality
+from mmgraph.errors import DataError
+from mmgraph.progress import Progress
+
+_SHOWN = 5
+
+
+class UnreadableFileError(Exception):
+    """A raw file cannot be used; the text says why, to follow the file's name."""
+
+
+def read_each(
+    raw: RawModality, read: Callable[[Path], npt.NDArray[Any]], *, progress: Progress
+) -> npt.NDArray[Any]:
+    """Return what ``read`` makes of each file, stacked, [M, ...].
+
+    Args:
+        raw: Images or audio.
+        read: Returns an array of the same shape for any file, or raises `UnreadableFileError`.
+        progress: Told about every file.
+
+    Raises:
+        DataError: If files cannot be used; it names the first few and counts them all.
+    """
+    results: list[npt.NDArray[Any]] = []
+    problems: list[tuple[str, str]] = []
+    with progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
+        for row, value in zip(raw.index, raw.values, strict=True):
+            path = Path(str(value))
+            try:
+                results.append(read(path))
+            except UnreadableFileError as error:
+                problems.append((f"{path} (row {row + 1})", str(error)))
+            advance()
+    if problems:
+        raise _one_error(problems, raw)
+    return np.stack(results)
+
+
+def _one_error(problems: list[tuple[str, str]], raw: RawModality) -> DataError:
+    where, problem = problems[0]
+    if len(problems) > 1:
+        others = "; ".join(f"{place}: {text}" for place, text in problems[1:_SHOWN])
+        more = f"; and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
+        problem += f" ({len(problems):,} of {len(raw):,} {raw.kind} files cannot be used, also {others}{more})"
+    return DataError(
+        problem, where=where, fix="Mend or replace the file, or leave its cell in the table empty."
+    )

@@ -1,0 +1,84 @@
+"""Image files of any kind as small RGB pictures; a hostile file ends in an error, not in a full memory."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from mmgraph.encoders.files import UnreadableFileError
+
+MAX_PIXELS = 1 << 26
+"""Larger images are refused before they are decoded: a few kilobytes can claim to be many gigabytes."""
+
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "ICO", "AVIF")
+"""What is read. Pillow knows more, and starts other programs for some of them."""
+
+
+def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
+    """Return an image file as an RGB picture, uint8 [size, size, 3].
+
+    It is turned as its EXIF data say, put on white where it is transparent, and stretched to a square. Of an
+    animation the first frame is taken.
+
+    Args:
+        path: The file: grey, palette, RGB, CMYK, with or without transparency, 8 or 16 bits or float.
+        size: The side of the square, in pixels.
+
+    Raises:
+        UnreadableFileError: If the file is no image, is damaged, or is too large.
+    """
+    try:
+        # Warnings of decoders are about metadata that nobody needs here.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UnreadableFileError(_too_large(image))
+            # A JPEG file is decoded at an eighth of its size or so, where that suffices.
+            image.draft(None, (2 * size, 2 * size))
+            image.load()
+            picture = _on_white(ImageOps.exif_transpose(_eight_bits(image)))
+            return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+    except UnreadableFileError:
+        raise
+    except Image.DecompressionBombError:
+        raise UnreadableFileError(f"is larger than {MAX_PIXELS:,} pixels, the most that is read") from None
+    except Image.UnidentifiedImageError:
+        raise UnreadableFileError(f"is none of the image formats {', '.join(FORMATS)}") from None
+    except Exception as error:  # decoders raise almost anything on damaged bytes
+        raise UnreadableFileError(f"cannot be read as an image: {error or type(error).__name__}") from None
+
+
+def _too_large(image: Image.Image) -> str:
+    return (
+        f"is {image.width:,} x {image.height:,} pixels large; wanted at most {MAX_PIXELS:,} pixels in all"
+    )
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return an image of 16 or 32 bits a pixel as a grey one of 8 bits; Pillow would cut the rest off."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    grey = Image.fromarray((np.clip(values / _white(image.mode, values), 0, 1) * 255).astype(np.uint8))
+    grey.info = dict(image.info)
+    return grey
+
+
+def _white(mode: str, values: npt.NDArray[Any]) -> float:
+    """Return the value that stands for white: what the mode can hold, or the greatest if that is more."""
+    greatest = float(values.max(initial=0.0))
+    if mode == "F":
+        return 1.0 if greatest <= 1 else max(255.0, greatest)
+    return max(65535.0, greatest)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return an image as RGB, on white where it is transparent."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    opaque = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")

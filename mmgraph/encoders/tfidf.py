@@ -1,0 +1,176 @@
+"""Text: TF-IDF over words and runs of characters, reduced by a truncated singular value decomposition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from scipy import sparse
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfTransformer
+
+from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.affine import Affine
+from mmgraph.encoders.encoder import Arrays, Encoder, State
+from mmgraph.encoders.ngrams import NGrams
+from mmgraph.encoders.one_thread import one_thread
+from mmgraph.errors import DataError
+from mmgraph.progress import Progress
+from mmgraph.registry import ENCODERS
+
+_ITERATIONS = 7
+_NEGLIGIBLE = 1e-6
+"""Directions with less than this share of the greatest singular value are rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """The n-grams of one kind that count.
+
+    Args:
+        vocabulary: The n-grams, sorted.
+        idf: How rare each is among the training texts (inverse document frequency), float64.
+    """
+
+    vocabulary: list[str]
+    idf: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Topics:
+    """What fitting finds out.
+
+    Args:
+        terms: The n-grams that count, by kind.
+        directions: The right singular vectors, float32 [terms of all kinds, channels].
+        scale: Centres the channels and gives them a mean variance of 1.
+    """
+
+    terms: list[Terms]
+    directions: npt.NDArray[np.float32]
+    scale: Affine
+
+
+@ENCODERS.register("tfidf")
+@dataclass(kw_only=True, eq=False)
+class TfIdf(Encoder[npt.NDArray[Any], Topics]):
+    """Text: the words and runs of characters that set it apart, reduced to their main directions.
+
+    Latent semantic analysis (Deerwester et al. 1990): TF-IDF weights with logarithmic term frequency, then a
+    truncated singular value decomposition. Runs of characters make inflected, compound and misspelt words
+    alike. A text of which nothing is known gets the vector of an empty text.
+
+    Args:
+        words: The most words in a row that count as a term.
+        characters: The most characters in a row, inside words, that count as a term; 0 for none.
+        max_features: The commonest terms to keep, of words and of characters each.
+        components: Channels to keep at most.
+
+    Raises:
+        ConfigError: If parameters cannot be used.
+
+    Example:
+        >>> TfIdf(words=1, characters=0)
+        TfIdf(words=1, characters=0, max_features=20000, components=256)
+    """
+
+    kind: ClassVar[str] = "text"
+    version: ClassVar[int] = 1
+
+    words: Annotated[
+        int, Field(ge=1, le=5, description="The most words in a row that count as a term.")
+    ] = 2
+    characters: Annotated[
+        int, Field(ge=0, le=8, description="The most characters in a row that count as a term; 0 for none.")
+    ] = 4
+    max_features: Annotated[
+        int, Field(ge=1, description="The commonest terms to keep, of words and of characters each.")
+    ] = 20_000
+    components: Annotated[int, Field(ge=1, description="Channels to keep at most.")] = 256
+
+    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[Any]:  # noqa: ARG002 - instant
+        """Return the texts as they are, [M] of ``str``."""
+        texts = np.empty(len(raw), dtype=object)
+        texts[:] = [str(text) for text in raw.values]
+        return texts
+
+    def fit(self, described: npt.NDArray[Any]) -> None:
+        """Learn the vocabulary, how rare each term is, and the main directions.
+
+        Raises:
+            DataError: If the texts hold no term at all.
+        """
+        terms = [self._learn_terms(ngrams, described) for ngrams in self._ngrams()]
+        if not any(term.vocabulary for term in terms):
+            raise DataError(
+                f"none of the {len(described):,} training texts holds a word",
+                where="tfidf",
+                fix="Check the column, or count characters too (characters: 4).",
+            )
+        weights = self._weights(described, terms)
+        with one_thread():
+            svd = TruncatedSVD(
+                min(self.components, *weights.shape), n_iter=_ITERATIONS, random_state=0
+            ).fit(weights)
+        kept = svd.singular_values_ > _NEGLIGIBLE * svd.singular_values_.max()
+        directions = svd.components_[kept].T.astype(np.float32)
+        projected = weights @ directions
+        self._fitted = Topics(terms, directions, Affine.balancing(projected, [directions.shape[1]]))
+
+    def transform(self, described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return the vector of each text, float32 [M, channels]."""
+        topics = self.fitted
+        projected = self._weights(described, topics.terms) @ topics.directions
+        return topics.scale(projected).astype(np.float32)
+
+    @property
+    def channels(self) -> int:
+        """The number of directions."""
+        return self.fitted.directions.shape[1]
+
+    def fitted_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return the vocabularies, how rare each term is, and the directions."""
+        topics = self.fitted
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "directions": topics.directions,
+            "shift": topics.scale.shift,
+            "factor": topics.scale.factor,
+        }
+        vocabularies = {}
+        for ngrams, terms in zip(self._ngrams(), topics.terms, strict=True):
+            vocabularies[ngrams.unit] = terms.vocabulary
+            arrays[f"idf_{ngrams.unit}"] = terms.idf
+        return {"vocabularies": vocabularies}, arrays
+
+    def restore(self, state: State, arrays: Arrays) -> None:
+        """Take over the vocabularies, how rare each term is, and the directions."""
+        terms = [
+            Terms(state["vocabularies"][ngrams.unit], arrays[f"idf_{ngrams.unit}"])
+            for ngrams in self._ngrams()
+        ]
+        self._fitted = Topics(terms, arrays["directions"], Affine(arrays["shift"], arrays["factor"]))
+
+    def _ngrams(self) -> list[NGrams]:
+        """Return the kinds of n-grams that count."""
+        kinds = [NGrams("words", self.words)]
+        return [*kinds, NGrams("characters", self.characters)] if self.characters else kinds
+
+    def _learn_terms(self, ngrams: NGrams, texts: npt.NDArray[Any]) -> Terms:
+        vocabulary = ngrams.vocabulary(texts, size=self.max_features)
+        if not vocabulary:
+            return Terms([], np.zeros(0))
+        return Terms(vocabulary, TfidfTransformer().fit(ngrams.counts(texts, vocabulary)).idf_)
+
+    def _weights(self, texts: npt.NDArray[Any], terms: Sequence[Terms]) -> Any:
+        """Return the weight of each term in each text, a sparse matrix [texts, terms of all kinds]."""
+        blocks = []
+        for ngrams, known in zip(self._ngrams(), terms, strict=True):
+            if known.vocabulary:
+                transformer = TfidfTransformer(sublinear_tf=True)
+                transformer.idf_ = known.idf
+                blocks.append(transformer.transform(ngrams.counts(texts, known.vocabulary)))
+        return sparse.hstack(blocks, format="csr")

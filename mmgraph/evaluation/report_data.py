@@ -1,0 +1,124 @@
+"""The report's data: counts, missing modalities, relations with their homophily, some entities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmgraph.evaluation.samples import Sample, show_entities, spread_over
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.statistics import summarise
+
+_SHOWN_ENTITIES = 12
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number and what it counts."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class ModalityRow:
+    """One modality, as text."""
+
+    name: str
+    kind: str
+    nodes: str
+    missing: str
+    channels: str
+
+
+@dataclass(frozen=True)
+class RelationRow:
+    """One relation, as text; ``homophily`` is a correlation for a regression."""
+
+    name: str
+    ends: str
+    kind: str
+    edges: str
+    degree: str
+    homophily: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the section of data shows."""
+
+    facts: tuple[Fact, ...]
+    modalities: tuple[ModalityRow, ...]
+    relations: tuple[RelationRow, ...]
+    homophily_caption: str
+    samples: tuple[Sample, ...]
+
+
+def data_section(graph: Graph, task: str) -> Data:
+    """Return what a graph holds and what some of its training entities look like.
+
+    Args:
+        graph: The graph as the task sees it.
+        task: The name of the task.
+    """
+    summary = summarise(graph)
+    counts = summary["tasks"][task]
+    entity = graph.tasks[task].entity
+    facts = [
+        Fact(f"{summary['nodes'][entity]['count']:,}", f"entities ({entity})"),
+        Fact(f"{counts['labelled']:,}", "with an answer"),
+        *(Fact(f"{counts[part]:,}", part) for part in ("train", "validation", "test")),
+    ]
+    relations = {name: r for name, r in summary["relations"].items() if r["kind"] != "of"}
+    return Data(
+        facts=tuple(facts),
+        modalities=tuple(
+            ModalityRow(
+                name, node["kind"], f"{node['count']:,}", f"{node['missing']:.1%}", f"{node['channels']:,}"
+            )
+            for name, node in summary["nodes"].items()
+            if "missing" in node
+        ),
+        relations=tuple(_relation_row(name, relation, task) for name, relation in relations.items()),
+        homophily_caption=_homophily_caption(relations, task),
+        samples=tuple(_samples(graph, task, entity)),
+    )
+
+
+def _relation_row(name: str, relation: Mapping[str, Any], task: str) -> RelationRow:
+    found = relation["homophily"].get(task, {})
+    value = found.get("same_label", found.get("correlation"))
+    return RelationRow(
+        name=name,
+        ends=f"{relation['source']} – {relation['target']}",
+        kind=relation["kind"],
+        edges=f"{relation['edges']:,}",
+        degree=f"{relation['target_degree']['mean']:.1f}",
+        homophily="" if value is None else f"{value:.2f}",
+    )
+
+
+def _homophily_caption(relations: Mapping[str, Mapping[str, Any]], task: str) -> str:
+    found = [r["homophily"][task] for r in relations.values() if task in r["homophily"]]
+    if any("correlation" in measured for measured in found):
+        return "Homophily: the correlation of the answers at both ends, over edges among training entities."
+    chance = next((m["by_chance"] for m in found if m.get("by_chance") is not None), None)
+    by_chance = "" if chance is None else f"; by chance it would be {chance:.2f}"
+    return f"Homophily: the share of edges among training entities that join equal answers{by_chance}."
+
+
+def _samples(graph: Graph, task: str, entity: str) -> list[Sample]:
+    table = graph.nodes[entity]
+    targets = table[f"target:{task}"]
+    rows = np.flatnonzero((table[f"split:{task}"] == "train") & targets.notna())
+    if graph.tasks[task].kind == "regression":
+        # Spread over the range of the answers instead of over classes.
+        order = rows[np.argsort(targets.to_numpy(dtype=float)[rows], kind="stable")]
+        picked = np.unique(np.linspace(0, len(order) - 1, _SHOWN_ENTITIES).round().astype(int))
+        chosen = [int(row) for row in order[picked]]
+    else:
+        chosen = spread_over(targets.iloc[rows].astype(str).tolist(), rows, _SHOWN_ENTITIES)
+    return show_entities(graph, entity, chosen, targets=targets.iloc[chosen].tolist())

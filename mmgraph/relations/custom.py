@@ -1,0 +1,207 @@
+"""A user's own relation: one plain function, made a relation builder by a decorator."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, field, make_dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_type_hints
+
+from pydantic.errors import PydanticUserError
+
+from mmgraph.config_faults import NAME_PATTERN
+from mmgraph.errors import ConfigError, Faults, GraphError, MMGraphError
+from mmgraph.graph.context import BuildContext
+from mmgraph.graph.edges import read_edges
+from mmgraph.graph.relation import Edges, Nodes, RelationBuilder
+from mmgraph.registry import RELATIONS
+
+_Function = Callable[..., Any]
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@dataclass(frozen=True)
+class CustomRelation(RelationBuilder):
+    """Calls a user's function for the edges. :func:`relation` makes a subclass for each function.
+
+    Attributes:
+        function: The function as the user wrote it.
+    """
+
+    kind: ClassVar[Literal["given", "derived"]] = "derived"
+    uses_features: ClassVar[bool] = True
+    function: ClassVar[_Function]
+    _name: ClassVar[str]
+    _ends: ClassVar[tuple[str, str]]
+    _symmetric: ClassVar[bool]
+
+    @property
+    def default_name(self) -> str:
+        """The name that the decorator was given."""
+        return self._name
+
+    @property
+    def symmetric(self) -> bool:
+        """What the decorator was told."""
+        return self._symmetric
+
+    def endpoints(self, context: BuildContext) -> tuple[str, str]:
+        """Return the node types that the decorator was given."""
+        for parameter, end in zip(("source", "target"), self._ends, strict=True):
+            context.parts(end, parameter=parameter)
+        return self._ends
+
+    def build(self, context: BuildContext) -> Edges:
+        """Call the function and check what it returns.
+
+        Raises:
+            GraphError: If the function raises, or returns something else than edges between these nodes.
+        """
+        source = _copy(context.nodes(self._ends[0]))
+        target = source if self._ends[0] == self._ends[1] else _copy(context.nodes(self._ends[1]))
+        where = f"{context.where}: function {self.function.__name__}"
+        parameters = {name: value for name, value in self.parameters().items() if name != "allow_empty"}
+        try:
+            result = self.function(source, target, **parameters)
+        except MMGraphError:
+            raise
+        except Exception as error:
+            raise GraphError(
+                f"raised {type(error).__name__}: {error} ({_line(error, self.function)})",
+                where=where,
+                fix="Mend the function; --debug shows the whole traceback.",
+            ) from error
+        return read_edges(result, len(source), len(target), where=where)
+
+
+def relation(
+    name: str, *, source: str, target: str, symmetric: bool = False
+) -> Callable[[_Function], type[Any]]:
+    """Return a decorator that makes a relation builder of a plain function.
+
+    The function gets the nodes of both ends and returns edges: ``(source_index, target_index)``, the two and
+    weights, an integer array [2, E] (PyG's ``edge_index``), or :class:`Edges`. Its further parameters are
+    keyword-only, have types, and are the relation's parameters.
+
+    The relation is registered, so that ``dataset.yaml`` can name it (``builder: same_width``). The function
+    becomes a class like :class:`KNN`: pass it to ``build_graph``, or call it to set parameters. As it was
+    written it stays at hand as ``same_width.function``.
+
+    The relation is transductive: the function sees all entities, also those of validation and test, but no
+    column that a task predicts. ``Nodes.training`` says which entities may be learnt from. A task for which
+    the edges would give too much away names the relation under ``without``.
+
+    Args:
+        name: The relation's name.
+        source: The node type that edges come from, e.g. ``glyph`` or ``glyph/sans``.
+        target: The node type that they go to.
+        symmetric: An edge holds in both directions: both are stored.
+
+    Raises:
+        ConfigError: If the name or the function's signature cannot be used.
+
+    Example:
+        >>> @relation("same_width", source="glyph", target="glyph", symmetric=True)
+        ... def same_width(source: Nodes, target: Nodes, *, tolerance: float = 0.1):
+        ...     width = source.frame["width"].to_numpy(float)
+        ...     apart = abs(width[:, None] - width[None, :])
+        ...     return (apart <= tolerance).nonzero()
+        >>> same_width(tolerance=0.2).parameters()
+        {'allow_empty': False, 'tolerance': 0.2}
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ConfigError(
+            f"got the name {name!r}; wanted letters, digits and '_', beginning with a letter",
+            where="@relation",
+            fix="Rename the relation.",
+        )
+
+    def decorator(function: _Function) -> type[Any]:
+        builder = make_dataclass(
+            function.__name__,
+            _fields(function),
+            bases=(CustomRelation,),
+            namespace={
+                "__doc__": inspect.getdoc(function) or f"The relation {name}.",
+                "__module__": function.__module__,
+                "__qualname__": function.__qualname__,
+                "function": staticmethod(function),
+                "_name": name,
+                "_ends": (source, target),
+                "_symmetric": symmetric,
+            },
+            frozen=True,
+            kw_only=True,
+        )
+        assert issubclass(builder, CustomRelation)
+        try:
+            builder.config_model()
+        except PydanticUserError as error:
+            raise ConfigError(
+                f"has a parameter of a type that YAML cannot give: {str(error).splitlines()[0]}",
+                where=f"@relation {name}",
+                fix="Use text, numbers, true/false, lists and mappings.",
+            ) from None
+        RELATIONS.register(name)(builder)
+        return builder
+
+    return decorator
+
+
+def _fields(function: _Function) -> list[tuple[str, Any, Any]]:
+    """Return the keyword-only parameters of a function as fields of a dataclass."""
+    where = f"function {function.__name__}"
+    faults = Faults()
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise ConfigError(
+            f"has a type that cannot be read: {error}", where=where, fix="Import it at the top of the file."
+        ) from None
+    parameters = list(inspect.signature(function).parameters.values())
+    if [p.kind in _POSITIONAL for p in parameters] != [True, True, *[False] * (len(parameters) - 2)]:
+        faults.add(
+            where,
+            "its parameters are not (source, target, *, further ones)",
+            "Take the source nodes and the target nodes, then '*', then what can be set in YAML.",
+        )
+    fields = []
+    for parameter in parameters[2:]:
+        for problem, fix in _problems(parameter, hints):
+            faults.add(f"{where}, parameter {parameter.name!r}", problem, fix)
+        default = MISSING if parameter.default is parameter.empty else parameter.default
+        fields.append((parameter.name, hints.get(parameter.name), field(default=default)))
+    faults.raise_if_any(ConfigError)
+    return fields
+
+
+def _problems(parameter: inspect.Parameter, hints: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    name = parameter.name
+    if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+        yield "stands for any number of arguments", "Name every parameter."
+    elif name not in hints:
+        yield "has no type", f"Write e.g. '{name}: float'."
+    if name.startswith("_") or hasattr(CustomRelation, name):
+        yield "has a name that relation builders need for themselves", "Rename it."
+
+
+def _copy(nodes: Nodes) -> Nodes:
+    """Return nodes that a user's function may change without changing the graph."""
+    return replace(
+        nodes,
+        ids=nodes.ids.copy(),
+        features=None if nodes.features is None else nodes.features.copy(),
+        frame=nodes.frame.copy(),
+        entity_index=nodes.entity_index.copy(),
+        training=nodes.training.copy(),
+    )
+
+
+def _line(error: BaseException, function: _Function) -> str:
+    """Return the last line of the user's file that the error went through."""
+    file = function.__code__.co_filename
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f"line {frames[-1].lineno} of {Path(file).name}" if frames else function.__name__

@@ -1,0 +1,48 @@
+"""Every example in every help text is run as it stands there, in order, in one new folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mmgraph.cli.app import COMMANDS
+
+Call = Callable[..., Any]
+
+
+def _examples(call: Call, *command: str) -> list[str]:
+    """Return the lines of a help text that are examples."""
+    text = call(*command, "--help").out
+    _, marker, after = text.partition("Examples:")
+    assert marker, f"mmgraph {' '.join(command)} --help has no examples"
+    return [line.strip() for line in after.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example_of_itself(call: Call, command: str) -> None:
+    lines = _examples(call, command)
+    assert lines
+    assert all(line.startswith(f"mmgraph {command}") for line in lines)
+
+
+@pytest.fixture(scope="module")
+def done(call: Call, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the result of every example, run from first to last."""
+    results = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("examples"))
+        for command in COMMANDS:
+            for line in _examples(call, command):
+                results[line] = call(*shlex.split(line)[1:])
+    return results
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_work(done: dict[str, Any], command: str) -> None:
+    for line, result in done.items():
+        if line.startswith(f"mmgraph {command} ") or line == f"mmgraph {command}":
+            assert result.code == 0, f"{line}\n{result.err}"
+            assert result.out

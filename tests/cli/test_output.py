@@ -1,0 +1,149 @@
+"""What commands write, and where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmgraph.cli.output import write_json, write_table
+
+Call = Callable[..., Any]
+
+
+def test_train_and_evaluate_print_the_same_document(call: Call, graph: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "run")
+    trained = call(
+        "train", graph, "--task", "script", "--model", "mlp", "--out", out, "--seed", "3", "--json"
+    )
+    document = json.loads(trained.out)
+    assert list(document) == ["task", "model", "split", "metrics"]
+    assert (document["task"], document["model"], document["split"]) == ("script", "mlp", "test")
+    assert list(document["metrics"]) == ["accuracy", "balanced_accuracy", "f1_score"]
+    assert json.loads(call("evaluate", out, "--json").out) == document
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["seed"] == 3
+
+
+def test_progress_goes_to_standard_error_and_quiet_silences_it(
+    call: Call, graph: str, tmp_path: Path
+) -> None:
+    arguments = ("compare", graph, "--task", "script", "--models", "mlp", "--seeds", "1", "--json")
+    loud = call(*arguments, "--out", str(tmp_path / "a"))
+    quiet = call(*arguments, "--out", str(tmp_path / "b"), "--quiet")
+    assert "test accuracy" in loud.err
+    assert quiet.err == ""
+    first, second = json.loads(loud.out), json.loads(quiet.out)
+    assert first["results"] == second["results"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list", "models"),
+        ("list", "datasets"),
+        ("list", "configs"),
+        ("validate", "glyphs"),
+        ("inspect", "GRAPH"),
+        ("evaluate", "RUN"),
+        ("embed", "RUN", "--out", "v.npy"),
+        ("prepare", "glyphs", "--out", "prepared"),
+        ("build-graph", "glyphs", "--out", "built"),
+    ],
+)
+def test_json_is_one_document(
+    call: Call,
+    graph: str,
+    trained: str,
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = {"GRAPH": graph, "RUN": trained}
+    result = call(*(places.get(argument, argument) for argument in arguments), "--json")
+    assert result.code == 0, result.err
+    json.loads(result.out)
+
+
+def test_inspect_tells_what_is_missing_and_alike(call: Call, graph: str) -> None:
+    text = call("inspect", graph).out
+    assert "16.7%" in text
+    assert "looks_like" in text
+    assert "homophily" in text
+    assert "MiB" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("models", "hetero_gat"),
+        ("layers", "late_fusion"),
+        ("relations", "knn"),
+        ("encoders", "tfidf"),
+        ("tasks", "regression"),
+        ("datasets", "glyphs"),
+        ("configs", "mlp"),
+    ],
+)
+def test_list_names_and_describes(call: Call, kind: str, name: str) -> None:
+    listed = {entry["name"]: entry["description"] for entry in json.loads(call("list", kind, "--json").out)}
+    assert listed[name]
+
+
+def test_embed_writes_every_entity(call: Call, trained: str, tmp_path: Path) -> None:
+    call("embed", trained, "--out", str(tmp_path / "v.npy"))
+    call("embed", trained, "--out", str(tmp_path / "v.parquet"))
+    array = np.load(tmp_path / "v.npy", allow_pickle=False)
+    table = pd.read_parquet(tmp_path / "v.parquet")
+    assert array.shape == (48, 16)
+    assert (
+        list(pd.read_csv(tmp_path / "v.ids.csv")["id"]) == list(table["id"]) == [f"g{i}" for i in range(48)]
+    )
+    np.testing.assert_array_equal(np.stack(table["embedding"].tolist()), array)
+
+
+def test_default_folders_are_named_after_what_is_in_them(
+    call: Call, graph: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call("build-graph", "glyphs")
+    call("train", graph, "--task", "script", "--set", "model.name=mlp", "--seed", "2")
+    assert (tmp_path / "graphs" / "glyphs" / "manifest.json").is_file()
+    assert (tmp_path / "runs" / "graph-script-mlp-2" / "run.json").is_file()
+
+
+def test_demo_replaces_its_own_folder_only(call: Call, tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    arguments = ("demo", "--out", str(out), "--seeds", "1", "--quiet", "--set", "max_epochs=1")
+    assert call(*arguments).code == 0
+    (out / "later.txt").write_text("")
+    assert call(*arguments).code == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "comparison.json",
+        "dataset",
+        "demo.json",
+        "graph",
+        "report.html",
+        "results.csv",
+        "runs",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert call("evaluate", str(out / "runs" / "hetero_gat" / "0")).code == 0
+
+
+def test_json_knows_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    write_json({"a": float("nan"), "b": np.float32(0.5), "c": (np.int64(1),), "d": float("inf")})
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": 0.5, "c": [1], "d": None}
+
+
+def test_table_shows_markup_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(("model", "value"), [("hetero_gat[edges=none]", 0.5), ("[bold]x[/bold]", 12345)])
+    text = capsys.readouterr().out
+    assert "hetero_gat[edges=none]" in text
+    assert "[bold]x[/bold]" in text
+    assert "12,345" in text

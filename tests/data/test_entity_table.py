@@ -1,0 +1,50 @@
+"""The table of an entity type has an id of its own for each row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmgraph.data.entity_table import EntityTable, read_entity_table
+from mmgraph.data.spec import EntitySpec
+from mmgraph.errors import DataError
+
+
+def read(folder: Path, text: str, name: str = "t.csv", **spec: str) -> EntityTable:
+    (folder / name).write_text(text)
+    return read_entity_table(EntitySpec(table=name, **spec), folder, where="dataset.yaml: entities.thing")
+
+
+def test_ids_are_text_in_the_order_of_the_table(tmp_path: Path) -> None:
+    table = read(tmp_path, "key,x\n007,1\nNA,2\n", id="key")
+    assert table.ids == ["007", "NA"]
+    assert table.frame["key"].tolist() == ["007", "NA"]
+    assert table.frame["x"].tolist() == ["1", "2"]
+
+
+def test_whole_numbers_become_text(tmp_path: Path) -> None:
+    table = read(tmp_path, '{"id": 7}\n{"id": "x"}\n', "t.jsonl")
+    assert table.ids == ["7", "x"]
+    assert table.frame["id"].tolist() == ["7", "x"]
+
+
+def test_all_faulty_ids_are_reported_together(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, "id,x\na,1\n,1\nb,1\na,1\n,1\nb,1\nb,1\nc,1\n")
+    missing, twins = caught.value.faults
+    assert missing.where == f"{tmp_path}/t.csv: column 'id', rows 2, 5"
+    assert twins.problem == "ids stand more than once: 'a' in rows 1, 4; 'b' in rows 3, 6, 7"
+
+
+def test_only_the_first_few_ids_are_named(tmp_path: Path) -> None:
+    rows = "".join(f"{i}\n{i}\n" for i in range(8))
+    with pytest.raises(DataError, match=r"'4' in rows 9, 10 and 3 more ids"):
+        read(tmp_path, f"id\n{rows}")
+
+
+def test_column_names_the_key_that_asked(tmp_path: Path) -> None:
+    table = read(tmp_path, "id,x\na,1\n")
+    assert table.column("x", where="w").numbers().tolist() == [1]
+    with pytest.raises(DataError, match=r"^w: got 'y'"):
+        table.column("y", where="w")

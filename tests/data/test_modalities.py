@@ -1,0 +1,82 @@
+"""Who has a modality, and what they have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import TypeAdapter
+
+from mmgraph.data.entity_table import EntityTable
+from mmgraph.data.modalities import RawModality, read_modality
+from mmgraph.data.spec import Modality
+from mmgraph.errors import DataError
+
+
+def read(cells: dict[str, Any], folder: Path, **spec: Any) -> RawModality:
+    frame = pd.DataFrame(cells)
+    ids = [f"i{row}" for row in range(len(frame))]
+    modality: Modality = TypeAdapter(Modality).validate_python(spec)
+    return read_modality(modality, EntityTable(frame, ids, "t.csv"), folder, where="w")
+
+
+def test_text_without_content_is_missing(tmp_path: Path) -> None:
+    raw = read({"t": ["a", None, "", "  \n", "b c"]}, tmp_path, kind="text", column="t")
+    assert raw.index.tolist() == [0, 4]
+    assert raw.values == ["a", "b c"]
+    assert raw.index.dtype == np.int64
+
+
+def test_files(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"a")
+    raw = read({"f": [None, "a.wav"]}, tmp_path, kind="audio", column="f")
+    assert (raw.kind, raw.index.tolist(), raw.values) == ("audio", [1], [tmp_path / "a.wav"])
+
+
+def test_tabular_is_missing_where_all_columns_are(tmp_path: Path) -> None:
+    columns = {"n": ["1", "", None, "4"], "c": ["NA", "", "y", ""], "d": ["2024", None, "", "2023-05-01"]}
+    kinds = {"n": "numeric", "c": "categorical", "d": "date"}
+    raw = read(columns, tmp_path, kind="tabular", columns=kinds)
+    assert raw.index.tolist() == [0, 2, 3]
+    assert raw.columns == kinds
+    assert isinstance(raw.values, pd.DataFrame)
+    assert raw.values.index.equals(pd.RangeIndex(3))
+    np.testing.assert_array_equal(raw.values["n"], [1, np.nan, 4])
+    assert raw.values["c"].tolist() == ["NA", "y", None]
+    assert raw.values["d"].isna().tolist() == [False, True, False]
+    assert pd.api.types.is_datetime64_any_dtype(raw.values["d"])
+
+
+def test_all_columns_of_a_tabular_modality_are_checked_together(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read(
+            {"n": ["x"], "d": ["y"]},
+            tmp_path,
+            kind="tabular",
+            columns={"n": "numeric", "d": "date", "z": "numeric"},
+        )
+    assert len(caught.value.faults) == 3
+
+
+def test_array_rows_that_are_present(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.array([[1.0], [np.nan], [3.0]]))
+    raw = read({"has": ["true", "false", "true"]}, tmp_path, kind="features", file="v.npy", present="has")
+    assert raw.index.tolist() == [0, 2]
+    assert isinstance(raw.values, np.ndarray)
+    assert raw.values.tolist() == [[1], [3]]
+
+
+def test_parquet_features_know_who_is_present(tmp_path: Path) -> None:
+    pd.DataFrame({"id": ["i2"], "x": [5.0]}).to_parquet(tmp_path / "v.parquet")
+    raw = read({"has": ["true"] * 3}, tmp_path, kind="features", file="v.parquet")
+    assert raw.index.tolist() == [2]
+    with pytest.raises(DataError, match=r"w\.present: got 'has', but in a Parquet file the ids say"):
+        read({"has": ["true"] * 3}, tmp_path, kind="features", file="v.parquet", present="has")
+
+
+def test_modality_that_nobody_has(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^w: no entity of t\.csv has this modality"):
+        read({"t": [None, ""]}, tmp_path, kind="text", column="t")

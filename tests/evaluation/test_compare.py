@@ -1,0 +1,108 @@
+"""Comparisons for real, on a small graph."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mmgraph.errors import MMGraphError, UserError
+from mmgraph.evaluation.compare import compare
+from mmgraph.evaluation.comparison import Comparison
+from mmgraph.graph.graph import Graph
+from mmgraph.training.run_folder import load_run
+
+ENTRIES = ["logistic_regression", "mlp", "hetero_gat[edges=none]"]
+SHORT = ["max_epochs=3", "model.hidden_channels=8", "model.heads=2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for a graph and its comparison."""
+    return tmp_path_factory.mktemp("compare")
+
+
+@pytest.fixture(scope="module")
+def comparison(graph: Graph, folder: Path) -> Comparison:
+    """Return a comparison that is written beside its graph."""
+    graph.save(folder / "graph")
+    return compare(
+        folder / "graph", task="script", models=ENTRIES, seeds=2, overrides=SHORT, out=folder / "out"
+    )
+
+
+def test_every_entry_has_its_runs(comparison: Comparison) -> None:
+    assert [(trial.entry, trial.seed) for trial in comparison.trials] == [
+        ("logistic_regression", 0),
+        ("mlp", 0),
+        ("mlp", 1),
+        ("hetero_gat[edges=none]", 0),
+        ("hetero_gat[edges=none]", 1),
+    ]
+    assert comparison.failures == ()
+
+
+def test_overrides_reach_the_config(comparison: Comparison) -> None:
+    config = comparison.of("hetero_gat[edges=none]")[1].config
+    assert (config["edges"], config["max_epochs"], config["seed"]) == ("none", 3, 1)
+    assert comparison.of("mlp")[0].config["edges"] == "given"
+
+
+def test_leaves_tables_report_and_runs(comparison: Comparison, folder: Path) -> None:
+    assert comparison.folder == folder / "out"
+    document = json.loads((folder / "out" / "comparison.json").read_text())
+    assert [entry["model"] for entry in document["results"]] == ENTRIES
+    assert document["verdict"]["answer"] in {"yes", "no", "partly", "open"}
+    table = pd.read_csv(folder / "out" / "results.csv")
+    mean = table.query("model == 'mlp' and split == 'test' and metric == 'accuracy'")["value"].mean()
+    assert mean == pytest.approx(document["results"][1]["metrics"]["accuracy"]["mean"])
+    assert (folder / "out" / "report.html").stat().st_size > 10_000
+    assert sorted(path.name for path in (folder / "out" / "runs").iterdir()) == [
+        "hetero_gat-edges=none",
+        "logistic_regression",
+        "mlp",
+    ]
+
+
+def test_a_run_of_it_opens_with_its_graph(comparison: Comparison, folder: Path) -> None:
+    run = load_run(folder / "out" / "runs" / "mlp" / "1")
+    assert run.evaluate("test") == comparison.of("mlp")[1].metrics["test"]
+
+
+def test_same_numbers_and_page_without_a_folder(comparison: Comparison, graph: Graph, folder: Path) -> None:
+    again = compare(graph, task="script", models=ENTRIES, seeds=2, overrides=SHORT)
+    pd.testing.assert_frame_equal(again.table(), comparison.table())
+    assert again.folder is None
+
+
+def test_an_entry_that_raises_leaves_the_others(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from mmgraph.evaluation import compare as module
+
+    real = module.train
+
+    def raise_for_mlp(*args: object, **kwargs: object) -> object:
+        if kwargs["model"] == "mlp":
+            raise ValueError("boom")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(module, "train", raise_for_mlp)
+    found = compare(
+        graph, task="script", models=["mlp", "hetero_gat"], seeds=1, overrides=SHORT, out=tmp_path / "out"
+    )
+    assert [str(failure) for failure in found.failures] == ["mlp, seed 0: ValueError: boom"]
+    document = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert document["failures"] == [{"model": "mlp", "seed": 0, "error": "ValueError: boom"}]
+    with pytest.raises(MMGraphError, match="mlp, seed 0: failed: ValueError: boom"):
+        compare(graph, task="script", models=["mlp"], seeds=1, overrides=SHORT, out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_taken_folder_is_refused_before_training(graph: Graph, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not mmgraph's to replace"):
+        compare(graph, task="script", models=["mlp"], seeds=1, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -1,0 +1,48 @@
+"""All faults of a comparison show before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mmgraph.errors import MMGraphError, UserError
+from mmgraph.evaluation.plan import plan_comparison
+from mmgraph.graph.graph import Graph
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "scrpt"}, "Did you mean 'script'"),
+        ({"models": ["hetero_gatt"]}, "Did you mean 'hetero_gat'"),
+        ({"models": ["hetero_gat[edgs=none]"]}, "edgs"),
+        ({"models": ["ridge"]}, "Use 'logistic_regression' instead"),
+        ({"overrides": ["max_epochs=none"]}, "max_epochs"),
+        ({"seeds": 0}, "at least 1"),
+        ({"seeds": [1, 1]}, "different seeds"),
+        ({"seeds": [-1]}, "from 0 up"),
+    ],
+)
+def test_faults_show_at_once(graph: Graph, change: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"task": "script", "models": ["mlp"], "seeds": 1} | change
+    with pytest.raises(UserError, match=message):
+        plan_comparison(graph, **arguments)
+
+
+def test_needs_test_labels(graph: Graph) -> None:
+    table = graph.nodes["mark"].copy()
+    table.loc[table["split:script"] == "test", "target:script"] = None
+    nodes = {**graph.nodes, "mark": table}
+    unlabelled = Graph(
+        graph.schema, graph.manifest, graph.tasks, nodes, graph.features, graph.edge_index, graph.edge_weight
+    )
+    with pytest.raises(MMGraphError, match="test split"):
+        plan_comparison(unlabelled, "script", ["mlp"], 1)
+
+
+def test_a_baseline_runs_once_and_a_model_with_every_seed(graph: Graph) -> None:
+    plan = plan_comparison(graph, "script", ["logistic_regression", "mlp"], [3, 7])
+    assert [plan.seeds_of(entry) for entry in plan.entries] == [(3,), (3, 7)]
+    assert plan.features is not None
+    assert plan_comparison(graph, "script", ["mlp"], 1).features is None

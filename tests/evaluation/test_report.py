@@ -1,0 +1,124 @@
+"""The report page: self-contained, escaped, complete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from mmgraph.evaluation.comparison import Comparison, Failure
+from mmgraph.evaluation.report import render_report
+from mmgraph.graph.graph import Graph
+
+Make = Callable[..., Comparison]
+VOID = {"meta", "img", "line", "circle", "polyline", "br"}
+
+
+class Page(HTMLParser):
+    """Checks that elements nest, and collects tags, attributes and text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def html(graph: Graph, make_comparison: Make) -> str:
+    """Return the page of a comparison on the hostile graph."""
+    return render_report(make_comparison({"mlp": [0.7, 0.72], "hetero_gat": [0.9, 0.92]}), graph)
+
+
+def test_hostile_text_is_escaped(html: str) -> None:
+    page = Page(html)
+    assert "script" not in {tag for tag, _ in page.seen}
+    assert "<script>alert('x')</script>" in page.text
+    assert not any(name.startswith("on") for _, attributes in page.seen for name in attributes)
+
+
+def test_nothing_comes_from_elsewhere(html: str) -> None:
+    page = Page(html)
+    sources = [attributes["src"] for _, attributes in page.seen if "src" in attributes]
+    assert sources
+    assert all(str(source).startswith("data:image/png;base64,") for source in sources)
+    links = [str(attributes["href"]) for _, attributes in page.seen if "href" in attributes]
+    assert all(link.startswith("#") for link in links)
+    assert not {"link", "iframe", "object", "embed", "form"} & {tag for tag, _ in page.seen}
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "://" not in re.sub(r"data:[^\"]*", "", html)
+
+
+def test_anchors_lead_somewhere_and_pictures_have_words(html: str) -> None:
+    page = Page(html)
+    ids = {attributes["id"] for _, attributes in page.seen if "id" in attributes}
+    for tag, attributes in page.seen:
+        if tag == "a":
+            assert str(attributes["href"]).removeprefix("#") in ids
+        if tag == "img":
+            assert attributes["alt"]
+        if tag == "svg":
+            assert attributes["role"] == "img"
+            assert attributes["aria-label"]
+
+
+def test_says_what_was_found(html: str) -> None:
+    text = " ".join(Page(html).text.split())
+    assert "Does hetero_gat beat mlp by more than the spread? Yes" in text
+    assert "0.910 ± 0.014" in text
+    assert "of 30 test entities are wrong" in text
+    assert "mmgraph compare graph --task script --models mlp,hetero_gat --seeds 2" in text
+    assert "picture 20.0%" not in text
+    assert "no picture" in text
+    assert "fingerprint 00000000" in text
+    assert "torch" in text
+
+
+def test_stays_small(html: str) -> None:
+    assert len(html.encode()) < 200_000
+
+
+def test_failures_are_told(graph: Graph, make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.7], "hetero_gat": [0.9]})
+    without = tuple(trial for trial in comparison.trials if trial.entry == "mlp")
+    failed = replace(
+        comparison, trials=without, failures=(Failure("hetero_gat", 0, ValueError("<b>boom</b>")),)
+    )
+    text = " ".join(Page(render_report(failed, graph)).text.split())
+    assert "hetero_gat, seed 0: ValueError: <b>boom</b>" in text
+    assert "hetero_gat0failed" in text.replace(" ", "")
+
+
+def test_regression_has_a_scatter(graph: Graph, make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.7], "ridge": [0.9]}, metric="r2_score")
+    table = graph.nodes["mark"]
+    predictions = comparison.trials[0].predictions.assign(
+        target=table["target:size"], prediction=table["target:size"] + 0.5
+    )
+    trials = tuple(replace(trial, predictions=predictions) for trial in comparison.trials)
+    regression = replace(comparison, task="size", spec=graph.tasks["size"], trials=trials)
+    page = Page(render_report(regression, graph))
+    assert "half of the errors are below 0.5" in page.text
+    assert any(attributes.get("class") == "scatter" for _, attributes in page.seen)
+    assert "Confusion" not in page.text

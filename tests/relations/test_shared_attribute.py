@@ -1,0 +1,125 @@
+"""Edges between entities that share a value."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mmgraph.errors import GraphError
+from mmgraph.graph import build_graph
+from mmgraph.relations import SharedAttribute
+
+TRIPLE = ("thing", "shared_tags", "thing")
+
+
+def shared(make_dataset, cells, **parameters):
+    dataset = make_dataset([{"id": str(n), "tags": cell} for n, cell in enumerate(cells)])
+    return build_graph(dataset, relations=[SharedAttribute("thing", "tags", **parameters)])
+
+
+def weights(graph, triple=TRIPLE):
+    edges = map(tuple, graph.edge_index[triple].T.tolist())
+    return dict(zip(edges, graph.edge_weight[triple].tolist(), strict=True))
+
+
+def brute_force(values, max_group=50):
+    """Return {(i, j): sum over shared values of log(1 + N / n)}."""
+    have = {value: {i for i, own in enumerate(values) if value in own} for value in set().union(*values)}
+    found = {}
+    for i, j in itertools.permutations(range(len(values)), 2):
+        common = [v for v in values[i] & values[j] if len(have[v]) <= max_group]
+        if common:
+            found[i, j] = sum(math.log1p(len(values) / len(have[v])) for v in common)
+    return found
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    values=st.lists(st.sets(st.sampled_from("uvwxyz"), max_size=4), min_size=2, max_size=9),
+    max_group=st.integers(2, 6),
+)
+def test_lists_equal_brute_force(make_dataset, values, max_group):
+    cells = [sorted(own) for own in values]
+    graph = shared(make_dataset, cells, max_group=max_group, allow_empty=True)
+    assert weights(graph) == pytest.approx(brute_force(values, max_group), rel=1e-6)
+
+
+def test_text_is_cut_at_the_separator_and_blanks_do_not_count(make_dataset):
+    graph = shared(make_dataset, ["red| blue", "blue |", "", None, "green|red|red"], separator="|")
+    assert weights(graph) == pytest.approx(brute_force([{"red", "blue"}, {"blue"}, set(), set(), {"red", "green"}]))
+    assert graph.manifest["relations"]["shared_tags"]["counts"]["values"] == 3
+
+
+def test_without_a_separator_a_cell_is_one_value(make_dataset):
+    graph = shared(make_dataset, ["a b", "a b", "a"], weight="none")
+    assert graph.edge_index[TRIPLE].tolist() == [[1, 0], [0, 1]]
+    assert not graph.schema.edge_type(TRIPLE).weighted
+    assert TRIPLE not in graph.edge_weight
+
+
+def test_numbers_are_values(make_dataset):
+    assert shared(make_dataset, [1999, 2000, 1999]).edge_index[TRIPLE].tolist() == [[2, 0], [0, 2]]
+
+
+def test_it_is_symmetric_and_derived(make_dataset):
+    graph = shared(make_dataset, ["a", "a"])
+    edge_type = graph.schema.edge_type(TRIPLE)
+    assert edge_type.symmetric
+    assert edge_type.kind == "derived"
+    assert [t.name for t in graph.schema.edge_types] == ["shared_tags"]
+    assert graph.manifest["relations"]["shared_tags"]["transductive"] is True
+
+
+def test_hubs_are_left_out_and_noted(make_dataset):
+    cells = [["hub", "x"], ["hub", "x"], ["hub"], ["hub"]]
+    graph = shared(make_dataset, cells, max_group=3, weight="none")
+    assert graph.edge_index[TRIPLE].tolist() == [[1, 0], [0, 1]]
+    described = graph.manifest["relations"]["shared_tags"]
+    assert described["counts"] == {"values": 2, "values_shared": 2, "values_over_max_group": 1, "edges": 2}
+    assert "'hub' (4)" in described["warnings"][0]
+
+
+def test_it_is_made_from_the_modality_that_reads_the_same_column(make_dataset):
+    dataset = make_dataset([{"id": str(n), "tags": "red"} for n in range(3)])
+    entity = dataset.spec.entities["thing"]
+    described = {"kind": "text", "column": "tags"}
+    spec = dataset.spec.model_validate(
+        dataset.spec.model_dump()
+        | {"entities": {"thing": entity.model_dump() | {"modalities": {"words": described}}}}
+    )
+    dataset.spec = spec
+    graph = build_graph(dataset, relations=[SharedAttribute("thing", "tags")], cache=False)
+    assert graph.schema.edge_type(TRIPLE).made_from == ("thing/words",)
+    assert TRIPLE not in graph.without(modalities=["words"]).edge_index
+
+
+def test_a_target_is_refused(make_dataset):
+    dataset = make_dataset([{"id": str(n), "kind": n % 2} for n in range(8)], target="kind")
+    with pytest.raises(GraphError) as caught:
+        build_graph(dataset, relations=[SharedAttribute("thing", "kind")])
+    assert "column: got 'kind', which the task 'answer' predicts" in str(caught.value)
+    assert "give the label away" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cells", "parameters", "message"),
+    [
+        (["a", "b"], {}, "no two of the 2 values in 'tags' are the same; if a cell holds several, name their"),
+        (["a|c", "b|d"], {"separator": "|"}, "no two of the 4 values in 'tags' are the same."),
+        (["a", "a", "a"], {"max_group": 2}, "is shared by more than max_group of them"),
+    ],
+)
+def test_an_empty_relation_says_why(make_dataset, cells, parameters, message):
+    with pytest.raises(GraphError) as caught:
+        shared(make_dataset, cells, **parameters)
+    assert message in str(caught.value)
+
+
+def test_an_unknown_column_offers_the_nearest(make_dataset):
+    dataset = make_dataset([{"id": "a", "tags": "x"}, {"id": "b", "tags": "x"}])
+    with pytest.raises(GraphError, match="Did you mean 'tags'"):
+        build_graph(dataset, relations=[SharedAttribute("thing", "tag")])

@@ -1,0 +1,182 @@
+"""Edges that a table lists."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mmgraph.errors import DataError, GraphError
+from mmgraph.graph import build_graph
+from mmgraph.relations import Table
+
+THING = ("thing", "link", "thing")
+
+
+def links(make_dataset, things, csv, **parameters):
+    """Return the graph of things with the relation `link`."""
+    dataset = make_dataset(things, tables={"link.csv": csv})
+    return build_graph(dataset, relations=[Table("thing", "thing", "link.csv", **parameters)])
+
+
+def pairs(graph, triple=THING):
+    ids = graph.nodes["thing"]["id"].tolist()
+    return [(ids[s], ids[t]) for s, t in graph.edge_index[triple].T.tolist()]
+
+
+def test_rows_become_edges_and_the_reverse_comes_by_itself(make_dataset, things):
+    graph = links(make_dataset, things, "source,target\nb,a\nc,a\na,f\n")
+    assert pairs(graph) == [("b", "a"), ("c", "a"), ("a", "f")]
+    assert pairs(graph, ("thing", "rev_link", "thing")) == [("f", "a"), ("a", "b"), ("a", "c")]
+    edge_type = graph.schema.edge_type(THING)
+    assert (edge_type.kind, edge_type.weighted, edge_type.symmetric) == ("given", False, False)
+    assert graph.schema.edge_type(("thing", "rev_link", "thing")).reverse_of == "link"
+
+
+def test_columns_have_any_name_and_entity_types_differ(make_dataset, things):
+    dataset = make_dataset(
+        things,
+        others=[{"id": 7}, {"id": 8}],
+        tables={"made_by.csv": "thing,maker\nb,8\na,8\nc,7\n"},
+        relations={
+            "made_by": {
+                "builder": "table",
+                "source": "thing",
+                "target": "other",
+                "table": "made_by.csv",
+                "source_column": "thing",
+                "target_column": "maker",
+            }
+        },
+    )
+    graph = build_graph(dataset)
+    assert graph.edge_index["thing", "made_by", "other"].tolist() == [[2, 0, 1], [0, 1, 1]]
+    assert graph.edge_index["other", "rev_made_by", "thing"].tolist() == [[1, 1, 0], [0, 1, 2]]
+
+
+def test_weights_of_the_same_edge_are_summed_and_counted(make_dataset, things):
+    csv = "source,target,share\na,b,1.5\nc,b,4\na,b,2\nf,f,1\n"
+    graph = links(make_dataset, things, csv, weight_column="share")
+    assert pairs(graph) == [("a", "b"), ("c", "b"), ("f", "f")]
+    assert graph.edge_weight[THING].tolist() == [3.5, 4.0, 1.0]
+    assert graph.edge_weight["thing", "rev_link", "thing"].tolist() == [3.5, 4.0, 1.0]
+    assert graph.manifest["relations"]["link"]["counts"] == {
+        "rows": 4,
+        "duplicates_merged": 1,
+        "self_loops": 1,
+        "edges": 3,
+    }
+
+
+def test_a_symmetric_table_may_list_a_pair_once_or_twice(make_dataset, things):
+    csv = "source,target,share\na,b,2\nb,a,4\nc,a,5\nd,d,1\n"
+    graph = links(make_dataset, things, csv, weight_column="share", symmetric=True)
+    assert pairs(graph) == [("b", "a"), ("c", "a"), ("a", "b"), ("a", "c"), ("d", "d")]
+    assert graph.edge_weight[THING].tolist() == [3.0, 5.0, 3.0, 5.0, 1.0]
+    assert graph.schema.edge_type(THING).symmetric
+    assert ("thing", "rev_link", "thing") not in graph.edge_index
+
+
+def test_unknown_ids_can_be_skipped_and_are_counted(make_dataset, things):
+    graph = links(make_dataset, things, "source,target\na,b\na,x\n,b\n", unknown="skip")
+    assert pairs(graph) == [("a", "b")]
+    described = graph.manifest["relations"]["link"]
+    assert described["counts"]["rows_skipped"] == 2
+    assert "2 of 3 rows" in described["warnings"][0]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef"), st.integers(1, 9)), min_size=1),
+    symmetric=st.booleans(),
+)
+def test_equals_a_dictionary_of_pairs(make_dataset, things, rows, symmetric):
+    csv = "source,target,share\n" + "".join(f"{s},{t},{w}\n" for s, t, w in rows)
+    graph = links(make_dataset, things, csv, weight_column="share", symmetric=symmetric)
+    total: dict[tuple[str, str], float] = {}
+    for s, t, w in rows:
+        total[s, t] = total.get((s, t), 0) + w
+    if symmetric:
+        both = {(s, t) for s, t in total} | {(t, s) for s, t in total}
+        listed = {(s, t): [total[p] for p in {(s, t), (t, s)} if p in total] for s, t in both}
+        total = {pair: float(np.mean(weights)) for pair, weights in listed.items()}
+    found = dict(zip(pairs(graph), graph.edge_weight[THING].tolist(), strict=True))
+    assert found == pytest.approx(total)
+
+
+@pytest.mark.parametrize(
+    ("csv", "parameters", "message"),
+    [
+        ("source,target\na,x\n", {}, "column 'target', row 1: got 'x'; wanted the id of a thing"),
+        ("source,target\na,b\na,x\na,y\n", {}, "row 2: got 'x'; wanted the id of a thing (also in row 3)"),
+        ("source,target\na,\n", {}, "row 1: got an empty cell; wanted the id of a thing"),
+        ("source,target\na,b\n", {"source_column": "sorce"}, "Did you mean 'source'?"),
+        ("source,target\na,b\n", {"weight_column": "share"}, "link.csv has no such column"),
+        ("source,target,share\na,b,nan\n", {"weight_column": "share"}, "'nan'; wanted a number"),
+        ("source,target,share\na,b,\n", {"weight_column": "share"}, "an empty cell; wanted a weight"),
+        ("source,target,share\na,b,inf\n", {"weight_column": "share"}, "wanted a finite number"),
+        ("source,target,share\na,b,0\n", {"weight_column": "share"}, "got 0; wanted a weight greater than 0"),
+        ("source,target,share\na,b,-2\n", {"weight_column": "share"}, "got -2; wanted a weight greater"),
+        ("source,target\n", {}, "the relation has no edge: link.csv has no rows"),
+        ("source,target\nx,y\n", {"unknown": "skip"}, "all 1 rows of link.csv were skipped"),
+    ],
+)
+def test_faults(make_dataset, things, csv, parameters, message):
+    with pytest.raises(GraphError) as caught:
+        links(make_dataset, things, csv, **parameters)
+    assert message in str(caught.value)
+
+
+def test_all_faults_of_a_table_come_together(make_dataset, things):
+    with pytest.raises(GraphError) as caught:
+        links(make_dataset, things, "source,target,share\nx,b,1\na,y,0\n", weight_column="share")
+    assert len(caught.value.faults) == 3
+
+
+def test_the_nearest_id_is_offered_but_not_the_list_of_all(make_dataset):
+    things = [{"id": f"country-{n}"} for n in range(100)]
+    with pytest.raises(GraphError) as caught:
+        links(make_dataset, things, "source,target\ncountry-1,contry-77\nzzz,country-1\n")
+    text = str(caught.value)
+    assert "Did you mean 'country-77'" in text
+    assert "country-50" not in text
+
+
+def test_an_empty_relation_can_be_allowed(make_dataset, things):
+    graph = links(make_dataset, things, "source,target\n", allow_empty=True)
+    assert graph.edge_index[THING].shape == (2, 0)
+    assert graph.schema.edge_type(THING).num_edges == 0
+
+
+def test_a_missing_table_and_one_outside_are_refused(make_dataset, things):
+    dataset = make_dataset(things)
+    for path, message in (("link.csv", "no such file"), ("../link.csv", "leaves the folder")):
+        with pytest.raises(GraphError) as caught:
+            build_graph(dataset, relations=[("link", Table("thing", "thing", path))])
+        assert message in str(caught.value)
+
+
+def test_a_symmetric_relation_of_two_entity_types_is_refused(make_dataset, things):
+    dataset = make_dataset(things, others=[{"id": "o"}], tables={"link.csv": "source,target\na,o\n"})
+    with pytest.raises(GraphError, match="a symmetric relation stays within one node type"):
+        build_graph(dataset, relations=[Table("thing", "other", "link.csv", symmetric=True)])
+
+
+def test_the_label_column_of_the_entity_table_is_refused(make_dataset):
+    things = [{"id": str(n), "kind": n % 2} for n in range(8)]
+    dataset = make_dataset(things, target="kind", others=[{"id": "0"}, {"id": "1"}])
+    table = Table("thing", "other", "things.jsonl", source_column="id", target_column="kind")
+    with pytest.raises(GraphError, match="target_column: got 'kind', which the task 'answer' predicts"):
+        build_graph(dataset, relations=[("is", table)])
+
+
+def test_an_entity_type_is_wanted_not_a_modality(make_dataset, things):
+    dataset = make_dataset(things, vectors=np.eye(6), tables={"link.csv": "source,target\na,b\n"})
+    with pytest.raises(GraphError, match="got 'thing/vector', a modality; wanted an entity type"):
+        build_graph(dataset, relations=[Table("thing/vector", "thing", "link.csv")])
+
+
+def test_a_faulty_table_is_a_user_error():
+    assert issubclass(GraphError, Exception)
+    assert DataError.exit_code == GraphError.exit_code == 2
