@@ -36,6 +36,8 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
     try:
         yield new
         new.chmod(0o777 & ~_umask())
+        # Another process may have been faster.
+        _refuse_to_lose(path, marker, overwrite)
         _move_into_place(new, path)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)

@@ -149,7 +149,9 @@ def prepare(out: Path, source: Path | None, progress: Progress) -> None:
 def check(source: Path) -> None:
     """Report every part of the source folder that is missing, all at once."""
     faults = Faults()
-    fix = "Pass the folder that holds countries.json, factbook/<region>/<code>.json and flags/<code>.png."
+    fix = (
+        "Pass the folder with countries.json, factbook/<region>/<code>.json and flags/<code>.png as --source."
+    )
     if not (source / COUNTRIES).is_file():
         faults.add(str(source / COUNTRIES), "there is no such file", fix)
     for folder, pattern in ((FACTBOOK, "*/*.json"), (FLAGS, "*.png")):

@@ -161,7 +161,7 @@ class _Lack:
     def proportions(self, kinds: Ints, counts: Ints) -> npt.NDArray[np.float64]:
         """Return how to deal out groups that hold ``counts`` things of the classes ``kinds``, [P]."""
         lack = np.clip(self._classes[:, kinds], 0, None)
-        return (lack / lack.sum(axis=0)) @ (counts / counts.sum())
+        return np.asarray((lack / lack.sum(axis=0)) @ (counts / counts.sum()), dtype=np.float64)
 
     def neediest(self, kinds: Ints, counts: Ints) -> int:
         """Return the part where one such group brings the parts nearest to their targets."""

@@ -1,1 +1,29 @@
 """Raw modality to features, one file each."""
+
+from mmgraph.encoders.build import DEFAULTS, build_encoder
+from mmgraph.encoders.cache import FeatureCache
+from mmgraph.encoders.columns import Columns
+from mmgraph.encoders.encode import Encoded, encode, encode_modality
+from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.hog import HOG
+from mmgraph.encoders.log_mel import LogMel
+from mmgraph.encoders.persist import load_encoder, save_encoder
+from mmgraph.encoders.standardise import Standardise
+from mmgraph.encoders.tfidf import TfIdf
+
+__all__ = [
+    "DEFAULTS",
+    "HOG",
+    "Columns",
+    "Encoded",
+    "Encoder",
+    "FeatureCache",
+    "LogMel",
+    "Standardise",
+    "TfIdf",
+    "build_encoder",
+    "encode",
+    "encode_modality",
+    "load_encoder",
+    "save_encoder",
+]

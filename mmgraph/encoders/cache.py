@@ -103,7 +103,7 @@ def _add_content(hasher: Hasher, raw: RawModality) -> None:
         for name, kind in raw.columns.items():
             cells = raw.values[name]
             if kind == "categorical":
-                hasher.json([None if missing else str(cell) for cell, missing in zip(cells, cells.isna())])
+                hasher.json([None if cell is None else str(cell) for cell in cells])
             else:
                 hasher.array(cells.to_numpy())
     else:

@@ -75,7 +75,7 @@ class Encoder(ABC, Generic[Described, Fitted]):
 
         Args:
             parameters: The keys and values.
-            where: The place that they came from, e.g. ``dataset.yaml: entities.glyph.modalities.sans.encoder``.
+            where: Their place, e.g. ``dataset.yaml: entities.glyph.modalities.sans.encoder``.
 
         Raises:
             ConfigError: With one fault for each key or value that cannot be used.

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.one_thread import one_thread
 from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 
@@ -35,7 +36,7 @@ def read_each(
     """
     results: list[npt.NDArray[Any]] = []
     problems: list[tuple[str, str]] = []
-    with progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
+    with one_thread(), progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
         for row, value in zip(raw.index, raw.values, strict=True):
             path = Path(str(value))
             try:
@@ -53,7 +54,9 @@ def _one_error(problems: list[tuple[str, str]], raw: RawModality) -> DataError:
     if len(problems) > 1:
         others = "; ".join(f"{place}: {text}" for place, text in problems[1:_SHOWN])
         more = f"; and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
-        problem += f" ({len(problems):,} of {len(raw):,} {raw.kind} files cannot be used, also {others}{more})"
+        problem += (
+            f" ({len(problems):,} of {len(raw):,} {raw.kind} files cannot be used, also {others}{more})"
+        )
     return DataError(
         problem, where=where, fix="Mend or replace the file, or leave its cell in the table empty."
     )

@@ -110,16 +110,16 @@ class HOG(Encoder[npt.NDArray[Any], PrincipalComponents]):
         return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
 
 
-def _means(picture: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+def _means(picture: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
     """Return the mean of each of ``side`` x ``side`` tiles."""
     tile = len(picture) // side
     tiles = picture.reshape(side, tile, side, tile, -1)
-    means: npt.NDArray[np.float32] = tiles.mean(axis=(1, 3))
+    means: npt.NDArray[Any] = tiles.mean(axis=(1, 3))
     return means
 
 
 def _colours(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Return the square roots of the shares of 64 colours, so that the many pixels of a ground do not rule."""
+    """Return the square roots of the shares of 64 colours: the many pixels of a ground must not rule."""
     red, green, blue = np.moveaxis(picture.astype(np.int64) * _LEVELS // 256, 2, 0)
     counts = np.bincount(((red * _LEVELS + green) * _LEVELS + blue).ravel(), minlength=_LEVELS**3)
     shares: npt.NDArray[np.float64] = np.sqrt(counts / counts.sum())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmgraph.encoders.files import UnreadableFileError
 
@@ -46,16 +46,14 @@ def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
         raise
     except Image.DecompressionBombError:
         raise UnreadableFileError(f"is larger than {MAX_PIXELS:,} pixels, the most that is read") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise UnreadableFileError(f"is none of the image formats {', '.join(FORMATS)}") from None
     except Exception as error:  # decoders raise almost anything on damaged bytes
         raise UnreadableFileError(f"cannot be read as an image: {error or type(error).__name__}") from None
 
 
 def _too_large(image: Image.Image) -> str:
-    return (
-        f"is {image.width:,} x {image.height:,} pixels large; wanted at most {MAX_PIXELS:,} pixels in all"
-    )
+    return f"is {image.width:,} x {image.height:,} pixels large; wanted at most {MAX_PIXELS:,} pixels in all"
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

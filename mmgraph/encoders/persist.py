@@ -35,7 +35,12 @@ def save_encoder(encoder: Encoder[Any, Any], folder: Path, *, overwrite: bool = 
         UserError: If the folder is there already and must not be replaced.
     """
     state, arrays = encoder.state()
-    content = {"format": _FORMAT, "encoder": encoder_name(encoder), "version": encoder.version, "state": state}
+    content = {
+        "format": _FORMAT,
+        "encoder": encoder_name(encoder),
+        "version": encoder.version,
+        "state": state,
+    }
     with atomic_folder(folder, marker=_STATE, overwrite=overwrite) as new:
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
         (new / _STATE).write_text(text + "\n", encoding="utf-8")

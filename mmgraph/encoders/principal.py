@@ -34,9 +34,7 @@ class PrincipalComponents:
     directions: npt.NDArray[np.float64]
 
     @classmethod
-    def fit(
-        cls, rows: npt.NDArray[Any], *, widths: Sequence[int], components: int
-    ) -> PrincipalComponents:
+    def fit(cls, rows: npt.NDArray[Any], *, widths: Sequence[int], components: int) -> PrincipalComponents:
         """Return the principal components of training rows.
 
         Args:
@@ -58,7 +56,7 @@ class PrincipalComponents:
     @property
     def channels(self) -> int:
         """The number of components."""
-        return self.directions.shape[1]
+        return int(self.directions.shape[1])
 
     def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the components of rows [M, D], float32 [M, C]."""
@@ -80,4 +78,5 @@ def _signed(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Turn every direction so that its largest entry is positive: the sign is arbitrary otherwise."""
     largest = np.abs(directions).argmax(axis=0)
     signs = np.sign(directions[largest, np.arange(directions.shape[1])])
-    return directions * signs
+    signed: npt.NDArray[np.float64] = directions * signs
+    return signed

@@ -61,7 +61,7 @@ class Standardise(Encoder[npt.NDArray[Any], Affine]):
         scale = self.fitted
         if described.shape[1:] != scale.shift.shape:
             raise DataError(
-                f"got vectors of width {described.shape[1]}; wanted {len(scale.shift)}, as when it was fitted",
+                f"got vectors of width {described.shape[1]}; wanted {len(scale.shift)}, as when fitted",
                 where="standardise",
                 fix="Give features that were made in the same way.",
             )

@@ -22,7 +22,7 @@ from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
-_ITERATIONS = 7
+_ITERATIONS = 4
 _NEGLIGIBLE = 1e-6
 """Directions with less than this share of the greatest singular value are rounding."""
 
@@ -81,9 +81,7 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
     kind: ClassVar[str] = "text"
     version: ClassVar[int] = 1
 
-    words: Annotated[
-        int, Field(ge=1, le=5, description="The most words in a row that count as a term.")
-    ] = 2
+    words: Annotated[int, Field(ge=1, le=5, description="The most words in a row that count as a term.")] = 2
     characters: Annotated[
         int, Field(ge=0, le=8, description="The most characters in a row that count as a term; 0 for none.")
     ] = 4
@@ -104,33 +102,32 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
         Raises:
             DataError: If the texts hold no term at all.
         """
-        terms = [self._learn_terms(ngrams, described) for ngrams in self._ngrams()]
-        if not any(term.vocabulary for term in terms):
+        texts, terms, blocks = list(described), [], []
+        for ngrams in self._ngrams():
+            vocabulary = ngrams.vocabulary(texts, size=self.max_features)
+            counts = ngrams.counts(texts, vocabulary)
+            idf = TfidfTransformer().fit(counts).idf_ if vocabulary else np.zeros(0)
+            terms.append(Terms(vocabulary, idf))
+            blocks.append(_weigh(counts, idf))
+        weights = sparse.hstack(blocks, format="csr")
+        if not weights.shape[1]:
             raise DataError(
-                f"none of the {len(described):,} training texts holds a word",
+                f"none of the {len(texts):,} training texts holds a word",
                 where="tfidf",
                 fix="Check the column, or count characters too (characters: 4).",
             )
-        weights = self._weights(described, terms)
-        with one_thread():
-            svd = TruncatedSVD(
-                min(self.components, *weights.shape), n_iter=_ITERATIONS, random_state=0
-            ).fit(weights)
-        kept = svd.singular_values_ > _NEGLIGIBLE * svd.singular_values_.max()
-        directions = svd.components_[kept].T.astype(np.float32)
-        projected = weights @ directions
-        self._fitted = Topics(terms, directions, Affine.balancing(projected, [directions.shape[1]]))
+        self._fitted = Topics(terms, *_main_directions(weights, self.components))
 
     def transform(self, described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the vector of each text, float32 [M, channels]."""
         topics = self.fitted
-        projected = self._weights(described, topics.terms) @ topics.directions
+        projected = self._weights(list(described), topics.terms) @ topics.directions
         return topics.scale(projected).astype(np.float32)
 
     @property
     def channels(self) -> int:
         """The number of directions."""
-        return self.fitted.directions.shape[1]
+        return len(self.fitted.scale.shift)
 
     def fitted_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return the vocabularies, how rare each term is, and the directions."""
@@ -159,18 +156,33 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
         kinds = [NGrams("words", self.words)]
         return [*kinds, NGrams("characters", self.characters)] if self.characters else kinds
 
-    def _learn_terms(self, ngrams: NGrams, texts: npt.NDArray[Any]) -> Terms:
-        vocabulary = ngrams.vocabulary(texts, size=self.max_features)
-        if not vocabulary:
-            return Terms([], np.zeros(0))
-        return Terms(vocabulary, TfidfTransformer().fit(ngrams.counts(texts, vocabulary)).idf_)
-
-    def _weights(self, texts: npt.NDArray[Any], terms: Sequence[Terms]) -> Any:
+    def _weights(self, texts: list[str], terms: Sequence[Terms]) -> Any:
         """Return the weight of each term in each text, a sparse matrix [texts, terms of all kinds]."""
-        blocks = []
-        for ngrams, known in zip(self._ngrams(), terms, strict=True):
-            if known.vocabulary:
-                transformer = TfidfTransformer(sublinear_tf=True)
-                transformer.idf_ = known.idf
-                blocks.append(transformer.transform(ngrams.counts(texts, known.vocabulary)))
+        blocks = [
+            _weigh(ngrams.counts(texts, known.vocabulary), known.idf)
+            for ngrams, known in zip(self._ngrams(), terms, strict=True)
+        ]
         return sparse.hstack(blocks, format="csr")
+
+
+def _weigh(counts: Any, idf: npt.NDArray[np.float64]) -> Any:
+    """Return counts [texts, terms] as weights: terms that are rare elsewhere weigh more, texts are as long."""
+    if not len(idf):
+        return counts
+    transformer = TfidfTransformer(sublinear_tf=True)
+    transformer.idf_ = idf
+    return transformer.transform(counts)
+
+
+def _main_directions(weights: Any, components: int) -> tuple[npt.NDArray[np.float32], Affine]:
+    """Return the main directions of training texts [terms, channels], and the scale of the channels.
+
+    One factor for all channels keeps their proportions, and with them the distances between texts.
+    """
+    with one_thread():
+        svd = TruncatedSVD(min(components, *weights.shape), n_iter=_ITERATIONS, random_state=0).fit(weights)
+    kept = svd.singular_values_ > _NEGLIGIBLE * svd.singular_values_.max()
+    directions = svd.components_[kept].T.astype(np.float32)
+    # Here the channels are one block, whose variance is shared by all of them.
+    balanced = Affine.balancing(weights @ directions, [kept.sum()])
+    return directions, Affine(balanced.shift, balanced.factor * np.sqrt(kept.sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def _from_spec(name: str, spec: RelationSpec, where: str) -> ChosenRelation:
 
 
 def _builder(item: Any, where: str) -> RelationBuilder:
-    if isinstance(item, type) and issubclass(item, RelationBuilder):
+    if isinstance(item, type) and issubclass(item, RelationBuilder) and not inspect.isabstract(item):
         return item.from_config({}, where=f"{where}: {item.__name__}")
     if not isinstance(item, RelationBuilder):
         fix = "Decorate the function with @mmgraph.relation(...)." if callable(item) else ""

@@ -16,7 +16,6 @@ from mmgraph.data.spec import TaskSpec
 from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.fingerprint import fingerprint
-from mmgraph.graph.interop import to_hetero_data, to_networkx
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
@@ -72,6 +71,9 @@ class Graph:
         Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``; every edge
         type has ``edge_index``, those with weights also ``edge_weight``. Features share the graph's memory.
         """
+        # PyG takes seconds to import, and neither building nor inspecting a graph needs it.
+        from mmgraph.graph.interop import to_hetero_data
+
         return to_hetero_data(self)
 
     def to_networkx(self, *, reverse: bool = False) -> nx.MultiDiGraph:
@@ -84,6 +86,8 @@ class Graph:
             Nodes ``(node type, id)`` with ``type`` and the columns of the node table but the previews; edges
             with the relation's name as key, and ``weight`` where there is one.
         """
+        from mmgraph.graph.interop import to_networkx
+
         return to_networkx(self, reverse=reverse)
 
     def view(self, task: str) -> Graph:

@@ -12,7 +12,7 @@ from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import FeedForward, make_norm
 from mmgraph.layers.groups import Tokens, group_types, make_tokens
-from mmgraph.layers.layer import Triple, Layer, Metadata
+from mmgraph.layers.layer import Layer, Metadata, Triple
 from mmgraph.layers.options import head_width, require_fraction, require_positive
 from mmgraph.ops import segment_softmax, segment_sum
 from mmgraph.registry import LAYERS
@@ -31,7 +31,8 @@ class CoAttention(Layer):
         x_i &\leftarrow x_i + \sigma(G_a [\hat x_i, c_i]) \odot c_i; \quad
         x_i \leftarrow x_i + \mathrm{FF}_a(\hat x_i) \\
         x &\leftarrow x + \Vert_h \sum_i \beta_i^h U_a^h \hat x_i, \quad
-        \beta_i = \mathrm{softmax}_i(u_a \cdot \tanh(T_a \hat x_i)); \quad x \leftarrow x + \mathrm{FF}(\hat x)
+        \beta_i = \mathrm{softmax}_i(u_a \cdot \tanh(T_a \hat x_i)); \quad
+        x \leftarrow x + \mathrm{FF}(\hat x)
 
     for a node i of modality a, the nodes j of all other modalities b of its entity, and the entity's state
     x. Each pair of modalities has projections of its own, and one affinity for both directions, unlike in a
@@ -144,7 +145,9 @@ class _Mix(nn.Module):
         for one, other in combinations(normed, 2):
             left, right = tokens.pairs(one, other)
             left_key, left_value = self.show[one, other](normed[one]).view(-1, *self.shape)[left].unbind(1)
-            right_key, right_value = self.show[other, one](normed[other]).view(-1, *self.shape)[right].unbind(1)
+            right_key, right_value = (
+                self.show[other, one](normed[other]).view(-1, *self.shape)[right].unbind(1)
+            )
             affinity = (left_key * right_key).sum(-1) / math.sqrt(self.shape[-1])
             logits += [affinity, affinity]
             values += [right_value, left_value]
@@ -181,6 +184,6 @@ class _Fuse(nn.Module):
             score = tokens.gather({name: self.score[name](y) for name, y in normed.items()})
             value = tokens.gather({name: self.value[name](y) for name, y in normed.items()})
             weight = segment_softmax(score, tokens.entity, tokens.num_entities).unsqueeze(-1)
-            weighted = (weight * value.unflatten(1, (self.heads, -1))).flatten(1)
+            weighted = (weight * value.view(value.shape[0], self.heads, -1)).flatten(1)
             x = x + self.dropout(segment_sum(weighted, tokens.entity, tokens.num_entities))
         return self.feed_forward(x)  # type: ignore[no-any-return]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import FeedForward, make_norm
 from mmgraph.layers.group_attention import GroupAttention
 from mmgraph.layers.groups import group_types, make_tokens
-from mmgraph.layers.layer import Triple, Layer, Metadata
+from mmgraph.layers.layer import Layer, Metadata, Triple
 from mmgraph.layers.options import require_fraction, require_positive
 from mmgraph.registry import LAYERS
 
@@ -116,7 +115,8 @@ class _AttentionBlock(nn.Module):
         super().__init__()
         owner = "cross_modal_transformer"
         self.query_norm = make_norm(owner, norm, channels)
-        self.token_norm = make_norm(owner, norm, channels) if cross else None
+        if cross:
+            self.token_norm = make_norm(owner, norm, channels)
         self.attention = GroupAttention(owner, channels, heads, dropout)
         self.dropout = nn.Dropout(dropout)
         self.feed_forward = FeedForward(owner, channels, hidden, dropout, norm)
@@ -127,4 +127,5 @@ class _AttentionBlock(nn.Module):
             query = self.query_norm(queries)
             token = query if tokens is None else self.token_norm(tokens)
             queries = queries + self.dropout(self.attention(query, token, buckets))
-        return self.feed_forward(queries)
+        result: Tensor = self.feed_forward(queries)
+        return result

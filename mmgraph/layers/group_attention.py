@@ -38,7 +38,7 @@ class GroupAttention(nn.Module):
         self.query = nn.Linear(channels, channels, bias=False)
         self.key_value = nn.Linear(channels, 2 * channels, bias=False)
         self.out = nn.Linear(channels, channels)
-        for weight in (self.query.weight, *self.key_value.weight.data.split(channels)):
+        for weight in (self.query.weight, *self.key_value.weight.data.chunk(2)):
             nn.init.xavier_uniform_(weight)
 
     def forward(self, queries: Tensor, tokens: Tensor, buckets: Sequence[tuple[Tensor, Tensor]]) -> Tensor:

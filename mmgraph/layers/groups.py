@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mmgraph.errors import ConfigError
-from mmgraph.layers.layer import Triple, Metadata
+from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.ops import plan_edges, segment_mean
 
 OF = "of"
@@ -75,7 +75,7 @@ class Tokens:
     def split(self, values: Tensor) -> dict[str, Tensor]:
         """Return what stands for all tokens [T, ...] modality by modality."""
         sizes = [node.numel() for node in self.node.values()]
-        return dict(zip(self.node, values.split(sizes), strict=True))
+        return dict(zip(self.node, values.split_with_sizes(sizes), strict=True))
 
     def scatter(self, values: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the modality nodes' states from the tokens' [T, C]; a node without a token keeps its own.

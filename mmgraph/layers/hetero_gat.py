@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import make_norm
-from mmgraph.layers.layer import Triple, Layer, Metadata
+from mmgraph.layers.layer import Layer, Metadata, Triple
 from mmgraph.layers.options import head_width, require_fraction
 from mmgraph.layers.relation_pool import RelationPool
 from mmgraph.ops import EdgePlan, RelationInput, plan_edges, relational_attention
@@ -42,7 +42,7 @@ class HeteroGAT(Layer):
         aggr: What becomes of the messages of several relations: ``sum``, ``mean`` (over those that bring a
             node any) or ``attention``.
         norm: ``layer`` or ``none``.
-        negative_slope: Slope of the LeakyReLU below 0.
+        negative_slope: Slope of the LeakyReLU below 0, itself below 1.
         targets: The node types whose new state is asked for; all by default.
 
     Raises:
@@ -65,7 +65,7 @@ class HeteroGAT(Layer):
         heads: int = 4,
         dropout: float = 0.0,
         edge_dropout: float = 0.0,
-        aggr: str = "mean",
+        aggr: str = "sum",
         norm: str = "layer",
         negative_slope: float = 0.2,
         targets: Iterable[str] | None = None,
@@ -73,7 +73,7 @@ class HeteroGAT(Layer):
         super().__init__(metadata, channels, targets=targets)
         head_width("hetero_gat", channels, heads)
         self.edge_dropout = require_fraction("hetero_gat", "edge_dropout", edge_dropout)
-        self.negative_slope = negative_slope
+        self.negative_slope = require_fraction("hetero_gat", "negative_slope", negative_slope)
         self.relations = [edge_type for edge_type in self.edge_types if edge_type[2] in self.targets]
         self.dropout = nn.Dropout(require_fraction("hetero_gat", "dropout", dropout))
         self.norm, self.send, self.receive = ModuleDict(), ModuleDict(), ModuleDict()
@@ -128,7 +128,9 @@ class HeteroGAT(Layer):
                 plans[relation] = plan_edges(edge_index_dict[relation], *sizes, where=str(relation))
         plans = {relation: plan for relation, plan in plans.items() if plan.num_edges}
 
-        values, source_logits, target_logits = {}, {}, {}
+        values: dict[Triple, Tensor] = {}
+        source_logits: dict[Triple, Tensor] = {}
+        target_logits: dict[Triple, Tensor] = {}
         for name in dict.fromkeys(source for source, _, _ in plans):
             sent = self.send[name](x_dict[name])
             for relation, value, logit in zip(self._relations_from(name), *sent, strict=True):
@@ -162,7 +164,7 @@ class _Sender(nn.Module):
         self.shape = (num_relations, heads, channels // heads)
         self.project = nn.Linear(channels, num_relations * channels, bias=False)
         self.attention = nn.Parameter(torch.empty(self.shape))
-        for weight in self.project.weight.data.split(channels):
+        for weight in self.project.weight.data.chunk(num_relations):
             nn.init.xavier_uniform_(weight)
         for attention in self.attention.data:
             nn.init.xavier_uniform_(attention)
@@ -186,7 +188,7 @@ class _Receiver(nn.Module):
         if num_relations:
             self.pool = RelationPool(channels, aggr)
             self.attention = nn.Linear(channels, num_relations * heads, bias=False)
-            for weight in self.attention.weight.data.split(heads):
+            for weight in self.attention.weight.data.chunk(num_relations):
                 nn.init.xavier_uniform_(weight)
 
     def logits(self, x: Tensor) -> Sequence[Tensor]:

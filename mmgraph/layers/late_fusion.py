@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import FeedForward, make_norm
 from mmgraph.layers.groups import group_types, make_tokens
-from mmgraph.layers.layer import Triple, Layer, Metadata
+from mmgraph.layers.layer import Layer, Metadata, Triple
 from mmgraph.layers.options import require_choice, require_fraction, require_positive
 from mmgraph.ops import segment_mean, segment_sum
 from mmgraph.registry import LAYERS

@@ -52,7 +52,7 @@ class RelationPool(nn.Module):
         z = torch.stack(list(messages), dim=1)
         if self.aggr == "mean":
             return z.sum(1) / present.sum(1, keepdim=True).clamp(min=1)
-        logit = self.query(torch.tanh(self.key(z))).squeeze(-1)
+        logit: Tensor = self.query(torch.tanh(self.key(z))).squeeze(-1)
         # A node without any message gets an even softmax over zeros rather than one over nothing.
         logit = logit.masked_fill(~present, torch.finfo(logit.dtype).min)
         return (logit.softmax(dim=1).unsqueeze(-1) * z).sum(1)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.errors import ConfigError, Faults, did_you_mean
 from mmgraph.layers import Layer, Metadata
 from mmgraph.registry import LAYERS
 
@@ -78,13 +78,41 @@ def _make_layer(
     where: str,
 ) -> Layer:
     kind = LAYERS.get(name)
-    declared = [p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    allowed = [option for option in declared if option != "targets"]
-    for option in options:
-        if option not in allowed:
-            raise ConfigError(
-                f"the layer {name!r} has no option {option!r}", where=where, fix=did_you_mean(option, allowed)
-            )
+    declared = _keywords(kind)
+    check_options(f"the layer {name!r}", kind, options, where=where, hidden=("targets",))
     arguments = {key: value for key, value in shared.items() if key in declared}
     layer: Layer = kind(metadata, channels, **{**arguments, **options})
     return layer
+
+
+def check_options(
+    what: str,
+    made_by: Callable[..., Any],
+    options: Mapping[str, Any],
+    *,
+    where: str,
+    hidden: Collection[str] = (),
+) -> None:
+    """Make sure that every option is a keyword-only argument of what it is meant for.
+
+    Args:
+        what: What the options are for, in words.
+        made_by: The class or function that they are handed to.
+        options: The options by name.
+        where: Where they come from.
+        hidden: Arguments that are not options.
+
+    Raises:
+        ConfigError: If not; all unknown ones at once, with the nearest names.
+    """
+    allowed = [name for name in _keywords(made_by) if name not in hidden]
+    faults = Faults()
+    for name in options:
+        if name not in allowed:
+            faults.add(where, f"{what} has no option {name!r}", did_you_mean(str(name), allowed))
+    faults.raise_if_any(ConfigError)
+
+
+def _keywords(made_by: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(made_by).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]

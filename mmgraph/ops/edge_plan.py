@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakIdKeyDictionary
 
 from mmgraph.errors import GraphError
 
@@ -66,7 +67,9 @@ class EdgePlan:
         return self.target.index_select(0, self.by_source)
 
 
-def plan_edges(edge_index: Tensor, num_source: int, num_target: int, *, where: str = "edge_index") -> EdgePlan:
+def plan_edges(
+    edge_index: Tensor, num_source: int, num_target: int, *, where: str = "edge_index"
+) -> EdgePlan:
     """Return the plan of an edge index; the same tensor gets the same plan for as long as it lives.
 
     Args:
@@ -86,16 +89,22 @@ def plan_edges(edge_index: Tensor, num_source: int, num_target: int, *, where: s
     if edge_index.is_inference():
         # Such a tensor counts no changes, so a kept plan could be stale without a sign.
         return _make_plan(edge_index, num_source, num_target, where)
-    fingerprint = (num_source, num_target, edge_index._version)
-    known = _PLANS.get(edge_index)
-    if known is not None and known[0] == fingerprint:
-        return known[1]
+    key, fingerprint = id(edge_index), (num_source, num_target, edge_index._version)
+    kept = _KEPT.get(key)
+    if kept is not None and kept.edge_index() is edge_index and kept.fingerprint == fingerprint:
+        return kept.plan
     plan = _make_plan(edge_index, num_source, num_target, where)
-    _PLANS[edge_index] = (fingerprint, plan)
+    _KEPT[key] = _Kept(weakref.ref(edge_index, lambda _: _KEPT.pop(key, None)), fingerprint, plan)
     return plan
 
 
-_PLANS: WeakIdKeyDictionary[Tensor, tuple[tuple[int, int, int], EdgePlan]] = WeakIdKeyDictionary()
+class _Kept(NamedTuple):
+    edge_index: weakref.ref[Tensor]
+    fingerprint: tuple[int, int, int]
+    plan: EdgePlan
+
+
+_KEPT: dict[int, _Kept] = {}
 
 
 def _make_plan(edge_index: Tensor, num_source: int, num_target: int, where: str) -> EdgePlan:

@@ -59,7 +59,7 @@ class _SparseNeighbourSum(torch.autograd.Function):
         )
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         edges: EdgePlan = ctx.edges
         values, by_head = ctx.saved_tensors
@@ -77,9 +77,11 @@ class _SparseNeighbourSum(torch.autograd.Function):
         return values_gradient, weight_gradient, None
 
 
-def _sparse_sum(pointer: Tensor, columns: Tensor, weight_HE: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
+def _sparse_sum(
+    pointer: Tensor, columns: Tensor, by_head: Tensor, x: Tensor, size: tuple[int, int]
+) -> Tensor:
     heads = [
-        torch.sparse.mm(_csr(pointer, columns, weight_HE[h], size), x[:, h].contiguous(), "sum")
+        torch.sparse.mm(_csr(pointer, columns, by_head[h], size), x[:, h].contiguous(), "sum")
         for h in range(x.shape[1])
     ]
     return torch.stack(heads, dim=1)

@@ -109,10 +109,6 @@ class KNN(RelationBuilder):
             source, target = rows[source], rows[target]
         return Edges(source, target, weight)
 
-    def why_empty(self, context: BuildContext) -> str:  # noqa: ARG002
-        """Return why there is no edge: only mutual neighbours can be missing."""
-        return f"no two nodes are among each other's {self.k} nearest neighbours"
-
     def _check_k(self, num_nodes: int, which: str, context: BuildContext) -> None:
         if self.k > num_nodes - 1:
             raise GraphError(

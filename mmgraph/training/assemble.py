@@ -34,7 +34,7 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
     """
     if all(node_type.modality is None for node_type in view.schema.node_types):
         raise GraphError(
-            f"as the task {task!r} sees it, the graph has no modality, so there are no features to learn from",
+            f"as the task {task!r} sees it, the graph has no modality, so there is nothing to learn from",
             where=f"graph {view.name}",
             fix="Give an entity type a modality that the task's `without` does not name.",
         )
@@ -46,9 +46,12 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         view.schema,
         model=options.name,
         layers=[(layer.name, layer.parameters) for layer in options.layers] if options.layers else None,
+        options=options.options,
         hidden_channels=options.hidden_channels,
         num_layers=options.num_layers,
         heads=options.heads,
         dropout=options.dropout,
+        input_dropout=options.input_dropout,
+        readout=options.readout,
     )
     return TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)

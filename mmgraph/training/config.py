@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -16,30 +16,46 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class ModelConfig(Config):
     """Which model, and its size."""
 
-    name: str = Field("hetero_gat", description="A registered model (`mmgraph list models`).")
+    name: str = Field(default="hetero_gat", description="A registered model (`mmgraph list models`).")
     layers: tuple[Choice, ...] | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Layers from first to last, instead of the model's own; each a name of "
         "`mmgraph list layers`, or a mapping of `name` and that layer's options.",
     )
-    hidden_channels: int = Field(128, ge=1, description="Width of the shared space.")
-    num_layers: int | None = Field(None, ge=1, description="How many layers, instead of the model's own.")
-    heads: int = Field(4, ge=1, description="Attention heads; they divide `hidden_channels`.")
-    dropout: float = Field(0.5, ge=0, lt=1, description="Share of values dropped while training.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the model's own, e.g. `aggr: attention`."
+    )
+    hidden_channels: int = Field(default=128, ge=1, description="Width of the shared space.")
+    num_layers: int | None = Field(
+        default=None, ge=1, description="How many layers, instead of the model's own."
+    )
+    heads: int = Field(default=4, ge=1, description="Attention heads; they divide `hidden_channels`.")
+    dropout: float = Field(
+        default=0.5, ge=0, lt=1, description="Share of values that each layer drops while training."
+    )
+    input_dropout: float = Field(
+        default=0.5, ge=0, lt=1, description="Share of features that is dropped before the projection."
+    )
+    readout: Literal["last", "jk"] = Field(
+        default="last",
+        description="`last` reads the state after the last layer, `jk` (jumping knowledge) those after every.",
+    )
 
 
 class OptimiserConfig(Config):
     """How the weights are moved."""
 
-    name: Literal["adamw", "sgd"] = Field("adamw", description="AdamW, or SGD with a momentum of 0.9.")
-    lr: Positive = Field(0.005, description="Learning rate, at its highest.")
-    weight_decay: NotNegative = Field(0.001, description="Decoupled weight decay.")
+    name: Literal["adamw", "sgd"] = Field(
+        default="adamw", description="AdamW, or SGD with a momentum of 0.9."
+    )
+    lr: Positive = Field(default=0.005, description="Learning rate, at its highest.")
+    weight_decay: NotNegative = Field(default=0.001, description="Decoupled weight decay.")
     schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="`cosine` lowers the learning rate to 0 over `max_epochs`."
+        default="constant", description="`cosine` lowers the learning rate to 0 over `max_epochs`."
     )
     clip_norm: Positive | None = Field(
-        1.0, description="The norm that the gradient is cut down to; nothing for no limit."
+        default=1.0, description="The norm that the gradient is cut down to; nothing for no limit."
     )
 
 
@@ -55,23 +71,26 @@ class TrainConfig(Config):
     optimiser: OptimiserConfig = Field(
         default_factory=OptimiserConfig, description="How the weights are moved."
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="Seeds everything random.")
-    max_epochs: int = Field(200, ge=1, description="The most epochs; one epoch is one full-batch step.")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds everything random.")
+    max_epochs: int = Field(
+        default=200, ge=1, description="The most epochs; one epoch is one full-batch step."
+    )
     patience: int = Field(
-        40, ge=1, description="Epochs without a better validation metric after which training stops."
+        default=40, ge=1, description="Epochs without a better validation metric after which training stops."
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="`balanced` weighs each class by the inverse of its frequency in training."
+        default="none",
+        description="`balanced` weighs each class by the inverse of its frequency in training.",
     )
     label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="Share of the target that is spread over all classes."
+        default=0.0, ge=0, lt=1, description="Share of the target that is spread over all classes."
     )
     edges: Literal["given", "none", "shuffled"] = Field(
-        "given",
+        default="given",
         description="Controls: `none` leaves only the edges between modalities and their entity; `shuffled` "
         "permutes the targets of every other relation.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto",
+        default="auto",
         description="Where to train; `auto` takes a GPU where there is one. Metrics are made on the CPU.",
     )

@@ -30,13 +30,21 @@ class GraphBatch(NamedTuple):
     @classmethod
     def of(cls, graph: Graph) -> GraphBatch:
         """Return the whole of a graph as one batch."""
-        # Unlike `data.edge_weight_dict` and its like, it does not raise where no relation has weights.
-        names = ("x", "edge_index", "edge_weight")
-        return cls(*(graph.data.collect(name, allow_empty=True) for name in names))
+        data = graph.data
+        # Unlike `data.edge_weight_dict` and its like, `collect` does not raise where no relation has any.
+        return cls(
+            data.collect("x", allow_empty=True),
+            data.collect("edge_index", allow_empty=True),
+            data.collect("edge_weight", allow_empty=True),
+        )
 
     def to(self, device: torch.device) -> GraphBatch:
         """Return the batch on a device; tensors that are there already are the same."""
-        return GraphBatch(*({key: x.to(device) for key, x in tensors.items()} for tensors in self))
+        return GraphBatch(
+            {key: x.to(device) for key, x in self.x_dict.items()},
+            {key: x.to(device) for key, x in self.edge_index_dict.items()},
+            {key: x.to(device) for key, x in self.edge_weight_dict.items()},
+        )
 
 
 class FullBatchLoader:

@@ -56,5 +56,9 @@ class EarlyStopping(Callback):
     def _rank(self, epoch: Epoch) -> tuple[float, float]:
         value = epoch.validation[self._metric]
         better = value if self._direction == "max" else -value
-        # Not-a-number is worse than anything, or the first one would stay the best for ever.
-        return tuple(-math.inf if math.isnan(part) else part for part in (better, -epoch.validation_loss))
+        return _last_if_nan(better), _last_if_nan(-epoch.validation_loss)
+
+
+def _last_if_nan(value: float) -> float:
+    """Return a value that compares: not-a-number, were it the first, would stay the best for ever."""
+    return -math.inf if math.isnan(value) else value

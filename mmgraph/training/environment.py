@@ -47,7 +47,9 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
+    # Its attribute is a property of the module's class, which type checkers do not see.
+    kernels = torch.utils.deterministic
+    fill = kernels.fill_uninitialized_memory  # type: ignore[attr-defined]
     python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
         random.seed(seed)
@@ -55,11 +57,11 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
         # Filling memory that is about to be written costs time and guards only against bugs in kernels.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        kernels.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-            torch.utils.deterministic.fill_uninitialized_memory = fill
+            kernels.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
             random.setstate(python_state)
             np.random.set_state(numpy_state)

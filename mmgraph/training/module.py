@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -71,7 +70,7 @@ class TaskModule(LightningModule):
         self.train()
         return self.task.loss(output, rows).item(), self.task.metrics(output, rows)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser and, unless the learning rate is constant, its schedule."""
         options = self._optimiser
         optimiser: torch.optim.Optimizer

@@ -26,7 +26,6 @@ from mmgraph.training.history import write_tensorboard
 from mmgraph.training.run import Run
 
 MARKER = "run.json"
-FORMAT = 1
 
 
 class GraphRecord(Config):
@@ -40,7 +39,7 @@ class GraphRecord(Config):
 class RunRecord(Config):
     """The content of ``run.json``."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     task: str
     model: str
     seed: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,9 @@ class Shop:
         return Dataset(read_spec(self.yaml), self.folder)
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    """A dataset of 24 products ``p01`` to ``p24``."""
-    made = Shop(tmp_path / "shop")
+@pytest.fixture(scope="session")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    made = Shop(tmp_path_factory.mktemp("made") / "shop")
     (made.folder / "images").mkdir(parents=True)
     table = _products()
     table.to_csv(made.products, index=False)
@@ -82,6 +82,12 @@ def shop(tmp_path: Path) -> Shop:
     some.to_parquet(made.folder / "some.parquet")
     made.yaml.write_text(SPEC)
     return made
+
+
+@pytest.fixture
+def shop(_shop: Shop, tmp_path: Path) -> Shop:
+    """A dataset of 24 products ``p01`` to ``p24``."""
+    return Shop(shutil.copytree(_shop.folder, tmp_path / "shop"))
 
 
 @pytest.fixture(autouse=True)

@@ -49,7 +49,9 @@ def test_npz_and_safetensors_by_key(tmp_path: Path, vectors: np.ndarray) -> None
         np.testing.assert_array_equal(read_array(tmp_path / name, key="second", where="w"), vectors + 1)
         with pytest.raises(DataError, match=r"w\.key: got 'secnd'.*Did you mean 'second'\?"):
             read_array(tmp_path / name, key="secnd", where="w")
-        with pytest.raises(DataError, match=r"w\.key: is missing.*2 arrays\. Name one of them: first, second"):
+        with pytest.raises(
+            DataError, match=r"w\.key: is missing.*2 arrays\. Name one of them: first, second"
+        ):
             read_array(tmp_path / name, key=None, where="w")
 
 

@@ -110,7 +110,9 @@ def test_numbers_refuses_dates_and_infinite_floats() -> None:
 
 
 def test_dates() -> None:
-    dates = column(["2024", "2024-02", "2024-01-31", "2024-01-31T12:30", "2024-01-31T12:00+02:00", None]).dates()
+    dates = column(
+        ["2024", "2024-02", "2024-01-31", "2024-01-31T12:30", "2024-01-31T12:00+02:00", None]
+    ).dates()
     assert dates.dt.tz is None
     assert dates.astype(str).tolist()[:5] == [
         "2024-01-01 00:00:00",
@@ -143,7 +145,7 @@ def test_times_are_numbers_or_seconds() -> None:
 def test_times_refuses_empty_cells_and_mixtures() -> None:
     with pytest.raises(DataError, match="got an empty cell; wanted a number or a date"):
         column(["1", None]).times()
-    with pytest.raises(DataError, match="got '5.x'; wanted a number or a date"):
+    with pytest.raises(DataError, match=r"got '5.x'; wanted a number or a date"):
         column(["2024-01-01", "5.x"]).times()
     with pytest.raises(DataError, match="got 'inf'; wanted a finite number"):
         column(["1", "inf"]).times()
@@ -157,5 +159,5 @@ def test_flags() -> None:
 
 def test_filled_numbers_refuses_empty_cells() -> None:
     assert column(["1", "2"]).filled_numbers().tolist() == [1, 2]
-    with pytest.raises(DataError, match="row 2.*got an empty cell; wanted a number"):
+    with pytest.raises(DataError, match=r"row 2.*got an empty cell; wanted a number"):
         column(["1", ""]).filled_numbers()

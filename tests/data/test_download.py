@@ -74,7 +74,9 @@ def test_files_are_fetched_once(server: Server, tmp_path: Path) -> None:
 
 
 def test_other_content_is_refused_and_not_kept(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"/a\.txt: gave a file with the SHA-256 .*prepare things --source DIR"):
+    with pytest.raises(
+        DataError, match=r"/a\.txt: gave a file with the SHA-256 .*prepare things --source DIR"
+    ):
         fetch([server.source("/a.txt", content=b"expected")], tmp_path / "kept")
     assert not list((tmp_path).rglob("*.txt*"))
 

@@ -38,7 +38,7 @@ def test_by_folder_and_by_file(shop: Any) -> None:
     other = shop.yaml.rename(shop.folder / "other.yaml")
     dataset = load_dataset(other)
     assert dataset.entity_ids("product")[0] == "p01"
-    with pytest.raises(ConfigError, match="the folder holds no dataset.yaml"):
+    with pytest.raises(ConfigError, match=r"the folder holds no dataset.yaml"):
         load_dataset(shop.folder)
 
 
@@ -67,7 +67,9 @@ def test_folder_of_the_recipe_stands_for_its_dataset(recipe: Path) -> None:
 
 def test_dataset_that_needs_sources(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (recipe / "prepare.py").write_text(RECIPE % (True, "third"))
-    with pytest.raises(DataError, match=r"'dots' is not prepared yet\. Run 'mmgraph prepare dots --source DIR'"):
+    with pytest.raises(
+        DataError, match=r"'dots' is not prepared yet\. Run 'mmgraph prepare dots --source DIR'"
+    ):
         load_dataset("dots")
     prepare_dataset("dots", source=recipe)
     load_dataset("dots", progress=Progress())

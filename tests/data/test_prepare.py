@@ -31,13 +31,13 @@ class Dot:
 def prepare(out, source, progress):
     (out / "dots.csv").write_text("id,text\\n" + "".join(f"{Dot(str(i)).id},dot {i}\\n" for i in range(3)))
 '''
-FROM_SOURCE = '''
+FROM_SOURCE = """
 NEEDS_SOURCE = True
 SOURCES = []
 
 def prepare(out, source, progress):
     (out / "dots.csv").write_text((source / "raw.csv").read_text())
-'''
+"""
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_made_from_a_source(recipes: Path, source: Path) -> None:
 
 def test_replaced_only_when_asked(recipes: Path, source: Path) -> None:
     prepare_dataset("spots", source=source)
-    with pytest.raises(UserError, match="is there already.*--overwrite"):
+    with pytest.raises(UserError, match=r"is there already.*--overwrite"):
         prepare_dataset("spots", source=source)
     (source / "raw.csv").write_text("id,text\nb,x\n")
     prepare_dataset("spots", source=source, overwrite=True)
@@ -123,7 +123,7 @@ def test_faulty_source_leaves_nothing_behind(
 def test_absent_source(recipes: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere: there is no such folder"):
         prepare_dataset("spots", source=tmp_path / "nowhere")
-    with pytest.raises(DataError, match="is made from source files.*--source DIR"):
+    with pytest.raises(DataError, match=r"is made from source files.*--source DIR"):
         prepare_dataset("spots")
 
 

@@ -12,7 +12,9 @@ SOUND: dict[str, Any] = {
     "entities": {"a": {"modalities": {"text": {}}}, "b": {}},
     "relations": {"near": {}},
     "splits": {"of_a": {"entity": "a"}, "of_b": {"entity": "b"}},
-    "tasks": {"t": {"entity": "a", "split": "of_a", "without": {"modalities": ["text"], "relations": ["near"]}}},
+    "tasks": {
+        "t": {"entity": "a", "split": "of_a", "without": {"modalities": ["text"], "relations": ["near"]}}
+    },
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -46,6 +46,7 @@ def things(count: int = 40) -> pd.DataFrame:
     ],
     ids=lambda spec: "-".join(spec[key] for key in ("kind", "by") if key in spec),
 )
+@settings(max_examples=25, deadline=None)
 @given(st.randoms())
 def test_split_does_not_depend_on_the_order_of_rows(spec: dict[str, Any], random: Any) -> None:
     frame = things()

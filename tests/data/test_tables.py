@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgraph.data.tables import read_table
@@ -79,6 +79,7 @@ def test_csv_long_cells(file: Path) -> None:
     assert csv(file, f"id,a\n1,{long}\n")["a"].tolist() == [long]
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1), min_size=1, max_size=8
@@ -131,7 +132,8 @@ def test_parquet_keeps_whole_numbers_whole_beside_missing_ones(file: Path) -> No
 
 def test_parquet_dictionaries_and_dates(file: Path) -> None:
     table = parquet(
-        file, {"c": pa.array(["a", "b", None]).dictionary_encode(), "d": [datetime.date(2024, 1, 2), None, None]}
+        file,
+        {"c": pa.array(["a", "b", None]).dictionary_encode(), "d": [datetime.date(2024, 1, 2), None, None]},
     )
     assert table["c"].tolist()[:2] == ["a", "b"]
     assert table["d"][0] == pd.Timestamp("2024-01-02")

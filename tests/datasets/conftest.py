@@ -22,7 +22,9 @@ def recipe() -> Callable[[str], ModuleType]:
     """Return a shipped dataset's ``prepare.py`` as a module."""
 
     def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(f"recipe_{name}", shipped("datasets") / name / "prepare.py")
+        spec = importlib.util.spec_from_file_location(
+            f"recipe_{name}", shipped("datasets") / name / "prepare.py"
+        )
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -67,7 +69,9 @@ def hashes() -> Callable[[Path], dict[str, str]]:
 
     def of(folder: Path) -> dict[str, str]:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        return {
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+        }
 
     return of
 

@@ -132,7 +132,9 @@ def test_no_single_word_gives_a_class_away(glyphs: pd.DataFrame, task: str) -> N
         label, count = labels.most_common(1)[0]
         share = count / sizes[label]
         precision = count / labels.total()
-        assert share < 0.5 or precision < 0.9, f"{word!r} stands in {share:.0%} of {label}, {precision:.0%} sure"
+        assert share < 0.5 or precision < 0.9, (
+            f"{word!r} stands in {share:.0%} of {label}, {precision:.0%} sure"
+        )
 
 
 def test_no_number_is_left_in_a_masked_name(glyphs: pd.DataFrame) -> None:
@@ -152,9 +154,8 @@ def test_relations_that_give_the_answer_away_are_out(
     pairs = [(a, b) for a, b in edges["next_codepoint"] if a in script.index and b in script.index]
     assert np.mean([script[a] == script[b] for a, b in pairs]) > 0.98
     assert "next_codepoint" in tasks["script"].without.relations
-    assert {glyphs.loc[a, "category"] for a, _ in edges["case_pair"]} <= {"lowercase letter", "number", "other symbol"} | {
-        "uppercase letter"
-    }
+    ends = [(glyphs.loc[a, "category"], glyphs.loc[b, "category"]) for a, b in edges["case_pair"]]
+    assert np.mean([pair == ("lowercase letter", "uppercase letter") for pair in ends]) > 0.9
     assert {"next_codepoint", "case_pair"} <= set(tasks["category"].without.relations)
 
 

@@ -22,18 +22,16 @@ def brute_force(vectors, k, metric):
     if metric == "cosine":
         similarity = np.einsum("id,jd->ij", vectors, vectors)
     else:
-        similarity = -np.square(vectors[:, None] - vectors[None]).sum(axis=2)
+        similarity = np.stack([-np.square(row - vectors).sum(axis=1) for row in vectors])
     np.fill_diagonal(similarity, -np.inf)
     order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
     return order, np.take_along_axis(similarity, order, axis=1)
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize(("n", "d", "k"), [(2, 3, 1), (30, 1, 5), (700, 16, 10), (2100, 8, 3)])
+@pytest.mark.parametrize(("n", "d", "k"), [(2, 3, 1), (30, 2, 5), (700, 16, 10), (1100, 8, 3)])
 def test_exact_equals_brute_force(metric, n, d, k):
     features = np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
-    if d == 1 and metric == "cosine":
-        pytest.skip("one-dimensional cosines are 1 or -1: all ties")
     vectors = normalise(features, metric)
     index, similarity = exact_neighbours(vectors, k, metric)
     true_index, true = brute_force(vectors, k, metric)
@@ -102,7 +100,7 @@ def test_queries_are_a_part_of_the_whole():
 def test_approximate_neighbours_are_good_and_reproducible(metric):
     rng = np.random.default_rng(3)
     centres = rng.normal(size=(40, 24))
-    features = (centres[rng.integers(40, size=3000)] + 0.3 * rng.normal(size=(3000, 24))).astype(np.float32)
+    features = (centres[rng.integers(40, size=2000)] + 0.3 * rng.normal(size=(2000, 24))).astype(np.float32)
     vectors = normalise(features, metric)
     results = []
     for _ in range(2):
@@ -137,7 +135,7 @@ def test_progress_counts_every_row():
 
 @pytest.mark.slow
 def test_speed_stays_near_a_bare_product():
-    features = np.random.default_rng(6).normal(size=(6000, 256)).astype(np.float32)
+    features = np.random.default_rng(6).normal(size=(4000, 256)).astype(np.float32)
     vectors = normalise(features, "cosine")
     single = torch.from_numpy(vectors.astype(np.float32))
 

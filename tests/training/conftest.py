@@ -15,7 +15,14 @@ from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 
 CLASSES = 3
 CHANNELS = 8
-QUICK = ("model.hidden_channels=16", "model.dropout=0.1", "optimiser.lr=0.02", "max_epochs=30", "device=cpu")
+QUICK = (
+    "model.input_dropout=0.1",
+    "model.hidden_channels=16",
+    "model.dropout=0.1",
+    "optimiser.lr=0.02",
+    "max_epochs=30",
+    "device=cpu",
+)
 
 
 def synthetic_graph(

@@ -75,6 +75,11 @@ def test_the_config_reaches_the_training(graph, quick, make_graph):
         "class_weights=balanced",
         "model.dropout=0.6",
         "model.heads=2",
+        "model.num_layers=1",
+        "model.input_dropout=0.5",
+        "model.readout=jk",
+        "model.options.aggr=attention",
+        "model.layers=[late_fusion]",
         "seed=1",
     ):
         other = train(graph, task="colour", overrides=[*quick, "max_epochs=3", changed])

@@ -1,0 +1,292 @@
+"""From a dataset to a graph."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmgraph.data.dataset import Dataset
+from mmgraph.errors import ConfigError, GraphError, MMGraphError
+from mmgraph.graph import Graph, RelationBuilder, build_graph, relation_faults
+from mmgraph.relations import KNN, SharedAttribute, Table
+
+
+def test_nodes_are_entities_and_the_modalities_that_they_have(graph: Graph, shop: Dataset):
+    sizes = {t.name: (t.num_nodes, t.kind) for t in graph.schema.node_types}
+    assert sizes == {
+        "product": (24, None),
+        "product/name": (22, "text"),
+        "product/picture": (16, "image"),
+        "product/vector": (24, "features"),
+        "maker": (2, None),
+    }
+    assert list(graph.nodes) == list(sizes)
+    assert list(graph.features) == ["product/name", "product/picture", "product/vector"]
+    for name, features in graph.features.items():
+        assert features.shape == (sizes[name][0], graph.schema.channels[name])
+        assert features.dtype == np.float32
+    assert graph.schema.channels["product"] == graph.schema.channels["maker"] == 0
+
+
+def test_every_modality_node_is_tied_to_its_entity(graph: Graph):
+    for name in graph.features:
+        table = graph.nodes[name]
+        source, target = graph.edge_index[name, "of", "product"]
+        assert source.tolist() == list(range(len(table)))
+        assert target.tolist() == table["entity_index"].tolist()
+        assert graph.nodes["product"]["id"].iloc[target].tolist() == table["id"].tolist()
+        back = graph.edge_index["product", "rev_of", name]
+        assert np.array_equal(back, np.stack([target, source]))
+    assert 4 not in graph.edge_index["product/name", "of", "product"][1]
+
+
+def test_all_relations_of_the_dataset_are_built(graph: Graph):
+    assert graph.schema.relations == ["bought_with", "made_by", "same_shelf", "alike", "looks_like"]
+    triples = graph.schema.metadata[1]
+    assert len(triples) == 2 * 3 + 2 * 4 + 1
+    assert list(graph.edge_index) == triples
+    assert graph.schema.weighted == list(graph.edge_weight)
+    for edge_type in graph.schema.edge_types:
+        source, target = graph.edge_index[edge_type.triple]
+        assert source.dtype == np.int64
+        assert len(source) == edge_type.num_edges
+        assert np.lexsort((source, target)).tolist() == list(range(len(source)))
+        if edge_type.reverse_of:
+            forward = graph.edge_index[edge_type.target, edge_type.reverse_of, edge_type.source]
+            assert set(zip(source, target, strict=True)) == set(zip(forward[1], forward[0], strict=True))
+
+
+def test_relations_can_be_chosen_and_added(shop: Dataset):
+    graph = build_graph(
+        shop,
+        relations=["of", "made_by", KNN("product/vector", k=2), ("near", KNN("product/vector", k=1))],
+        cache=False,
+    )
+    assert graph.schema.relations == ["made_by", "knn_vector", "near"]
+    assert graph.manifest["relations"]["near"]["builder"] == "knn"
+    assert build_graph(shop, relations=[], cache=False).schema.relations == []
+    assert build_graph(shop, relations=["of"], cache=False).schema.metadata[1][0][1] == "of"
+
+
+def test_a_path_will_do(shop_folder: Path, graph: Graph):
+    assert build_graph(shop_folder, cache=False).fingerprint() == graph.fingerprint()
+    assert build_graph(str(shop_folder / "dataset.yaml"), cache=False).schema == graph.schema
+
+
+def test_the_manifest_tells_what_went_in_and_nothing_of_the_machine(graph: Graph, shop: Dataset):
+    manifest = graph.manifest
+    assert manifest["format"] == 1
+    assert manifest["name"] == "shop"
+    assert manifest["dataset"]["fingerprint"] == shop.fingerprint()
+    assert manifest["dataset"]["spec"] == shop.spec.model_dump(mode="json")
+    assert manifest["relations"]["alike"] == {
+        "builder": "knn",
+        "parameters": KNN("product/vector", k=3).parameters(),
+        "kind": "derived",
+        "transductive": True,
+        "counts": {"edges": 72},
+        "warnings": [],
+    }
+    assert manifest["relations"]["made_by"]["transductive"] is False
+    training = shop.training_rows("product")
+    fitted = {name: encoder["fitted_on"] for name, encoder in manifest["encoders"].items()}
+    assert fitted == {
+        name: int(training[graph.nodes[name]["entity_index"]].sum()) for name in graph.features
+    }
+    assert str(shop.folder) not in str(manifest)
+    assert os.uname().nodename not in str(manifest)
+
+
+def test_tasks_become_columns(graph: Graph, shop: Dataset):
+    products = graph.nodes["product"]
+    assert products["target:colour"].isna().to_numpy().nonzero()[0].tolist() == [2]
+    assert products["target:colour"].iloc[0] == "red"
+    assert products["target:price"].dtype == np.float64
+    assert products["target:price"].iloc[:3].tolist() == [10.5, 11.5, 12.5]
+    assert np.isnan(products["target:price"].iloc[3])
+    assert products["split:colour"].tolist() == shop.split("random").tolist()
+    assert products["title"].iloc[4] == "p4"
+    assert dict(graph.tasks) == shop.spec.tasks
+
+
+def test_another_process_writes_the_same_bytes(shop_folder: Path, graph: Graph, tmp_path: Path):
+    graph.save(tmp_path / "here")
+    code = "import sys, mmgraph as mg; mg.build_graph(sys.argv[1], cache=False).save(sys.argv[2])"
+    subprocess.run(
+        [sys.executable, "-c", code, shop_folder, tmp_path / "there"],
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        cwd=tmp_path,
+    )
+    here, there = (
+        {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        for out in (tmp_path / "here", tmp_path / "there")
+    )
+    assert len(here) > 20
+    assert here == there
+
+
+def test_all_faults_come_at_once_and_before_anything_is_encoded(make_shop, monkeypatch):
+    monkeypatch.setattr("mmgraph.graph.nodes.encode_modality", None)
+    shop = make_shop(
+        relations={
+            "lost": {"builder": "table", "source": "product", "target": "maker", "table": "bought_with.csv"},
+            "absent": {"builder": "table", "source": "product", "target": "maker", "table": "gone.csv"},
+            "leak": {"builder": "shared_attribute", "entity": "product", "column": "colour"},
+            "crowd": {"builder": "knn", "on": "product/picture", "k": 16},
+            "nowhere": {"builder": "knn", "on": "product/sound"},
+            "fine": {"builder": "knn", "on": "product/name"},
+        },
+        tasks={"colour": {"entity": "product", "target": "colour", "split": "random"}},
+    )
+    with pytest.raises(GraphError) as caught:
+        build_graph(shop, cache=False)
+    places = [fault.where.rpartition("/")[2] for fault in caught.value.faults]
+    assert len(places) == 5
+    text = str(caught.value)
+    assert "relations.absent.table: got 'gone.csv'; there is no such file" in text
+    assert "relations.leak.column: got 'colour', which the task 'colour' predicts" in text
+    assert "relations.crowd.k: got 16; product/picture has 16 nodes" in text
+    assert "relations.nowhere.on: there is no node type 'product/sound'" in text
+    assert "wanted the id of a maker" in text
+    assert {fault.where for fault in relation_faults(shop)} == {fault.where for fault in caught.value.faults}
+
+
+def test_parameters_of_all_relations_are_checked_at_once(make_shop):
+    shop = make_shop(
+        relations={
+            "a": {"builder": "knm", "on": "product/name"},
+            "b": {"builder": "knn", "on": "product/name", "k": -3},
+            "c": {"builder": "knn", "onn": "product/name"},
+            "d": {"builder": "table", "source": "product", "target": "product"},
+        },
+        tasks={},
+    )
+    with pytest.raises(ConfigError) as caught:
+        build_graph(shop, cache=False)
+    text = str(caught.value)
+    for message in (
+        "dataset.yaml: relations.a.builder: there is no relation builder 'knm'. Did you mean 'knn'?",
+        "dataset.yaml: relations.b.k: got -3; wanted a number of at least 1",
+        "dataset.yaml: relations.c.onn: is a key that is not known here. Did you mean 'on'?",
+        "dataset.yaml: relations.c.on: is missing",
+        "dataset.yaml: relations.d.table: is missing",
+    ):
+        assert message in text
+    assert len(relation_faults(shop)) == 5
+
+
+def test_a_sound_dataset_has_no_faults(shop: Dataset):
+    assert relation_faults(shop) == []
+
+
+def test_a_fault_that_many_find_is_told_once(make_shop):
+    shop = make_shop()
+    (shop.folder / "products.csv").write_text("sku,title\np1,a\np1,b\n")
+    with pytest.raises(MMGraphError) as caught:
+        build_graph(shop, cache=False)
+    assert str(caught.value).count("ids stand more than once") == 1
+
+
+def test_a_misspelt_encoder_is_found_before_the_encoding(make_shop, shop_spec, monkeypatch):
+    monkeypatch.setattr("mmgraph.graph.nodes.encode_modality", None)
+    entities = shop_spec["entities"]
+    product = entities["product"]
+    name = product["modalities"]["name"] | {"encoder": "tfidff"}
+    modalities = product["modalities"] | {"name": name}
+    shop = make_shop(entities=entities | {"product": product | {"modalities": modalities}})
+    with pytest.raises(MMGraphError, match="tfidf"):
+        build_graph(shop, cache=False)
+
+
+def test_a_number_that_is_none_is_told_of_a_regression(make_shop):
+    shop = make_shop()
+    path = shop.folder / "products.csv"
+    path.write_text(path.read_text().replace("11.5", "cheap"))
+    with pytest.raises(GraphError, match="'cheap'; wanted a number"):
+        build_graph(shop, cache=False)
+
+
+@pytest.mark.parametrize("bad", ["nan", "shape", "type"])
+def test_an_encoder_that_gives_nonsense_is_refused(shop: Dataset, monkeypatch, bad):
+    from mmgraph.graph import nodes
+
+    encode_modality = nodes.encode_modality
+
+    def encode(*arguments, **options):
+        encoded = encode_modality(*arguments, **options)
+        features = encoded.features.copy()
+        if bad == "nan":
+            features[1, 0] = np.nan
+        features = features[1:] if bad == "shape" else features
+        return replace(encoded, features=features.astype(np.float64) if bad == "type" else features)
+
+    monkeypatch.setattr(nodes, "encode_modality", encode)
+    message = {"nan": "not finite for 1 of 22 nodes", "shape": "float32 [22, channels]", "type": "got float64"}
+    with pytest.raises(GraphError) as caught:
+        build_graph(shop, relations=[], cache=False)
+    assert message[bad] in str(caught.value)
+    assert "encoder of product/name" in str(caught.value)
+
+
+def test_a_name_cannot_stand_for_two_relations(shop: Dataset):
+    knn = KNN("product/vector", k=2)
+    for relations in (
+        ["made_by", ("made_by", knn)],
+        [knn, knn],
+        ["alike", "alike"],
+    ):
+        with pytest.raises(ConfigError, match="is taken by .*'another_name'"):
+            build_graph(shop, relations=relations)
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("made_bye", "relations[0]: dataset.yaml has no relation 'made_bye'. Did you mean 'made_by'?"),
+        ("knn", "That is a relation builder: name it under relations in dataset.yaml, or pass one."),
+        (3, "relations[0]: got 3; wanted a name"),
+        (len, "Decorate the function with @mmgraph.relation"),
+        (("of", KNN("product/vector")), "the name 'of' is reserved"),
+        (("rev_x", KNN("product/vector")), "the name 'rev_x' is reserved"),
+        (("two words", KNN("product/vector")), "got the name 'two words'"),
+        (KNN, "relations[0]: KNN.on: is missing"),
+        (RelationBuilder, "wanted a name from dataset.yaml, a relation builder"),
+    ],
+)
+def test_what_is_no_relation_is_refused(shop: Dataset, item, message):
+    with pytest.raises(ConfigError) as caught:
+        build_graph(shop, relations=[item], cache=False)
+    assert message in str(caught.value)
+
+
+def test_default_names_come_from_what_is_related(shop: Dataset):
+    graph = build_graph(
+        shop,
+        relations=[SharedAttribute("product", "shelf"), Table("product", "maker", "made_by.csv")],
+        cache=False,
+    )
+    assert graph.schema.relations == ["shared_shelf", "made_by"]
+
+
+def test_without_previews(shop: Dataset, graph: Graph):
+    plain = build_graph(shop, previews=False, cache=False)
+    assert plain.nodes["product/picture"]["preview"].isna().all()
+    assert plain.fingerprint() == graph.fingerprint()
+
+
+def test_progress_names_what_is_done(shop: Dataset, capsys):
+    from mmgraph.progress import Progress
+
+    build_graph(shop, cache=False, progress=Progress())
+    err = capsys.readouterr().err
+    for text in ("relation made_by: 24 edges", "product/name: 22 nodes", "relation alike: 72 edges"):
+        assert text in err
+    build_graph(shop, cache=False)
+    assert capsys.readouterr().err == ""

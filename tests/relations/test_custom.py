@@ -1,0 +1,306 @@
+"""A user's own relation."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Annotated
+
+import numpy as np
+import pytest
+import torch
+from pydantic import Field
+
+from mmgraph.errors import ConfigError, DataError, GraphError
+from mmgraph.graph import Edges, Nodes, build_graph
+from mmgraph.registry import RELATIONS
+from mmgraph.relations import KNN, relation
+
+TRIPLE = ("thing", "chain", "thing")
+
+
+@pytest.fixture
+def chain() -> Iterator[type]:
+    """A relation from every thing to a later one; registered for the test alone."""
+
+    @relation("chain", source="thing", target="thing")
+    def chain(source: Nodes, target: Nodes, *, step: Annotated[int, Field(ge=1)] = 1):
+        """Tie every thing to a later one."""
+        start = np.arange(len(source) - step)
+        return start, start + step
+
+    yield chain
+    forget("chain")
+
+
+def forget(*names: str) -> None:
+    for name in names:
+        RELATIONS._things.pop(name, None)
+
+
+def returning(result, **options):
+    """Return a relation whose function returns something, or raises it."""
+    name = f"made_{uuid.uuid4().hex}"
+
+    def function(source: Nodes, target: Nodes):
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    builder = relation(name, source="thing", target="thing", **options)(function)
+    forget(name)
+    return ("made", builder)
+
+
+def built(make_dataset, things, relations):
+    return build_graph(make_dataset(things), relations=relations, cache=False)
+
+
+def test_the_decorated_function_is_a_builder(make_dataset, things, chain):
+    graph = built(make_dataset, things, [chain])
+    assert graph.edge_index[TRIPLE].tolist() == [[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]]
+    assert ("thing", "rev_chain", "thing") in graph.edge_index
+    edge_type = graph.schema.edge_type(TRIPLE)
+    assert edge_type.kind == "derived"
+    assert graph.manifest["relations"]["chain"]["builder"] == "chain"
+
+
+def test_it_takes_parameters_and_names(make_dataset, things, chain):
+    graph = built(make_dataset, things, [chain(step=3), ("skip", chain(step=2))])
+    assert graph.edge_index[TRIPLE].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert graph.edge_index["thing", "skip", "thing"].shape == (2, 4)
+    assert graph.manifest["relations"]["skip"]["parameters"] == {"allow_empty": False, "step": 2}
+
+
+def test_it_can_be_named_in_yaml(make_dataset, things, chain):
+    dataset = make_dataset(things, relations={"far": {"builder": "chain", "step": 4}})
+    assert build_graph(dataset).edge_index["thing", "far", "thing"].tolist() == [[0, 1], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"step": 0}, "dataset.yaml: relations.far.step: got 0; wanted a number of at least 1"),
+        ({"step": "long"}, "dataset.yaml: relations.far.step: got 'long'; wanted an integer"),
+        ({"stp": 2}, "relations.far.stp: is a key that is not known here. Did you mean 'step'?"),
+    ],
+)
+def test_yaml_parameters_are_checked(make_dataset, things, chain, parameters, message):
+    dataset = make_dataset(things, relations={"far": {"builder": "chain"} | parameters})
+    with pytest.raises(ConfigError) as caught:
+        build_graph(dataset)
+    assert message in str(caught.value)
+
+
+def test_the_function_stays_at_hand_with_name_and_words(chain):
+    assert chain.__name__ == "chain"
+    assert chain.__doc__ == "Tie every thing to a later one."
+    assert chain.function(range(3), range(3), step=2)[1].tolist() == [2]
+
+
+def test_a_parameter_may_be_required(make_dataset, things):
+    @relation("needy", source="thing", target="thing")
+    def needy(source: Nodes, target: Nodes, *, step: int):
+        return [0], [step]
+
+    forget("needy")
+    with pytest.raises(ConfigError, match="needy.step: is missing"):
+        built(make_dataset, things, [needy])
+    assert built(make_dataset, things, [needy(step=2)]).edge_index["thing", "needy", "thing"].tolist() == [[0], [2]]
+
+
+def test_the_function_sees_nodes_without_labels(make_dataset):
+    seen = []
+
+    @relation("look", source="thing/vector", target="thing")
+    def look(source: Nodes, target: Nodes):
+        seen.extend((source, target))
+        return [0], [0]
+
+    forget("look")
+    things = [{"id": f"t{n}", "width": n, "kind": "ab"[n % 2], "present": n > 0} for n in range(8)]
+    dataset = make_dataset(things, vectors=np.random.default_rng(0).normal(size=(8, 3)), target="kind")
+    graph = build_graph(dataset, relations=[look], cache=False)
+    source, target = seen
+    assert (source.type, len(source), source.ids[0]) == ("thing/vector", 7, "t1")
+    assert np.array_equal(source.features, graph.features["thing/vector"])
+    assert source.entity_index.tolist() == list(range(1, 8))
+    assert source.frame["width"].tolist() == list(range(1, 8))
+    assert target.features is None
+    assert target.training.tolist() == (dataset.split("random") == "train").tolist()
+    assert "kind" not in source.frame
+    assert "kind" not in target.frame
+    assert graph.schema.edge_type(("thing/vector", "look", "thing")).made_from == ("thing/vector",)
+
+
+def test_the_function_cannot_change_the_graph(make_dataset, things):
+    @relation("vandal", source="thing/vector", target="thing/vector")
+    def vandal(source: Nodes, target: Nodes):
+        assert source is target
+        source.features[:] = 0
+        source.frame["id"] = "gone"
+        source.entity_index[:] = 0
+        return [0], [1]
+
+    forget("vandal")
+    dataset = make_dataset(things, vectors=np.random.default_rng(0).normal(size=(6, 3)))
+    plain = build_graph(dataset, relations=[KNN("thing/vector", k=2)], cache=False)
+    graph = build_graph(dataset, relations=[vandal, KNN("thing/vector", k=2)], cache=False)
+    assert np.array_equal(graph.features["thing/vector"], plain.features["thing/vector"])
+    triple = ("thing/vector", "knn_vector", "thing/vector")
+    assert np.array_equal(graph.edge_index[triple], plain.edge_index[triple])
+
+
+E_PLAIN = [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        ([0, 1], [2, 3]),
+        (np.array([0, 1], dtype=np.uint8), torch.tensor([2, 3])),
+        np.array(E_PLAIN),
+        torch.tensor(E_PLAIN),
+        E_PLAIN,
+        ([1, 0, 1], [3, 2, 3]),
+        ([0, 1], [2, 3], None),
+        Edges(np.array([0, 1]), np.array([2, 3])),
+    ],
+)
+def test_edges_may_come_in_any_usual_form(make_dataset, things, result):
+    graph = built(make_dataset, things, [returning(result)])
+    assert graph.edge_index["thing", "made", "thing"].tolist() == E_PLAIN
+
+
+@pytest.mark.parametrize("weight", [[0.5, 2], np.array([0.5, 2]), torch.tensor([0.5, 2])])
+def test_weights_may_come_along(make_dataset, things, weight):
+    graph = built(make_dataset, things, [returning(([0, 1], [2, 3], weight))])
+    assert graph.edge_weight["thing", "made", "thing"].tolist() == [0.5, 2.0]
+
+
+def test_symmetric_edges_are_stored_both_ways(make_dataset, things):
+    graph = built(make_dataset, things, [returning(([0], [2], [0.5]), symmetric=True)])
+    assert graph.edge_index["thing", "made", "thing"].tolist() == [[2, 0], [0, 2]]
+    assert graph.edge_weight["thing", "made", "thing"].tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (None, "gave nothing; wanted edges"),
+        ("edges", "gave str; wanted edges"),
+        ({"source": [0]}, "gave dict; wanted edges"),
+        (np.zeros(4, dtype=int), "gave ndarray of shape (4,); wanted edges"),
+        (np.zeros((3, 2), dtype=int), "gave an array of shape (3, 2); wanted [2, E]. Transpose it."),
+        (np.zeros((5, 5), dtype=int), "gave an array of shape (5, 5); wanted [2, E]"),
+        (([0], [1], [1.0], [2]), "gave tuple; wanted edges"),
+        (([0, 1], [1]), "gave 2 source indices but 1 target indices"),
+        (([0], [6]), "gave 1 target indices out of range, first 6 for edge 0; wanted 0 to 5"),
+        (([0, -1], [1, 2]), "gave 1 source indices out of range, first -1 for edge 1"),
+        (([0.5], [1.0]), "gave float64 of shape (1,) as source indices; wanted whole numbers"),
+        ((np.ones(6, bool), np.ones(6, bool)), "gave bool of shape (6,) as source indices"),
+        ((["a"], ["b"]), "as source indices; wanted whole numbers"),
+        (([[0]], [[1]]), "gave int64 of shape (1, 1) as source indices"),
+        (([0], [1], [float("nan")]), "gave 1 weights that are not finite or not above 0, first nan for edge 0"),
+        (([0], [1], [float("inf")]), "first inf for edge 0"),
+        (([0], [1], [0.0]), "first 0.0 for edge 0"),
+        (([0], [1], [-1.0]), "first -1.0 for edge 0"),
+        (([0], [1], [1.0, 2.0]), "gave float64 of shape (2,) as weights; wanted numbers [1]"),
+        (([0], [1], ["heavy"]), "as weights; wanted numbers [1]"),
+        ((0, 1), "gave int64 of shape () as source indices"),
+        (([], []), "the relation has no edge: the builder returned none"),
+        (ZeroDivisionError("division by zero"), "raised ZeroDivisionError: division by zero (line "),
+        (iter([]), "gave list_iterator; wanted edges"),
+        (torch.zeros((2, 1), requires_grad=True), "gave Tensor; wanted edges"),
+    ],
+)
+def test_nonsense_is_refused_with_the_reason(make_dataset, things, result, message):
+    with pytest.raises(GraphError) as caught:
+        built(make_dataset, things, [returning(result)])
+    assert message in str(caught.value)
+    assert "relations[0]" in str(caught.value)
+
+
+def test_an_error_of_ours_passes_through_as_it_is(make_dataset, things):
+    with pytest.raises(GraphError, match="^there is no palette$"):
+        built(make_dataset, things, [returning(DataError("there is no palette"))])
+
+
+def test_an_unknown_node_type_is_refused(make_dataset, things):
+    @relation("lost", source="thing", target="thing/picture")
+    def lost(source: Nodes, target: Nodes):
+        return [0], [0]
+
+    forget("lost")
+    with pytest.raises(GraphError, match="target: there is no node type 'thing/picture'. There are: thing"):
+        built(make_dataset, things, [lost])
+
+
+def one(source):
+    return source, source
+
+
+def starred(*nodes):
+    return nodes
+
+
+def loose(source, target, step):
+    return source, target
+
+
+def keywords(source, target, **more):
+    return source, target
+
+
+def untyped(source, target, *, step=1):
+    return source, target
+
+
+def reserved(source, target, *, build: int = 1):
+    return source, target
+
+
+def hidden(source, target, *, _step: int = 1):
+    return source, target
+
+
+def odd_type(source, target, *, step: Iterator[np.random.Generator] | np.random.Generator):
+    return source, target
+
+
+def unresolved(source, target, *, step: Missing = 1):  # noqa: F821
+    return source, target
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (one, "its parameters are not (source, target, *, further ones)"),
+        (starred, "its parameters are not (source, target, *, further ones)"),
+        (loose, "its parameters are not (source, target, *, further ones)"),
+        (keywords, "parameter 'more': stands for any number of arguments"),
+        (untyped, "parameter 'step': has no type. Write e.g. 'step: float'"),
+        (reserved, "parameter 'build': has a name that relation builders need"),
+        (hidden, "parameter '_step': has a name that relation builders need"),
+        (odd_type, "has a parameter of a type that YAML cannot give"),
+        (unresolved, "has a type that cannot be read: name 'Missing' is not defined"),
+    ],
+)
+def test_a_signature_that_cannot_be_used_is_refused_at_once(function, message):
+    with pytest.raises(ConfigError) as caught:
+        relation("wrong", source="thing", target="thing")(function)
+    assert message in str(caught.value)
+    assert "wrong" not in RELATIONS
+
+
+def test_a_name_must_be_one():
+    with pytest.raises(ConfigError, match="got the name 'same palette'"):
+        relation("same palette", source="thing", target="thing")
+
+
+def test_a_name_cannot_be_taken_twice(chain):
+    def other(source: Nodes, target: Nodes):
+        return [0], [1]
+
+    with pytest.raises(ConfigError, match="the relation 'chain' is registered already"):
+        relation("chain", source="thing", target="thing")(other)
