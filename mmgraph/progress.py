@@ -77,7 +77,7 @@ class _BarAdvance(Advance):
 class _PlainAdvance(Advance):
     def __init__(self, name: str, total: int | None, every: float) -> None:
         self._name, self._total, self._every = name, total, every
-        self._done, self._note = 0, ""
+        self._done, self._said, self._note = 0, -1, ""
         self._start = self._last = time.monotonic()
 
     def __call__(self, steps: int = 1, note: str = "") -> None:
@@ -88,9 +88,11 @@ class _PlainAdvance(Advance):
             self._line()
 
     def end(self) -> None:
-        self._line()
+        if self._said != self._done:
+            self._line()
 
     def _line(self) -> None:
+        self._said = self._done
         of = f"/{self._total}" if self._total is not None else ""
         seconds = time.monotonic() - self._start
         note = f"  {self._note}" if self._note else ""

@@ -1,14 +1,17 @@
 """The ``mmgraph`` command, and how it ends.
 
-Exit codes: 0 done, 1 a fault of mmgraph, 2 the user's fault (the message says what to do), 130 interrupted.
+Exit codes: 0 done, 1 a fault of mmgraph, 2 the user's fault (the message says what to do), 130 interrupted,
+143 terminated.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 
 import typer
 
@@ -24,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The command line without ``mmgraph``; by default that of the process.
     """
+    # Unwinds like an interrupt, so that no half-made folder stays. It also keeps Lightning from putting in
+    # its own handler, whose exception looks like any other error of a training.
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -51,6 +57,10 @@ def run(arguments: Sequence[str]) -> int:
     if code == INTERRUPTED:
         sys.stderr.write("interrupted\n")
     return code or 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what a handler gets
+    sys.exit(128 + number)
 
 
 def _report(error: Exception, *, debug: bool) -> int:

@@ -17,8 +17,6 @@ Ints = npt.NDArray[np.int64]
 Shares = Sequence[float]
 """The fraction of each part, P of them, that add up to 1."""
 
-_ROUNDING = 1e-9
-"""What floating point may lose: 0.15 of 100 are 15, not 14."""
 
 
 def lots(names: npt.NDArray[np.object_], seed: int) -> npt.NDArray[np.uint64]:
@@ -45,7 +43,7 @@ def quotas(count: int, shares: Shares) -> Ints:
         [6, 2, 2]
     """
     exact = count * np.asarray(shares)
-    whole = np.floor(exact + _ROUNDING).astype(np.int64)
+    whole = np.floor(exact).astype(np.int64)
     left = count - int(whole.sum())
     largest = np.argsort(-(exact - whole), kind="stable")[:left]
     whole[largest] += 1
@@ -67,7 +65,7 @@ def divide(strata: Ints, lot: npt.NDArray[np.uint64], shares: Shares) -> Ints:
     dealt = np.bincount(parts[parts >= 0], minlength=len(shares))
     free = (quotas(len(parts), shares) - dealt).tolist()
     exact = np.outer(np.bincount(strata), shares)
-    owed = (exact - np.floor(exact + _ROUNDING)).round(6).tolist()
+    owed = (exact % 1).round(6).tolist()
     for thing in left[np.argsort(lot[left], kind="stable")]:
         wish = owed[strata[thing]]
         open_parts = [part for part in range(len(shares)) if free[part]]
@@ -103,7 +101,7 @@ def divide_groups(groups: Ints, classes: Ints, lot: npt.NDArray[np.uint64], shar
         kinds, counts = makeup.of(run[0])
         dealt = 0
         if len(run) > 1:
-            whole = np.floor(len(run) * lack.proportions(kinds, counts) + _ROUNDING).astype(np.int64)
+            whole = np.floor(len(run) * lack.proportions(kinds, counts)).astype(np.int64)
             dealt = int(whole.sum())
             parts[run[:dealt]] = np.repeat(np.arange(len(shares)), whole)
             lack.take(whole, kinds, counts)
@@ -141,7 +139,7 @@ def divide_times(times: npt.NDArray[np.float64], shares: Shares) -> Ints | None:
 def _deal(strata: Ints, lot: npt.NDArray[np.uint64], shares: Shares) -> Ints:
     """Return the part of each thing, [N], where whole numbers allow it; -1 for what is left of a stratum."""
     size = np.bincount(strata)
-    whole = np.floor(np.outer(size, shares) + _ROUNDING).astype(np.int64)
+    whole = np.floor(np.outer(size, shares)).astype(np.int64)
     order = np.lexsort((lot, strata))
     position = np.arange(len(strata)) - (np.cumsum(size) - size)[strata[order]]
     parts = np.full(len(strata), -1)

@@ -75,7 +75,7 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
 
     Example:
         >>> TfIdf(words=1, characters=0)
-        TfIdf(words=1, characters=0, max_features=20000, components=256)
+        TfIdf(words=1, characters=0, max_features=10000, components=384)
     """
 
     kind: ClassVar[str] = "text"
@@ -87,8 +87,8 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
     ] = 4
     max_features: Annotated[
         int, Field(ge=1, description="The commonest terms to keep, of words and of characters each.")
-    ] = 20_000
-    components: Annotated[int, Field(ge=1, description="Channels to keep at most.")] = 256
+    ] = 10_000
+    components: Annotated[int, Field(ge=1, description="Channels to keep at most.")] = 384
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[Any]:  # noqa: ARG002 - instant
         """Return the texts as they are, [M] of ``str``."""

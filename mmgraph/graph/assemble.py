@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.encoders.build import encoder_name
 from mmgraph.graph.edges import Merged, reverse
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.layout import FORMAT
@@ -101,7 +102,7 @@ def _manifest(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, An
         encoder = factory.encoded(name).encoder
         encoders[name] = {
             "kind": encoder.kind,
-            "encoder": type(encoder).__name__,
+            "encoder": encoder_name(encoder),
             "version": encoder.version,
             "parameters": encoder.parameters(),
             "fitted_on": int(factory.dataset.training_rows(entity)[factory.entity_index(name)].sum()),

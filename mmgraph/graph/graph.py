@@ -56,7 +56,7 @@ class Graph:
     features: Mapping[str, NDArray[np.float32]]
     edge_index: Mapping[Triple, NDArray[np.int64]]
     edge_weight: Mapping[Triple, NDArray[np.float32]]
-    encoders: Mapping[str, Encoder] = field(default_factory=dict)
+    encoders: Mapping[str, Encoder[Any, Any]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
 
     @property

@@ -101,15 +101,10 @@ class NodeFactory:
 
     @functools.cache  # noqa: B019
     def encoded(self, node_type: str) -> Encoded:
-        """Return the features of a modality node type, float32 [N, D], and the encoder that made them.
-
-        Raises:
-            GraphError: If the encoder gives anything but one row of finite numbers for each node.
-        """
+        """Return the features of a modality node type, float32 [N, D], and the encoder that made them."""
         entity, modality = self.parts(node_type)
         assert modality is not None
         result = encode_modality(self.dataset, entity, modality, cache=self._cache, progress=self._progress)
-        _check_features(result, self.num_nodes(node_type), where=f"encoder of {node_type}")
         self._progress.say(
             f"{node_type}: {len(result.features):,} nodes with {result.features.shape[1]} channels"
         )
@@ -146,20 +141,3 @@ class NodeFactory:
             if column in columns:
                 found.append(f"{entity}/{modality}")
         return found
-
-
-def _check_features(encoded: Encoded, num_nodes: int, *, where: str) -> None:
-    features = encoded.features
-    if features.ndim != 2 or len(features) != num_nodes or features.dtype != np.float32:
-        raise GraphError(
-            f"got {features.dtype} {features.shape} as features; wanted float32 [{num_nodes}, channels]",
-            where=where,
-            fix="Mend the encoder.",
-        )
-    rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
-    if len(rows):
-        raise GraphError(
-            f"got features that are not finite for {len(rows)} of {num_nodes} nodes, first for row {rows[0]}",
-            where=where,
-            fix="Mend the encoder, or the values that it reads.",
-        )

@@ -168,7 +168,7 @@ class _Reader:
         assert weight is not None
         return weight
 
-    def encoder(self, node_type: str) -> Encoder:
+    def encoder(self, node_type: str) -> Encoder[Any, Any]:
         return load_encoder(self._folder / encoder_path(node_type))
 
     def _read_edges(self, triple: Triple) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:

@@ -77,7 +77,7 @@ def resolve_config(
     name = _model_name({"--model": model, "--config": _named(given), "--set": _named(assigned)})
     if not base and name in config_names():
         base = _read(find_config(name))
-    merged = _merge(_merge(base, given), assigned)
+    merged = _stack(_stack(base, given), assigned)
     if name is not None:
         merged = _merge(merged, {"model": {"name": name}})
     if seed is not None:
@@ -131,6 +131,19 @@ def _model_name(places: Mapping[str, str | None]) -> str | None:
             fix="Name one model.",
         )
     return next(iter(named.values()), None)
+
+
+def _stack(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both configs in one; ``above`` wins.
+
+    A list of layers takes the place of a named model's own, so options for those go with them.
+    """
+    merged = _merge(below, above)
+    model = above.get("model") or {}
+    if model.get("layers"):
+        dropped = {"num_layers", "options"} - model.keys()
+        merged["model"] = {key: value for key, value in merged["model"].items() if key not in dropped}
+    return merged
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,12 @@ def test_interrupt_in_a_command_is_130(call: Call, monkeypatch: pytest.MonkeyPat
     assert (result.code, result.err) == (130, "interrupted\n")
 
 
-def test_interrupted_training_leaves_nothing(graph: str, house: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "last"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")]
+)
+def test_a_signal_ends_a_training_and_leaves_nothing(
+    graph: str, house: Path, tmp_path: Path, number: signal.Signals, code: int, last: str
+) -> None:
     endless = ("--set", "max_epochs=1000000", "--set", "patience=1000000")
     process = subprocess.Popen(
         [*MMGRAPH, "train", graph, "--task", "script", "--model", "mlp", "--out", "run", *endless],
@@ -75,11 +80,11 @@ def test_interrupted_training_leaves_nothing(graph: str, house: Path, tmp_path: 
     assert process.stderr is not None
     # The first line of progress: training is under way.
     first = process.stderr.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     rest = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, first + rest
+    assert process.returncode == code, first + rest
     assert "Traceback" not in rest
-    assert rest.endswith("interrupted\n")
+    assert rest.endswith(last)
     assert list(tmp_path.iterdir()) == []
 
 

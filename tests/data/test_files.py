@@ -44,6 +44,11 @@ def test_faulty_files(folder: Path, name: str, problem: str) -> None:
     assert raw_file_faults(folder, ["images/a.png", name]) == [(1, problem)]
 
 
+def test_absolute_paths_are_refused_even_inside(folder: Path) -> None:
+    (problem,) = raw_file_faults(folder, [str(folder / "images/a.png")])
+    assert problem == (0, "the path leaves the folder of the dataset")
+
+
 def test_links_that_leave_the_folder(folder: Path) -> None:
     (folder / "link.png").symlink_to(folder.parent / "secret")
     (folder / "out").symlink_to(folder.parent)

@@ -68,6 +68,13 @@ def test_divide(ids: list[str], parts: list[float], kinds: int, seed: int, rando
     assert divided(shuffled) == found
 
 
+def test_what_a_stratum_owes_goes_to_different_parts() -> None:
+    strata = np.repeat(np.arange(100), 3)
+    parts = divide(strata, lots(objects([str(i) for i in range(300)]), 0), [0.5, 0.25, 0.25])
+    held_out = np.array([np.bincount(parts[strata == code], minlength=3)[1:] for code in range(100)])
+    assert held_out.max() == 1
+
+
 def test_divide_is_random_within_strata() -> None:
     """With other seeds, each thing gets into each part about as often as the fractions say."""
     ids = objects([f"n{i}" for i in range(50)])
@@ -122,6 +129,18 @@ def test_groups_keep_the_shares_of_classes() -> None:
     for kind in (0, 1):
         share = np.bincount(parts[classes == kind]) / np.sum(classes == kind)
         np.testing.assert_allclose(share, [0.6, 0.1, 0.3], atol=0.05)
+
+
+def test_unlike_groups_keep_the_shares_of_classes() -> None:
+    """Every group has a make-up of its own, so that each is placed for itself."""
+    random = np.random.default_rng(1)
+    sizes = np.stack([np.arange(1, 61), random.permutation(60) + 1], axis=1)
+    groups = np.repeat(np.arange(60).repeat(2), sizes.ravel())
+    classes = np.repeat(np.tile([0, 1], 60), sizes.ravel())
+    parts = divide_groups(groups, classes, lots(objects([str(i) for i in range(60)]), 0), [0.6, 0.1, 0.3])
+    for kind in (0, 1):
+        share = np.bincount(parts[groups][classes == kind]) / np.sum(classes == kind)
+        np.testing.assert_allclose(share, [0.6, 0.1, 0.3], atol=0.01)
 
 
 def test_large_group_goes_where_it_fits_best() -> None:

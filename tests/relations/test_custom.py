@@ -104,9 +104,12 @@ def test_a_parameter_may_be_required(make_dataset, things):
         return [0], [step]
 
     forget("needy")
-    with pytest.raises(ConfigError, match="needy.step: is missing"):
+    with pytest.raises(ConfigError, match=r"needy.step: is missing"):
         built(make_dataset, things, [needy])
-    assert built(make_dataset, things, [needy(step=2)]).edge_index["thing", "needy", "thing"].tolist() == [[0], [2]]
+    assert built(make_dataset, things, [needy(step=2)]).edge_index["thing", "needy", "thing"].tolist() == [
+        [0],
+        [2],
+    ]
 
 
 def test_the_function_sees_nodes_without_labels(make_dataset):
@@ -201,7 +204,10 @@ def test_symmetric_edges_are_stored_both_ways(make_dataset, things):
         ((np.ones(6, bool), np.ones(6, bool)), "gave bool of shape (6,) as source indices"),
         ((["a"], ["b"]), "as source indices; wanted whole numbers"),
         (([[0]], [[1]]), "gave int64 of shape (1, 1) as source indices"),
-        (([0], [1], [float("nan")]), "gave 1 weights that are not finite or not above 0, first nan for edge 0"),
+        (
+            ([0], [1], [float("nan")]),
+            "gave 1 weights that are not finite or not above 0, first nan for edge 0",
+        ),
         (([0], [1], [float("inf")]), "first inf for edge 0"),
         (([0], [1], [0.0]), "first 0.0 for edge 0"),
         (([0], [1], [-1.0]), "first -1.0 for edge 0"),
@@ -222,7 +228,7 @@ def test_nonsense_is_refused_with_the_reason(make_dataset, things, result, messa
 
 
 def test_an_error_of_ours_passes_through_as_it_is(make_dataset, things):
-    with pytest.raises(GraphError, match="^there is no palette$"):
+    with pytest.raises(GraphError, match=r"^there is no palette$"):
         built(make_dataset, things, [returning(DataError("there is no palette"))])
 
 
@@ -232,7 +238,7 @@ def test_an_unknown_node_type_is_refused(make_dataset, things):
         return [0], [0]
 
     forget("lost")
-    with pytest.raises(GraphError, match="target: there is no node type 'thing/picture'. There are: thing"):
+    with pytest.raises(GraphError, match=r"target: there is no node type 'thing/picture'. There are: thing"):
         built(make_dataset, things, [lost])
 
 

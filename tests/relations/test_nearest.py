@@ -41,7 +41,9 @@ def test_exact_equals_brute_force(metric, n, d, k):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    features=npst.arrays(np.float32, st.tuples(st.integers(2, 25), st.integers(1, 3)), elements=st.integers(-2, 2)),
+    features=npst.arrays(
+        np.float32, st.tuples(st.integers(2, 25), st.integers(1, 3)), elements=st.integers(-2, 2)
+    ),
     metric=st.sampled_from(METRICS),
     data=st.data(),
 )
@@ -92,7 +94,8 @@ def test_queries_are_a_part_of_the_whole():
     vectors = normalise(np.random.default_rng(2).normal(size=(50, 6)).astype(np.float32), "cosine")
     rows = np.array([40, 3, 7])
     assert np.array_equal(
-        exact_neighbours(vectors, 4, "cosine", queries=rows)[0], exact_neighbours(vectors, 4, "cosine")[0][rows]
+        exact_neighbours(vectors, 4, "cosine", queries=rows)[0],
+        exact_neighbours(vectors, 4, "cosine")[0][rows],
     )
 
 

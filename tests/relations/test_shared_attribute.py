@@ -50,7 +50,9 @@ def test_lists_equal_brute_force(make_dataset, values, max_group):
 
 def test_text_is_cut_at_the_separator_and_blanks_do_not_count(make_dataset):
     graph = shared(make_dataset, ["red| blue", "blue |", "", None, "green|red|red"], separator="|")
-    assert weights(graph) == pytest.approx(brute_force([{"red", "blue"}, {"blue"}, set(), set(), {"red", "green"}]))
+    assert weights(graph) == pytest.approx(
+        brute_force([{"red", "blue"}, {"blue"}, set(), set(), {"red", "green"}])
+    )
     assert graph.manifest["relations"]["shared_tags"]["counts"]["values"] == 3
 
 
@@ -84,7 +86,7 @@ def test_hubs_are_left_out_and_noted(make_dataset):
 
 
 def test_it_is_made_from_the_modality_that_reads_the_same_column(make_dataset):
-    dataset = make_dataset([{"id": str(n), "tags": "red"} for n in range(3)])
+    dataset = make_dataset([{"id": str(n), "tags": ["red", "blue", "red"][n]} for n in range(3)])
     entity = dataset.spec.entities["thing"]
     described = {"kind": "text", "column": "tags"}
     spec = dataset.spec.model_validate(
@@ -108,7 +110,11 @@ def test_a_target_is_refused(make_dataset):
 @pytest.mark.parametrize(
     ("cells", "parameters", "message"),
     [
-        (["a", "b"], {}, "no two of the 2 values in 'tags' are the same; if a cell holds several, name their"),
+        (
+            ["a", "b"],
+            {},
+            "no two of the 2 values in 'tags' are the same; if a cell holds several, name their",
+        ),
         (["a|c", "b|d"], {"separator": "|"}, "no two of the 4 values in 'tags' are the same."),
         (["a", "a", "a"], {"max_group": 2}, "is shared by more than max_group of them"),
     ],

@@ -88,7 +88,9 @@ def test_unknown_ids_can_be_skipped_and_are_counted(make_dataset, things):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    rows=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef"), st.integers(1, 9)), min_size=1),
+    rows=st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef"), st.integers(1, 9)), min_size=1
+    ),
     symmetric=st.booleans(),
 )
 def test_equals_a_dictionary_of_pairs(make_dataset, things, rows, symmetric):
