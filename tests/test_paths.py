@@ -59,6 +59,11 @@ def test_paths_outside(tmp_path: Path, name: str) -> None:
     assert caught.value.faults[0].fix
 
 
+def test_absolute_paths_are_refused_even_inside(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="leaves the folder"):
+        inside(tmp_path, str(tmp_path / "a.csv"), where="w")
+
+
 def test_folder_may_itself_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

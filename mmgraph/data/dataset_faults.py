@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -34,9 +34,17 @@ def dataset_faults(
         open_files: Also decode every image and open every audio file.
         progress: Told about raw files that are opened.
     """
-    found = _Examination(dataset, open_files, progress or Progress(quiet=True)).faults.found
+    return once_a_place(_Examination(dataset, open_files, progress or Progress(quiet=True)).faults.found)
+
+
+def once_a_place(faults: Iterable[Fault]) -> list[Fault]:
+    """Return the first fault at each place: whatever several keys lead to is told once.
+
+    Args:
+        faults: Faults in the order in which they are to be told.
+    """
     first: dict[str, Fault] = {}
-    for fault in found:
+    for fault in faults:
         first.setdefault(fault.where, fault)
     return list(first.values())
 

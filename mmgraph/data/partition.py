@@ -18,7 +18,6 @@ Shares = Sequence[float]
 """The fraction of each part, P of them, that add up to 1."""
 
 
-
 def lots(names: npt.NDArray[np.object_], seed: int) -> npt.NDArray[np.uint64]:
     """Return a random number for each name, [N], that depends on the name and the seed alone.
 
@@ -43,7 +42,7 @@ def quotas(count: int, shares: Shares) -> Ints:
         [6, 2, 2]
     """
     exact = count * np.asarray(shares)
-    whole = np.floor(exact).astype(np.int64)
+    whole: Ints = np.floor(exact).astype(np.int64)
     left = count - int(whole.sum())
     largest = np.argsort(-(exact - whole), kind="stable")[:left]
     whole[largest] += 1

@@ -17,7 +17,7 @@ from mmgraph.data.dataset import Dataset
 from mmgraph.data.dataset_faults import dataset_faults
 from mmgraph.data.download import Source, download
 from mmgraph.data.spec import read_spec
-from mmgraph.errors import ConfigError, DataError, UnknownNameError, did_you_mean
+from mmgraph.errors import ConfigError, DataError, Fault, UnknownNameError, did_you_mean
 from mmgraph.hashing import Hasher
 from mmgraph.paths import home, shipped
 from mmgraph.progress import Progress
@@ -133,7 +133,11 @@ class Recipe:
         atomic_write(out / STAMP, json.dumps(stamp, sort_keys=True) + "\n")
         faults = dataset_faults(Dataset(read_spec(out / MARKER), out), open_files=False)
         if faults:
-            raise DataError.of(faults)
+            # The folder is gone when the user reads this: name its files without it.
+            raise DataError.of(
+                Fault(fault.where.replace(f"{out}/", ""), fault.problem.replace(f"{out}/", ""), fault.fix)
+                for fault in faults
+            )
 
     def _source(self, source: Path | None, progress: Progress) -> Path:
         """Return the folder with the source files, downloaded unless the user has them."""

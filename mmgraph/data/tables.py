@@ -149,7 +149,7 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
 
 def _json_row(line: str, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line, parse_constant=_refuse_constant)
+        row = _JSON.decode(line)
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"is no JSON: {error} ({_shorten(line)})", where=where, fix="Write one JSON object on each line."
@@ -163,6 +163,9 @@ def _json_row(line: str, where: str) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value; a missing value is null")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _json_column(values: list[Any]) -> pd.Series[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mmgraph.data.dataset import Dataset
-from mmgraph.data.dataset_faults import dataset_faults
+from mmgraph.data.dataset_faults import dataset_faults, once_a_place
 from mmgraph.data.load import spec_file
 from mmgraph.data.spec import DatasetSpec, examine_spec
 from mmgraph.errors import ConfigError, Fault, did_you_mean
@@ -24,7 +24,7 @@ def validate_dataset(
 
     Args:
         name_or_path: A dataset, as for `load_dataset`.
-        checks: Further checks of a dataset whose spec can be used, e.g. of its relations.
+        checks: Further checks of a dataset whose spec can be used, e.g. `mmgraph.graph.relation_faults`.
         progress: Told what is going on.
 
     Returns:
@@ -47,27 +47,26 @@ def validate_dataset(
     faults += dataset_faults(dataset, progress=progress)
     for check in checks:
         faults += check(dataset)
-    return faults
+    return once_a_place(faults)
 
 
 def _name_faults(spec: DatasetSpec, *, where: str) -> list[Fault]:
     """Return the faults of names that are not registered."""
-    faults = []
-    for place, name, registry in _registered_names(spec):
-        if name not in registry:
-            problem = f"there is no {registry.kind} {name!r}"
-            faults.append(Fault(f"{where}: {place}", problem, did_you_mean(name, registry.names())))
-    return faults
+    return [
+        Fault(f"{where}: {place}", f"there is no {what} {name!r}", did_you_mean(name, registry.names()))
+        for place, what, name, registry in _registered_names(spec)
+        if name not in registry
+    ]
 
 
-def _registered_names(spec: DatasetSpec) -> Iterator[tuple[str, str, Registry[object]]]:
-    """Yield the place, the name and the registry of whatever is named."""
+def _registered_names(spec: DatasetSpec) -> Iterator[tuple[str, str, str, Registry[object]]]:
+    """Yield the place, the kind, the name and the registry of whatever is named."""
     for entity, entity_spec in spec.entities.items():
         for modality, modality_spec in entity_spec.modalities.items():
             if modality_spec.encoder is not None:
                 place = f"entities.{entity}.modalities.{modality}.encoder"
-                yield place, modality_spec.encoder.name, ENCODERS
+                yield place, "encoder", modality_spec.encoder.name, ENCODERS
     for relation, relation_spec in spec.relations.items():
-        yield f"relations.{relation}.builder", relation_spec.builder, RELATIONS
+        yield f"relations.{relation}.builder", "relation builder", relation_spec.builder, RELATIONS
     for task, task_spec in spec.tasks.items():
-        yield f"tasks.{task}.kind", task_spec.kind, TASKS
+        yield f"tasks.{task}.kind", "task", task_spec.kind, TASKS

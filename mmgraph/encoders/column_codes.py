@@ -169,5 +169,5 @@ class DateCode(ColumnCode):
 def _years(cells: pd.Series[Any]) -> npt.NDArray[np.float64]:
     """Return 2024.5 for the middle of 2024, NaN for an empty cell."""
     year: npt.NDArray[np.float64] = cells.dt.year.to_numpy(np.float64)
-    fraction: npt.NDArray[np.float64] = (cells.dt.dayofyear.to_numpy(np.float64) - 1) / _LONGEST_YEAR
+    fraction: npt.NDArray[np.float64] = (cells.dt.day_of_year.to_numpy(np.float64) - 1) / _LONGEST_YEAR
     return year + fraction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from mmgraph.encoders.files import UnreadableFileError
 MAX_PIXELS = 1 << 26
 """Larger images are refused before they are decoded: a few kilobytes can claim to be many gigabytes."""
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "ICO", "AVIF")
-"""What is read. Pillow knows more, and starts other programs for some of them."""
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "ICO", "AVIF")
+"""What is read, as far as Pillow was built with it. It knows more, and starts other programs for some."""
 
 
 def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
@@ -34,7 +35,7 @@ def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
     """
     try:
         # Warnings of decoders are about metadata that nobody needs here.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_formats()) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableFileError(_too_large(image))
             # A JPEG file is decoded at an eighth of its size or so, where that suffices.
@@ -47,9 +48,16 @@ def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
     except Image.DecompressionBombError:
         raise UnreadableFileError(f"is larger than {MAX_PIXELS:,} pixels, the most that is read") from None
     except UnidentifiedImageError:
-        raise UnreadableFileError(f"is none of the image formats {', '.join(FORMATS)}") from None
+        raise UnreadableFileError(f"is none of the image formats {', '.join(_formats())}") from None
     except Exception as error:  # decoders raise almost anything on damaged bytes
         raise UnreadableFileError(f"cannot be read as an image: {error or type(error).__name__}") from None
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return those of ``FORMATS`` that are there; Pillow loads some of them only on demand."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _too_large(image: Image.Image) -> str:

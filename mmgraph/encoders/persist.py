@@ -42,7 +42,7 @@ def save_encoder(encoder: Encoder[Any, Any], folder: Path, *, overwrite: bool = 
         "state": state,
     }
     with atomic_folder(folder, marker=_STATE, overwrite=overwrite) as new:
-        text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(content, sort_keys=True, allow_nan=False)
         (new / _STATE).write_text(text + "\n", encoding="utf-8")
         # safetensors writes the memory of a transposed array as if it were in order.
         (new / _ARRAYS).write_bytes(save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))

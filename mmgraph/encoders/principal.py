@@ -45,13 +45,10 @@ class PrincipalComponents:
         scale = Affine.balancing(rows, widths)
         balanced = scale(rows)
         with one_thread():
-            # A full eigendecomposition has neither a random start nor a tolerance.
-            variance, directions = np.linalg.eigh(balanced.T @ balanced / len(balanced))
-        greatest_first = np.argsort(-variance, kind="stable")[:components]
-        kept = greatest_first[variance[greatest_first] > _NEGLIGIBLE * max(variance[-1], 0.0)]
-        if not len(kept):
+            variance, directions = _most_varying(balanced, components)
+        if not len(variance):
             return cls(scale, np.zeros((balanced.shape[1], 1)))
-        return cls(scale, _signed(directions[:, kept]) / np.sqrt(variance[kept].mean()))
+        return cls(scale, _signed(directions) / np.sqrt(variance.mean()))
 
     @property
     def channels(self) -> int:
@@ -72,6 +69,22 @@ class PrincipalComponents:
     def from_arrays(cls, arrays: Arrays) -> PrincipalComponents:
         """Return the components that `arrays` came from."""
         return cls(Affine(arrays["shift"], arrays["factor"]), arrays["directions"])
+
+
+def _most_varying(
+    rows: npt.NDArray[np.float64], number: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the variance of rows [N, D] in the directions of most variance, [C], and these [D, C].
+
+    A full eigendecomposition, which has neither a random start nor a tolerance, of the smaller of the two
+    matrices that have the same eigenvalues: the covariance [D, D] or the products of the rows [N, N].
+    """
+    few = rows.shape[0] < rows.shape[1]
+    variance, vectors = np.linalg.eigh((rows @ rows.T if few else rows.T @ rows) / len(rows))
+    first = np.argsort(-variance, kind="stable")[:number]
+    first = first[variance[first] > _NEGLIGIBLE * max(variance[-1], 0.0)]
+    variance, vectors = variance[first], vectors[:, first]
+    return variance, rows.T @ vectors / np.sqrt(variance * len(rows)) if few else vectors
 
 
 def _signed(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

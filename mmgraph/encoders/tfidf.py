@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.utils.extmath import randomized_svd
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.affine import Affine
@@ -166,7 +166,7 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
 
 
 def _weigh(counts: Any, idf: npt.NDArray[np.float64]) -> Any:
-    """Return counts [texts, terms] as weights: terms that are rare elsewhere weigh more, texts are as long."""
+    """Return counts [texts, terms] as weights: rare terms weigh more, and every text is of length 1."""
     if not len(idf):
         return counts
     transformer = TfidfTransformer(sublinear_tf=True)
@@ -180,9 +180,11 @@ def _main_directions(weights: Any, components: int) -> tuple[npt.NDArray[np.floa
     One factor for all channels keeps their proportions, and with them the distances between texts.
     """
     with one_thread():
-        svd = TruncatedSVD(min(components, *weights.shape), n_iter=_ITERATIONS, random_state=0).fit(weights)
-    kept = svd.singular_values_ > _NEGLIGIBLE * svd.singular_values_.max()
-    directions = svd.components_[kept].T.astype(np.float32)
+        _, singular, rows = randomized_svd(
+            weights, n_components=min(components, *weights.shape), n_iter=_ITERATIONS, random_state=0
+        )
+    kept = singular > _NEGLIGIBLE * singular.max()
+    directions = rows[kept].T.astype(np.float32)
     # Here the channels are one block, whose variance is shared by all of them.
     balanced = Affine.balancing(weights @ directions, [kept.sum()])
     return directions, Affine(balanced.shift, balanced.factor * np.sqrt(kept.sum()))

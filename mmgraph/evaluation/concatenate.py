@@ -14,8 +14,10 @@ def concatenated_features(
 ) -> npt.NDArray[np.float32]:
     """Return the features of all modalities side by side, one row for each entity.
 
-    Every column is standardised by the training entities that have the modality. Where the modality is
-    missing, its columns are 0, which is their mean, and a column of its own says so.
+    Each modality is centred and scaled by one factor, so that its columns keep their proportions and have a
+    mean variance of 1 over the training entities that have it: scaled one by one, the last components of an
+    encoder, which are mostly noise, would count as much as the first. Where the modality is missing, its
+    columns are 0, which is their mean, and a column of its own says so.
 
     Args:
         graph: The graph as the task sees it.
@@ -37,7 +39,7 @@ def concatenated_features(
             continue
         rows = graph.nodes[node_type.name]["entity_index"].to_numpy(dtype=np.int64)
         block = np.zeros((count, node_type.channels), dtype=np.float32)
-        block[rows] = _standardised(graph.features[node_type.name], is_training[rows])
+        block[rows] = _balanced(graph.features[node_type.name], is_training[rows])
         blocks.append(block)
         if len(rows) < count:
             missing = np.ones((count, 1), dtype=np.float32)
@@ -51,11 +53,11 @@ def concatenated_features(
     return np.concatenate(blocks, axis=1)
 
 
-def _standardised(
+def _balanced(
     features: npt.NDArray[np.float32], training: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float32]:
-    """Return the columns with mean 0 and deviation 1 over the training rows; a constant one becomes 0."""
+    """Return the columns with mean 0, and a mean variance of 1 over the training rows; constant ones stay 0."""
     known = np.asarray(features[training] if training.any() else features, dtype=np.float64)
-    mean, std = known.mean(axis=0), known.std(axis=0)
-    scaled = (features - mean) / np.where(std > 1e-9, std, np.inf)
+    spread = np.sqrt(known.var(axis=0).mean())
+    scaled = (features - known.mean(axis=0)) / (spread if spread > 1e-9 else np.inf)
     return np.asarray(scaled, dtype=np.float32)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.encoders import Encoded, FeatureCache, build_encoder, encode_modality
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
+from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.relation import Nodes
 from mmgraph.progress import Progress
 
@@ -32,6 +31,9 @@ class NodeFactory:
             self._types[entity] = (entity, None)
             for modality in spec.modalities:
                 self._types[f"{entity}/{modality}"] = (entity, modality)
+        self._raw = LazyMapping(self.modalities, self._read)
+        self._encoded = LazyMapping(self.modalities, self._encode)
+        self._nodes = LazyMapping(self.names, self._make)
 
     @property
     def names(self) -> list[str]:
@@ -59,12 +61,9 @@ class NodeFactory:
             )
         return self._types[node_type]
 
-    @functools.cache  # noqa: B019 - a factory lives as long as one build
     def raw(self, node_type: str) -> RawModality:
         """Return the raw items of a modality node type."""
-        entity, modality = self.parts(node_type)
-        assert modality is not None
-        return self.dataset.modality(entity, modality)
+        return self._raw[node_type]
 
     def num_nodes(self, node_type: str) -> int:
         """Return the number of nodes, without encoding anything."""
@@ -99,31 +98,13 @@ class NodeFactory:
                 faults.extend(error)
         faults.raise_if_any(GraphError)
 
-    @functools.cache  # noqa: B019
     def encoded(self, node_type: str) -> Encoded:
         """Return the features of a modality node type, float32 [N, D], and the encoder that made them."""
-        entity, modality = self.parts(node_type)
-        assert modality is not None
-        result = encode_modality(self.dataset, entity, modality, cache=self._cache, progress=self._progress)
-        self._progress.say(
-            f"{node_type}: {len(result.features):,} nodes with {result.features.shape[1]} channels"
-        )
-        return result
+        return self._encoded[node_type]
 
-    @functools.cache  # noqa: B019
     def nodes(self, node_type: str) -> Nodes:
         """Return the nodes of a type as relation builders see them."""
-        entity, modality = self.parts(node_type)
-        rows = self.entity_index(node_type)
-        visible = self.dataset.frame(entity).drop(columns=list(self.targets(entity)))
-        return Nodes(
-            type=node_type,
-            ids=np.array(self.dataset.entity_ids(entity), dtype=object)[rows],
-            features=None if modality is None else self.encoded(node_type).features,
-            frame=visible.iloc[rows].reset_index(drop=True),
-            entity_index=rows,
-            training=self.dataset.training_rows(entity)[rows],
-        )
+        return self._nodes[node_type]
 
     def targets(self, entity: str) -> dict[str, list[str]]:
         """Return the columns of an entity table that tasks predict, with the names of the tasks."""
@@ -141,3 +122,30 @@ class NodeFactory:
             if column in columns:
                 found.append(f"{entity}/{modality}")
         return found
+
+    def _read(self, node_type: str) -> RawModality:
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        return self.dataset.modality(entity, modality)
+
+    def _encode(self, node_type: str) -> Encoded:
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        result = encode_modality(self.dataset, entity, modality, cache=self._cache, progress=self._progress)
+        self._progress.say(
+            f"{node_type}: {len(result.features):,} nodes with {result.features.shape[1]} channels"
+        )
+        return result
+
+    def _make(self, node_type: str) -> Nodes:
+        entity, modality = self.parts(node_type)
+        rows = self.entity_index(node_type)
+        visible = self.dataset.frame(entity).drop(columns=list(self.targets(entity)))
+        return Nodes(
+            type=node_type,
+            ids=np.array(self.dataset.entity_ids(entity), dtype=object)[rows],
+            features=None if modality is None else self.encoded(node_type).features,
+            frame=visible.iloc[rows].reset_index(drop=True),
+            entity_index=rows,
+            training=self.dataset.training_rows(entity)[rows],
+        )

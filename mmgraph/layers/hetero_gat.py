@@ -186,7 +186,8 @@ class _Receiver(nn.Module):
         self.shape = (num_relations, heads)
         self.self_path = nn.Linear(channels, channels)
         if num_relations:
-            self.pool = RelationPool(channels, aggr)
+            # One relation alone has nothing to be weighed against.
+            self.pool = RelationPool(channels, aggr if num_relations > 1 else "sum")
             self.attention = nn.Linear(channels, num_relations * heads, bias=False)
             for weight in self.attention.weight.data.chunk(num_relations):
                 nn.init.xavier_uniform_(weight)

@@ -111,6 +111,12 @@ class MultimodalModel(nn.Module):
 def _outputs(schema: GraphSchema, outputs: Sequence[str] | None) -> list[str]:
     if outputs is None:
         return [node_type.name for node_type in schema.node_types if node_type.modality is None]
+    if isinstance(outputs, str) or not outputs:
+        raise ConfigError(
+            f"got {outputs!r}; wanted a list of at least one node type",
+            where="model.outputs",
+            fix=did_you_mean("", schema.channels),
+        )
     for name in outputs:
         if name not in schema.channels:
             raise ConfigError(

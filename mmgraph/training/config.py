@@ -39,7 +39,7 @@ class ModelConfig(Config):
     )
     readout: Literal["last", "jk"] = Field(
         default="last",
-        description="`last` reads the state after the last layer, `jk` (jumping knowledge) those after every.",
+        description="`last` reads the state after the last layer, `jk` (jumping knowledge) all states.",
     )
 
 

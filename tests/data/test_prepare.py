@@ -105,8 +105,8 @@ def test_replaced_only_when_asked(recipes: Path, source: Path) -> None:
     ("raw", "message"),
     [
         (None, r"raw\.csv: there is no such source file\. Check that --source"),
-        ("id,text\na,x\na,y\n", "ids stand more than once"),
-        ("id,txt\na,x\n", "has no such column"),
+        ("id,text\na,x\na,y\n", r"^dots\.csv: column 'id': ids stand more than once"),
+        ("id,txt\na,x\n", r"^dataset\.yaml: .*text\.column: got 'text'; dots\.csv has no such column"),
     ],
 )
 def test_faulty_source_leaves_nothing_behind(

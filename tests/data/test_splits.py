@@ -28,7 +28,7 @@ def things(count: int = 40) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "id": [f"n{i}" for i in range(count)],
-            "kind": [["a", "b", None, "c"][i * i // 3 % 4] for i in range(count)],
+            "kind": [["a", "b", None, "c"][(7 * i + i // 3) % 4] for i in range(count)],
             "family": [None if i % 10 == 0 else f"f{i // 4}" for i in range(count)],
             "year": [str(1990 + i // 2) for i in range(count)],
         }

@@ -54,7 +54,7 @@ def test_unreadable_table_is_one_fault(shop: Any) -> None:
             "tfdif",
             "there is no encoder 'tfdif'. Did you mean 'tfidf'?",
         ),
-        ("relations.same_brand.builder", "share", "there is no relation 'share'. "),
+        ("relations.same_brand.builder", "share", "there is no relation builder 'share'. "),
         ("tasks.category.kind", "clasification", "no task 'clasification'. Did you mean 'classification'?"),
     ],
 )
@@ -78,7 +78,7 @@ def test_further_checks(shop: Any) -> None:
     def check(dataset: Dataset) -> list[Fault]:
         return [Fault(str(dataset.file), f"{len(dataset.entity_ids('product'))} products")]
 
-    (fault,) = validate_dataset(shop.folder, checks=[check])
+    (fault,) = validate_dataset(shop.folder, checks=[check, check])
     assert fault.problem == "24 products"
 
 

@@ -23,13 +23,20 @@ def test_missing_is_the_mean_and_is_marked(graph: Graph) -> None:
     assert np.abs(matrix[~lacking][:, :6]).min(axis=0).max() > 0
 
 
-def test_standardised_by_training_entities_alone(graph: Graph) -> None:
+def test_centred_and_scaled_by_training_entities_alone(graph: Graph) -> None:
     training = _training(graph)
     names = concatenated_features(graph, "mark", training)[:, 7:]
     np.testing.assert_allclose(names[training].mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_allclose(names[training].std(axis=0), 1, atol=1e-5)
+    assert names[training].var(axis=0).mean() == pytest.approx(1, abs=1e-5)
     others = np.setdiff1d(np.arange(90), training)
     assert np.abs(names[others].mean(axis=0)).max() > 1e-3
+
+
+def test_columns_keep_their_proportions(graph: Graph) -> None:
+    names = concatenated_features(graph, "mark", _training(graph))[:, 7:]
+    raw = graph.features["mark/name"]
+    ratio = names.std(axis=0) / raw.std(axis=0)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
 
 
 def test_rows_follow_the_entity_not_the_node(graph: Graph) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mmgraph.data.dataset import Dataset
-from mmgraph.errors import ConfigError, GraphError, MMGraphError
-from mmgraph.graph import Graph, RelationBuilder, build_graph, relation_faults
-from mmgraph.relations import KNN, SharedAttribute, Table
+from mmgraph.errors import GraphError, MMGraphError
+from mmgraph.graph import Graph, build_graph, relation_faults
+from mmgraph.relations import KNN
 
 
 def test_nodes_are_entities_and_the_modalities_that_they_have(graph: Graph, shop: Dataset):
@@ -61,18 +61,6 @@ def test_all_relations_of_the_dataset_are_built(graph: Graph):
             assert set(zip(source, target, strict=True)) == set(zip(forward[1], forward[0], strict=True))
 
 
-def test_relations_can_be_chosen_and_added(shop: Dataset):
-    graph = build_graph(
-        shop,
-        relations=["of", "made_by", KNN("product/vector", k=2), ("near", KNN("product/vector", k=1))],
-        cache=False,
-    )
-    assert graph.schema.relations == ["made_by", "knn_vector", "near"]
-    assert graph.manifest["relations"]["near"]["builder"] == "knn"
-    assert build_graph(shop, relations=[], cache=False).schema.relations == []
-    assert build_graph(shop, relations=["of"], cache=False).schema.metadata[1][0][1] == "of"
-
-
 def test_a_path_will_do(shop_folder: Path, graph: Graph):
     assert build_graph(shop_folder, cache=False).fingerprint() == graph.fingerprint()
     assert build_graph(str(shop_folder / "dataset.yaml"), cache=False).schema == graph.schema
@@ -98,18 +86,6 @@ def test_the_manifest_tells_what_went_in_and_nothing_of_the_machine(graph: Graph
     assert fitted == {name: int(training[graph.nodes[name]["entity_index"]].sum()) for name in graph.features}
     assert str(shop.folder) not in str(manifest)
     assert os.uname().nodename not in str(manifest)
-
-
-def test_tasks_become_columns(graph: Graph, shop: Dataset):
-    products = graph.nodes["product"]
-    assert products["target:colour"].isna().to_numpy().nonzero()[0].tolist() == [2]
-    assert products["target:colour"].iloc[0] == "red"
-    assert products["target:price"].dtype == np.float64
-    assert products["target:price"].iloc[:3].tolist() == [10.5, 11.5, 12.5]
-    assert np.isnan(products["target:price"].iloc[3])
-    assert products["split:colour"].tolist() == shop.split("random").tolist()
-    assert products["title"].iloc[4] == "p4"
-    assert dict(graph.tasks) == shop.spec.tasks
 
 
 def test_another_process_writes_the_same_bytes(shop_folder: Path, graph: Graph, tmp_path: Path):
@@ -155,30 +131,6 @@ def test_all_faults_come_at_once_and_before_anything_is_encoded(make_shop, monke
     assert {fault.where for fault in relation_faults(shop)} == {fault.where for fault in caught.value.faults}
 
 
-def test_parameters_of_all_relations_are_checked_at_once(make_shop):
-    shop = make_shop(
-        relations={
-            "a": {"builder": "knm", "on": "product/name"},
-            "b": {"builder": "knn", "on": "product/name", "k": -3},
-            "c": {"builder": "knn", "onn": "product/name"},
-            "d": {"builder": "table", "source": "product", "target": "product"},
-        },
-        tasks={},
-    )
-    with pytest.raises(ConfigError) as caught:
-        build_graph(shop, cache=False)
-    text = str(caught.value)
-    for message in (
-        "dataset.yaml: relations.a.builder: there is no relation builder 'knm'. Did you mean 'knn'?",
-        "dataset.yaml: relations.b.k: got -3; wanted a number of at least 1",
-        "dataset.yaml: relations.c.onn: is a key that is not known here. ",
-        "dataset.yaml: relations.c.on: is missing",
-        "dataset.yaml: relations.d.table: is missing",
-    ):
-        assert message in text
-    assert len(relation_faults(shop)) == 5
-
-
 def test_a_sound_dataset_has_no_faults(shop: Dataset):
     assert relation_faults(shop) == []
 
@@ -200,54 +152,6 @@ def test_a_misspelt_encoder_is_found_before_the_encoding(make_shop, shop_spec, m
     shop = make_shop(entities=entities | {"product": product | {"modalities": modalities}})
     with pytest.raises(MMGraphError, match="tfidf"):
         build_graph(shop, cache=False)
-
-
-def test_a_number_that_is_none_is_told_of_a_regression(make_shop):
-    shop = make_shop()
-    path = shop.folder / "products.csv"
-    path.write_text(path.read_text().replace("11.5", "cheap"))
-    with pytest.raises(GraphError, match="'cheap'; wanted a number"):
-        build_graph(shop, cache=False)
-
-
-def test_a_name_cannot_stand_for_two_relations(shop: Dataset):
-    knn = KNN("product/vector", k=2)
-    for relations in (
-        ["made_by", ("made_by", knn)],
-        [knn, knn],
-        ["alike", "alike"],
-    ):
-        with pytest.raises(ConfigError, match=r"is taken by .*'another_name'"):
-            build_graph(shop, relations=relations)
-
-
-@pytest.mark.parametrize(
-    ("item", "message"),
-    [
-        ("made_bye", "relations[0]: dataset.yaml has no relation 'made_bye'. Did you mean 'made_by'?"),
-        ("knn", "That is a relation builder: name it under relations in dataset.yaml, or pass one."),
-        (3, "relations[0]: got 3; wanted a name"),
-        (len, "Decorate the function with @mmgraph.relation"),
-        (("of", KNN("product/vector")), "the name 'of' is reserved"),
-        (("rev_x", KNN("product/vector")), "the name 'rev_x' is reserved"),
-        (("two words", KNN("product/vector")), "got the name 'two words'"),
-        (KNN, "relations[0]: KNN.on: is missing"),
-        (RelationBuilder, "wanted a name from dataset.yaml, a relation builder"),
-    ],
-)
-def test_what_is_no_relation_is_refused(shop: Dataset, item, message):
-    with pytest.raises(ConfigError) as caught:
-        build_graph(shop, relations=[item], cache=False)
-    assert message in str(caught.value)
-
-
-def test_default_names_come_from_what_is_related(shop: Dataset):
-    graph = build_graph(
-        shop,
-        relations=[SharedAttribute("product", "shelf"), Table("product", "maker", "made_by.csv")],
-        cache=False,
-    )
-    assert graph.schema.relations == ["shared_shelf", "made_by"]
 
 
 def test_without_previews(shop: Dataset, graph: Graph):

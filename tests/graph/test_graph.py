@@ -84,29 +84,6 @@ def test_the_control_without_relations_keeps_groups(graph: Graph):
     assert names(control) == names(graph)
 
 
-def test_views_differ_in_their_fingerprints(graph: Graph):
-    prints = {
-        g.fingerprint() for g in (graph, graph.view("colour"), graph.shuffled(0), graph.without_relations())
-    }
-    assert len(prints) == 4
-    assert graph.fingerprint() == graph.fingerprint()
-
-
-def test_a_fingerprint_sees_every_number(graph: Graph):
-    from dataclasses import replace
-
-    features = dict(graph.features)
-    changed = features["product/name"].copy()
-    changed[3, 0] += 1e-6
-    features["product/name"] = changed
-    assert replace(graph, features=features).fingerprint() != graph.fingerprint()
-    products = graph.nodes["product"].copy()
-    products.loc[5, "target:colour"] = "red" if products.loc[5, "target:colour"] == "blue" else "blue"
-    assert replace(graph, nodes={**graph.nodes, "product": products}).fingerprint() != graph.fingerprint()
-    titled = graph.nodes["product"].assign(title="x")
-    assert replace(graph, nodes={**graph.nodes, "product": titled}).fingerprint() == graph.fingerprint()
-
-
 def test_encoders_are_kept_for_new_entities(graph: Graph):
     assert {name: encoder.kind for name, encoder in graph.encoders.items()} == {
         "product/name": "text",

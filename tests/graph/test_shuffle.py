@@ -78,6 +78,13 @@ def test_neighbours_are_random_without_doubles_and_loops(symmetric):
     assert kept < 0.4 * len(edges)
 
 
+def test_ends_of_a_symmetric_relation_are_alike():
+    # Every pair has one end in either half. Were ends kept apart by their order, none could lie in one.
+    schema, index, weight = relation([(n, n + N // 2) for n in range(N // 2)], symmetric=True)
+    source, target = shuffled_edges(schema, index, weight, seed=0)[0]["a", "near", "a"]
+    assert ((source < N // 2) == (target < N // 2)).any()
+
+
 def test_hubs_keep_their_degrees_even_if_doubles_remain():
     pairs = [(n, 0) for n in range(N)] + [(0, n) for n in range(N)]
     schema, index, weight = relation(pairs, symmetric=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from mmgraph.errors import GraphError, UserError
@@ -76,6 +77,11 @@ def test_what_lies_where(stored: Path):
     assert any(name.startswith("encoders/product/name/") for name in files)
     assert np.load(stored / EDGES / "indices.npy").dtype == np.int32
     assert not [name for name in files if name.endswith((".pkl", ".pt"))]
+
+
+def test_tables_do_not_depend_on_the_version_of_pandas(stored: Path):
+    for path in (stored / "nodes").iterdir():
+        assert pyarrow.parquet.read_schema(path).metadata is None
 
 
 def test_the_manifest_describes_every_file(stored: Path):

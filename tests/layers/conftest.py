@@ -25,7 +25,7 @@ def edges(*pairs):
     return torch.tensor(pairs, dtype=torch.int64).view(-1, 2).t().contiguous()
 
 
-@pytest.fixture()
+@pytest.fixture
 def graph():
     """Return metadata, states, edges and weights; entity 5 has no modality and no relation."""
     generator = torch.Generator().manual_seed(0)

@@ -26,10 +26,17 @@ def mixed(mix, own, states):
     """Return the new state of one modality among those of its entity: the formula, head by head."""
     normed = {name: mix.norm[name](x) for name, x in states.items()}
     others = [name for name in states if name != own]
-    shown = {pair: mix.show[pair](normed[pair[0]]).view(2, HEADS, WIDTH) for o in others for pair in [(own, o), (o, own)]}
+    shown = {
+        pair: mix.show[pair](normed[pair[0]]).view(2, HEADS, WIDTH)
+        for o in others
+        for pair in [(own, o), (o, own)]
+    }
     affinity = [(shown[own, o][0] * shown[o, own][0]).sum(-1) / math.sqrt(WIDTH) for o in others]
     weight = torch.stack([*affinity, torch.zeros(HEADS).double()]).softmax(0)
-    context = sum((w.unsqueeze(-1) * shown[o, own][1] for w, o in zip(weight, others, strict=False)), torch.zeros(HEADS, WIDTH).double())
+    context = sum(
+        (w.unsqueeze(-1) * shown[o, own][1] for w, o in zip(weight, others, strict=False)),
+        torch.zeros(HEADS, WIDTH).double(),
+    )
     context = context.flatten()
     gate = torch.sigmoid(mix.gate[own](torch.cat([normed[own], context])))
     return mix.feed_forward[own](states[own] + gate * context)
@@ -115,7 +122,12 @@ def test_expansion_is_the_width_of_the_feed_forward_networks(graph):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"heads": 3}, "heads"), ({"dropout": 1.0}, "dropout"), ({"expansion": 0}, "expansion"), ({"norm": "x"}, "norm")],
+    [
+        ({"heads": 3}, "heads"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"expansion": 0}, "expansion"),
+        ({"norm": "x"}, "norm"),
+    ],
 )
 def test_an_option_that_cannot_be_is_refused(graph, options, message):
     with pytest.raises(ConfigError, match=rf"co_attention\.{message}"):

@@ -11,7 +11,7 @@ from mmgraph.layers.groups import Tokens
 CHANNELS, HEADS, ENTITIES, LONGEST = 12, 3, 20, 4
 
 
-@pytest.fixture()
+@pytest.fixture
 def case():
     """Return packed attention, padded attention with the same weights, padded tokens and what is there."""
     torch.manual_seed(0)

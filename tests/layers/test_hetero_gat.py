@@ -145,7 +145,9 @@ def test_weights_follow_their_edges(graph):
     layer = HeteroGAT(metadata, CHANNELS).double()
     order = torch.randperm(7)
     one = layer(x_dict, edge_index_dict, weight)["e"]
-    other = layer(x_dict, {**edge_index_dict, near: edge_index_dict[near][:, order]}, {near: weight[near][order]})
+    other = layer(
+        x_dict, {**edge_index_dict, near: edge_index_dict[near][:, order]}, {near: weight[near][order]}
+    )
     torch.testing.assert_close(one, other["e"], **EXACT)
 
 

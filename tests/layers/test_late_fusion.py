@@ -56,7 +56,12 @@ def test_expansion_is_the_width_of_the_networks(graph):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"dropout": 1.0}, "dropout"), ({"expansion": 0}, "expansion"), ({"norm": "x"}, "norm"), ({"aggr": "max"}, "aggr")],
+    [
+        ({"dropout": 1.0}, "dropout"),
+        ({"expansion": 0}, "expansion"),
+        ({"norm": "x"}, "norm"),
+        ({"aggr": "max"}, "aggr"),
+    ],
 )
 def test_an_option_that_cannot_be_is_refused(graph, options, message):
     with pytest.raises(ConfigError, match=rf"late_fusion\.{message}"):

@@ -66,6 +66,14 @@ def test_ties_go_to_the_lower_index(metric):
     assert index[0].tolist() == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_copies_in_any_order_come_in_the_order_of_their_index(metric):
+    rng = np.random.default_rng(8)
+    vectors = normalise(rng.normal(size=(3, 5)).astype(np.float32)[rng.integers(3, size=120)], metric)
+    index, _ = exact_neighbours(vectors, 90, metric)
+    assert np.array_equal(index, brute_force(vectors, 90, metric)[0])
+
+
 def test_an_outlier_does_not_blur_the_others():
     features = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
     features[0] = 1e4

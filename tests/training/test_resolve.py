@@ -80,10 +80,10 @@ def test_layers_can_be_named_and_given_options():
 
 
 def test_layers_take_the_place_of_the_named_models_and_of_its_options(shipped_configs):
-    (shipped_configs / "hetero_gat.yaml").write_text("model: {num_layers: 3, options: {aggr: sum}, heads: 2}\n")
+    (shipped_configs / "hetero_gat.yaml").write_text("model: {num_layers: 3, options: {aggr: sum}}\n")
     assert resolve_config(model="hetero_gat").model.num_layers == 3
     model = resolve_config(model="hetero_gat", overrides=["model.layers=[late_fusion]"]).model
-    assert (model.num_layers, model.options, model.heads) == (None, {}, 2)
+    assert (model.num_layers, model.options) == (None, {})
 
 
 def test_faults_name_the_file_they_are_in(tmp_path):

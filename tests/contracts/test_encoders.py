@@ -1,0 +1,258 @@
+"""What every registered encoder keeps to, built in or plugged in."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from mmgraph.data.load import load_dataset
+from mmgraph.encoders import (
+    DEFAULTS,
+    Encoder,
+    FeatureCache,
+    build_encoder,
+    encode,
+    encode_modality,
+    load_encoder,
+    save_encoder,
+)
+from mmgraph.data.spec import Choice
+from mmgraph.errors import ConfigError
+from mmgraph.progress import Progress
+from mmgraph.registry import ENCODERS
+
+NUM_ITEMS, NUM_TRAINING = 16, 10
+WORDS = ["latin", "small", "letter", "sign", "greek", "arrow", "digit", "with", "acute", "left"]
+
+
+def texts(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {"text": " ".join(rng.choice(WORDS, size=4))}
+
+
+def pictures(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    pixels = rng.integers(0, 256, size=(20, 24, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / f"{row}.png")
+    return {"picture": f"{row}.png"}
+
+
+def sounds(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    with wave.open(str(folder / f"{row}.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(rng.integers(-9999, 9999, size=1600, dtype=np.int16).tobytes())
+    return {"sound": f"{row}.wav"}
+
+
+def cells(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "area": float(np.exp(10 * rng.standard_normal())) if rng.random() < 0.8 else None,
+        "colour": str(rng.choice(["red", "green", "blue"])),
+        "day": f"2024-{rng.integers(1, 13):02}-{rng.integers(1, 29):02}",
+    }
+
+
+def vectors(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    path = folder / "vectors.npy"
+    known = np.load(path) if row else np.zeros((NUM_ITEMS, 3), dtype=np.float32)
+    known[row] = rng.standard_normal(3)
+    np.save(path, known)
+    return {}
+
+
+@dataclass(frozen=True)
+class Case:
+    """How to write an item of the kind that an encoder reads, and the modality that reads the items."""
+
+    write: Callable[[Path, int, np.random.Generator], dict[str, Any]]
+    modality: dict[str, Any]
+
+
+CASES = {
+    "tfidf": Case(texts, {"kind": "text", "column": "text"}),
+    "hog": Case(pictures, {"kind": "image", "column": "picture"}),
+    "log_mel": Case(sounds, {"kind": "audio", "column": "sound"}),
+    "columns": Case(
+        cells, {"kind": "tabular", "columns": {"area": "numeric", "colour": "categorical", "day": "date"}}
+    ),
+    "standardise": Case(vectors, {"kind": "features", "file": "vectors.npy"}),
+}
+"""For each registered encoder, items that it can read."""
+
+
+def test_every_registered_encoder_has_a_case():
+    assert set(CASES) == set(ENCODERS.names())
+
+
+@pytest.fixture(params=sorted(CASES))
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def dataset_of(name, tmp_path):
+    """Return a function that makes a dataset whose held-out items depend on a seed; others never differ."""
+
+    def make(*, held_out_seed: int = 0, num_training: int = NUM_TRAINING):
+        folder = tmp_path / f"dataset-{held_out_seed}-{num_training}"
+        folder.mkdir()
+        rows = []
+        for row in range(NUM_ITEMS):
+            training = row < num_training
+            rng = np.random.default_rng([row, 0 if training else 1 + held_out_seed])
+            item = CASES[name].write(folder, row, rng)
+            held_out = "validation" if row % 2 else "test"
+            rows.append({"id": f"item-{row}", "part": "train" if training else held_out} | item)
+        pd.DataFrame(rows).to_parquet(folder / "items.parquet")
+        modality = CASES[name].modality | {"encoder": name}
+        spec = {
+            "name": "contract",
+            "entities": {"item": {"table": "items.parquet", "modalities": {"seen": modality}}},
+            "splits": {"fixed": {"kind": "column", "entity": "item", "column": "part"}},
+        }
+        (folder / "dataset.yaml").write_text(yaml.safe_dump(spec))
+        return load_dataset(folder)
+
+    return make
+
+
+@pytest.fixture
+def raw(dataset_of):
+    return dataset_of().modality("item", "seen")
+
+
+@pytest.fixture
+def fitted(dataset_of):
+    return encode_modality(dataset_of(held_out_seed=7), "item", "seen")
+
+
+def state_bytes(encoder: Encoder, folder: Path) -> dict[str, bytes]:
+    save_encoder(encoder, folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_it_says_what_it_is(name):
+    encoder = ENCODERS.get(name)
+    assert issubclass(encoder, Encoder)
+    assert encoder.kind in DEFAULTS
+    assert encoder.version >= 1
+    assert inspect.getdoc(encoder)
+    for parameter, field in encoder.config_model().model_fields.items():
+        assert field.description, parameter
+        assert f"{parameter}:" in inspect.getdoc(encoder)
+
+
+def test_features_are_finite_float32_rows_one_for_each_item(fitted):
+    assert fitted.features.dtype == np.float32
+    assert fitted.features.shape == (NUM_ITEMS, fitted.encoder.channels)
+    assert np.isfinite(fitted.features).all()
+
+
+def test_different_items_get_different_features(fitted):
+    assert len(np.unique(fitted.features, axis=0)) == NUM_ITEMS
+
+
+def test_held_out_items_leave_the_fitted_state_as_it_is(dataset_of, tmp_path):
+    one = encode_modality(dataset_of(held_out_seed=1), "item", "seen")
+    two = encode_modality(dataset_of(held_out_seed=2), "item", "seen")
+    assert state_bytes(one.encoder, tmp_path / "one") == state_bytes(two.encoder, tmp_path / "two")
+    assert np.array_equal(one.features[:NUM_TRAINING], two.features[:NUM_TRAINING])
+    assert not np.array_equal(one.features[NUM_TRAINING:], two.features[NUM_TRAINING:])
+
+
+def test_training_items_do_change_the_fitted_state(dataset_of, tmp_path):
+    all_but_one = encode_modality(dataset_of(num_training=NUM_TRAINING - 1), "item", "seen")
+    all_of_them = encode_modality(dataset_of(), "item", "seen")
+    first, second = (
+        state_bytes(e.encoder, tmp_path / n) for e, n in ((all_but_one, "a"), (all_of_them, "b"))
+    )
+    assert first != second
+
+
+def test_one_training_item_is_enough(dataset_of):
+    features = encode_modality(dataset_of(num_training=1), "item", "seen").features
+    assert np.isfinite(features).all()
+
+
+def test_twice_the_same_bytes(dataset_of, tmp_path):
+    dataset = dataset_of()
+    one, two = (encode_modality(dataset, "item", "seen") for _ in range(2))
+    assert one.features.tobytes() == two.features.tobytes()
+    assert state_bytes(one.encoder, tmp_path / "one") == state_bytes(two.encoder, tmp_path / "two")
+
+
+def test_an_item_is_described_by_itself(name, raw):
+    encoder = ENCODERS.get(name)()
+    together = pd.DataFrame(encoder.describe(raw, Progress(quiet=True)))
+    half = pd.DataFrame(encoder.describe(part(raw, slice(0, None, 2)), Progress(quiet=True)))
+    assert len(together) == NUM_ITEMS
+    pd.testing.assert_frame_equal(together[::2].reset_index(drop=True), half, check_exact=True)
+
+
+def test_a_saved_encoder_encodes_new_items_to_the_last_bit(fitted, raw, tmp_path):
+    save_encoder(fitted.encoder, tmp_path / "encoder")
+    loaded = load_encoder(tmp_path / "encoder")
+    assert loaded.parameters() == fitted.encoder.parameters()
+    assert loaded.channels == fitted.encoder.channels
+    assert encode(loaded, raw).tobytes() == encode(fitted.encoder, raw).tobytes()
+    assert state_bytes(loaded, tmp_path / "again") == state_bytes(fitted.encoder, tmp_path / "first")
+
+
+def test_the_state_is_json_and_plain_arrays(fitted, raw):
+    state, arrays = fitted.encoder.state()
+    assert all(array.dtype.kind in "fiub" for array in arrays.values())
+    copied = json.loads(json.dumps(state, allow_nan=False, sort_keys=True))
+    restored = type(fitted.encoder).from_state(copied, arrays)
+    assert encode(restored, raw).tobytes() == encode(fitted.encoder, raw).tobytes()
+
+
+def test_new_items_one_at_a_time_are_encoded_as_all_at_once(fitted, raw):
+    together = encode(fitted.encoder, raw)
+    for item in range(NUM_ITEMS):
+        alone = encode(fitted.encoder, part(raw, slice(item, item + 1)))
+        np.testing.assert_allclose(alone[0], together[item], rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_kept_in_the_cache_changes_nothing(dataset_of, tmp_path):
+    dataset, cache = dataset_of(), FeatureCache(tmp_path / "cache")
+    plain, first, second = (
+        encode_modality(dataset, "item", "seen", cache=kept).features for kept in (None, cache, cache)
+    )
+    assert plain.tobytes() == first.tobytes() == second.tobytes()
+
+
+def test_it_is_not_used_before_it_is_fitted(name, raw, tmp_path):
+    encoder = ENCODERS.get(name)()
+    for use in (lambda: encode(encoder, raw), lambda: save_encoder(encoder, tmp_path / "x"), encoder.state):
+        with pytest.raises(ConfigError, match="not fitted"):
+            use()
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_key_that_nobody_reads_is_refused(name):
+    choice = Choice.model_validate({"name": name, "colr_of_the_sky": 1})
+    with pytest.raises(ConfigError, match=r"a\.yaml: encoder\.colr_of_the_sky: is a key that is not known"):
+        build_encoder(choice, ENCODERS.get(name).kind, where="a.yaml: encoder")
+
+
+def test_another_kind_of_modality_is_refused(name):
+    kind = next(kind for kind in DEFAULTS if kind != ENCODERS.get(name).kind)
+    with pytest.raises(ConfigError, match=f"the modality is {kind}"):
+        build_encoder(Choice(name=name), kind, where="a.yaml: encoder")
+
+
+def part(raw, rows: slice):
+    table = isinstance(raw.values, pd.DataFrame)
+    values = raw.values.iloc[rows].reset_index(drop=True) if table else raw.values[rows]
+    return type(raw)(raw.kind, raw.index[rows], values, raw.columns)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mmgraph.encoders.files import UnreadableFileError
+from mmgraph.encoders.images import MAX_PIXELS, read_image
+
+
+def grey_of(picture: np.ndarray) -> np.ndarray:
+    assert picture.shape[2] == 3
+    assert (np.ptp(picture, axis=2) == 0).all()
+    return picture[..., 0]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "CMYK", "YCbCr", "I;16", "I", "F"])
+def test_any_mode_gives_the_same_picture(mode, image_file, gradient):
+    grey = Image.fromarray(gradient[..., 1])
+    if mode in ("I;16", "I", "F"):
+        scale = 1 / 255 if mode == "F" else 257.0
+        types = {"I;16": np.uint16, "I": np.int32, "F": np.float32}
+        grey = Image.fromarray((gradient[..., 1] * scale).astype(types[mode]))
+        assert grey.mode == mode
+    else:
+        grey = grey.convert(mode)
+    suffix = "png" if mode in ("L", "RGB", "RGBA", "P", "LA", "I;16") else "tiff"
+    picture = read_image(image_file(f"a.{suffix}", grey), size=40)
+    assert picture.dtype == np.uint8
+    np.testing.assert_allclose(picture, np.repeat(gradient[..., 1:2], 3, axis=2), atol=2)
+
+
+def test_black_and_white(image_file):
+    pixels = np.zeros((32, 32), dtype=bool)
+    pixels[:, 16:] = True
+    grey = grey_of(read_image(image_file("a.png", Image.fromarray(pixels)), size=32))
+    assert grey[:, :14].max() == 0
+    assert grey[:, 18:].min() == 255
+
+
+def test_what_is_transparent_is_white(image_file):
+    clear = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
+    assert (read_image(image_file("a.png", clear), size=16) == 255).all()
+    half = Image.new("RGBA", (20, 20), (0, 0, 0, 128))
+    assert set(np.unique(read_image(image_file("b.png", half), size=16))) == {127}
+
+
+def test_a_transparent_colour_of_a_palette_is_white(image_file):
+    image = Image.new("P", (20, 20), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    picture = read_image(image_file("a.png", image, transparency=1), size=16)
+    assert (picture == 255).all()
+
+
+def test_wide_images_are_stretched_to_a_square(image_file):
+    wide = np.zeros((10, 100), dtype=np.uint8)
+    wide[:, 50:] = 255
+    grey = grey_of(read_image(image_file("a.png", wide), size=32))
+    assert grey[:, :14].max() == 0
+    assert grey[:, 18:].min() == 255
+
+
+def test_exif_says_which_way_is_up(image_file):
+    image = Image.fromarray(np.repeat(np.arange(0, 240, 6, dtype=np.uint8)[:, None], 40, axis=1))
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    turned = read_image(image_file("a.png", image, exif=exif), size=40)
+    np.testing.assert_array_equal(turned, read_image(image_file("b.png", image), size=40)[::-1, ::-1])
+
+
+def test_of_an_animation_the_first_frame_is_taken(image_file):
+    black, white = Image.new("L", (16, 16), 0), Image.new("L", (16, 16), 255)
+    path = image_file("a.gif", black, save_all=True, append_images=[white])
+    assert (read_image(path, size=16) == 0).all()
+
+
+def test_a_large_jpeg_is_read_as_its_small_self(image_file, gradient):
+    large = Image.fromarray(gradient).resize((1200, 1200), Image.Resampling.BICUBIC)
+    picture = read_image(image_file("a.jpg", large, quality=95), size=40).astype(int)
+    assert np.abs(picture - gradient).max() <= 12
+
+
+def png_header(width: int, height: int) -> bytes:
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 9999) + b"IDAT"
+
+
+@pytest.mark.parametrize("side", [9_000, 12_000, 60_000, 2_000_000_000])
+def test_a_small_file_that_claims_to_be_huge_is_refused_unread(side, tmp_path):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_header(side, side))
+    with pytest.raises(UnreadableFileError, match=f"{MAX_PIXELS:,} pixels"):
+        read_image(path, size=32)
+
+
+def broken_files(image_file, gradient, tmp_path):
+    whole = image_file("whole.png", gradient).read_bytes()
+    noise = np.random.default_rng(0).bytes(500)
+    return {
+        "empty": (b"", "none of the image formats"),
+        "noise": (noise, "none of the image formats"),
+        "text": (b"no picture at all\n", "none of the image formats"),
+        "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "none of the image formats"),
+        "truncated": (whole[: len(whole) // 2], "cannot be read as an image: .*truncated"),
+        "header": (png_header(8, 8), "cannot be read as an image"),
+        "flipped": (whole[:60] + bytes(len(whole) - 60), "cannot be read as an image"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["empty", "noise", "text", "postscript", "truncated", "header", "flipped"]
+)
+def test_a_broken_file_is_refused(name, image_file, gradient, tmp_path):
+    content, problem = broken_files(image_file, gradient, tmp_path)[name]
+    path = tmp_path / "broken.png"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match=problem):
+        read_image(path, size=32)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UnreadableFileError, match="No such file"):
+        read_image(tmp_path / "absent.png", size=32)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tiff", "webp"])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_bytes_end_in_a_picture_or_in_a_refusal(suffix, data, image_file, gradient, tmp_path):
+    content = bytearray(image_file(f"whole.{suffix}", gradient).read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / f"damaged.{suffix}"
+    path.write_bytes(bytes(content[: data.draw(st.integers(1, len(content)))]))
+    try:
+        picture = read_image(path, size=16)
+    except UnreadableFileError as error:
+        assert str(error)
+    else:
+        assert picture.shape == (16, 16, 3)
