@@ -1,14 +1,14 @@
 """How good the models are: test metrics on the shipped tasks, over seeds that vary split and weights.
 
-Every model gets the same features, the same splits and the same small search: each of ``GRID`` is trained on
-the split of the first seed, the best on validation is kept for all seeds. The controls take what was found for
-the model they control. Logistic and ridge regression choose their regularisation on validation.
+Every model gets the same features, the same splits and the same small search: each of ``GRID`` is trained
+on the split of the first seed, the best on validation is kept for all seeds. The controls take what was found
+for the model they control. Logistic and ridge regression choose their regularisation on validation.
 
     python benchmarks/quality.py --source emoji=DIR --source countries=DIR \
         --json quality.json --page docs/results.md
 
-``--quick`` runs one seed of the smallest task without the search; ``--check`` prints a line for each goal that
-falls short and exits with 1 if any does.
+``--quick`` runs one seed of the smallest task without the search; ``--check`` prints a line for each goal
+that falls short and exits with 1 if any does.
 """
 
 from __future__ import annotations
@@ -81,21 +81,33 @@ def main() -> int:
             folder = datasets[case.dataset]
             chosen = {} if options.quick else _search(pool, case, folder)
             jobs = [pool.submit(_trial, case, folder, seed, chosen) for seed in range(options.seeds)]
-            results[case.key] = {"goal": case.goal, "chosen": chosen, "trials": [job.result() for job in jobs]}
+            results[case.key] = {
+                "goal": case.goal,
+                "chosen": chosen,
+                "trials": [job.result() for job in jobs],
+            }
             _print_case(case.key, results[case.key]["trials"])
             if options.json:
                 options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if options.page:
-        options.page.write_text(render_page(results), encoding="utf-8")
+        options.page.write_text(render_page(results, grid=len(GRID), command=_command()), encoding="utf-8")
     shortfalls = _shortfalls(results) if options.check else []
     for line in shortfalls:
         print(line)
     return 1 if shortfalls else 0
 
 
+def _command() -> str:
+    """Return the command line that this is, without where this machine keeps its files."""
+    shown = [word if not word.startswith("/") else Path(word).name for word in sys.argv[1:]]
+    return " ".join(["python benchmarks/quality.py", *shown])
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", action="append", choices=[case.key for case in CASES], help="a case; repeat")
+    parser.add_argument(
+        "--only", action="append", choices=[case.key for case in CASES], help="a case; repeat"
+    )
     parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
     parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
     parser.add_argument("--seeds", type=int, default=5)
@@ -129,9 +141,7 @@ def _search(pool: ProcessPoolExecutor, case: Case, folder: Path) -> dict[str, di
         for number, options in enumerate(GRID)
     }
     scores = {key: job.result()["it"]["validation"] for key, job in jobs.items()}
-    return {
-        model: GRID[max(range(len(GRID)), key=lambda number: scores[model, number])] for model in MODELS
-    }
+    return {model: GRID[max(range(len(GRID)), key=lambda number: scores[model, number])] for model in MODELS}
 
 
 def _trial(case: Case, folder: Path, seed: int, chosen: dict[str, dict[str, float]]) -> dict[str, Any]:
@@ -181,7 +191,7 @@ def _print_case(key: str, trials: list[dict[str, Any]]) -> None:
 
 
 def _shortfalls(results: dict[str, Any]) -> list[str]:
-    """Return a line for each goal that is not reached, and each rival that is not beaten by more than the spread."""
+    """Return a line for each goal that is missed and each rival that is not beaten by more than the spread."""
     lines = []
     for key, result in results.items():
         if result["goal"] is None:

@@ -10,12 +10,12 @@ from typing import Any
 _NAMES = {"linear": "linear (scikit-learn)"}
 _INTRODUCTION = """# Results
 
-Test metrics on real data, mean ± sample standard deviation over {seeds} seeds. A seed draws the split and the
-weights anew; all models share the split. *Linear* is scikit-learn's logistic regression (accuracy) or ridge
-regression (R²) on the concatenated features, with regularisation chosen on validation. Each of our models had
-the same search: {grid} settings on the split of seed 0, the best on validation kept for all seeds. The controls
-take the setting of `hetero_gat`. The last columns are the difference of `hetero_gat` to each rival on the same
-split, mean ± standard deviation over seeds: above the spread, the gain holds from split to split.
+Test metrics on real data, mean ± sample standard deviation over {seeds} seeds. A seed draws the split and
+the weights anew; all models share the split. *Linear* is scikit-learn's logistic regression (accuracy) or
+ridge regression (R²) on the concatenated features, with regularisation chosen on validation. Each of our
+models had the same search: {grid} settings on the split of seed 0, the best on validation kept for all seeds.
+The controls take the setting of `hetero_gat`. The second table holds the difference of `hetero_gat` to each
+rival on the same split, mean ± standard deviation over seeds.
 
 Made by:
 
@@ -27,21 +27,22 @@ with {versions}.
 """
 
 
-def render_page(results: dict[str, Any], *, grid: int, command: str, notes: str) -> str:
+def render_page(results: dict[str, Any], *, grid: int, command: str) -> str:
     """Return the page as Markdown.
 
     Args:
         results: What ``quality.py --json`` holds.
         grid: How many settings each model tried.
         command: The command that made the results.
-        notes: What the figures mean, written by hand, kept from the page before.
     """
     seeds = max(len(result["trials"]) for result in results.values())
     libraries = ("mmgraph", "torch", "torch-geometric", "scikit-learn")
-    versions = ", ".join([f"Python {platform.python_version()}"] + [f"{lib} {version(lib)}" for lib in libraries])
+    versions = ", ".join(
+        [f"Python {platform.python_version()}"] + [f"{lib} {version(lib)}" for lib in libraries]
+    )
     parts = [_INTRODUCTION.format(seeds=seeds, grid=grid, command=command, versions=versions)]
     parts += [_table(results), _gains(results), _settings(results)]
-    return "\n".join(parts) + "\n" + notes
+    return "\n".join(parts)
 
 
 def _table(results: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ sys.path.insert(0, str(HERE / "_extensions"))
 
 # The tutorials prepare a dataset and cache features; a build leaves nothing in the reader's home.
 os.environ.setdefault("MMGRAPH_HOME", str(HERE / "_build" / "home"))
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm asks Jupyter for a widget
 # The tutorials call `mmgraph`, that of this environment, whether or not it is activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
@@ -45,8 +46,9 @@ nb_execution_timeout = 600
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_default_options = {"members": True}
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_preprocess_types = False

@@ -1,30 +1,48 @@
-"""Tables of everything that can be named in YAML or on the command line."""
+"""Everything that can be named in YAML or on the command line, with the parameters that YAML gives it."""
 
 from __future__ import annotations
 
 import inspect
+import re
+from typing import Any
+
+from config_tables import config_tables
 
 from mmgraph.registry import ENCODERS, LAYERS, MODELS, RELATIONS, TASKS, Registry
 
-_TITLES: dict[str, Registry[object]] = {
+TITLES: dict[str, Registry[Any]] = {
     "Models": MODELS,
     "Layers": LAYERS,
+    "Tasks": TASKS,
     "Relation builders": RELATIONS,
     "Encoders": ENCODERS,
-    "Tasks": TASKS,
 }
 
 
 def registered_names() -> str:
-    """Return Markdown with one table for each registry."""
-    lines: list[str] = []
-    for title, registry in _TITLES.items():
-        lines += [f"## {title}", "", "| name | what it is |", "|---|---|"]
-        lines += [f"| `{name}` | {_first_sentence(thing)} |" for name, thing in registry.items()]
-        lines.append("")
-    return "\n".join(lines)
+    """Return Markdown with one section for each registry."""
+    sections = []
+    for title, registry in TITLES.items():
+        things = dict(registry.items())
+        configured = all(hasattr(thing, "config_model") for thing in things.values())
+        content = _with_parameters(things) if configured else _table(things)
+        sections.append(f"## {title}\n\n{content}")
+    return "\n".join(sections)
 
 
-def _first_sentence(thing: object) -> str:
-    paragraph = (inspect.getdoc(thing) or "").partition("\n\n")[0]
-    return " ".join(paragraph.replace("``", "`").split()).replace("|", "\\|")
+def _table(things: dict[str, Any]) -> str:
+    rows = [f"| `{name}` | {_first_paragraph(thing)} |" for name, thing in things.items()]
+    return "\n".join(["| name | what it is |", "|---|---|", *rows, ""])
+
+
+def _with_parameters(things: dict[str, Any]) -> str:
+    return "\n".join(
+        f"### {name}\n\n{_first_paragraph(thing)}\n\n{config_tables(thing.config_model().model_json_schema())}"
+        for name, thing in things.items()
+    )
+
+
+def _first_paragraph(thing: Any) -> str:
+    paragraph = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
+    linked = re.sub(r"`([^`<>]+) <([^`<>]+)>`_+", r"[\1](\2)", paragraph)
+    return linked.replace("``", "`").replace("|", "\\|")

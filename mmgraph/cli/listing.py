@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -58,7 +59,9 @@ def _described(kind: str) -> dict[str, str]:
 
 
 def _first_line(thing: object) -> str:
-    return (inspect.getdoc(thing) or "").partition("\n")[0]
+    """Return the first line of a docstring; of a link only its text."""
+    line = (inspect.getdoc(thing) or "").partition("\n")[0]
+    return re.sub(r"`([^`<]+?) *<[^>]*>`_+", r"\1", line)
 
 
 def _datasets() -> dict[str, str]:

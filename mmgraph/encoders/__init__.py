@@ -8,6 +8,7 @@ from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.hog import HOG
 from mmgraph.encoders.log_mel import LogMel
 from mmgraph.encoders.persist import load_encoder, save_encoder
+from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.encoders.standardise import Standardise
 from mmgraph.encoders.tfidf import TfIdf
 
@@ -19,6 +20,7 @@ __all__ = [
     "Encoder",
     "FeatureCache",
     "LogMel",
+    "ProjectedEncoder",
     "Standardise",
     "TfIdf",
     "build_encoder",

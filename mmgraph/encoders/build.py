@@ -33,7 +33,7 @@ def build_encoder(choice: Choice | None, kind: str, *, where: str) -> Encoder[An
 
     Example:
         >>> build_encoder(Choice(name="hog", size=48), "image", where="dataset.yaml")
-        HOG(size=48, cells=4, colour=True, components=128)
+        HOG(components=128, size=48, cells=4, colour=True)
     """
     name, parameters = (choice.name, choice.parameters) if choice else (DEFAULTS[kind], {})
     if name not in ENCODERS:

@@ -104,8 +104,10 @@ def _add_content(hasher: Hasher, raw: RawModality) -> None:
             cells = raw.values[name]
             if kind == "categorical":
                 hasher.json([None if cell is None else str(cell) for cell in cells])
+            elif kind == "date":
+                hasher.array(cells.to_numpy("datetime64[us]").view(np.int64))
             else:
-                hasher.array(cells.to_numpy())
+                hasher.array(cells.to_numpy(np.float64))
     else:
         for value in raw.values:
             if isinstance(value, Path):

@@ -11,10 +11,9 @@ from pydantic import Field
 from skimage.feature import hog
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.encoder import Arrays, Encoder, State
 from mmgraph.encoders.files import read_each
 from mmgraph.encoders.images import read_image
-from mmgraph.encoders.principal import PrincipalComponents
+from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
@@ -27,7 +26,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 @ENCODERS.register("hog")
 @dataclass(kw_only=True, eq=False)
-class HOG(Encoder[npt.NDArray[Any], PrincipalComponents]):
+class HOG(ProjectedEncoder):
     """Images: oriented gradients, colours and a thumbnail, on their principal components.
 
     Histograms of oriented gradients (Dalal and Triggs 2005, https://doi.org/10.1109/CVPR.2005.177) hold the
@@ -42,24 +41,18 @@ class HOG(Encoder[npt.NDArray[Any], PrincipalComponents]):
 
     Example:
         >>> HOG(size=32, components=64)
-        HOG(size=32, cells=4, colour=True, components=64)
+        HOG(components=64, size=32, cells=4, colour=True)
     """
 
     kind: ClassVar[str] = "image"
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("pillow", "scikit-image")
-    cached: ClassVar[bool] = True
 
     size: Annotated[
         int, Field(ge=16, le=256, multiple_of=16, description="Side in pixels, a multiple of 16 up to 256.")
     ] = 32
     cells: Annotated[Literal[2, 4, 8], Field(description="Cells of gradients along a side.")] = 4
     colour: Annotated[bool, Field(description="Whether colours count.")] = True
-    components: Annotated[int, Field(ge=1, description="Principal components to keep at most.")] = 128
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the parameters that a description depends on: all but the projection's."""
-        return {"size": self.size, "cells": self.cells, "colour": self.colour}
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the parts of each image side by side, float32 [M, D].
@@ -69,29 +62,8 @@ class HOG(Encoder[npt.NDArray[Any], PrincipalComponents]):
         """
         return read_each(raw, lambda path: self._parts(read_image(path, size=self.size)), progress=progress)
 
-    def fit(self, described: npt.NDArray[Any]) -> None:
-        """Fit the projection."""
-        self._fitted = PrincipalComponents.fit(described, widths=self._widths, components=self.components)
-
-    def transform(self, described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return the principal components of each image, float32 [M, channels]."""
-        return self.fitted(described)
-
     @property
-    def channels(self) -> int:
-        """The number of principal components."""
-        return self.fitted.channels
-
-    def fitted_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Return the projection."""
-        return {}, dict(self.fitted.arrays())
-
-    def restore(self, state: State, arrays: Arrays) -> None:  # noqa: ARG002 - all is in the arrays
-        """Take over the projection."""
-        self._fitted = PrincipalComponents.from_arrays(arrays)
-
-    @property
-    def _widths(self) -> tuple[int, ...]:
+    def widths(self) -> tuple[int, ...]:
         """The widths of the parts, as `_parts` puts them side by side."""
         shape = ((self.cells - 1) ** 2 * 4 * _ORIENTATIONS, _THUMBNAIL**2)
         return (*shape, _LEVELS**3, 3 * _GRID**2) if self.colour else shape

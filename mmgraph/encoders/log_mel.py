@@ -6,16 +6,15 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.encoder import Arrays, Encoder, State
 from mmgraph.encoders.files import read_each
-from mmgraph.encoders.principal import PrincipalComponents
+from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.encoders.sounds import audio_libraries, read_sound
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
@@ -31,7 +30,7 @@ Spectrogram = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 @ENCODERS.register("log_mel")
 @dataclass(kw_only=True, eq=False)
-class LogMel(Encoder[npt.NDArray[Any], PrincipalComponents]):
+class LogMel(ProjectedEncoder):
     """Audio: statistics of the log-mel spectrogram and the cepstrum, on their principal components.
 
     Mean, spread and quantiles over time of each band, and mean, spread and change of the mel-frequency
@@ -47,13 +46,12 @@ class LogMel(Encoder[npt.NDArray[Any], PrincipalComponents]):
 
     Example:
         >>> LogMel(bands=40)
-        LogMel(sample_rate=16000, bands=40, seconds=30.0, components=128)
+        LogMel(components=128, sample_rate=16000, bands=40, seconds=30.0)
     """
 
     kind: ClassVar[str] = "audio"
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("librosa", "soundfile", "soxr")
-    cached: ClassVar[bool] = True
 
     sample_rate: Annotated[
         int, Field(ge=4_000, le=96_000, description="The rate in hertz that sounds are brought to.")
@@ -62,11 +60,6 @@ class LogMel(Encoder[npt.NDArray[Any], PrincipalComponents]):
     seconds: Annotated[
         float, Field(gt=0, le=3_600, description="How much of the beginning of a file counts.")
     ] = 30.0
-    components: Annotated[int, Field(ge=1, description="Principal components to keep at most.")] = 128
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the parameters that a description depends on: all but the projection's."""
-        return {"sample_rate": self.sample_rate, "bands": self.bands, "seconds": self.seconds}
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the statistics of each sound side by side, float32 [M, D].
@@ -83,33 +76,11 @@ class LogMel(Encoder[npt.NDArray[Any], PrincipalComponents]):
 
         return read_each(raw, describe_one, progress=progress)
 
-    def fit(self, described: npt.NDArray[Any]) -> None:
-        """Fit the projection."""
-        widths = (
-            self.bands,
-            self.bands,
-            len(_QUANTILES) * self.bands,
-            3 * _COEFFICIENTS,
-            _PARTS * _COEFFICIENTS,
-        )
-        self._fitted = PrincipalComponents.fit(described, widths=widths, components=self.components)
-
-    def transform(self, described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return the principal components of each sound, float32 [M, channels]."""
-        return self.fitted(described)
-
     @property
-    def channels(self) -> int:
-        """The number of principal components."""
-        return self.fitted.channels
-
-    def fitted_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Return the projection."""
-        return {}, dict(self.fitted.arrays())
-
-    def restore(self, state: State, arrays: Arrays) -> None:  # noqa: ARG002 - all is in the arrays
-        """Take over the projection."""
-        self._fitted = PrincipalComponents.from_arrays(arrays)
+    def widths(self) -> tuple[int, ...]:
+        """The widths of the parts, as `_statistics` puts them side by side."""
+        over_time = len(_QUANTILES) * self.bands
+        return (self.bands, self.bands, over_time, 3 * _COEFFICIENTS, _PARTS * _COEFFICIENTS)
 
     def _spectrogram(self) -> Spectrogram:
         """Return what makes a sound [L] its spectrogram in decibels, [bands, T]."""
@@ -131,7 +102,7 @@ class LogMel(Encoder[npt.NDArray[Any], PrincipalComponents]):
 
 
 def _statistics(log_mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the statistics of a spectrogram [bands, T] side by side, in the order of `LogMel.fit`."""
+    """Return the statistics of a spectrogram [bands, T] side by side, in the order of `LogMel.widths`."""
     librosa, _ = audio_libraries()
     cepstrum = librosa.feature.mfcc(S=log_mel, n_mfcc=_COEFFICIENTS)
     parts = [

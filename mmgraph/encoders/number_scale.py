@@ -11,7 +11,8 @@ from scipy.special import ndtri
 
 Method = Literal["quantile", "log", "standard"]
 
-_MOST_POINTS = 256
+_MOST_POINTS = 1_000
+_GREATEST = np.finfo(np.float64).max
 _RELATIVE = 1e-7
 """A spread below this share of the mean is rounding: all training values are equal."""
 
@@ -19,7 +20,7 @@ _FARTHEST = 10.0
 """Standard deviations from the mean that a value is drawn in to: one slip of a key must not rule a model."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class NumberScale:
     """A monotone curve, then zero mean and unit variance.
 
@@ -47,7 +48,9 @@ class NumberScale:
         known = values[~np.isnan(values)]
         points, scores = _curve(known, method)
         bent = cls(method, points, scores, 0.0, 1.0)._bend(known) if len(known) else np.zeros(1)
-        mean, spread = float(bent.mean()), float(bent.std())
+        mean, greatest = float(bent.mean()), float(np.abs(bent).max())
+        # Squares of the values themselves could overflow.
+        spread = float((bent / greatest).std()) * greatest if greatest else 0.0
         return cls(method, points, scores, mean, spread if spread > _RELATIVE * abs(mean) else 0.0)
 
     def __call__(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -61,7 +64,11 @@ class NumberScale:
         if self.method == "quantile":
             bent: npt.NDArray[np.float64] = np.interp(values, self.points, self.scores)
             return bent
-        return np.arcsinh(values / self.points[0]) if self.method == "log" else values
+        if self.method == "log":
+            with np.errstate(over="ignore"):
+                magnitudes = values / self.points[0]
+            return np.arcsinh(np.clip(magnitudes, -_GREATEST, _GREATEST))
+        return values
 
 
 def _curve(values: npt.NDArray[np.float64], method: Method) -> tuple[list[float], list[float]]:

@@ -62,7 +62,7 @@ def load_encoder(folder: Path) -> Encoder[Any, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         arrays = load((folder / _ARRAYS).read_bytes())
-        name, version, state = content["encoder"], content["version"], content["state"]
+        name, version, state = str(content["encoder"]), content["version"], content["state"]
         written_as = content["format"]
     except FileNotFoundError as error:
         raise GraphError("there is no such file", where=str(error.filename), fix=_REBUILD) from None

@@ -53,10 +53,8 @@ def concatenated_features(
     return np.concatenate(blocks, axis=1)
 
 
-def _balanced(
-    features: npt.NDArray[np.float32], training: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float32]:
-    """Return the columns with mean 0, and a mean variance of 1 over the training rows; constant ones stay 0."""
+def _balanced(features: npt.NDArray[np.float32], training: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Return the columns centred, with a mean variance of 1 over the training rows; constant ones are 0."""
     known = np.asarray(features[training] if training.any() else features, dtype=np.float64)
     spread = np.sqrt(known.var(axis=0).mean())
     scaled = (features - known.mean(axis=0)) / (spread if spread > 1e-9 else np.inf)

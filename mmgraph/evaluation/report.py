@@ -77,17 +77,12 @@ def render_report(comparison: Comparison, graph: Graph) -> str:
 
 
 def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
-    compare = ["mmgraph", "compare", "graph", "--task", comparison.task]
-    compare += ["--models", ",".join(entry.name for entry in comparison.entries)]
-    for assignment in comparison.overrides:
-        compare += ["--set", assignment]
-    compare += ["--seeds", str(len(comparison.seeds)), "--out", "comparison"]
     configs = {trial.entry: trial.config for trial in reversed(comparison.trials)}
     environment = describe_environment()
     return Repeat(
         commands=(
             shlex.join(["mmgraph", "build-graph", comparison.graph, "--out", "graph"]),
-            shlex.join(compare),
+            _compare_command(comparison),
         ),
         facts=(
             ("graph", f"{comparison.graph}, fingerprint {comparison.fingerprint}"),
@@ -101,3 +96,21 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
             if entry.name in configs
         ),
     )
+
+
+def _compare_command(comparison: Comparison) -> str:
+    """Return the line for a shell that makes the comparison; only Python takes seeds of one's own."""
+    models = [entry.name for entry in comparison.entries]
+    if comparison.seeds != tuple(range(len(comparison.seeds))):
+        arguments = {
+            "task": comparison.task,
+            "models": models,
+            "seeds": list(comparison.seeds),
+            "overrides": list(comparison.overrides),
+            "out": "comparison",
+        }
+        return shlex.join(["python", "-c", f"import mmgraph as mg; mg.compare('graph', **{arguments!r})"])
+    line = ["mmgraph", "compare", "graph", "--task", comparison.task, "--models", ",".join(models)]
+    for assignment in comparison.overrides:
+        line += ["--set", assignment]
+    return shlex.join([*line, "--seeds", str(len(comparison.seeds)), "--out", "comparison"])

@@ -36,7 +36,12 @@ class ModalityRow:
 
 @dataclass(frozen=True)
 class RelationRow:
-    """One relation, as text; ``homophily`` is a correlation for a regression."""
+    """One relation, as text.
+
+    Args:
+        ends: Source and target, where they are not both the task's entities.
+        homophily: The share of equal answers; for a regression the correlation.
+    """
 
     name: str
     ends: str
@@ -82,18 +87,19 @@ def data_section(graph: Graph, task: str) -> Data:
             for name, node in summary["nodes"].items()
             if "missing" in node
         ),
-        relations=tuple(_relation_row(name, relation, task) for name, relation in relations.items()),
+        relations=tuple(_relation_row(name, r, task, entity) for name, r in relations.items()),
         homophily_caption=_homophily_caption(relations, task),
         samples=tuple(_samples(graph, task, entity)),
     )
 
 
-def _relation_row(name: str, relation: Mapping[str, Any], task: str) -> RelationRow:
+def _relation_row(name: str, relation: Mapping[str, Any], task: str, entity: str) -> RelationRow:
     found = relation["homophily"].get(task, {})
     value = found.get("same_label", found.get("correlation"))
+    ends = {relation["source"], relation["target"]}
     return RelationRow(
         name=name,
-        ends=f"{relation['source']} – {relation['target']}",
+        ends="" if ends == {entity} else f"{relation['source']} – {relation['target']}",
         kind=relation["kind"],
         edges=f"{relation['edges']:,}",
         degree=f"{relation['target_degree']['mean']:.1f}",

@@ -73,7 +73,7 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors:
     return Errors(
         model=name,
         caption=(
-            f"The entry with the best {comparison.headline.replace('_', ' ')}, seed {trial.seed}: "
+            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}: "
             f"{len(wrong):,} of {len(test):,} test entities are wrong.{more}"
         ),
         confusion=confusion,
@@ -89,7 +89,7 @@ def _numeric_errors(comparison: Comparison, graph: Graph, trial: Trial, test: pd
     return Errors(
         model=trial.entry,
         caption=(
-            f"The entry with the best {comparison.headline.replace('_', ' ')}, seed {trial.seed}, "
+            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}, "
             f"on {len(test):,} test entities; half of the errors are below {distance.median():.3g}."
         ),
         confusion=None,
@@ -97,6 +97,11 @@ def _numeric_errors(comparison: Comparison, graph: Graph, trial: Trial, test: pd
         samples_title="The test entities with the largest errors",
         samples=_samples(graph, comparison.spec.entity, largest),
     )
+
+
+def _seed(trial: Trial) -> str:
+    """Return the seed of a trial in words; a baseline has none."""
+    return "" if trial.history is None else f", seed {trial.seed}"
 
 
 def _confusion(test: pd.DataFrame) -> tuple[Confusion, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from mmgraph.evaluation.charts import LineChart, StripChart, line_charts, strip_chart
@@ -66,11 +67,14 @@ def results_section(comparison: Comparison, *, test_entities: int) -> Results:
         score = comparison.score(name, metric)
         assert score is not None
         strips[name] = (score.mean, score.std, score.values, str(score))
+    leader = comparison.score(leaders[metric], metric)
+    assert leader is not None
     return Results(
         caption=(
             "Every entry has the same features, the same split and the same "
             f"{test_entities:,} test entities; the spread is over seeds, that is over where training starts "
             "and what it drops. A baseline has no seed and runs once."
+            f"{_sampling_error(metric, leader.mean, test_entities)}"
         ),
         headline=_words(metric),
         seeds=f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "1 seed",
@@ -99,6 +103,17 @@ def curves_section(comparison: Comparison) -> Curves | None:
         f"{_words(metric).capitalize()} on the validation entities by epoch, one line for each seed. "
         "Training stops when it no longer rises; the best epoch's weights are kept.",
         tuple(charts),
+    )
+
+
+def _sampling_error(metric: str, mean: float, count: int) -> str:
+    """Return what another draw of the test entities would do, for a metric that is a share of them."""
+    if metric != "accuracy":
+        return ""
+    error = math.sqrt(mean * (1 - mean) / count)
+    return (
+        f" Nor does the spread hold the luck of the draw: as many other test entities would move an accuracy "
+        f"of {mean:.3f} by about {error:.3f}."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mmgraph.layers.dropout import Dropout
 from mmgraph.layers.options import require_choice
 
 NORMS = ("layer", "none")
@@ -39,9 +40,9 @@ class FeedForward(nn.Module):
             make_norm(owner, norm, channels),
             nn.Linear(channels, hidden),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden, channels),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
     def forward(self, x: Tensor) -> Tensor:

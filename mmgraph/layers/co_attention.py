@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import FeedForward, make_norm
+from mmgraph.layers.dropout import Dropout
 from mmgraph.layers.groups import Tokens, group_types, make_tokens
 from mmgraph.layers.layer import Layer, Metadata, Triple
 from mmgraph.layers.options import head_width, require_fraction, require_positive
@@ -53,6 +54,7 @@ class CoAttention(Layer):
         ConfigError: If an option has a value that cannot be used.
 
     Example:
+        >>> import torch
         >>> metadata = (["a", "a/text", "a/image"], [("a/text", "of", "a"), ("a/image", "of", "a")])
         >>> layer = CoAttention(metadata, 8, heads=2)
         >>> x_dict = {"a": torch.randn(2, 8), "a/text": torch.randn(2, 8), "a/image": torch.randn(1, 8)}
@@ -126,7 +128,7 @@ class _Mix(nn.Module):
         for pair in permutations(modalities, 2):
             # What the first of a pair shows to the second: its side of the affinity, and its value.
             self.show[pair] = nn.Linear(channels, 2 * channels, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, state: dict[str, Tensor], tokens: Tokens | None) -> dict[str, Tensor]:
         """Return the new states of the modality nodes."""
@@ -174,7 +176,7 @@ class _Fuse(nn.Module):
             self.score[name] = nn.Sequential(
                 nn.Linear(channels, channels), nn.Tanh(), nn.Linear(channels, heads)
             )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feed_forward = FeedForward(OWNER, channels, hidden, dropout, norm)
 
     def forward(self, x: Tensor, state: dict[str, Tensor], tokens: Tokens | None) -> Tensor:

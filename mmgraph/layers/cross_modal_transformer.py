@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import FeedForward, make_norm
+from mmgraph.layers.dropout import Dropout
 from mmgraph.layers.group_attention import GroupAttention
 from mmgraph.layers.groups import group_types, make_tokens
 from mmgraph.layers.layer import Layer, Metadata, Triple
@@ -43,6 +44,7 @@ class CrossModalTransformer(Layer):
         ConfigError: If an option has a value that cannot be used.
 
     Example:
+        >>> import torch
         >>> metadata = (["a", "a/text", "a/image"], [("a/text", "of", "a"), ("a/image", "of", "a")])
         >>> layer = CrossModalTransformer(metadata, 8, heads=2)
         >>> x_dict = {"a": torch.randn(2, 8), "a/text": torch.randn(2, 8), "a/image": torch.randn(1, 8)}
@@ -118,7 +120,7 @@ class _AttentionBlock(nn.Module):
         if cross:
             self.token_norm = make_norm(owner, norm, channels)
         self.attention = GroupAttention(owner, channels, heads, dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feed_forward = FeedForward(owner, channels, hidden, dropout, norm)
 
     def forward(self, queries: Tensor, tokens: Tensor | None, buckets: list[tuple[Tensor, Tensor]]) -> Tensor:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import make_norm
+from mmgraph.layers.dropout import Dropout
 from mmgraph.layers.layer import Layer, Metadata, Triple
 from mmgraph.layers.options import head_width, require_fraction
 from mmgraph.layers.relation_pool import RelationPool
@@ -49,6 +50,7 @@ class HeteroGAT(Layer):
         ConfigError: If an option has a value that cannot be used.
 
     Example:
+        >>> import torch
         >>> metadata = (["a", "b"], [("a", "to", "b")])
         >>> layer = HeteroGAT(metadata, 8, heads=2)
         >>> x_dict = {"a": torch.randn(3, 8), "b": torch.randn(2, 8)}
@@ -75,7 +77,7 @@ class HeteroGAT(Layer):
         self.edge_dropout = require_fraction("hetero_gat", "edge_dropout", edge_dropout)
         self.negative_slope = require_fraction("hetero_gat", "negative_slope", negative_slope)
         self.relations = [edge_type for edge_type in self.edge_types if edge_type[2] in self.targets]
-        self.dropout = nn.Dropout(require_fraction("hetero_gat", "dropout", dropout))
+        self.dropout = Dropout(require_fraction("hetero_gat", "dropout", dropout))
         self.norm, self.send, self.receive = ModuleDict(), ModuleDict(), ModuleDict()
         for name in self.node_types:
             if name in self.reads:

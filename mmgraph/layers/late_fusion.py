@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import FeedForward, make_norm
+from mmgraph.layers.dropout import Dropout
 from mmgraph.layers.groups import group_types, make_tokens
 from mmgraph.layers.layer import Layer, Metadata, Triple
 from mmgraph.layers.options import require_choice, require_fraction, require_positive
@@ -41,6 +42,7 @@ class LateFusion(Layer):
         ConfigError: If an option has a value that cannot be used.
 
     Example:
+        >>> import torch
         >>> metadata = (["a", "a/text"], [("a/text", "of", "a")])
         >>> layer = LateFusion(metadata, 8)
         >>> x_dict = {"a": torch.randn(3, 8), "a/text": torch.randn(2, 8)}
@@ -76,7 +78,7 @@ class LateFusion(Layer):
                     )
             if entity in self.targets:
                 self.feed_forward[entity] = FeedForward(owner, channels, hidden, dropout, norm)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     @property
     def reads(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from torch_geometric.nn.module_dict import ModuleDict
 from torch_geometric.nn.parameter_dict import ParameterDict
 
 from mmgraph.errors import GraphError, did_you_mean
+from mmgraph.layers.dropout import Dropout
 
 
 class Projection(nn.Module):
@@ -22,6 +23,7 @@ class Projection(nn.Module):
         dropout: Share of the features that is dropped.
 
     Example:
+        >>> import torch
         >>> projection = Projection({"a": 0, "a/text": 5}, 8, node_types=["a", "a/text"], dropout=0.0)
         >>> states = projection({"a": torch.empty(2, 0), "a/text": torch.randn(3, 5)})
         >>> {name: tuple(x.shape) for name, x in states.items()}
@@ -40,7 +42,7 @@ class Projection(nn.Module):
                 self.linear[name] = nn.Linear(channels[name], hidden_channels)
             else:
                 self.embedding[name] = nn.Parameter(torch.randn(hidden_channels))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the states [N, C] of those node types of ``x_dict`` that were asked for.

@@ -82,6 +82,7 @@ def plan_edges(
         GraphError: If it is no int64 [2, E], or names a node that is not there.
 
     Example:
+        >>> import torch
         >>> plan = plan_edges(torch.tensor([[0, 1, 2], [1, 0, 1]]), 3, 2)
         >>> plan.source, plan.target, plan.target_pointer
         (tensor([1, 0, 2]), tensor([0, 1, 1]), tensor([0, 1, 3]))

@@ -31,6 +31,7 @@ def neighbour_sum(values: Tensor, weight: Tensor, edges: EdgePlan) -> Tensor:
         [N, H, D].
 
     Example:
+        >>> import torch
         >>> from mmgraph.ops import plan_edges
         >>> edges = plan_edges(torch.tensor([[0, 1], [0, 0]]), 2, 2)
         >>> values = torch.tensor([1.0, 10.0]).view(2, 1, 1)

@@ -24,6 +24,7 @@ def segment_sum(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
         [N, ...].
 
     Example:
+        >>> import torch
         >>> segment_sum(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 0]), 3)
         tensor([5., 0., 2.])
     """
@@ -42,6 +43,7 @@ def segment_mean(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
         [N, ...].
 
     Example:
+        >>> import torch
         >>> segment_mean(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 0]), 3)
         tensor([2.5000, 0.0000, 2.0000])
     """
@@ -66,6 +68,7 @@ def segment_softmax(logits: Tensor, index: Tensor, num_segments: int, *, sentine
         The weights [E, H].
 
     Example:
+        >>> import torch
         >>> segment_softmax(torch.zeros(3, 1), torch.tensor([0, 1, 1]), 2).flatten()
         tensor([1.0000, 0.5000, 0.5000])
         >>> segment_softmax(torch.zeros(3, 1), torch.tensor([0, 1, 1]), 2, sentinel=True).flatten()

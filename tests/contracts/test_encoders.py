@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 
 from mmgraph.data.load import load_dataset
+from mmgraph.data.spec import Choice
 from mmgraph.encoders import (
     DEFAULTS,
     Encoder,
@@ -27,7 +28,6 @@ from mmgraph.encoders import (
     load_encoder,
     save_encoder,
 )
-from mmgraph.data.spec import Choice
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS

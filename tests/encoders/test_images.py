@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 
@@ -113,9 +114,7 @@ def broken_files(image_file, gradient, tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    "name", ["empty", "noise", "text", "postscript", "truncated", "header", "flipped"]
-)
+@pytest.mark.parametrize("name", ["empty", "noise", "text", "postscript", "truncated", "header", "flipped"])
 def test_a_broken_file_is_refused(name, image_file, gradient, tmp_path):
     content, problem = broken_files(image_file, gradient, tmp_path)[name]
     path = tmp_path / "broken.png"
@@ -138,9 +137,5 @@ def test_damaged_bytes_end_in_a_picture_or_in_a_refusal(suffix, data, image_file
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path / f"damaged.{suffix}"
     path.write_bytes(bytes(content[: data.draw(st.integers(1, len(content)))]))
-    try:
-        picture = read_image(path, size=16)
-    except UnreadableFileError as error:
-        assert str(error)
-    else:
-        assert picture.shape == (16, 16, 3)
+    with contextlib.suppress(UnreadableFileError):
+        assert read_image(path, size=16).shape == (16, 16, 3)

@@ -95,6 +95,18 @@ def test_says_what_was_found(html: str) -> None:
     assert "torch" in text
 
 
+def test_seeds_of_ones_own_are_repeated_in_python(graph: Graph, make_comparison: Make) -> None:
+    comparison = replace(make_comparison({"mlp": [0.7, 0.72], "hetero_gat": [0.9, 0.92]}), seeds=(7, 11))
+    text = Page(render_report(comparison, graph)).text
+    assert "python -c" in text
+    assert "[7, 11]" in text
+    assert "--seeds" not in text
+
+
+def test_tells_the_luck_of_the_draw(html: str) -> None:
+    assert "an accuracy of 0.910 by about 0.052" in " ".join(Page(html).text.split())
+
+
 def test_stays_small(html: str) -> None:
     assert len(html.encode()) < 200_000
 

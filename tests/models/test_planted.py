@@ -41,7 +41,7 @@ def planted():
 
 
 def accuracy(planted, **options):
-    """Return how often a model is right on held-out entities after a short training: on both kinds, on its own."""
+    """Return how often a trained model is right on held-out entities: on both kinds, on its own."""
     schema, x_dict, edges, label = planted
     torch.manual_seed(0)
     model = build(schema, hidden_channels=32, input_dropout=0.2, dropout=0.2, **options)

@@ -45,7 +45,7 @@ def test_the_same_tensor_gets_the_same_plan_until_it_changes():
     assert plan_edges(index.clone(), 2, 2) is not first
     assert plan_edges(index, 3, 2).num_source == 3
     index[0, 0] = 1
-    assert plan_edges(index, 2, 2).source.tolist() == [1, 1]
+    assert plan_edges(index, 3, 2).source.tolist() == [1, 1]
 
 
 def test_a_plan_goes_with_its_tensor():

@@ -70,11 +70,15 @@ def test_every_command_has_a_section_with_its_examples(extension):
     assert "| `--seeds N` | `3` |" in page
 
 
-def test_every_registered_name_is_in_its_table(extension):
-    page = extension("registered_names").registered_names()
-    for registry in (mmgraph.MODELS, mmgraph.LAYERS, mmgraph.RELATIONS, mmgraph.ENCODERS, mmgraph.TASKS):
+def test_every_registered_name_is_described(extension):
+    extension("config_tables")
+    names = extension("registered_names")
+    page = names.registered_names()
+    for registry in names.TITLES.values():
         for name in registry.names():
-            assert re.search(rf"^\| `{name}` \| \S", page, flags=re.MULTILINE), f"{name} has no description"
+            described = rf"^(\| `{name}` \| |### {name}\n\n)\w"
+            assert re.search(described, page, flags=re.MULTILINE), f"{name} has no description"
+    assert "| `k` | integer (at least 1) | `10` | The number of neighbours. |" in page
 
 
 def test_keys_of_a_configuration_become_tables(extension):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmgraph.errors import DataError, GraphError
+from mmgraph.errors import GraphError
 from mmgraph.graph import build_graph
 from mmgraph.relations import Table
 
@@ -177,8 +177,3 @@ def test_an_entity_type_is_wanted_not_a_modality(make_dataset, things):
     dataset = make_dataset(things, vectors=np.eye(6), tables={"link.csv": "source,target\na,b\n"})
     with pytest.raises(GraphError, match="got 'thing/vector', a modality; wanted an entity type"):
         build_graph(dataset, relations=[Table("thing/vector", "thing", "link.csv")])
-
-
-def test_a_faulty_table_is_a_user_error():
-    assert issubclass(GraphError, Exception)
-    assert DataError.exit_code == GraphError.exit_code == 2

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmgraph.encoders.columns import Columns
+from mmgraph.errors import ConfigError, DataError
+
+TABLE = pd.DataFrame(
+    {
+        "area": [1.0, 10.0, 1e8, np.nan],
+        "colour": ["red", "red", "blue", None],
+        "day": pd.to_datetime(pd.Series(["2024-01-01", "2024-02-01", "2025-01-01", "2026-01-01"])),
+    }
+)
+KINDS = {"area": "numeric", "colour": "categorical", "day": "date"}
+
+
+@pytest.fixture
+def table(raw, quiet):
+    """Return a function that describes a table as the dataset gives it."""
+    return lambda frame, kinds=KINDS: Columns().describe(raw("tabular", frame, kinds), quiet)
+
+
+def test_columns_stand_side_by_side_and_indicators_at_the_end(table):
+    encoder = Columns(min_count=1)
+    described = table(TABLE)
+    encoder.fit(described)
+    features = encoder.transform(described)
+    assert features.shape == (4, encoder.channels) == (4, 1 + 2 + 5 + 2)
+    assert features[:, 1:3].tolist() == [[0, 1], [0, 1], [1, 0], [0, 0]]
+    assert features[:, -2:].tolist() == [[0, 0], [0, 0], [0, 0], [1, 1]]
+    assert features[3, 0] == 0
+
+
+def test_only_what_is_missing_in_training_is_indicated(table):
+    encoder = Columns()
+    described = table(TABLE)
+    encoder.fit(described.iloc[:3])
+    assert encoder.fitted.indicated == []
+    assert np.isfinite(encoder.transform(described)).all()
+
+
+def test_the_order_of_columns_does_not_matter_later(table):
+    encoder = Columns()
+    encoder.fit(table(TABLE))
+    turned = table(TABLE[["day", "colour", "area"]], dict(reversed(KINDS.items())))
+    assert encoder.transform(turned).tobytes() == encoder.transform(table(TABLE)).tobytes()
+
+
+def test_the_columns_keep_their_order_through_json(table):
+    import json
+
+    encoder = Columns()
+    encoder.fit(table(TABLE[["day", "area"]], {"day": "date", "area": "numeric"}))
+    state, arrays = encoder.state()
+    again = Columns.from_state(json.loads(json.dumps(state, sort_keys=True)), arrays)
+    assert list(again.fitted.columns) == ["day", "area"]
+
+
+def test_a_column_that_is_absent_later_is_named(table):
+    encoder = Columns()
+    encoder.fit(table(TABLE))
+    renamed = TABLE.rename(columns={"area": "areas"})
+    with pytest.raises(DataError, match=r"no column 'area'.*Did you mean 'areas'\?"):
+        encoder.transform(table(renamed, {"areas": "numeric", "colour": "categorical", "day": "date"}))
+
+
+def test_the_way_of_scaling_is_chosen(table):
+    values = {}
+    for method in ("quantile", "log", "standard"):
+        encoder = Columns(numeric=method)
+        described = table(TABLE[["area"]], {"area": "numeric"})
+        encoder.fit(described)
+        values[method] = encoder.transform(described)[:, 0].round(3).tolist()
+    assert len({tuple(column) for column in values.values()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"numeric": "quantiles"}, r"got 'quantiles'.*Did you mean 'quantile'\?"),
+        ({"min_cuont": 3}, r"Did you mean 'min_count'\?"),
+        ({"max_categories": 0}, "wanted a number of at least 1"),
+    ],
+)
+def test_wrong_parameters_are_refused(parameters, problem):
+    with pytest.raises(ConfigError, match=problem):
+        Columns.from_config(parameters, where="a.yaml: encoder")

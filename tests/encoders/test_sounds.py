@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+from mmgraph.encoders.files import UnreadableFileError
+from mmgraph.encoders.sounds import audio_libraries, read_sound
+from mmgraph.errors import MissingDependencyError
+
+
+def main_frequency(sound: np.ndarray, rate: int) -> float:
+    return float(np.abs(np.fft.rfft(sound)).argmax() * rate / len(sound))
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 96_000])
+def test_any_sample_rate_is_brought_to_the_wanted_one(rate, sound_file, tone):
+    sound = read_sound(sound_file("a.wav", tone(440, rate=rate), rate), sample_rate=16_000, seconds=30)
+    assert sound.dtype == np.float32
+    assert len(sound) == pytest.approx(8_000, abs=2)
+    assert main_frequency(sound, 16_000) == pytest.approx(440, abs=3)
+
+
+def test_channels_are_averaged(sound_file, tone):
+    stereo = np.stack([tone(440), -tone(440), tone(1000)], axis=1)
+    sound = read_sound(sound_file("a.wav", stereo), sample_rate=16_000, seconds=30)
+    np.testing.assert_allclose(sound, tone(1000) / 3, atol=1e-3)
+
+
+def test_only_the_beginning_of_a_long_file_is_read(sound_file, tone):
+    path = sound_file("a.wav", np.concatenate([tone(440, seconds=1), tone(1000, seconds=5)]))
+    sound = read_sound(path, sample_rate=16_000, seconds=1)
+    assert len(sound) == 16_000
+    assert main_frequency(sound, 16_000) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.flac", {}), ("a.ogg", {}), ("a.wav", {"subtype": "PCM_24"}), ("a.wav", {"subtype": "FLOAT"})],
+)
+def test_other_formats_are_read(name, options, sound_file, tone):
+    sound = read_sound(sound_file(name, tone(440), **options), sample_rate=16_000, seconds=30)
+    assert main_frequency(sound, 16_000) == pytest.approx(440, abs=3)
+
+
+def wave_header(rate: int, channels: int) -> bytes:
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * 2 * channels, 2 * channels, 16)
+    data = struct.pack("<4sI", b"data", 2 * channels) + bytes(2 * channels)
+    return struct.pack("<4sI4s", b"RIFF", 4 + len(form) + len(data), b"WAVE") + form + data
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "cannot be read as audio"),
+        (b"no sound at all", "cannot be read as audio"),
+        (np.random.default_rng(0).bytes(1000), "cannot be read as audio"),
+        (wave_header(16_000, 1)[:30], "cannot be read as audio"),
+        (wave_header(2_000_000_000, 1), "wanted at most 64 channels at 1,000 to 1,000,000 Hz"),
+        (wave_header(1, 1), "1 channels at 1 Hz"),
+        (wave_header(16_000, 200), "has 200 channels"),
+    ],
+)
+def test_what_is_no_sound_is_refused(content, problem, tmp_path):
+    pytest.importorskip("soundfile")
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(UnreadableFileError, match=problem):
+        read_sound(tmp_path / "a.wav", sample_rate=16_000, seconds=30)
+
+
+def test_silence_of_no_length_and_samples_that_are_not_finite_are_refused(sound_file):
+    with pytest.raises(UnreadableFileError, match="holds no sound"):
+        read_sound(sound_file("a.wav", np.zeros(0)), sample_rate=16_000, seconds=30)
+    broken = sound_file("b.wav", np.array([0.0, np.nan, 1.0]), subtype="FLOAT")
+    with pytest.raises(UnreadableFileError, match="not finite"):
+        read_sound(broken, sample_rate=16_000, seconds=30)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    pytest.importorskip("soundfile")
+    with pytest.raises(UnreadableFileError, match="cannot be read as audio"):
+        read_sound(tmp_path / "absent.wav", sample_rate=16_000, seconds=30)
+
+
+@pytest.mark.parametrize("library", ["librosa", "soundfile"])
+def test_without_the_libraries_the_command_that_installs_them_is_given(library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'mmgraph\[audio\]'") as caught:
+        audio_libraries()
+    assert caught.value.exit_code == 2
