@@ -191,7 +191,7 @@ def _print_case(key: str, trials: list[dict[str, Any]]) -> None:
 
 
 def _shortfalls(results: dict[str, Any]) -> list[str]:
-    """Return a line for each goal that is missed and each rival that is not beaten by more than the spread."""
+    """Return a line for each goal missed and each rival not beaten by more than the spread."""
     lines = []
     for key, result in results.items():
         if result["goal"] is None:

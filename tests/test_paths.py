@@ -28,10 +28,10 @@ def test_shipped_datasets_are_there() -> None:
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"MMGRAPH_HOME": "/data/mm", "XDG_CACHE_HOME": "/cache", "HOME": "/home/u"}, "/data/mm"),
-        ({"MMGRAPH_HOME": "~/mm", "HOME": "/home/u"}, "/home/u/mm"),
-        ({"XDG_CACHE_HOME": "/cache", "HOME": "/home/u"}, "/cache/mmgraph"),
-        ({"MMGRAPH_HOME": "", "XDG_CACHE_HOME": "", "HOME": "/home/u"}, "/home/u/.cache/mmgraph"),
+        ({"MMGRAPH_HOME": "/data/mm", "XDG_CACHE_HOME": "/cache", "HOME": "/people/u"}, "/data/mm"),
+        ({"MMGRAPH_HOME": "~/mm", "HOME": "/people/u"}, "/people/u/mm"),
+        ({"XDG_CACHE_HOME": "/cache", "HOME": "/people/u"}, "/cache/mmgraph"),
+        ({"MMGRAPH_HOME": "", "XDG_CACHE_HOME": "", "HOME": "/people/u"}, "/people/u/.cache/mmgraph"),
     ],
 )
 def test_home(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str) -> None:

@@ -37,7 +37,8 @@ def _table(things: dict[str, Any]) -> str:
 
 def _with_parameters(things: dict[str, Any]) -> str:
     return "\n".join(
-        f"### {name}\n\n{_first_paragraph(thing)}\n\n{config_tables(thing.config_model().model_json_schema())}"
+        f"### {name}\n\n{_first_paragraph(thing)}\n\n"
+        f"{config_tables(thing.config_model().model_json_schema())}"
         for name, thing in things.items()
     )
 

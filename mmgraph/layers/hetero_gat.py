@@ -103,7 +103,8 @@ class HeteroGAT(Layer):
         normed = {name: self.norm[name](x) for name, x in x_dict.items() if name in self.reads}
         relations = self._relation_inputs(normed, edge_index_dict, edge_weight_dict or {})
         result = dict(x_dict)
-        for name in self.targets & normed.keys():
+        # In the order of the graph, not of a set: dropout draws its numbers in this order.
+        for name in [name for name in normed if name in self.targets]:
             into = [relations[r] for r in self._relations_into(name) if r in relations]
             messages = relational_attention(into, negative_slope=self.negative_slope)
             update = self.receive[name](normed[name], messages, [r.edges.has_edge for r in into])

@@ -28,15 +28,27 @@ Call = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Put the small datasets and configs in the place of the shipped ones, and a new home in the user's."""
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with small datasets and configs."""
     root = tmp_path_factory.mktemp("house")
     shutil.copytree(Path(__file__).parent / "house", root, dirs_exist_ok=True)
+    return root
+
+
+@contextlib.contextmanager
+def living_in(house: Path) -> Iterator[None]:
+    """Put the small datasets and configs in the place of the shipped ones, and a new home in the user's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "_PACKAGE", root / "mmgraph")
-        patch.setenv("MMGRAPH_HOME", str(root / "home"))
+        patch.setattr(paths, "_PACKAGE", house / "mmgraph")
+        patch.setenv("MMGRAPH_HOME", str(house / "home"))
         patch.setenv("COLUMNS", "250")
-        yield root
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _in_the_house(house: Path) -> Iterator[None]:
+    with living_in(house):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +57,8 @@ def call(house: Path) -> Call:
 
     def call(*arguments: str) -> Result:
         out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        # Fixtures of the whole session call it too, when no test is in the house.
+        with living_in(house), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = run(arguments)
         return Result(code, out.getvalue(), err.getvalue())
 

@@ -23,6 +23,12 @@ def test_they_are_scikit_learns_up_to_one_factor(rows):
     np.testing.assert_allclose(got, expected * signs * factor, atol=1e-5)
 
 
+def test_the_largest_entry_of_every_direction_is_positive():
+    """The sign would be arbitrary otherwise, and could differ between machines."""
+    directions = fit(ROWS).directions
+    assert (directions.max(axis=0) == np.abs(directions).max(axis=0)).all()
+
+
 def test_their_mean_variance_is_one():
     assert fit(ROWS)(ROWS).var(axis=0).mean() == pytest.approx(1, rel=1e-5)
 
