@@ -45,6 +45,11 @@ def test_training_texts_get_zero_mean_and_a_mean_variance_of_one():
     assert features.var(axis=0).mean() == pytest.approx(1, rel=1e-4)
 
 
+def test_a_truncated_decomposition_gives_the_same_bits_every_time():
+    one, two = (fitted(components=5).transform(TEXTS) for _ in range(2))
+    assert one.tobytes() == two.tobytes()
+
+
 def test_there_are_no_more_channels_than_training_rows_allow():
     assert fitted(TEXTS[:5]).channels <= 5
     assert fitted(np.array(["a b"] * 9, dtype=object)).channels == 1
