@@ -9,6 +9,7 @@ from mmgraph.encoders.hog import HOG
 from mmgraph.encoders.log_mel import LogMel
 from mmgraph.encoders.persist import load_encoder, save_encoder
 from mmgraph.encoders.projected import ProjectedEncoder
+from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.encoders.standardise import Standardise
 from mmgraph.encoders.tfidf import TfIdf
 
@@ -21,6 +22,7 @@ __all__ = [
     "FeatureCache",
     "LogMel",
     "ProjectedEncoder",
+    "SentenceTransformer",
     "Standardise",
     "TfIdf",
     "build_encoder",

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.data.dataset import Dataset, RawModality
+from mmgraph.data.spec import Choice
 from mmgraph.encoders import Encoded, FeatureCache, build_encoder, encode_modality
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
@@ -101,6 +102,14 @@ class NodeFactory:
     def encoded(self, node_type: str) -> Encoded:
         """Return the features of a modality node type, float32 [N, D], and the encoder that made them."""
         return self._encoded[node_type]
+
+    def encoded_by(self, node_type: str, choice: Choice) -> NDArray[np.float32]:
+        """Return the features that another encoder gives a modality node type, float32 [N, D]."""
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        return encode_modality(
+            self.dataset, entity, modality, choice=choice, cache=self._cache, progress=self._progress
+        ).features
 
     def nodes(self, node_type: str) -> Nodes:
         """Return the nodes of a type as relation builders see them."""
