@@ -71,7 +71,10 @@ CASES = [
         Case(f"emoji/{task}{which}", "emoji", task, "by_family", goal, overrides, _SMALL)
         for task, goals in (("group", (0.82, None, 0.85)), ("subgroup", (None, None, None)))
         for which, goal, overrides in zip(
-            (", MiniLM neighbours", "", ", MiniLM features"), goals, (_BY_MEANING, (), _SENTENCES), strict=True
+            (", MiniLM neighbours", "", ", MiniLM features"),
+            goals,
+            (_BY_MEANING, (), _SENTENCES),
+            strict=True,
         )
     ),
     Case("countries/region", "countries", "region", "by_region", 0.94),

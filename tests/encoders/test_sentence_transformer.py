@@ -127,8 +127,8 @@ def test_an_encoder_for_another_kind_of_modality_is_refused(make_dataset):
 
 def test_a_folder_without_a_model(tmp_path, raw, quiet):
     pytest.importorskip("sentence_transformers")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"sentence_transformer: .*empty: the sentence transformer cannot be"):
-        (tmp_path / "empty").mkdir()
         SentenceTransformer(model=str(tmp_path / "empty")).describe(raw("text", ["a"]), quiet)
 
 
