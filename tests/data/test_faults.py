@@ -316,14 +316,14 @@ PLANTED = [
         "broken picture",
         lambda s: (s.folder / "images/6.png").write_bytes(b"no"),
         "images/6.png: row 6 (id 'p06')",
-        "read as image",
+        "none of the image formats",
         "Replace",
     ),
     Planted(
         "cut picture",
         lambda s: os.truncate(s.folder / "images/6.png", 45),
         "images/6.png: row 6 (id 'p06')",
-        "read as image",
+        "read as an image",
         "Replace",
     ),
     Planted(
