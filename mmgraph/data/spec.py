@@ -203,7 +203,7 @@ Split = Annotated[
 class Without(Config):
     """What a task must not see."""
 
-    modalities: tuple[Name, ...] = Field((), description="Names of modalities.")
+    modalities: tuple[Name, ...] = Field(default=(), description="Names of modalities.")
     relations: tuple[Name, ...] = Field(
         (), description="Names of relations; their reverse ones go with them."
     )
