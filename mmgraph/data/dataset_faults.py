@@ -109,7 +109,7 @@ class _Examination:
         more = f" ({len(broken) - 1} more cannot be read either: {others})" if others else ""
         self.faults.add(
             f"{path}: {row_name(row, ids)}",
-            f"cannot be read as {raw.kind}: {problem}{more}",
+            f"{problem}{more}",
             "Replace the file, or leave its cell empty.",
         )
 

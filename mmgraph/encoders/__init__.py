@@ -1,6 +1,6 @@
 """Raw modality to features, one file each."""
 
-from mmgraph.encoders.build import DEFAULTS, build_encoder
+from mmgraph.encoders.build import DEFAULTS, build_encoder, encoder_faults
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.columns import Columns
 from mmgraph.encoders.encode import Encoded, encode, encode_modality
@@ -28,6 +28,7 @@ __all__ = [
     "build_encoder",
     "encode",
     "encode_modality",
+    "encoder_faults",
     "load_encoder",
     "save_encoder",
 ]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.spec import Choice
-from mmgraph.encoders import Encoded, FeatureCache, build_encoder, encode_modality
+from mmgraph.encoders import Encoded, FeatureCache, encode_modality, encoder_faults
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.relation import Nodes
@@ -85,14 +85,8 @@ class NodeFactory:
             GraphError: With all faults of all modalities.
         """
         faults = Faults()
+        faults.found += encoder_faults(self.dataset)
         for name in self.modalities:
-            entity, modality = name.split("/")
-            where = f"{self.dataset.file}: entities.{entity}.modalities.{modality}"
-            spec = self.dataset.spec.entities[entity].modalities[modality]
-            try:
-                build_encoder(spec.encoder, spec.kind, where=f"{where}.encoder")
-            except MMGraphError as error:
-                faults.extend(error)
             try:
                 self.raw(name)
             except MMGraphError as error:
