@@ -205,7 +205,7 @@ class Without(Config):
 
     modalities: tuple[Name, ...] = Field(default=(), description="Names of modalities.")
     relations: tuple[Name, ...] = Field(
-        (), description="Names of relations; their reverse ones go with them."
+        default=(), description="Names of relations; their reverse ones go with them."
     )
 
 
