@@ -70,7 +70,7 @@ _SENTENCES = tuple(
 )
 CASES = [
     Case("glyphs/script", "glyphs", "script", "by_script", 0.96, settings=_SMALL),
-    Case("emoji/group", "emoji", "group", "by_family", None, settings=_SMALL),
+    Case("emoji/group", "emoji", "group", "by_family", search=_SMALL),
     Case("emoji/group, MiniLM neighbours", "emoji", "group", "by_family", 0.82, _BY_MEANING, search=_SMALL),
     Case("emoji/group, MiniLM features", "emoji", "group", "by_family", 0.85, _SENTENCES, _SMALL),
     Case("emoji/subgroup", "emoji", "subgroup", "by_family", settings=_SMALL),

@@ -139,9 +139,10 @@ class KNN(RelationBuilder):
             context.count("zero_vectors", zeros)
             context.warn(
                 f"{zeros} of {len(features)} nodes of {self.on} get no neighbours: "
-                "their vectors are all zeros, which have no direction"
+                "their vectors, as scaled by what the training entities show, "
+                "are all zeros and have no direction"
             )
-            self._check_k(len(usable), " that are not all zeros", context)
+            self._check_k(len(usable), " whose scaled vectors are not all zeros", context)
         return usable
 
     def _neighbours(

@@ -21,32 +21,8 @@ TEXTS = [f"{a} {b} {c}" for a in WORDS[:2] for b in WORDS[2:4] for c in WORDS[4:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory):
-    """Return the folder of a sentence transformer with random weights."""
-    transformers = pytest.importorskip("transformers")
-    sentence_transformers = pytest.importorskip("sentence_transformers")
-    import torch
-
-    folder = tmp_path_factory.mktemp("models")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = transformers.BertConfig(
-            vocab_size=len(vocabulary),
-            hidden_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=32,
-        )
-        transformers.BertModel(config).save_pretrained(folder / "bert")
-    tokenizer = transformers.BertTokenizer(vocab={word: number for number, word in enumerate(vocabulary)})
-    tokenizer.save_pretrained(folder / "bert")
-    # A plain transformer becomes one with mean pooling.
-    model = sentence_transformers.SentenceTransformer(str(folder / "bert"), device="cpu")
-    model.save(str(folder / "tiny"))
-    return folder / "tiny"
+def tiny_model(make_sentence_transformer):
+    return make_sentence_transformer(WORDS)
 
 
 @pytest.fixture
