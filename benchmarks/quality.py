@@ -8,8 +8,8 @@ for the model they control. Logistic and ridge regression choose their regularis
         --json quality.json --page docs/results.md
 
 It takes about an hour on two cores; with ``--only`` a case at a time goes into the same files.
-``--quick`` runs one seed of the smallest task without the search; ``--check`` prints a line for each goal
-that falls short and exits with 1 if any does.
+``--quick`` runs one seed of each case without the search, and of the smallest case alone unless ``--only``
+names others; ``--check`` prints a line for each goal that falls short and exits with 1 if any does.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Case:
         task: The name of the task.
         split: The split whose seed varies.
         goal: What ``hetero_gat`` should reach, or ``None``.
+        beats: Whether it should also beat the linear model and the MLP by more than the spread.
         overrides: Overrides of ``dataset.yaml``.
         settings: Settings of every training, where the defaults take too long.
         search: Settings of the search, where it shall be quicker than the trainings that count.
@@ -56,6 +57,7 @@ class Case:
     task: str
     split: str
     goal: float | None = None
+    beats: bool = False
     overrides: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
@@ -69,24 +71,42 @@ _SENTENCES = tuple(
     f"entities.emoji.modalities.{name}.encoder=sentence_transformer" for name in ("name", "tags")
 )
 CASES = [
-    Case("glyphs/script", "glyphs", "script", "by_script", 0.96, settings=_SMALL),
-    Case("emoji/group", "emoji", "group", "by_family", search=_SMALL),
-    Case("emoji/group, MiniLM neighbours", "emoji", "group", "by_family", 0.82, _BY_MEANING, search=_SMALL),
-    Case("emoji/group, MiniLM features", "emoji", "group", "by_family", 0.85, _SENTENCES, _SMALL),
+    Case("glyphs/script", "glyphs", "script", "by_script", 0.96, beats=True, settings=_SMALL),
+    Case("emoji/group", "emoji", "group", "by_family", beats=True, search=_SMALL),
+    Case(
+        "emoji/group, MiniLM neighbours",
+        "emoji",
+        "group",
+        "by_family",
+        0.82,
+        beats=True,
+        overrides=_BY_MEANING,
+        search=_SMALL,
+    ),
+    Case(
+        "emoji/group, MiniLM features",
+        "emoji",
+        "group",
+        "by_family",
+        0.85,
+        beats=True,
+        overrides=_SENTENCES,
+        settings=_SMALL,
+    ),
     Case("emoji/subgroup", "emoji", "subgroup", "by_family", settings=_SMALL),
-    Case("emoji/subgroup, MiniLM neighbours", "emoji", "subgroup", "by_family", None, _BY_MEANING, _SMALL),
-    Case("emoji/subgroup, MiniLM features", "emoji", "subgroup", "by_family", None, _SENTENCES, _SMALL),
-    Case("countries/region", "countries", "region", "by_region", 0.94),
+    Case("countries/region", "countries", "region", "by_region", 0.94, beats=True),
     Case("countries/log_gdp", "countries", "log_gdp", "by_region"),
 ]
+_SMALLEST = "countries/region"
 
 
 def main() -> int:
     """Run the cases that were asked for; return the exit code."""
     options = _options()
-    cases = [case for case in CASES if not options.only or case.key in options.only]
+    names = options.only or ([_SMALLEST] if options.quick else [case.key for case in CASES])
+    cases = [case for case in CASES if case.key in names]
     if options.quick:
-        cases, options.seeds = [Case("countries/region", "countries", "region", "by_region", 0.94)], 1
+        options.seeds = 1
     datasets = _prepare({case.dataset for case in cases}, options.source, options.data)
     results: dict[str, Any] = {}
     if options.json and options.json.is_file():
@@ -135,8 +155,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="the results; cases in it that are not run again are kept")
     parser.add_argument("--keep-search", action="store_true", help="take the settings that --json holds")
     parser.add_argument("--page", type=Path)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="one seed, no search")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
     return parser.parse_args()
 
 
@@ -219,14 +239,14 @@ def _print_case(key: str, trials: list[dict[str, Any]]) -> None:
 def _shortfalls(results: dict[str, Any]) -> list[str]:
     """Return a line for each goal missed and each rival not beaten by more than the spread."""
     lines = []
-    for key, result in results.items():
-        if result["goal"] is None:
+    for case in CASES:
+        if case.key not in results:
             continue
-        trials = result["trials"]
+        key, trials = case.key, results[case.key]["trials"]
         own = [trial["hetero_gat"]["test"] for trial in trials]
-        if statistics.fmean(own) < result["goal"]:
-            lines.append(f"{key}: hetero_gat reaches {statistics.fmean(own):.3f}; goal {result['goal']}")
-        for rival in ("linear", "mlp"):
+        if case.goal is not None and statistics.fmean(own) < case.goal:
+            lines.append(f"{key}: hetero_gat reaches {statistics.fmean(own):.3f}; goal {case.goal}")
+        for rival in ("linear", "mlp") if case.beats else ():
             gains = [trial["hetero_gat"]["test"] - trial[rival]["test"] for trial in trials]
             spread = statistics.stdev(gains) if len(gains) > 1 else 0.0
             if statistics.fmean(gains) <= spread:

@@ -7,7 +7,7 @@ from typing import Any
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.spec import Choice
 from mmgraph.encoders.encoder import Encoder
-from mmgraph.errors import ConfigError, Fault, Faults, MMGraphError, UnknownNameError, did_you_mean
+from mmgraph.errors import ConfigError, Fault, Faults, MMGraphError
 from mmgraph.registry import ENCODERS
 
 DEFAULTS = {
@@ -37,11 +37,7 @@ def build_encoder(choice: Choice | None, kind: str, *, where: str) -> Encoder[An
         HOG(components=128, size=48, cells=4, colour=True)
     """
     name, parameters = (choice.name, choice.parameters) if choice else (DEFAULTS[kind], {})
-    if name not in ENCODERS:
-        raise UnknownNameError(
-            f"there is no encoder {name!r}", where=where, fix=did_you_mean(name, ENCODERS.names())
-        )
-    found: type[Encoder[Any, Any]] = ENCODERS.get(name)
+    found: type[Encoder[Any, Any]] = ENCODERS.get(name, where=where)
     if found.kind != kind:
         fitting = [other for other, encoder in ENCODERS.items() if encoder.kind == kind]
         raise ConfigError(

@@ -59,6 +59,11 @@ def test_a_task_that_cannot_be_learnt_is_a_fault(values, split, message):
         read_labels(graph_with(values, split), "colour")
 
 
+def test_labels_that_differ_in_spaces_alone_are_refused():
+    with pytest.raises(GraphError, match="holds ' red' and 'red', which differ in spaces alone"):
+        read_labels(graph_with(["red", " red", "red", "red", None]), "colour")
+
+
 @pytest.mark.parametrize(
     ("values", "split"), [("abcde", "validation"), ("aabcd", "validation"), ("aaabc", "test")]
 )
