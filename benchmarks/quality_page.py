@@ -42,7 +42,7 @@ def render_page(results: dict[str, Any], *, grid: int, command: str) -> str:
         [f"Python {platform.python_version()}"] + [f"{lib} {version(lib)}" for lib in libraries]
     )
     parts = [_INTRODUCTION.format(seeds=seeds, grid=grid, command=command, versions=versions)]
-    parts += [_table(results), _findings(results), _gains(results), _settings(results)]
+    parts += [_table(results), _findings(results), _gains(results), _remedies(results), _settings(results)]
     return "\n".join(parts)
 
 
@@ -105,6 +105,25 @@ def _gains(results: dict[str, Any]) -> str:
             for name in rivals
         ]
         lines.append(_row([f"`{key}`", *cells]))
+    return "\n".join([*lines, ""])
+
+
+def _remedies(results: dict[str, Any]) -> str:
+    tried = {key: result for key, result in results.items() if result["remedies"]}
+    if not tried:
+        return ""
+    lines = ["## What else was tried", ""]
+    lines += [
+        "Where `hetero_gat` does not beat the linear model, it was given one more setting at a time, beside",
+        "those that validation chose. The last column is the difference to the linear model, split by split.",
+        "",
+    ]
+    lines += [_row(["task", "remedy", "hetero_gat", "against linear"]), _row(["---"] * 4)]
+    for key, result in tried.items():
+        linear = [trial["linear"]["test"] for trial in result["trials"]]
+        for remedy, values in result["remedies"].items():
+            gains = [value - other for value, other in zip(values, linear, strict=True)]
+            lines.append(_row([f"`{key}`", remedy, _mean(values), _mean(gains, "+.3f")]))
     return "\n".join([*lines, ""])
 
 
