@@ -79,8 +79,11 @@ _REMEDIES = {
     "one layer": "model.num_layers=1",
     "label smoothing": "label_smoothing=0.1",
     "read-out of all layers": "model.readout=jk",
-    "stronger weight decay": "optimiser.weight_decay=0.01",
+    "weight decay of 4": "optimiser.weight_decay=4",
     "features dropped less": "model.input_dropout=0.2",
+    "three layers, label smoothing, weight decay of 4": (
+        "model.num_layers=3,label_smoothing=0.1,optimiser.weight_decay=4"
+    ),
 }
 CASES = [
     Case("glyphs/script", "glyphs", "script", "by_script", 0.96, beats=True, settings=_SMALL),
@@ -217,14 +220,19 @@ def _try_remedies(
             case,
             folder,
             seed,
-            {"it": _entry("hetero_gat", chosen.get("hetero_gat", {}) | dict([setting.split("=")]))},
+            {"it": _entry("hetero_gat", chosen.get("hetero_gat", {}) | _settings(remedy))},
         )
-        for name, setting in case.remedies.items()
+        for name, remedy in case.remedies.items()
         for seed in range(seeds)
     }
     return {
         name: [jobs[name, seed].result()["it"]["test"] for seed in range(seeds)] for name in case.remedies
     }
+
+
+def _settings(text: str) -> dict[str, str]:
+    """Return what ``key=value,key=value`` says."""
+    return dict(setting.split("=", 1) for setting in text.split(","))
 
 
 def _entry(model: str, options: Mapping[str, float | str], *more: str) -> str:
