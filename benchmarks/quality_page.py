@@ -27,6 +27,16 @@ Made by:
 with {versions}.
 """
 
+_REMEDIES = """## What else was tried
+
+Where `hetero_gat` does not beat the linear model, it was given more settings, beside those that validation
+chose. The last column is the difference to the linear model, split by split. No remedy was picked on
+validation, so that the best of them is a little flattered.
+"""
+_NEIGHBOURS = """Other neighbours do more than other settings: the cases with MiniLM change the encoder of the
+texts, for the neighbours alone or for the features as well.
+"""
+
 
 def render_page(results: dict[str, Any], *, grid: int, command: str) -> str:
     """Return the page as Markdown.
@@ -112,24 +122,14 @@ def _remedies(results: dict[str, Any]) -> str:
     tried = {key: result for key, result in results.items() if result["remedies"]}
     if not tried:
         return ""
-    lines = ["## What else was tried", ""]
-    lines += [
-        "Where `hetero_gat` does not beat the linear model, it was given more settings, beside those that",
-        "validation chose. The last column is the difference to the linear model, split by split. None of them",
-        "was chosen on validation, so that the best of them is a little flattered.",
-        "",
-    ]
+    lines = [_REMEDIES]
     lines += [_row(["task", "remedy", "hetero_gat", "against linear"]), _row(["---"] * 4)]
     for key, result in tried.items():
         linear = [trial["linear"]["test"] for trial in result["trials"]]
         for remedy, values in result["remedies"].items():
             gains = [value - other for value, other in zip(values, linear, strict=True)]
             lines.append(_row([f"`{key}`", remedy, _mean(values), _mean(gains, "+.3f")]))
-    lines += [
-        "",
-        "Other neighbours do more than other settings: the cases with MiniLM differ in nothing but the encoder,",
-        "for the neighbours alone or for the features as well.",
-    ]
+    lines += ["", _NEIGHBOURS]
     return "\n".join([*lines, ""])
 
 
