@@ -118,6 +118,8 @@ _SMALLEST = "countries/region"
 def main() -> int:
     """Run the cases that were asked for; return the exit code."""
     options = _options()
+    if options.quick and (options.json or options.page):
+        raise SystemExit("--quick is a look: leave out --json and --page, which keep what counts")
     names = options.only or ([_SMALLEST] if options.quick else [case.key for case in CASES])
     cases = [case for case in CASES if case.key in names]
     if options.quick:
@@ -145,6 +147,9 @@ def main() -> int:
             if options.json:
                 options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     results = {case.key: results[case.key] for case in CASES if case.key in results}
+    seeds = {len(result["trials"]) for result in results.values()}
+    if options.page and len(seeds) > 1:
+        raise SystemExit(f"the cases have different numbers of seeds ({sorted(seeds)}): run them anew")
     if options.page:
         options.page.write_text(render_page(results, grid=len(GRID), command=_command()), encoding="utf-8")
     shortfalls = _shortfalls(results) if options.check else []
@@ -179,14 +184,16 @@ def _options() -> argparse.Namespace:
 def _prepare(names: set[str], sources: list[str], data: Path | None) -> dict[str, Path]:
     """Return where each dataset is, prepared if it was not."""
     import mmgraph as mg
+    from mmgraph.data.prepare import Recipe
 
     given = dict(source.partition("=")[::2] for source in sources)
     folder = data or Path(tempfile.mkdtemp(prefix="mmgraph-quality-"))
     found = {}
     for name in sorted(names):
         found[name] = folder / name
-        if not (found[name] / "dataset.yaml").is_file():
-            mg.prepare_dataset(name, source=Path(given[name]) if given.get(name) else None, out=found[name])
+        if not Recipe(name).made(found[name]):
+            source = Path(given[name]) if given.get(name) else None
+            mg.prepare_dataset(name, source=source, out=found[name], overwrite=True)
     return found
 
 

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from mmgraph.relations.shared_attribute import SharedAttribute as SharedAttribute
     from mmgraph.relations.table import Table as Table
     from mmgraph.tasks.task import Task as Task
+    from mmgraph.tasks.task_data import task_data as task_data
     from mmgraph.training.config import TrainConfig as TrainConfig
     from mmgraph.training.run import Run as Run
     from mmgraph.training.run_folder import load_run as load_run
@@ -92,6 +93,7 @@ _MODULES = {
     "relations.shared_attribute": ("SharedAttribute",),
     "relations.table": ("Table",),
     "tasks.task": ("Task",),
+    "tasks.task_data": ("task_data",),
     "training.config": ("TrainConfig",),
     "training.run": ("Run",),
     "training.run_folder": ("load_run",),

@@ -140,7 +140,7 @@ class Dataset:
                 f"each entity of {entity!r} is held out by one of the splits {', '.join(names)}; wanted some "
                 "that all of them train on, to fit encoders on",
                 where=f"{self.file}: splits",
-                fix="Keep the splits of different experiments in different datasets, or let them overlap.",
+                fix="Keep one split, and draw it anew for each experiment with --set splits.NAME.seed=1.",
             )
         return rows
 

@@ -81,11 +81,15 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
     environment = describe_environment()
     return Repeat(
         commands=(
-            shlex.join(["mmgraph", "build-graph", comparison.graph, "--out", "graph"]),
+            _build_command(graph),
             _compare_command(comparison),
         ),
         facts=(
             ("graph", f"{comparison.graph}, fingerprint {comparison.fingerprint}"),
+            (
+                "built from",
+                "what its manifest.json holds: dataset.yaml with all overrides, relations, encoders",
+            ),
             ("relations", ", ".join(graph.schema.relations) or "none"),
             ("seeds", ", ".join(str(seed) for seed in comparison.seeds)),
             ("versions", ", ".join(f"{name} {value}" for name, value in environment.items())),
@@ -96,6 +100,15 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
             if entry.name in configs
         ),
     )
+
+
+def _build_command(graph: Graph) -> str:
+    """Return the line that builds such a graph where dataset.yaml has all that it takes."""
+    line = ["mmgraph", "build-graph", graph.name]
+    # Without any relation only the edges between an entity and its modalities are left, named "of".
+    for name in graph.schema.relations or ["of"]:
+        line += ["--relation", name]
+    return shlex.join([*line, "--out", "graph"])
 
 
 def _compare_command(comparison: Comparison) -> str:

@@ -34,8 +34,9 @@ class Verdict:
 def judge(comparison: Comparison) -> Verdict:
     """Return whether the subject beats every other entry by more than the spread.
 
-    The spread of a difference is the sum of both standard deviations over seeds. The subject is
-    ``hetero_gat`` where that takes part, else the best entry.
+    The spread of a difference is the sum of both standard deviations over seeds. All seeds share one split,
+    so that it holds the luck of training and not that of the split. The subject is ``hetero_gat`` where that
+    takes part, else the best entry.
     """
     names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
     if len(names) < 2:
@@ -82,7 +83,7 @@ def _with_spread(
         margin, spread = _margin(own, other, metric), own.std + other.std
         # The comparison is strict: two deterministic entries that are equal are level.
         (ahead if margin > spread else behind if -margin > spread else level).append(name)
-    sentences = [opening]
+    sentences = [opening, f"Its spread is over {len(own.values)} trainings on one and the same split."]
     if ahead:
         nearest = best(comparison, metric, ahead)
         sentences.append(

@@ -25,7 +25,8 @@ class Nodes:
         type: The node type, e.g. ``glyph`` or ``glyph/sans``.
         ids: The id of each node's entity, text [N].
         features: float32 [N, D], fitted on training entities; nothing for entity nodes.
-        frame: N rows of the entity table, without the columns that a task predicts.
+        frame: N rows of the entity table, without the columns that a task predicts; a custom relation gets
+            those that it names.
         entity_index: The row of each node's entity in the entity table, int64 [N].
         training: Whether the entity is a training one in every split, bool [N].
     """

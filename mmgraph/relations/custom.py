@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_type_hints
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, get_type_hints
 from pydantic.errors import PydanticUserError
 
 from mmgraph.config_faults import NAME_PATTERN
-from mmgraph.errors import ConfigError, Faults, GraphError, MMGraphError
+from mmgraph.errors import ConfigError, Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.edges import read_edges
 from mmgraph.graph.relation import Edges, Nodes, RelationBuilder
@@ -37,6 +37,7 @@ class CustomRelation(RelationBuilder):
     _name: ClassVar[str]
     _ends: ClassVar[tuple[str, str]]
     _symmetric: ClassVar[bool]
+    _columns: ClassVar[tuple[str, ...]]
 
     @property
     def default_name(self) -> str:
@@ -54,14 +55,44 @@ class CustomRelation(RelationBuilder):
             context.parts(end, parameter=parameter)
         return self._ends
 
+    def made_from(self, context: BuildContext) -> tuple[str, ...]:
+        """Return the modalities at the ends, and those that are read from the columns the function sees."""
+        read = [
+            context.readers(entity, column) for entity in self._entities(context) for column in self._columns
+        ]
+        return tuple(sorted({*super().made_from(context)}.union(*read)))
+
+    def check(self, context: BuildContext) -> None:
+        """Refuse a column that neither end has, or that a task predicts.
+
+        Raises:
+            GraphError: If there is one.
+        """
+        known: list[str] = []
+        for entity in self._entities(context):
+            for column in self._columns:
+                context.refuse_target(entity, column, parameter="columns")
+            known.extend(str(name) for name in context.dataset.frame(entity))
+        for column in self._columns:
+            if column not in known:
+                raise GraphError(
+                    f"got {column!r}; neither end has such a column",
+                    where=context.at("columns"),
+                    fix=did_you_mean(column, known),
+                )
+
+    def _entities(self, context: BuildContext) -> list[str]:
+        """Return the entity types at the two ends, each once."""
+        return list(dict.fromkeys(context.parts(end, parameter="source")[0] for end in self._ends))
+
     def build(self, context: BuildContext) -> Edges:
         """Call the function and check what it returns.
 
         Raises:
             GraphError: If the function raises, or returns something else than edges between these nodes.
         """
-        source = _copy(context.nodes(self._ends[0]))
-        target = source if self._ends[0] == self._ends[1] else _copy(context.nodes(self._ends[1]))
+        source = self._shown(context.nodes(self._ends[0]))
+        target = source if self._ends[0] == self._ends[1] else self._shown(context.nodes(self._ends[1]))
         where = f"{context.where}: function {self.function.__name__}"
         parameters = {name: value for name, value in self._given().items() if name != "allow_empty"}
         try:
@@ -69,16 +100,30 @@ class CustomRelation(RelationBuilder):
         except MMGraphError:
             raise
         except Exception as error:
+            hint = "Mend the function; --debug shows the whole traceback."
+            if isinstance(error, KeyError):
+                hint = "Mend the function; a column that it reads is named by @relation(..., columns=[...])."
             raise GraphError(
                 f"raised {type(error).__name__}: {error} ({_line(error, self.function)})",
                 where=where,
-                fix="Mend the function; --debug shows the whole traceback.",
+                fix=hint,
             ) from error
         return read_edges(result, len(source), len(target), where=where)
 
+    def _shown(self, nodes: Nodes) -> Nodes:
+        """Return what the function gets: with the columns it may see, and free to be changed."""
+        return replace(
+            nodes,
+            ids=nodes.ids.copy(),
+            features=None if nodes.features is None else nodes.features.copy(),
+            frame=nodes.frame[[name for name in self._columns if name in nodes.frame]].copy(),
+            entity_index=nodes.entity_index.copy(),
+            training=nodes.training.copy(),
+        )
+
 
 def relation(
-    name: str, *, source: str, target: str, symmetric: bool = False
+    name: str, *, source: str, target: str, symmetric: bool = False, columns: Sequence[str] = ()
 ) -> Callable[[_Function], type[Any]]:
     """Return a decorator that makes a relation builder of a plain function.
 
@@ -91,20 +136,23 @@ def relation(
     written it stays at hand as ``same_width.function``.
 
     The relation is transductive: the function sees all entities, also those of validation and test, but no
-    column that a task predicts. ``Nodes.training`` says which entities may be learnt from. A task for which
-    the edges would give too much away names the relation under ``without``.
+    column that a task predicts. ``Nodes.training`` says which entities may be learnt from. A task that leaves
+    out a modality leaves out the relations made from it: those with the modality at an end, and those whose
+    ``columns`` the modality is read from. A task for which the edges would give too much away for another
+    reason names the relation under ``without``.
 
     Args:
         name: The relation's name.
         source: The node type that edges come from, e.g. ``glyph`` or ``glyph/sans``.
         target: The node type that they go to.
         symmetric: An edge holds in both directions: both are stored.
+        columns: The columns of the entity tables that the function gets as ``frame``.
 
     Raises:
         ConfigError: If the name or the function's signature cannot be used.
 
     Example:
-        >>> @relation("same_width", source="glyph", target="glyph", symmetric=True)
+        >>> @relation("same_width", source="glyph", target="glyph", symmetric=True, columns=["width"])
         ... def same_width(source: Nodes, target: Nodes, *, tolerance: float = 0.1):
         ...     width = source.frame["width"].to_numpy(float)
         ...     apart = abs(width[:, None] - width[None, :])
@@ -132,6 +180,7 @@ def relation(
                 "_name": name,
                 "_ends": (source, target),
                 "_symmetric": symmetric,
+                "_columns": tuple(columns),
             },
             frozen=True,
             kw_only=True,
@@ -186,18 +235,6 @@ def _problems(parameter: inspect.Parameter, hints: dict[str, Any]) -> Iterator[t
         yield "has no type", f"Write e.g. '{name}: float'."
     if name.startswith("_") or hasattr(CustomRelation, name):
         yield "has a name that relation builders need for themselves", "Rename it."
-
-
-def _copy(nodes: Nodes) -> Nodes:
-    """Return nodes that a user's function may change without changing the graph."""
-    return replace(
-        nodes,
-        ids=nodes.ids.copy(),
-        features=None if nodes.features is None else nodes.features.copy(),
-        frame=nodes.frame.copy(),
-        entity_index=nodes.entity_index.copy(),
-        training=nodes.training.copy(),
-    )
 
 
 def _line(error: BaseException, function: _Function) -> str:

@@ -12,8 +12,9 @@ import pytest
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.errors import GraphError, MMGraphError
-from mmgraph.graph import Graph, build_graph, relation_faults
-from mmgraph.relations import KNN
+from mmgraph.graph import Graph, Nodes, build_graph, relation_faults
+from mmgraph.registry import RELATIONS
+from mmgraph.relations import KNN, relation
 
 
 def test_nodes_are_entities_and_the_modalities_that_they_have(graph: Graph, shop: Dataset):
@@ -193,3 +194,27 @@ def test_the_id_is_no_target(make_shop, shop_spec):
     tasks = {"itself": shop_spec["tasks"]["colour"] | {"target": "sku"}}
     with pytest.raises(GraphError, match=r"tasks\.itself\.target: got 'sku', the id"):
         build_graph(make_shop(tasks=tasks), cache=False)
+
+
+def test_a_task_without_a_modality_is_without_what_was_made_from_its_columns(make_shop, shop_spec):
+    facts = {"kind": "tabular", "columns": {"shelf": "categorical"}}
+    product = shop_spec["entities"]["product"]
+    entities = shop_spec["entities"] | {
+        "product": product | {"modalities": product["modalities"] | {"facts": facts}}
+    }
+    task = {"entity": "product", "target": "colour", "split": shop_spec["tasks"]["colour"]["split"]}
+    tasks = {"seeing": task, "blind": task | {"without": {"modalities": ["facts"]}}}
+
+    @relation("leak", source="product", target="product", columns=["shelf"])
+    def leak(source: Nodes, target: Nodes):
+        return [0], [1]
+
+    @relation("harmless", source="product", target="product")
+    def harmless(source: Nodes, target: Nodes):
+        return [0], [1]
+
+    for name in ("leak", "harmless"):
+        RELATIONS._things.pop(name)
+    graph = build_graph(make_shop(entities=entities, tasks=tasks), relations=[leak, harmless], cache=False)
+    kept = {task: set(graph.view(task).schema.relations) & {"leak", "harmless"} for task in tasks}
+    assert kept == {"seeing": {"leak", "harmless"}, "blind": {"harmless"}}

@@ -16,6 +16,7 @@ from mmgraph.graph import Edges, Nodes, build_graph
 from mmgraph.registry import RELATIONS
 from mmgraph.relations import KNN, relation
 
+EDGE = ([0], [1])
 TRIPLE = ("thing", "chain", "thing")
 
 
@@ -115,7 +116,7 @@ def test_a_parameter_may_be_required(make_dataset, things):
 def test_the_function_sees_nodes_without_labels(make_dataset):
     seen = []
 
-    @relation("look", source="thing/vector", target="thing")
+    @relation("look", source="thing/vector", target="thing", columns=["width"])
     def look(source: Nodes, target: Nodes):
         seen.extend((source, target))
         return [0], [0]
@@ -131,9 +132,26 @@ def test_the_function_sees_nodes_without_labels(make_dataset):
     assert source.frame["width"].tolist() == list(range(1, 8))
     assert target.features is None
     assert target.training.tolist() == (dataset.split("random") == "train").tolist()
-    assert "kind" not in source.frame
-    assert "kind" not in target.frame
+    assert list(source.frame) == list(target.frame) == ["width"]
     assert graph.schema.edge_type(("thing/vector", "look", "thing")).made_from == ("thing/vector",)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("kind", r"columns: got 'kind', which the task 'answer' predicts"),
+        ("widht", r"columns: got 'widht'; neither end has such a column\. Did you mean 'width'"),
+    ],
+)
+def test_a_column_that_cannot_be_shown(make_dataset, column, message):
+    things = [{"id": f"t{n}", "width": n, "kind": "ab"[n % 2]} for n in range(8)]
+    with pytest.raises(GraphError, match=message):
+        build_graph(make_dataset(things, target="kind"), relations=[returning(EDGE, columns=[column])])
+
+
+def test_a_column_that_was_not_asked_for(make_dataset, things):
+    with pytest.raises(GraphError, match=r"KeyError.*named by @relation\(\.\.\., columns="):
+        built(make_dataset, things, [returning(KeyError("width"))])
 
 
 def test_the_function_cannot_change_the_graph(make_dataset, things):

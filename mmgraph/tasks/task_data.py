@@ -1,0 +1,46 @@
+"""A task as PyG users know it: targets and masks in the graph's own ``HeteroData``."""
+
+from __future__ import annotations
+
+import torch
+from torch_geometric.data import HeteroData
+
+from mmgraph.graph.graph import Graph
+from mmgraph.tasks.classification import Classification
+from mmgraph.tasks.labels import SPLITS
+from mmgraph.tasks.task import Task
+
+_MASKS = {"train": "train_mask", "validation": "val_mask", "test": "test_mask"}
+
+
+def task_data(graph: Graph, task: str) -> HeteroData:
+    """Return a graph as a task sees it, with its targets, ready for a training loop of one's own.
+
+    Args:
+        graph: The graph.
+        task: The name of one of its tasks.
+
+    Returns:
+        The graph without what the task must not see, as in ``graph.view(task).data``. The task's entity type
+        also has ``y`` [N] (classes: int64, -1 where there is none; numbers: float64, NaN where there is
+        none), ``train_mask``, ``val_mask`` and ``test_mask``, bool [N], of the entities that have a target,
+        ``id``, a list of N, and for a classification ``classes``, the names by number. Classes that no
+        training entity has come last.
+
+    Raises:
+        ConfigError: If the graph has no such task.
+        GraphError: If the task cannot be learnt.
+    """
+    learnt = Task.from_graph(graph, task)
+    labels = learnt.labels
+    data = graph.view(task).data.clone()
+    store = data[labels.entity]
+    store.y = learnt.target.clone()
+    store.id = labels.ids.tolist()
+    if isinstance(learnt, Classification):
+        store.classes = [*learnt.classes, *learnt.unseen]
+    for split in SPLITS:
+        mask = torch.zeros(len(labels.ids), dtype=torch.bool)
+        mask[torch.as_tensor(labels.rows(split))] = True
+        store[_MASKS[split]] = mask
+    return data
