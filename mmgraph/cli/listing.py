@@ -30,7 +30,7 @@ def list_names(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="models, layers, relations, encoders, tasks, datasets or configs."
+            metavar="KIND", help="models, layers, relations, encoders, tasks, datasets, configs or backends."
         ),
     ],
     json: JsonOption = False,
@@ -48,7 +48,11 @@ def list_names(
 
 def _described(kind: str) -> dict[str, str]:
     """Return the names of a kind, each with one line that describes it."""
-    others: dict[str, Callable[[], dict[str, str]]] = {"datasets": _datasets, "configs": _configs}
+    others: dict[str, Callable[[], dict[str, str]]] = {
+        "datasets": _datasets,
+        "configs": _configs,
+        "backends": _backends,
+    }
     if kind in _REGISTRIES:
         return {name: _first_line(thing) for name, thing in _REGISTRIES[kind].items()}
     if kind in others:
@@ -62,6 +66,19 @@ def _first_line(thing: object) -> str:
     """Return the first line of a docstring; of a link only its text."""
     line = (inspect.getdoc(thing) or "").partition("\n")[0]
     return re.sub(r"`([^`<]+?) *<[^>]*>`_+", r"\1", line)
+
+
+def _backends() -> dict[str, str]:
+    """Return what attention can be computed by, on which device, and what is missing where it cannot."""
+    from mmgraph.ops import BACKENDS
+
+    found = {}
+    for name, backend in BACKENDS.items():
+        state = backend.missing() or "available"
+        found[name] = (
+            f"{backend.summary}; on {' and '.join(sorted(backend.devices)) or 'any device'}; {state}"
+        )
+    return found
 
 
 def _datasets() -> dict[str, str]:

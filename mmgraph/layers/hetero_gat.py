@@ -77,6 +77,7 @@ class HeteroGAT(Layer):
         self.edge_dropout = require_fraction("hetero_gat", "edge_dropout", edge_dropout)
         self.negative_slope = require_fraction("hetero_gat", "negative_slope", negative_slope)
         self.relations = [edge_type for edge_type in self.edge_types if edge_type[2] in self.targets]
+        self.aggr = aggr
         self.dropout = Dropout(require_fraction("hetero_gat", "dropout", dropout))
         self.norm, self.send, self.receive = ModuleDict(), ModuleDict(), ModuleDict()
         for name in self.node_types:
@@ -102,12 +103,15 @@ class HeteroGAT(Layer):
         self.check_inputs(x_dict, edge_index_dict, edge_weight_dict)
         normed = {name: self.norm[name](x) for name, x in x_dict.items() if name in self.reads}
         relations = self._relation_inputs(normed, edge_index_dict, edge_weight_dict or {})
+        summed = self.aggr == "sum"
+        messages = relational_attention(relations, negative_slope=self.negative_slope, sum_relations=summed)
         result = dict(x_dict)
         # In the order of the graph, not of a set: dropout draws its numbers in this order.
         for name in [name for name in normed if name in self.targets]:
-            into = [relations[r] for r in self._relations_into(name) if r in relations]
-            messages = relational_attention(into, negative_slope=self.negative_slope)
-            update = self.receive[name](normed[name], messages, [r.edges.has_edge for r in into])
+            into, z = relations.get(name, []), messages.get(name)
+            if z is not None and summed:
+                z = z.unsqueeze(0)
+            update = self.receive[name](normed[name], z, [relation.edges.has_edge for relation in into])
             result[name] = x_dict[name] + self.dropout(update)
         return result
 
@@ -122,7 +126,8 @@ class HeteroGAT(Layer):
         x_dict: Mapping[str, Tensor],
         edge_index_dict: Mapping[Triple, Tensor],
         edge_weight_dict: Mapping[Triple, Tensor],
-    ) -> dict[Triple, RelationInput]:
+    ) -> dict[str, list[RelationInput]]:
+        """Return the relations that have edges by the node type they point at."""
         plans = {}
         for relation in self.relations:
             source, _, target = relation
@@ -131,27 +136,27 @@ class HeteroGAT(Layer):
                 plans[relation] = plan_edges(edge_index_dict[relation], *sizes, where=str(relation))
         plans = {relation: plan for relation, plan in plans.items() if plan.num_edges}
 
-        values: dict[Triple, Tensor] = {}
-        source_logits: dict[Triple, Tensor] = {}
-        target_logits: dict[Triple, Tensor] = {}
-        for name in dict.fromkeys(source for source, _, _ in plans):
-            sent = self.send[name](x_dict[name])
-            for relation, value, logit in zip(self._relations_from(name), *sent, strict=True):
-                values[relation], source_logits[relation] = value, logit
-        for name in dict.fromkeys(target for _, _, target in plans):
-            logits = self.receive[name].logits(x_dict[name])
-            target_logits.update(zip(self._relations_into(name), logits, strict=True))
-        return {
-            relation: RelationInput(
-                values[relation],
-                source_logits[relation],
-                target_logits[relation],
-                plan,
-                weight=edge_weight_dict.get(relation),
-                keep=self._kept_edges(plan),
-            )
-            for relation, plan in plans.items()
+        sent = {name: self.send[name](x_dict[name]) for name in dict.fromkeys(r[0] for r in plans)}
+        received = {
+            name: self.receive[name].logits(x_dict[name]) for name in dict.fromkeys(r[2] for r in plans)
         }
+        found: dict[str, list[RelationInput]] = {}
+        for relation, plan in plans.items():
+            source, _, target = relation
+            values, logits = sent[source]
+            found.setdefault(target, []).append(
+                RelationInput(
+                    values,
+                    logits,
+                    received[target],
+                    plan,
+                    source_slot=self._relations_from(source).index(relation),
+                    target_slot=self._relations_into(target).index(relation),
+                    weight=edge_weight_dict.get(relation),
+                    keep=self._kept_edges(plan),
+                )
+            )
+        return found
 
     def _kept_edges(self, plan: EdgePlan) -> Tensor | None:
         if not self.training or self.edge_dropout == 0:
@@ -172,13 +177,13 @@ class _Sender(nn.Module):
         for attention in self.attention.data:
             nn.init.xavier_uniform_(attention)
 
-    def forward(self, x: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-        """Return the values [S, H, D] and the logits [S, H] for each relation."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the values [S, R, H, D] and the logits [S, R, H]."""
         values = self.project(x).view(-1, *self.shape)
         # a . (W x) = (W^T a) . x: the product with the small W^T a spares a pass over all values.
         fold = torch.einsum("rhdc,rhd->rhc", self.project.weight.view(*self.shape, -1), self.attention)
         logits = (x @ fold.flatten(0, 1).t()).view(-1, *self.shape[:2])
-        return values.unbind(1), logits.unbind(1)
+        return values, logits
 
 
 class _Receiver(nn.Module):
@@ -195,13 +200,13 @@ class _Receiver(nn.Module):
             for weight in self.attention.weight.data.chunk(num_relations):
                 nn.init.xavier_uniform_(weight)
 
-    def logits(self, x: Tensor) -> Sequence[Tensor]:
-        """Return the target's share of the logits, [N, H] for each relation."""
-        return self.attention(x).view(-1, *self.shape).unbind(1)  # type: ignore[no-any-return]
+    def logits(self, x: Tensor) -> Tensor:
+        """Return the target's share of the logits, [N, R, H]."""
+        return self.attention(x).view(-1, *self.shape)  # type: ignore[no-any-return]
 
-    def forward(self, x: Tensor, messages: Sequence[Tensor], has_message: Sequence[Tensor]) -> Tensor:
-        """Return the update [N, C] of normed states, from messages [N, H, D] of relations that have any."""
+    def forward(self, x: Tensor, messages: Tensor | None, has_message: Sequence[Tensor]) -> Tensor:
+        """Return the update [N, C] of normed states, from the messages [R, N, H, D] of R relations."""
         update = self.self_path(x)
-        if messages:
-            update = update + self.pool([message.flatten(1) for message in messages], has_message)
+        if messages is not None:
+            update = update + self.pool(messages.flatten(2), has_message)
         return functional.gelu(update)

@@ -36,23 +36,22 @@ class RelationPool(nn.Module):
             self.key = nn.Linear(channels, channels)
             self.query = nn.Linear(channels, 1, bias=False)
 
-    def forward(self, messages: Sequence[Tensor], has_message: Sequence[Tensor]) -> Tensor:
+    def forward(self, messages: Tensor, has_message: Sequence[Tensor]) -> Tensor:
         """Return the messages of at least one relation as one.
 
         Args:
-            messages: [N, C] for each relation; 0 for a node without a message.
+            messages: [R, N, C]; 0 for a node without a message.
             has_message: bool [N] for each relation.
 
         Returns:
             [N, C]; 0 for a node without any message.
         """
         if self.aggr == "sum":
-            return torch.stack(list(messages)).sum(0)
-        present = torch.stack(list(has_message), dim=1)
-        z = torch.stack(list(messages), dim=1)
+            return messages[0] if messages.shape[0] == 1 else messages.sum(0)
+        present = torch.stack(list(has_message))
         if self.aggr == "mean":
-            return z.sum(1) / present.sum(1, keepdim=True).clamp(min=1)
-        logit: Tensor = self.query(torch.tanh(self.key(z))).squeeze(-1)
+            return messages.sum(0) / present.sum(0).clamp(min=1).unsqueeze(1)
+        logit: Tensor = self.query(torch.tanh(self.key(messages))).squeeze(-1)
         # A node without any message gets an even softmax over zeros rather than one over nothing.
         logit = logit.masked_fill(~present, torch.finfo(logit.dtype).min)
-        return (logit.softmax(dim=1).unsqueeze(-1) * z).sum(1)
+        return (logit.softmax(dim=0).unsqueeze(-1) * messages).sum(0)

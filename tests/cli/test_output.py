@@ -47,6 +47,7 @@ def test_progress_goes_to_standard_error_and_quiet_silences_it(
         ("list", "models"),
         ("list", "datasets"),
         ("list", "configs"),
+        ("list", "backends"),
         ("validate", "glyphs"),
         ("inspect", "GRAPH"),
         ("evaluate", "RUN"),

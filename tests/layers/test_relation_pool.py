@@ -6,7 +6,7 @@ import torch
 from mmgraph.errors import ConfigError
 from mmgraph.layers.relation_pool import RelationPool
 
-Z = [torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]]), torch.tensor([[10.0, 20.0], [0.0, 0.0], [0.0, 0.0]])]
+Z = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]], [[10.0, 20.0], [0.0, 0.0], [0.0, 0.0]]])
 HAS = [torch.tensor([True, True, False]), torch.tensor([True, False, False])]
 
 
