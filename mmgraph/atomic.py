@@ -44,6 +44,27 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
         raise
 
 
+def require_place(path: Path, *, marker: str, overwrite: bool = False) -> None:
+    """Raise now what :func:`atomic_folder` would raise after long work, and change nothing.
+
+    Args:
+        path: Where the folder shall be.
+        marker: A file that every folder of this kind holds.
+        overwrite: Replace an earlier folder of the same kind.
+
+    Raises:
+        UserError: If ``path`` is there already and must not be replaced, or its parent cannot be written.
+    """
+    _refuse_to_lose(path, marker, overwrite)
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(
+            f"cannot be written: {parent} is no folder that you may write to",
+            where=str(path),
+            fix="Choose another --out, or mend its parent.",
+        )
+
+
 def _refuse_to_lose(path: Path, marker: str, overwrite: bool) -> None:
     """Raise an error if there is something at ``path`` that must stay."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from mmgraph.config_faults import describe, faults_of
 from mmgraph.errors import ConfigError
@@ -21,6 +22,31 @@ class Config(BaseModel):
     """Base of all configuration models: frozen, and a key that nobody reads is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, values: Any) -> Any:
+        """Make text of true and false where pydantic would take them for 1 and 0: text is refused there."""
+        if not isinstance(values, Mapping):
+            return values
+        return {
+            name: str(value).lower() if isinstance(value, bool) and cls._wants_number(name) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def _wants_number(cls, name: Any) -> bool:
+        kinds = _kinds(cls.model_fields[name].annotation) if name in cls.model_fields else set()
+        return bool(kinds & {int, float}) and not kinds & {bool, str, Any}
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return a type, or the types that a union is made of."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return set().union(*(_kinds(member) for member in get_args(annotation)))
+    return {annotation} if isinstance(annotation, Hashable) else set()
 
 
 C = TypeVar("C", bound=BaseModel)

@@ -254,7 +254,9 @@ def _choices(expected: str) -> list[str]:
 
 
 def _advice(what: str, description: str) -> str:
-    return f"{what}: {description}" if description else f"{what}."
+    if not description:
+        return f"{what}."
+    return f"{what}, described as: {description}"
 
 
 def _join(where: str, place: str) -> str:

@@ -61,15 +61,21 @@ class Registry(Generic[T]):
 
         return decorator
 
-    def get(self, name: str) -> T:
+    def get(self, name: str, *, where: str = "") -> T:
         """Return the thing registered under ``name``.
+
+        Args:
+            name: Its name.
+            where: The key or option that holds the name, for messages.
 
         Raises:
             UnknownNameError: If there is none; the message offers the nearest names.
         """
         self._load()
         if name not in self._things:
-            raise UnknownNameError(f"there is no {self.kind} {name!r}", fix=did_you_mean(name, self._things))
+            raise UnknownNameError(
+                f"there is no {self.kind} {name!r}", where=where, fix=did_you_mean(name, self._things)
+            )
         return self._things[name]
 
     def names(self) -> list[str]:

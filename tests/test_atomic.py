@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmgraph.atomic import atomic_folder, atomic_write
+from mmgraph.atomic import atomic_folder, atomic_write, require_place
 from mmgraph.errors import UserError
 
 
@@ -163,3 +163,15 @@ def test_readers_never_see_half_a_file(tmp_path: Path) -> None:
     done.set()
     reader.join()
     assert seen <= texts
+
+
+def test_a_place_that_cannot_be_written_is_known_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    make(tmp_path / "there", "old")
+    for path, problem in (("file/new", "is no folder"), ("there", "is there already"), ("file", "holds no")):
+        with pytest.raises(UserError, match=problem):
+            require_place(tmp_path / path, marker="manifest.json")
+    before = names(tmp_path)
+    require_place(tmp_path / "a" / "b", marker="manifest.json")
+    require_place(tmp_path / "there", marker="manifest.json", overwrite=True)
+    assert names(tmp_path) == before

@@ -108,6 +108,18 @@ def test_parse_reports_all_faults() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"heads": True}, "got 'true'; wanted an integer"),
+        ({"dropout": False}, "got 'false'; wanted a number"),
+    ],
+)
+def test_true_and_false_are_no_numbers(value: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse(Model, value, where="t.yaml")
+
+
 def test_configs_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Training(seed=1).seed = 2

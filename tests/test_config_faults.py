@@ -57,7 +57,10 @@ def faults(content: Any) -> list[str]:
     ("content", "message"),
     [
         ({"named": {"a": {"kind": "text", "column": 3}}}, "f: named.a.column: got 3; wanted text. Change"),
-        ({"named": {"a": {"kind": "text"}}}, "f: named.a.column: is missing. Add it: The column that holds"),
+        (
+            {"named": {"a": {"kind": "text"}}},
+            "f: named.a.column: is missing. Add it, described as: The column that holds",
+        ),
         (
             {"named": {"a": {"kind": "text", "column": "x", "colum": "y"}}},
             "f: named.a.colum: is a key that is not known here. Did you mean 'column'?",
@@ -145,7 +148,8 @@ def threshold(source: int, *, near: float = 0.1) -> None: ...
             {"k": 0},
             [
                 "f: r.on: is missing. Add it.",
-                "f: r.k: got 0; wanted a number of at least 1. Change the value: How many neighbours.",
+                "f: r.k: got 0; wanted a number of at least 1. "
+                "Change the value, described as: How many neighbours.",
             ],
         ),
         (

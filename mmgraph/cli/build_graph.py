@@ -20,7 +20,7 @@ from mmgraph.cli.output import write_json, write_line
 
 EXAMPLES = (
     "mmgraph build-graph glyphs --out glyphs-graph",
-    "mmgraph build-graph glyphs-dataset --relation case_pair --out small-graph --json",
+    "mmgraph build-graph glyphs-dataset --relation case_pair --out small --json",
 )
 
 
@@ -45,9 +45,12 @@ def build_graph(
     """Turn a dataset into a graph: encode its modalities and build its relations."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
+    from mmgraph.atomic import require_place
+    from mmgraph.graph.layout import MANIFEST
 
     loaded = mg.load_dataset(dataset, overrides=assignments or (), progress=progress)
     folder = out or Path("graphs") / loaded.spec.name
+    require_place(folder, marker=MANIFEST, overwrite=overwrite)
     graph = mg.build_graph(loaded, relations=relation, progress=progress)
     graph.save(folder, overwrite=overwrite)
     nodes = sum(node_type.num_nodes for node_type in graph.schema.node_types)

@@ -21,8 +21,8 @@ from mmgraph.cli.options import (
 from mmgraph.cli.output import write_comparison
 
 EXAMPLES = (
-    "mmgraph compare glyphs-graph --task script --models logistic_regression,mlp,hetero_gat --out comparison",
-    "mmgraph compare glyphs-graph --task script --models 'mlp,hetero_gat[edges=none]' --seeds 2 --json",
+    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --out cmp",
+    "mmgraph compare glyphs-graph --task script --models 'hetero_gat[edges=none]'",
 )
 
 

@@ -21,8 +21,8 @@ from mmgraph.cli.options import (
 from mmgraph.cli.output import write_line, write_metrics
 
 EXAMPLES = (
-    "mmgraph train glyphs-graph --task script --model hetero_gat --out run --seed 0",
-    "mmgraph train glyphs-graph --task script --model mlp --set max_epochs=3 --set model.dropout=0.3 --json",
+    "mmgraph train glyphs-graph --task script --model hetero_gat --out run",
+    "mmgraph train glyphs-graph --task script --set max_epochs=3 --seed 1 --json",
 )
 
 

@@ -20,10 +20,12 @@ def validate(
     plugin: PluginOption = None,
 ) -> None:
     """Read a dataset's spec and every file of it, and list all faults at once."""
-    begin(quiet=quiet, plugin=plugin)
+    progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
+    from mmgraph.encoders import encoder_faults
+    from mmgraph.graph import relation_faults
 
-    faults = mg.validate_dataset(dataset)
+    faults = mg.validate_dataset(dataset, checks=(encoder_faults, relation_faults), progress=progress)
     if json:
         write_json({"dataset": dataset, "faults": [dataclasses.asdict(fault) for fault in faults]})
         raise typer.Exit(DataError.exit_code if faults else 0)

@@ -46,7 +46,13 @@ def read_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
                 fix="Save it with a numeric dtype, e.g. array.astype('float32').",
             ) from None
         raise DataError(f"cannot be read: {error}", where=str(path), fix="Write the file anew.") from None
-    if array.ndim != 2 or array.shape[1] == 0:
+    if array.ndim == 2 and array.shape[1] == 0:
+        raise DataError(
+            f"got an array of shape {array.shape}, whose vectors are empty; wanted numbers in them",
+            where=str(path),
+            fix="Write the file anew from the features.",
+        )
+    if array.ndim != 2:
         raise DataError(
             f"got an array of shape {array.shape}; wanted two dimensions: one row for each entity",
             where=str(path),
@@ -56,7 +62,7 @@ def read_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
         raise DataError(
             f"got elements of type {array.dtype}; wanted real numbers",
             where=str(path),
-            fix="Convert the array with .astype('float32').",
+            fix="Convert the array with .astype('float32'); text belongs into a table's column.",
         )
     return array
 

@@ -49,6 +49,33 @@ def once_a_place(faults: Iterable[Fault]) -> list[Fault]:
     return list(first.values())
 
 
+def leaking_targets(dataset: Dataset, *tasks: str) -> list[Fault]:
+    """Return a fault for each task whose answer is among what its model gets, or that has no answer to learn.
+
+    Args:
+        dataset: The dataset.
+        tasks: The tasks to look at; all by default.
+    """
+    faults = []
+    for task_name in tasks or dataset.spec.tasks:
+        task = dataset.spec.tasks[task_name]
+        entity = dataset.spec.entities[task.entity]
+        where = f"{dataset.file}: tasks.{task_name}.target"
+        if task.target == entity.id:
+            problem = f"got {task.target!r}, the id: no two entities share one, so there is nothing to learn"
+            faults.append(Fault(where, problem, "Choose another column."))
+        for name, modality in entity.modalities.items():
+            if isinstance(modality, TabularModality):
+                columns = set(modality.columns)
+            else:
+                columns = {modality.column} if isinstance(modality, TextModality) else set()
+            if task.target in columns and name not in task.without.modalities:
+                problem = f"got {task.target!r}, which the modality {name!r} gives to the model as well"
+                fix = f"Leave it out of the modality, or add {name!r} to the task's without.modalities."
+                faults.append(Fault(where, problem, fix))
+    return faults
+
+
 class _Examination:
     """One pass over a dataset."""
 
@@ -109,7 +136,7 @@ class _Examination:
         more = f" ({len(broken) - 1} more cannot be read either: {others})" if others else ""
         self.faults.add(
             f"{path}: {row_name(row, ids)}",
-            f"cannot be read as {raw.kind}: {problem}{more}",
+            f"{problem}{more}",
             "Replace the file, or leave its cell empty.",
         )
 
@@ -126,7 +153,8 @@ class _Examination:
         column = self._try(table.column, task.target, where=f"{where}.target")
         if column is None:
             return
-        self._leaking_target(task, where)
+        for fault in leaking_targets(self._dataset, name):
+            self.faults.add(fault.where, fault.problem, fault.fix)
         if task.kind == "regression" and self._try(column.numbers) is None:
             return
         if not split_is_sound:
@@ -140,17 +168,3 @@ class _Examination:
                 f"target column {task.target!r} of {table.file}; wanted at least one in each part",
                 "Fill the column for some of them, or take another split.",
             )
-
-    def _leaking_target(self, task: TaskSpec, where: str) -> None:
-        """Note a modality that hands the answer to the model."""
-        for name, modality in self._dataset.spec.entities[task.entity].modalities.items():
-            if isinstance(modality, TabularModality):
-                columns = set(modality.columns)
-            else:
-                columns = {modality.column} if isinstance(modality, TextModality) else set()
-            if task.target in columns and name not in task.without.modalities:
-                self.faults.add(
-                    f"{where}.target",
-                    f"got {task.target!r}, which the modality {name!r} gives to the model as well",
-                    f"Leave it out of the modality, or add {name!r} to the task's without.modalities.",
-                )

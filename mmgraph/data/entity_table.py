@@ -62,6 +62,7 @@ def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTa
     faults = Faults()
     _note_missing(column, faults)
     _note_twins(ids, column, faults)
+    _note_padded(ids, column, faults)
     faults.raise_if_any(DataError)
     return EntityTable(frame.assign(**{spec.id: ids}), list(ids), str(path))
 
@@ -73,6 +74,17 @@ def _note_missing(column: Column, faults: Faults) -> None:
             f"{column.file}: column {column.name!r}, {row_numbers(rows)}",
             "got an empty cell; wanted an id",
             "Give every entity an id.",
+        )
+
+
+def _note_padded(ids: np.ndarray, column: Column, faults: Faults) -> None:
+    rows = np.flatnonzero([name is not None and name != name.strip() for name in ids])
+    if len(rows):
+        more = f" (also in {row_numbers(rows[1:])})" if len(rows) > 1 else ""
+        faults.add(
+            f"{column.file}: column {column.name!r}, row {rows[0] + 1}",
+            f"got {shorten(ids[rows[0]])}; wanted an id without spaces around it{more}",
+            "Remove the spaces: they would keep tables that name the entity from finding it.",
         )
 
 

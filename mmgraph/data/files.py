@@ -11,6 +11,10 @@ from mmgraph.errors import DataError, did_you_mean
 from mmgraph.paths import inside
 
 
+class UnreadableFileError(Exception):
+    """A raw file cannot be used; the text says why, to follow the file's name."""
+
+
 def no_such_file(path: Path) -> DataError:
     """Return the error for a file that is not there, with the nearest names in its folder."""
     if path.is_dir():

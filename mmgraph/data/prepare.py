@@ -24,6 +24,8 @@ from mmgraph.progress import Progress
 
 MARKER = "dataset.yaml"
 """The file that makes a folder a dataset."""
+CHECKSUMS = "checksums.txt"
+"""The file that says which source files a dataset is made from, where it is made from any."""
 STAMP = "prepared.json"
 """The file that says which recipe a prepared folder comes from."""
 
@@ -98,10 +100,11 @@ class Recipe:
         return _load(self._folder / "prepare.py", self.name)
 
     def hash(self) -> str:
-        """Return the hash of the recipe."""
+        """Return the hash of the recipe: of every file that says what the dataset holds."""
         hasher = Hasher()
-        for name in (MARKER, "prepare.py"):
-            hasher.file(self._folder / name)
+        for name in (MARKER, "prepare.py", CHECKSUMS):
+            if (self._folder / name).is_file():
+                hasher.file(self._folder / name)
         return hasher.hexdigest()
 
     def made(self, folder: Path) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from PIL import Image
+from mmgraph.data.files import UnreadableFileError
+from mmgraph.data.image_file import open_image
 
 _SMALL = (64, 64)
 
 
 def content_problem(kind: str, path: Path) -> str:
-    """Return why a raw file cannot be read, or nothing if it can.
+    """Return why a raw file cannot be read, to follow its name, or nothing if it can.
 
     Args:
         kind: ``image`` or ``audio``. Audio is looked at only where the ``audio`` extra is installed.
@@ -22,11 +23,11 @@ def content_problem(kind: str, path: Path) -> str:
 
 def _image_problem(path: Path) -> str:
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             # Every byte is read, but a decoder that can is told not to make more pixels than needed.
             image.draft(None, _SMALL)
             image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UnreadableFileError as error:
         return str(error)
     return ""
 
@@ -39,5 +40,5 @@ def _audio_problem(path: Path) -> str:
     try:
         soundfile.info(str(path))
     except (OSError, RuntimeError) as error:
-        return str(error)
+        return f"cannot be read as audio: {error}"
     return ""

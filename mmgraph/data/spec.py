@@ -27,7 +27,7 @@ class Choice(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str
+    name: str = Field(description="The name that it is registered under.")
 
     @model_validator(mode="before")
     @classmethod
@@ -111,7 +111,10 @@ class EntitySpec(Config):
     table: str = Field(description="CSV, Parquet or JSONL file, relative to the dataset folder.")
     id: str = Field("id", description="The column that holds the unique id.")
     title: str | None = Field(None, description="The column that names an entity to people; else its id.")
-    modalities: dict[Name, Modality] = Field(default_factory=dict)
+    modalities: dict[Name, Modality] = Field(
+        default_factory=dict,
+        description="By name, what describes an entity; any may be missing for any entity.",
+    )
 
 
 class RelationSpec(BaseModel):
@@ -130,9 +133,9 @@ class RelationSpec(BaseModel):
 class Fractions(Config):
     """How many of the entities go where; the three add up to 1."""
 
-    train: float = Field(gt=0, lt=1)
-    validation: float = Field(gt=0, lt=1)
-    test: float = Field(gt=0, lt=1)
+    train: float = Field(gt=0, lt=1, description="The share that trains.")
+    validation: float = Field(gt=0, lt=1, description="The share that chooses the best epoch.")
+    test: float = Field(gt=0, lt=1, description="The share that is measured on in the end.")
 
     @model_validator(mode="after")
     def _add_up(self) -> Fractions:
@@ -154,15 +157,15 @@ class ColumnSplit(_Split):
     """Fixed by a column that holds `train`, `validation`, `test` or nothing (the entity takes no part)."""
 
     kind: Literal["column"]
-    column: str
+    column: str = Field(description="The column that says where an entity belongs.")
 
 
 class RandomSplit(_Split):
     """At random."""
 
     kind: Literal["random"]
-    fractions: Fractions
-    seed: int = 0
+    fractions: Fractions = Field(description="How many of the entities go where.")
+    seed: int = Field(0, description="Another seed gives another split.")
 
 
 class StratifiedSplit(_Split):
@@ -170,8 +173,8 @@ class StratifiedSplit(_Split):
 
     kind: Literal["stratified"]
     by: str = Field(description="The column whose values keep their share; an empty cell counts as a value.")
-    fractions: Fractions
-    seed: int = 0
+    fractions: Fractions = Field(description="How many of the entities go where.")
+    seed: int = Field(0, description="Another seed gives another split.")
 
 
 class GroupedSplit(_Split):
@@ -180,8 +183,8 @@ class GroupedSplit(_Split):
     kind: Literal["grouped"]
     group: str = Field(description="The column whose values stay together; an empty cell is its own group.")
     by: str | None = Field(None, description="A column whose values keep their share as far as groups allow.")
-    fractions: Fractions
-    seed: int = 0
+    fractions: Fractions = Field(description="How many of the entities go where.")
+    seed: int = Field(0, description="Another seed gives another split.")
 
 
 class TimeSplit(_Split):
@@ -189,7 +192,7 @@ class TimeSplit(_Split):
 
     kind: Literal["time"]
     column: str = Field(description="A column of numbers or dates, without empty cells.")
-    fractions: Fractions
+    fractions: Fractions = Field(description="How many of the entities go where.")
 
 
 Split = Annotated[
@@ -200,34 +203,42 @@ Split = Annotated[
 class Without(Config):
     """What a task must not see."""
 
-    modalities: tuple[Name, ...] = ()
-    relations: tuple[Name, ...] = ()
+    modalities: tuple[Name, ...] = Field(default=(), description="Names of modalities.")
+    relations: tuple[Name, ...] = Field(
+        default=(), description="Names of relations; their reverse ones go with them."
+    )
 
 
 class TaskSpec(Config):
     """What to predict, for which entities, on which split."""
 
-    entity: Name
+    entity: Name = Field(description="The entity type whose column is predicted.")
     kind: str = Field("classification", description="The task (`mmgraph list tasks`).")
     target: str = Field(description="The column to predict; an entity with an empty cell is unlabelled.")
     split: Name = Field(description="The name of a split of the same entity type.")
-    without: Without = Field(default_factory=Without, description="Modalities and relations it must not see.")
-    description: str = ""
+    without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
+    description: str = Field("", description="For people: what is predicted, and why that is hard.")
 
 
 class DatasetSpec(Config):
     """The content of ``dataset.yaml``."""
 
-    format: Literal[1] = 1
-    name: Name
-    title: str = ""
-    description: str = ""
-    source: str = ""
-    licence: str = ""
-    entities: dict[Name, EntitySpec] = Field(min_length=1)
-    relations: dict[Name, RelationSpec] = Field(default_factory=dict)
-    splits: dict[Name, Split] = Field(default_factory=dict)
-    tasks: dict[Name, TaskSpec] = Field(default_factory=dict)
+    format: Literal[1] = Field(1, description="The version of this format.")
+    name: Name = Field(description="The dataset's name: letters, digits and `_`, beginning with a letter.")
+    title: str = Field("", description="The name for people.")
+    description: str = Field("", description="What the dataset holds.")
+    source: str = Field("", description="Where the data come from.")
+    licence: str = Field("", description="What may be done with the data.")
+    entities: dict[Name, EntitySpec] = Field(
+        min_length=1, description="By name, the entity types: tables of things and their modalities."
+    )
+    relations: dict[Name, RelationSpec] = Field(
+        default_factory=dict, description="By name, the relations among entities or modalities."
+    )
+    splits: dict[Name, Split] = Field(
+        default_factory=dict, description="By name, the ways to part entities for training and testing."
+    )
+    tasks: dict[Name, TaskSpec] = Field(default_factory=dict, description="By name, what to predict.")
 
 
 def read_spec(path: Path, *, overrides: Sequence[str] = ()) -> DatasetSpec:

@@ -24,7 +24,8 @@ def validate_dataset(
 
     Args:
         name_or_path: A dataset, as for `load_dataset`.
-        checks: Further checks of a dataset whose spec can be used, e.g. `mmgraph.graph.relation_faults`.
+        checks: Further checks of a dataset whose spec can be used, e.g. `mmgraph.encoders.encoder_faults`
+            and `mmgraph.graph.relation_faults`; what it finds where there is a fault already is left out.
         progress: Told what is going on.
 
     Returns:

@@ -1,6 +1,6 @@
 """Raw modality to features, one file each."""
 
-from mmgraph.encoders.build import DEFAULTS, build_encoder
+from mmgraph.encoders.build import DEFAULTS, build_encoder, encoder_faults
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.columns import Columns
 from mmgraph.encoders.encode import Encoded, encode, encode_modality
@@ -9,6 +9,7 @@ from mmgraph.encoders.hog import HOG
 from mmgraph.encoders.log_mel import LogMel
 from mmgraph.encoders.persist import load_encoder, save_encoder
 from mmgraph.encoders.projected import ProjectedEncoder
+from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.encoders.standardise import Standardise
 from mmgraph.encoders.tfidf import TfIdf
 
@@ -21,11 +22,13 @@ __all__ = [
     "FeatureCache",
     "LogMel",
     "ProjectedEncoder",
+    "SentenceTransformer",
     "Standardise",
     "TfIdf",
     "build_encoder",
     "encode",
     "encode_modality",
+    "encoder_faults",
     "load_encoder",
     "save_encoder",
 ]

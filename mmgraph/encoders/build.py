@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmgraph.data.dataset import Dataset
 from mmgraph.data.spec import Choice
 from mmgraph.encoders.encoder import Encoder
-from mmgraph.errors import ConfigError, UnknownNameError, did_you_mean
+from mmgraph.errors import ConfigError, Fault, Faults, MMGraphError
 from mmgraph.registry import ENCODERS
 
 DEFAULTS = {
@@ -36,11 +37,7 @@ def build_encoder(choice: Choice | None, kind: str, *, where: str) -> Encoder[An
         HOG(components=128, size=48, cells=4, colour=True)
     """
     name, parameters = (choice.name, choice.parameters) if choice else (DEFAULTS[kind], {})
-    if name not in ENCODERS:
-        raise UnknownNameError(
-            f"there is no encoder {name!r}", where=where, fix=did_you_mean(name, ENCODERS.names())
-        )
-    found: type[Encoder[Any, Any]] = ENCODERS.get(name)
+    found: type[Encoder[Any, Any]] = ENCODERS.get(name, where=where)
     if found.kind != kind:
         fitting = [other for other, encoder in ENCODERS.items() if encoder.kind == kind]
         raise ConfigError(
@@ -49,6 +46,23 @@ def build_encoder(choice: Choice | None, kind: str, *, where: str) -> Encoder[An
             fix=f"Use {' or '.join(fitting)}, or leave the encoder out.",
         )
     return found.from_config(parameters, where=where)
+
+
+def encoder_faults(dataset: Dataset) -> list[Fault]:
+    """Return what is wrong with the encoders that ``dataset.yaml`` names: their names, kinds and parameters.
+
+    Args:
+        dataset: The dataset.
+    """
+    faults = Faults()
+    for entity, entity_spec in dataset.spec.entities.items():
+        for modality, spec in entity_spec.modalities.items():
+            where = f"{dataset.file}: entities.{entity}.modalities.{modality}.encoder"
+            try:
+                build_encoder(spec.encoder, spec.kind, where=where)
+            except MMGraphError as error:
+                faults.extend(error)
+    return faults.found
 
 
 def encoder_name(encoder: Encoder[Any, Any]) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.spec import Choice
 from mmgraph.encoders.build import build_encoder, encoder_name
 from mmgraph.encoders.cache import FeatureCache, description_key
 from mmgraph.encoders.encoder import Encoder
@@ -35,6 +36,7 @@ def encode_modality(
     entity: str,
     modality: str,
     *,
+    choice: Choice | None = None,
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
 ) -> Encoded:
@@ -44,6 +46,7 @@ def encode_modality(
         dataset: The dataset.
         entity: The entity type.
         modality: The modality.
+        choice: An encoder and its parameters, instead of what ``dataset.yaml`` says.
         cache: Where descriptions are kept; nothing to keep none.
         progress: Told what is going on.
 
@@ -54,7 +57,7 @@ def encode_modality(
     """
     raw = dataset.modality(entity, modality)
     where = f"{dataset.file}: entities.{entity}.modalities.{modality}"
-    choice = dataset.spec.entities[entity].modalities[modality].encoder
+    choice = choice or dataset.spec.entities[entity].modalities[modality].encoder
     encoder = build_encoder(choice, raw.kind, where=f"{where}.encoder")
     training = dataset.training_rows(entity)[raw.index]
     if not training.any():

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, Generic, Self, TypeVar, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import create_model
 
-from mmgraph.config import Config, parse
 from mmgraph.data.modalities import RawModality
 from mmgraph.errors import ConfigError
+from mmgraph.parameters import WithParameters
 from mmgraph.progress import Progress
 
 Described = TypeVar("Described", npt.NDArray[Any], pd.DataFrame)
@@ -28,7 +26,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(kw_only=True, eq=False)
-class Encoder(ABC, Generic[Described, Fitted]):
+class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
     """Turns raw items into feature vectors, in two steps: describe each item by itself, then project.
 
     The description needs no fitting, so it can be cached by content. The projection is fitted on the
@@ -58,34 +56,6 @@ class Encoder(ABC, Generic[Described, Fitted]):
     """Whether describing costs more than reading the descriptions from disk; they must be plain arrays."""
 
     _fitted: Fitted | None = field(default=None, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        checked = parse(type(self).config_model(), self._given(), where=type(self).__name__)
-        for name in type(checked).model_fields:
-            setattr(self, name, getattr(checked, name))
-
-    @classmethod
-    def config_model(cls) -> type[Config]:
-        """Return the pydantic model of the parameters, with their types, limits and descriptions."""
-        return _config_model(cls)
-
-    @classmethod
-    def from_config(cls, parameters: Mapping[str, Any], *, where: str) -> Self:
-        """Return the encoder with parameters that came from YAML.
-
-        Args:
-            parameters: The keys and values.
-            where: Their place, e.g. ``dataset.yaml: entities.glyph.modalities.sans.encoder``.
-
-        Raises:
-            ConfigError: With one fault for each key or value that cannot be used.
-        """
-        checked = parse(cls.config_model(), dict(parameters), where=where)
-        return cls(**{name: getattr(checked, name) for name in type(checked).model_fields})
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the parameters by name, as JSON values."""
-        return self.config_model().model_validate(self._given()).model_dump(mode="json")
 
     def description_parameters(self) -> dict[str, Any]:
         """Return the parameters that a description depends on: all, unless a subclass knows better."""
@@ -178,15 +148,3 @@ class Encoder(ABC, Generic[Described, Fitted]):
         encoder = cls.from_config(state["parameters"], where=where)
         encoder.restore(state["fitted"], arrays)
         return encoder
-
-    def _given(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
-
-
-@functools.cache
-def _config_model(encoder: type[Encoder[Any, Any]]) -> type[Config]:
-    hints = get_type_hints(encoder, include_extras=True)
-    parameters: dict[str, Any] = {
-        f.name: (hints[f.name], ... if f.default is MISSING else f.default) for f in fields(encoder) if f.init
-    }
-    return create_model(encoder.__name__, __base__=Config, **parameters)

@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.one_thread import one_thread
 from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 
 _SHOWN = 5
-
-
-class UnreadableFileError(Exception):
-    """A raw file cannot be used; the text says why, to follow the file's name."""
 
 
 def read_each(

@@ -1,23 +1,15 @@
-"""Image files of any kind as small RGB pictures; a hostile file ends in an error, not in a full memory."""
+"""Image files of any kind as small RGB pictures."""
 
 from __future__ import annotations
 
-import functools
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from mmgraph.encoders.files import UnreadableFileError
-
-MAX_PIXELS = 1 << 26
-"""Larger images are refused before they are decoded: a few kilobytes can claim to be many gigabytes."""
-
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "ICO", "AVIF")
-"""What is read, as far as Pillow was built with it. It knows more, and starts other programs for some."""
+from mmgraph.data.image_file import open_image
 
 
 def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
@@ -33,35 +25,12 @@ def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
     Raises:
         UnreadableFileError: If the file is no image, is damaged, or is too large.
     """
-    try:
-        # Warnings of decoders are about metadata that nobody needs here.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_formats()) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UnreadableFileError(_too_large(image))
-            # A JPEG file is decoded at an eighth of its size or so, where that suffices.
-            image.draft(None, (2 * size, 2 * size))
-            image.load()
-            picture = _on_white(ImageOps.exif_transpose(_eight_bits(image)))
-            return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
-    except UnreadableFileError:
-        raise
-    except Image.DecompressionBombError:
-        raise UnreadableFileError(f"is larger than {MAX_PIXELS:,} pixels, the most that is read") from None
-    except UnidentifiedImageError:
-        raise UnreadableFileError(f"is none of the image formats {', '.join(_formats())}") from None
-    except Exception as error:  # decoders raise almost anything on damaged bytes
-        raise UnreadableFileError(f"cannot be read as an image: {error or type(error).__name__}") from None
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """Return those of ``FORMATS`` that are there; Pillow loads some of them only on demand."""
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-def _too_large(image: Image.Image) -> str:
-    return f"is {image.width:,} x {image.height:,} pixels large; wanted at most {MAX_PIXELS:,} pixels in all"
+    with open_image(path) as image:
+        # A JPEG file is decoded at an eighth of its size or so, where that suffices.
+        image.draft(None, (2 * size, 2 * size))
+        image.load()
+        picture = _on_white(ImageOps.exif_transpose(_eight_bits(image)))
+        return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

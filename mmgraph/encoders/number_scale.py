@@ -57,7 +57,9 @@ class NumberScale:
         """Return values [M] on the scale; a missing one becomes 0, which is the mean."""
         if self.spread == 0:
             return np.zeros(len(values))
-        scaled = (self._bend(values) - self.mean) / self.spread
+        # A value that is far beyond the training ones may be infinitely far; it is clipped like any other.
+        with np.errstate(over="ignore"):
+            scaled = (self._bend(values) - self.mean) / self.spread
         return np.clip(np.nan_to_num(scaled, nan=0.0), -_FARTHEST, _FARTHEST)
 
     def _bend(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

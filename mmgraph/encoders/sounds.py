@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from mmgraph.encoders.files import UnreadableFileError
+from mmgraph.data.files import UnreadableFileError
 from mmgraph.errors import MissingDependencyError
 
 MAX_CHANNELS = 64

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mmgraph.data.dataset import Dataset
+from mmgraph.data.dataset_faults import leaking_targets
 from mmgraph.data.load import load_dataset
 from mmgraph.encoders import FeatureCache
 from mmgraph.errors import Fault, Faults, GraphError, MMGraphError
@@ -101,10 +102,18 @@ def _prepare(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, pd.
         [
             lambda: tables.update(entity_tables(factory.dataset)),
             factory.check,
+            functools.partial(_refuse_leaks, factory.dataset),
             *(functools.partial(_begin, job) for job in jobs),
         ]
     )
     return tables
+
+
+def _refuse_leaks(dataset: Dataset) -> None:
+    """Raise if a task's target is among the modalities that its model reads."""
+    faults = Faults()
+    faults.found += leaking_targets(dataset)
+    faults.raise_if_any(GraphError)
 
 
 def _begin(job: RelationJob) -> None:

@@ -39,7 +39,7 @@ class ChosenRelation:
     @property
     def parameters(self) -> dict[str, Any]:
         """The builder's parameters as JSON values."""
-        return self.builder.config_model()(**self.builder.parameters()).model_dump(mode="json")
+        return self.builder.parameters()
 
 
 def choose_relations(

@@ -12,6 +12,7 @@ from mmgraph.errors import GraphError
 
 if TYPE_CHECKING:
     from mmgraph.data.dataset import Dataset
+    from mmgraph.data.spec import Choice
     from mmgraph.graph.nodes import NodeFactory
     from mmgraph.graph.relation import Nodes
     from mmgraph.progress import Progress
@@ -119,6 +120,17 @@ class BuildContext:
     def nodes(self, node_type: str) -> Nodes:
         """Return the nodes of a type; those of a modality are encoded now, if they are not yet."""
         return self._factory.nodes(node_type)
+
+    def features(self, node_type: str, encoder: Choice | None = None) -> NDArray[np.float32]:
+        """Return the features of a modality's nodes, float32 [N, D].
+
+        Args:
+            node_type: The modality's node type.
+            encoder: An encoder for this relation alone; nothing for the modality's own features.
+        """
+        if encoder is not None:
+            return self._factory.encoded_by(node_type, encoder)
+        return self._factory.encoded(node_type).features
 
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each node's entity in the entity table, int64 [N]."""

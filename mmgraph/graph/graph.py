@@ -47,6 +47,7 @@ class Graph:
         edge_weight: By edge type that has weights, float32 [E].
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
         stored_fingerprint: The fingerprint, where it is known from the folder.
+        folder: The folder that it was opened from; nothing for a graph that no folder holds as it is.
     """
 
     schema: GraphSchema
@@ -58,6 +59,7 @@ class Graph:
     edge_weight: Mapping[Triple, NDArray[np.float32]]
     encoders: Mapping[str, Encoder[Any, Any]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
+    folder: Path | None = None
 
     @property
     def name(self) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.data.dataset import Dataset, RawModality
-from mmgraph.encoders import Encoded, FeatureCache, build_encoder, encode_modality
+from mmgraph.data.spec import Choice
+from mmgraph.encoders import Encoded, FeatureCache, encode_modality, encoder_faults
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.relation import Nodes
@@ -84,14 +85,8 @@ class NodeFactory:
             GraphError: With all faults of all modalities.
         """
         faults = Faults()
+        faults.found += encoder_faults(self.dataset)
         for name in self.modalities:
-            entity, modality = name.split("/")
-            where = f"{self.dataset.file}: entities.{entity}.modalities.{modality}"
-            spec = self.dataset.spec.entities[entity].modalities[modality]
-            try:
-                build_encoder(spec.encoder, spec.kind, where=f"{where}.encoder")
-            except MMGraphError as error:
-                faults.extend(error)
             try:
                 self.raw(name)
             except MMGraphError as error:
@@ -101,6 +96,14 @@ class NodeFactory:
     def encoded(self, node_type: str) -> Encoded:
         """Return the features of a modality node type, float32 [N, D], and the encoder that made them."""
         return self._encoded[node_type]
+
+    def encoded_by(self, node_type: str, choice: Choice) -> NDArray[np.float32]:
+        """Return the features that another encoder gives a modality node type, float32 [N, D]."""
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        return encode_modality(
+            self.dataset, entity, modality, choice=choice, cache=self._cache, progress=self._progress
+        ).features
 
     def nodes(self, node_type: str) -> Nodes:
         """Return the nodes of a type as relation builders see them."""

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
 from mmgraph.data.dataset import RawModality
+from mmgraph.data.files import UnreadableFileError
+from mmgraph.data.image_file import open_image
 from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 
@@ -54,14 +55,12 @@ def thumbnail(path: Path) -> bytes:
         DataError: If the file cannot be read as an image.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             # Palettes and other rare modes have no resampling worth having.
             mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
             plain = image.convert(mode)
-    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"cannot be read as an image: {error}", where=str(path), fix="Mend or remove the file."
-        ) from None
+    except UnreadableFileError as error:
+        raise DataError(str(error), where=str(path), fix="Mend or remove the file.") from None
     # Colour profiles and the like would go into the file and may be larger than the picture.
     plain.info.clear()
     plain.thumbnail((THUMBNAIL, THUMBNAIL))

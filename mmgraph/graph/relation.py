@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_type_hints
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, create_model
+from pydantic import Field
 
-from mmgraph.config import Config, parse
+from mmgraph.parameters import WithParameters
 
 if TYPE_CHECKING:
     from mmgraph.graph.context import BuildContext
@@ -62,7 +60,7 @@ class Edges:
 
 
 @dataclass(frozen=True)
-class RelationBuilder(ABC):
+class RelationBuilder(WithParameters, ABC):
     """Makes one relation of a graph. Subclasses are frozen dataclasses; their fields are its parameters.
 
     Parameters are checked by pydantic when a builder is made, from YAML or in Python. Register a builder with
@@ -86,35 +84,6 @@ class RelationBuilder(ABC):
         bool, Field(description="Accept that the relation has no edge, which is an error otherwise.")
     ] = field(default=False, kw_only=True)
 
-    def __post_init__(self) -> None:
-        checked = parse(type(self).config_model(), self.parameters(), where=type(self).__name__)
-        for name in type(checked).model_fields:
-            # The dataclass is frozen for everyone else; here it is still being made.
-            object.__setattr__(self, name, getattr(checked, name))
-
-    @classmethod
-    def config_model(cls) -> type[Config]:
-        """Return the pydantic model of the parameters, with their types, limits and descriptions."""
-        return _config_model(cls)
-
-    @classmethod
-    def from_config(cls, parameters: Mapping[str, Any], *, where: str) -> Self:
-        """Return the builder with parameters that came from YAML.
-
-        Args:
-            parameters: The keys and values.
-            where: The place that they came from, e.g. ``dataset.yaml: relations.borders``.
-
-        Raises:
-            ConfigError: With one fault for each key or value that cannot be used.
-        """
-        checked = parse(cls.config_model(), dict(parameters), where=where)
-        return cls(**{name: getattr(checked, name) for name in type(checked).model_fields})
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the parameters by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
     @property
     def symmetric(self) -> bool:
         """Whether an edge holds in both directions, so that both are stored and no reverse is made."""
@@ -133,7 +102,7 @@ class RelationBuilder(ABC):
         """Return the modality node types whose content goes into the edges."""
         return tuple(sorted({end for end in self.endpoints(context) if context.is_modality(end)}))
 
-    def check(self, context: BuildContext) -> None:  # noqa: B027 - most builders have nothing to check
+    def check(self, context: BuildContext) -> None:
         """Raise what can be known to be wrong before anything is encoded.
 
         Raises:
@@ -151,12 +120,3 @@ class RelationBuilder(ABC):
     def why_empty(self, context: BuildContext) -> str:  # noqa: ARG002 - for subclasses
         """Return why the relation came out without an edge."""
         return "the builder returned none"
-
-
-@functools.cache
-def _config_model(builder: type[RelationBuilder]) -> type[Config]:
-    hints = get_type_hints(builder, include_extras=True)
-    parameters: dict[str, Any] = {
-        f.name: (hints[f.name], ... if f.default is MISSING else f.default) for f in fields(builder)
-    }
-    return create_model(builder.__name__, __base__=Config, **parameters)

@@ -63,7 +63,8 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
     }
     files = _mapping(manifest, "files", where)
     _check_files(path, files, schema, verify=verify)
-    reader = _Reader(path, schema)
+    # Parts are read later, when the working directory may be another one.
+    reader = _Reader(path.absolute(), schema)
     modal = [t.name for t in schema.node_types if t.modality is not None]
     encoded = [name for name in modal if any(file.startswith(f"{encoder_path(name)}/") for file in files)]
     return Graph(
@@ -76,6 +77,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         edge_weight=LazyMapping(schema.weighted, reader.weight),
         encoders=LazyMapping(encoded, reader.encoder),
         stored_fingerprint=str(manifest["fingerprint"]),
+        folder=path.absolute(),
     )
 
 

@@ -63,7 +63,7 @@ class CustomRelation(RelationBuilder):
         source = _copy(context.nodes(self._ends[0]))
         target = source if self._ends[0] == self._ends[1] else _copy(context.nodes(self._ends[1]))
         where = f"{context.where}: function {self.function.__name__}"
-        parameters = {name: value for name, value in self.parameters().items() if name != "allow_empty"}
+        parameters = {name: value for name, value in self._given().items() if name != "allow_empty"}
         try:
             result = self.function(source, target, **parameters)
         except MMGraphError:

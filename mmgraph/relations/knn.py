@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.data.spec import Choice
+from mmgraph.encoders import build_encoder
 from mmgraph.errors import GraphError
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Edges, RelationBuilder
@@ -40,6 +42,8 @@ class KNN(RelationBuilder):
             s is the mean distance of neighbours; ``none`` leaves the edges without weights.
         method: ``exact``; ``faiss`` for an approximate search (HNSW), whose recall is measured and kept in
             the manifest; ``auto`` is exact up to 50,000 nodes and where the approximate one finds too little.
+        encoder: An encoder, or its name and parameters, whose features say what is near, for this relation
+            alone; nothing for the modality's own features.
 
     Example:
         >>> KNN("glyph/sans", k=5, connect="entity").default_name
@@ -60,6 +64,9 @@ class KNN(RelationBuilder):
     method: Annotated[Literal["auto", "exact", "faiss"], Field(description="How neighbours are sought.")] = (
         "auto"
     )
+    encoder: Annotated[
+        Choice | None, Field(description="Another encoder of the modality, for this relation alone.")
+    ] = None
 
     @property
     def default_name(self) -> str:
@@ -82,17 +89,21 @@ class KNN(RelationBuilder):
         return (self.on,)
 
     def check(self, context: BuildContext) -> None:
-        """Refuse more neighbours than there are.
+        """Refuse more neighbours than there are, and an encoder that cannot be used.
 
         Raises:
             GraphError: If k is not less than the number of nodes.
+            ConfigError: If the encoder cannot read the modality, or has wrong parameters.
         """
+        entity, modality = context.modality(self.on, parameter="on")
+        if self.encoder is not None:
+            kind = context.dataset.spec.entities[entity].modalities[modality].kind
+            build_encoder(self.encoder, kind, where=context.at("encoder"))
         self._check_k(context.num_nodes(self.on), "", context)
 
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from neighbours to their nodes."""
-        features = context.nodes(self.on).features
-        assert features is not None
+        features = context.features(self.on, self.encoder)
         usable = self._usable(features, context)
         vectors = normalise(features[usable], self.metric)
         index, similarity = self._neighbours(vectors, context)
@@ -128,9 +139,10 @@ class KNN(RelationBuilder):
             context.count("zero_vectors", zeros)
             context.warn(
                 f"{zeros} of {len(features)} nodes of {self.on} get no neighbours: "
-                "their vectors are all zeros, which have no direction"
+                "their vectors, as scaled by what the training entities show, "
+                "are all zeros and have no direction"
             )
-            self._check_k(len(usable), " that are not all zeros", context)
+            self._check_k(len(usable), " whose scaled vectors are not all zeros", context)
         return usable
 
     def _neighbours(

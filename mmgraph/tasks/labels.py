@@ -56,7 +56,8 @@ def read_labels(graph: Graph, task: str) -> Labels:
 
     Raises:
         ConfigError: If the graph has no such task.
-        GraphError: If no entity is labelled for training, or none for validation.
+        GraphError: If no entity is labelled for training, or none for validation, or if a classification has
+            no label of training in validation or test, or labels that differ in the spaces around them.
     """
     if task not in graph.tasks:
         raise ConfigError(
@@ -92,4 +93,35 @@ def _check(labels: Labels) -> None:
                 f"{len(labels.ids)} have a value)",
                 where=labels.where,
                 fix="Check the target's column and the split in dataset.yaml, and build the graph anew.",
+            )
+    if labels.kind == "classification":
+        _check_spelling(labels)
+        _check_shared(labels)
+
+
+def _check_spelling(labels: Labels) -> None:
+    """Raise if two classes differ in the spaces around them alone."""
+    names = sorted(labels.values.dropna().astype(str).unique())
+    first: dict[str, str] = {}
+    for name in names:
+        twin = first.setdefault(name.strip(), name)
+        if twin != name:
+            raise GraphError(
+                f"the column {labels.column!r} holds {twin!r} and {name!r}, which differ in spaces alone",
+                where=labels.where,
+                fix="Spell them alike in the table, and build the graph anew.",
+            )
+
+
+def _check_shared(labels: Labels) -> None:
+    """Raise if what is asked later has nothing to do with what is learnt."""
+    known = set(labels.values.iloc[labels.rows("train")].astype(str))
+    for split in ("validation", "test"):
+        asked = set(labels.values.iloc[labels.rows(split)].astype(str))
+        if asked and not asked & known:
+            raise GraphError(
+                f"none of the {len(asked):,} values of {labels.column!r} in the {split} split is among the "
+                f"{len(known):,} of the train split, so no model could ever be right",
+                where=labels.where,
+                fix="Choose a target whose values recur, or another split.",
             )

@@ -99,7 +99,7 @@ def write_tensorboard(history: pd.DataFrame, folder: Path) -> None:
 
     Args:
         history: What :func:`history_table` returns.
-        folder: Where the event file goes.
+        folder: Where the event file goes; it must be empty. The file's own name would tell the machine's.
     """
     # Takes a quarter of a second to import.
     from torch.utils.tensorboard import SummaryWriter
@@ -109,3 +109,5 @@ def write_tensorboard(history: pd.DataFrame, folder: Path) -> None:
             epoch = int(row.pop("epoch"))
             for name, value in row.items():
                 writer.add_scalar(str(name), value, epoch)
+    (events,) = folder.glob("events.out.tfevents.*")
+    events.rename(folder / "events.out.tfevents.0")

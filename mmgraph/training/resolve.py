@@ -93,9 +93,9 @@ def check_names(model: ModelConfig) -> None:
     Raises:
         UnknownNameError: If one is not; the message offers the nearest names.
     """
-    MODELS.get(model.name)
-    for layer in model.layers or ():
-        LAYERS.get(layer.name)
+    MODELS.get(model.name, where="model.name")
+    for position, layer in enumerate(model.layers or ()):
+        LAYERS.get(layer.name, where=f"model.layers[{position}]")
 
 
 def _is_path(text: str) -> bool:

@@ -33,7 +33,6 @@ class Run:
         module: The model with the weights of its best epoch.
         history: One row for each epoch.
         best_epoch: The epoch that the weights are from.
-        graph_folder: Where the graph is, if it is on disk.
         folder: Where the run is, if it is on disk.
     """
 
@@ -45,7 +44,6 @@ class Run:
         module: TaskModule,
         history: pd.DataFrame,
         best_epoch: int,
-        graph_folder: Path | None = None,
         folder: Path | None = None,
     ) -> None:
         self.graph = graph
@@ -53,7 +51,6 @@ class Run:
         self.module = module
         self.history = history
         self.best_epoch = best_epoch
-        self.graph_folder = graph_folder
         self.folder = folder
 
     @property

@@ -74,7 +74,7 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
         folder: An empty folder.
         destination: Where the folder will be; the path to the graph starts there.
     """
-    graph_path = os.path.relpath(run.graph_folder, destination) if run.graph_folder else None
+    graph_path = os.path.relpath(run.graph.folder, destination) if run.graph.folder else None
     record = RunRecord(
         **run.describe(),
         graph=GraphRecord(
@@ -113,7 +113,7 @@ def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> 
         )
     record = _read_record(folder / MARKER)
     config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=str(folder / "config.yaml"))
-    found, graph_folder = _find_graph(record.graph, folder, graph)
+    found = _find_graph(record.graph, folder, graph)
     with reproducible(config.seed, torch.device("cpu")):
         module = assemble(visible_graph(found, record.task, config), record.task, config)
     _load_weights(module, folder / "model.safetensors")
@@ -123,16 +123,12 @@ def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> 
         module=module,
         history=_read_history(folder / "history.csv"),
         best_epoch=record.best_epoch,
-        graph_folder=graph_folder,
         folder=folder,
     )
 
 
-def _find_graph(
-    record: GraphRecord, folder: Path, graph: Graph | str | Path | None
-) -> tuple[Graph, Path | None]:
-    """Return the graph that a run was trained on, and where it is."""
-    graph_folder: Path | None = None
+def _find_graph(record: GraphRecord, folder: Path, graph: Graph | str | Path | None) -> Graph:
+    """Return the graph that a run was trained on."""
     if not isinstance(graph, Graph):
         if graph is None and record.path is None:
             raise RunError(
@@ -156,7 +152,7 @@ def _find_graph(
             where=str(folder / MARKER),
             fix="Pass --graph GRAPH, the folder of that graph, or train anew.",
         )
-    return graph, graph_folder
+    return graph
 
 
 def _load_weights(module: nn.Module, file: Path) -> None:

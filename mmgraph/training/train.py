@@ -59,22 +59,19 @@ def train(
     """
     progress = progress or Progress(quiet=True)
     resolved = resolve_config(model=model, config=config, overrides=overrides, seed=seed)
-    graph_folder = None if isinstance(graph, Graph) else Path(graph)
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     if out is None:
-        return _train(opened, graph_folder, task, resolved, progress)
+        return _train(opened, task, resolved, progress)
     destination = Path(out)
     # Opened first, so that a folder that cannot be written is not found out after the training.
     with atomic_folder(destination, marker=MARKER, overwrite=overwrite) as folder:
-        run = _train(opened, graph_folder, task, resolved, progress)
+        run = _train(opened, task, resolved, progress)
         write_run(run, folder, destination=destination)
     run.folder = destination
     return run
 
 
-def _train(
-    graph: Graph, graph_folder: Path | None, task: str, config: TrainConfig, progress: Progress
-) -> Run:
+def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> Run:
     device = choose_device(config.device)
     with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
@@ -88,5 +85,4 @@ def _train(
         module=module,
         history=history_table(history),
         best_epoch=best.epoch,
-        graph_folder=graph_folder,
     )

@@ -73,10 +73,14 @@ def vectors(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Case:
-    """How to write an item of the kind that an encoder reads, and the modality that reads the items."""
+    """How to write an item of the kind that an encoder reads, and the modality that reads the items.
+
+    ``parameters`` names a fixture with the encoder's parameters, where its defaults need what is not here.
+    """
 
     write: Callable[[Path, int, np.random.Generator], dict[str, Any]]
     modality: dict[str, Any]
+    parameters: str | None = None
 
 
 CASES = {
@@ -87,6 +91,7 @@ CASES = {
         cells, {"kind": "tabular", "columns": {"area": "numeric", "colour": "categorical", "day": "date"}}
     ),
     "standardise": Case(vectors, {"kind": "features", "file": "vectors.npy"}),
+    "sentence_transformer": Case(texts, {"kind": "text", "column": "text"}, "tiny_transformer"),
 }
 """For each registered encoder, items that it can read."""
 
@@ -100,8 +105,20 @@ def name(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def tiny_transformer(make_sentence_transformer):
+    # One text at a time: what pads a batch changes the last bits.
+    return {"model": str(make_sentence_transformer(WORDS)), "batch_size": 1}
+
+
 @pytest.fixture
-def dataset_of(name, tmp_path):
+def parameters(name, request):
+    fixture = CASES[name].parameters
+    return request.getfixturevalue(fixture) if fixture else {}
+
+
+@pytest.fixture
+def dataset_of(name, parameters, tmp_path):
     """Return a function that makes a dataset whose held-out items depend on a seed; others never differ."""
 
     def make(*, held_out_seed: int = 0, num_training: int = NUM_TRAINING):
@@ -115,7 +132,7 @@ def dataset_of(name, tmp_path):
             held_out = "validation" if row % 2 else "test"
             rows.append({"id": f"item-{row}", "part": "train" if training else held_out} | item)
         pd.DataFrame(rows).to_parquet(folder / "items.parquet")
-        modality = CASES[name].modality | {"encoder": name}
+        modality = CASES[name].modality | {"encoder": {"name": name} | parameters}
         spec = {
             "name": "contract",
             "entities": {"item": {"table": "items.parquet", "modalities": {"seen": modality}}},
@@ -192,8 +209,8 @@ def test_twice_the_same_bytes(dataset_of, tmp_path):
     assert state_bytes(one.encoder, tmp_path / "one") == state_bytes(two.encoder, tmp_path / "two")
 
 
-def test_an_item_is_described_by_itself(name, raw):
-    encoder = ENCODERS.get(name)()
+def test_an_item_is_described_by_itself(name, parameters, raw):
+    encoder = ENCODERS.get(name)(**parameters)
     together = pd.DataFrame(encoder.describe(raw, Progress(quiet=True)))
     half = pd.DataFrame(encoder.describe(part(raw, slice(0, None, 2)), Progress(quiet=True)))
     assert len(together) == NUM_ITEMS
@@ -232,8 +249,8 @@ def test_what_is_kept_in_the_cache_changes_nothing(dataset_of, tmp_path):
     assert plain.tobytes() == first.tobytes() == second.tobytes()
 
 
-def test_it_is_not_used_before_it_is_fitted(name, raw, tmp_path):
-    encoder = ENCODERS.get(name)()
+def test_it_is_not_used_before_it_is_fitted(name, parameters, raw, tmp_path):
+    encoder = ENCODERS.get(name)(**parameters)
     for use in (lambda: encode(encoder, raw), lambda: save_encoder(encoder, tmp_path / "x"), encoder.state):
         with pytest.raises(ConfigError, match="not fitted"):
             use()

@@ -37,6 +37,13 @@ def test_all_faulty_ids_are_reported_together(tmp_path: Path) -> None:
     assert twins.problem == "ids stand more than once: 'a' in rows 1, 4; 'b' in rows 3, 6, 7"
 
 
+def test_an_id_with_spaces_around_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"row 2: got 'a '; wanted an id without spaces around it \(also in row 3\)"
+    ):
+        read(tmp_path, "id\na\na \n b\n")
+
+
 def test_only_the_first_few_ids_are_named(tmp_path: Path) -> None:
     rows = "".join(f"{i}\n{i}\n" for i in range(8))
     with pytest.raises(DataError, match=r"'4' in rows 9, 10 and 3 more ids"):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmgraph.cli.main import run
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.dataset_faults import dataset_faults
 from mmgraph.data.spec import examine_spec
@@ -105,6 +106,15 @@ def link_out(shop: Shop) -> None:
 def many_absent(shop: Shop) -> None:
     for number in (3, 4, 6, 8, 10, 12, 13):
         (shop.folder / f"images/{number}.png").unlink()
+
+
+def edges(rows: str) -> Callable[[Shop], object]:
+    def plant(shop: Shop) -> None:
+        (shop.folder / "edges.csv").write_text(f"source,target\n{rows}")
+        ends = {"source": "product", "target": "product"}
+        shop.change_spec("relations.sold_with", {"builder": "table", "table": "edges.csv", **ends})
+
+    return plant
 
 
 TEXT_AS_IMAGE = "photo: {kind: image, column: photo}"
@@ -316,14 +326,14 @@ PLANTED = [
         "broken picture",
         lambda s: (s.folder / "images/6.png").write_bytes(b"no"),
         "images/6.png: row 6 (id 'p06')",
-        "read as image",
+        "none of the image formats",
         "Replace",
     ),
     Planted(
         "cut picture",
         lambda s: os.truncate(s.folder / "images/6.png", 45),
         "images/6.png: row 6 (id 'p06')",
-        "read as image",
+        "read as an image",
         "Replace",
     ),
     Planted(
@@ -451,6 +461,51 @@ PLANTED = [
 ]
 
 
+# What shows only when encoders and relation builders are asked.
+CHECKED = [
+    Planted("unknown encoder", spec(f"{PHOTO}.encoder", "hogg"), "photo.encoder", "'hogg'", "'hog'"),
+    Planted(
+        "encoder of another kind", spec(f"{PHOTO}.encoder", "tfidf"), "photo.encoder", "reads text", "Use"
+    ),
+    Planted(
+        "misspelt parameter of an encoder",
+        spec(f"{PHOTO}.encoder", {"name": "hog", "sise": 32}),
+        "photo.encoder.sise",
+        "not known",
+        "'size'",
+    ),
+    Planted(
+        "wrong parameter of an encoder",
+        spec(f"{PHOTO}.encoder", {"name": "hog", "size": 33}),
+        "photo.encoder.size",
+        "got 33",
+        "Change",
+    ),
+    Planted(
+        "unknown relation builder",
+        spec("relations.same_brand.builder", "shared_atribute"),
+        "relations.same_brand.builder",
+        "'shared_atribute'",
+        "'shared_attribute'",
+    ),
+    Planted(
+        "unknown column of a relation",
+        spec("relations.same_brand.column", "brnd"),
+        "relations.same_brand.column",
+        "'brnd'",
+        "'brand'",
+    ),
+    Planted(
+        "edge to an unknown id",
+        edges("p01,p02\np03,p99\n"),
+        "edges.csv: column 'target', row 2",
+        "'p99'",
+        "skip",
+    ),
+    Planted("table without an edge", edges(""), "relations.sold_with", "edges.csv has no rows", "Mend it"),
+]
+
+
 def faults_of(folder: Path) -> list[Fault]:
     try:
         content, faults = examine_spec(folder / "dataset.yaml")
@@ -475,3 +530,26 @@ def test_planted_fault(shop: Shop, planted: Planted) -> None:
     assert planted.where in fault.where, fault
     assert planted.value in fault.problem, fault
     assert planted.remedy in fault.fix, fault
+
+
+@pytest.mark.parametrize("planted", PLANTED + CHECKED, ids=lambda planted: planted.name)
+def test_planted_fault_at_the_command_line(
+    shop: Shop, planted: Planted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted.plant(shop)
+    monkeypatch.chdir(shop.folder.parent)
+    before = sorted(shop.folder.rglob("*"))
+    # A folder is named by its path, which may look like a name.
+    for command in (["validate", "shop"], ["build-graph", str(shop.folder), "--out", "graph"]):
+        assert run([*command, "--quiet"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert "Traceback" not in err
+        if command[0] == "validate":
+            assert "faults:" not in err, err
+            for words in (planted.where, planted.value, planted.remedy):
+                assert words in err
+    assert sorted(shop.folder.rglob("*")) == before
+    # Encoded features may be kept in the user's home.
+    assert {path.name for path in shop.folder.parent.iterdir()} <= {"shop", "home", "4.png", "outside.png"}

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from mmgraph.data.json_schema import json_schema
 from mmgraph.paths import shipped
-
-jsonschema = pytest.importorskip("jsonschema")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,13 @@ def test_sound_and_faulty_content(shop: Any, validator: Any) -> None:
 
 
 def test_every_key_is_described() -> None:
-    definitions = json_schema()["$defs"]
-    for name in ("TextModality", "GroupedSplit", "EntitySpec", "TaskSpec"):
-        assert definitions[name]["description"]
-    assert definitions["TaskSpec"]["properties"]["target"]["description"].startswith("The column to predict")
+    schema = json_schema()
+    models = {"dataset.yaml": schema, **schema["$defs"]}
+    assert {"TextModality", "GroupedSplit", "EntitySpec", "TaskSpec", "Choice"} <= models.keys()
+    for name, model in models.items():
+        # A named thing may stand as its name alone.
+        described = model.get("anyOf", [model])[-1]
+        assert described["description"], name
+        for key, value in described["properties"].items():
+            # What makes a value one kind or another has no more to say than its only value.
+            assert "const" in value or value.get("description"), f"{name}.{key}"

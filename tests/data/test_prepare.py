@@ -152,3 +152,14 @@ def test_faulty_list_of_sources(recipes: Path) -> None:
 def test_unknown_dataset(recipes: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"no shipped dataset 'dot'\. Did you mean 'dots'\?"):
         prepare_dataset("dot")
+
+
+@pytest.mark.parametrize("name", ["dataset.yaml", "prepare.py", "checksums.txt"])
+def test_a_change_of_any_file_of_the_recipe_is_seen(recipes: Path, source: Path, name: str) -> None:
+    (recipes / "spots/checksums.txt").write_text("0a  raw.csv\n")
+    folder = prepare_dataset("spots", source=source)
+    assert Recipe("spots").made(folder)
+    (recipes / "spots" / name).write_text(
+        (recipes / "spots" / name).read_text().replace("raw", "raw2") + "\n"
+    )
+    assert not Recipe("spots").made(folder)

@@ -46,7 +46,7 @@ def test_an_encoder_of_another_kind_is_refused_and_a_fitting_one_named():
     (fault,) = caught.value.faults
     assert fault.where == WHERE
     assert fault.problem == "the encoder 'hog' reads image; the modality is text"
-    assert fault.fix == "Use tfidf, or leave the encoder out."
+    assert fault.fix == "Use sentence_transformer or tfidf, or leave the encoder out."
 
 
 def test_all_wrong_parameters_are_reported_together():

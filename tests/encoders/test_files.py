@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.files import UnreadableFileError, read_each
+from mmgraph.encoders.files import read_each
 from mmgraph.errors import DataError
 
 

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmgraph.encoders.files import UnreadableFileError
-from mmgraph.encoders.images import MAX_PIXELS, read_image
+from mmgraph.data.files import UnreadableFileError
+from mmgraph.data.image_file import MAX_PIXELS
+from mmgraph.encoders.images import read_image
 
 
 def grey_of(picture: np.ndarray) -> np.ndarray:

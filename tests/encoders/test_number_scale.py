@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
@@ -21,6 +21,7 @@ columns = arrays(np.float64, st.integers(1, 30), elements=finite | st.just(float
 
 @pytest.mark.parametrize("method", METHODS)
 @given(training=columns, others=columns)
+@example(training=np.array([1e-278, *[0.0] * 13]), others=np.array([5e29]))
 def test_any_numbers_are_scaled_to_few_finite_ones(method, training, others):
     scaled = NumberScale.fit(training, method=method)(others)
     assert np.isfinite(scaled).all()

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from mmgraph.encoders.files import UnreadableFileError
+from mmgraph.data.files import UnreadableFileError
 from mmgraph.encoders.sounds import audio_libraries, read_sound
 from mmgraph.errors import MissingDependencyError
 

@@ -169,3 +169,27 @@ def test_progress_names_what_is_done(shop: Dataset, capsys):
         assert text in err
     build_graph(shop, cache=False)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("seen_by", ["text", "tabular"])
+def test_a_modality_that_holds_the_answer_is_refused(make_shop, shop_spec, seen_by):
+    product = shop_spec["entities"]["product"]
+    kinds = {
+        "text": {"kind": "text", "column": "colour"},
+        "tabular": {"kind": "tabular", "columns": {"shelf": "categorical", "colour": "categorical"}},
+    }
+    modalities = product["modalities"] | {"seen": kinds[seen_by]}
+    entities = shop_spec["entities"] | {"product": product | {"modalities": modalities}}
+    with pytest.raises(
+        GraphError, match=r"tasks\.colour\.target: got 'colour', which the modality 'seen' gives"
+    ):
+        build_graph(make_shop(entities=entities), cache=False)
+    hidden = shop_spec["tasks"]["colour"]["without"] | {"modalities": ["seen"]}
+    tasks = shop_spec["tasks"] | {"colour": shop_spec["tasks"]["colour"] | {"without": hidden}}
+    assert "colour" in build_graph(make_shop(entities=entities, tasks=tasks), cache=False).tasks
+
+
+def test_the_id_is_no_target(make_shop, shop_spec):
+    tasks = {"itself": shop_spec["tasks"]["colour"] | {"target": "sku"}}
+    with pytest.raises(GraphError, match=r"tasks\.itself\.target: got 'sku', the id"):
+        build_graph(make_shop(tasks=tasks), cache=False)

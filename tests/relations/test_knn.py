@@ -107,7 +107,9 @@ def test_vectors_of_zeros_get_no_neighbours_and_are_counted(make_dataset, monkey
 def test_too_few_vectors_that_are_not_zeros(make_dataset, monkeypatch):
     features = np.zeros((6, 3), dtype=np.float32)
     features[:3] = np.eye(3)
-    with pytest.raises(GraphError, match=r"has 3 nodes that are not all zeros.*Set k to at most 2"):
+    with pytest.raises(
+        GraphError, match=r"has 3 nodes whose scaled vectors are not all zeros.*Set k to at most 2"
+    ):
         raw_features(monkeypatch, make_dataset, features, k=3)
 
 

@@ -26,7 +26,7 @@ def graph_with(values, split=SPLIT):
 
 
 def test_labelled_rows_are_found_by_split():
-    labels = read_labels(graph_with(["red", None, "red", "blue", "red"]), "colour")
+    labels = read_labels(graph_with(["red", None, "red", "red", "blue"]), "colour")
     assert labels.ids.tolist() == list("abcde")
     assert {name: labels.rows(name).tolist() for name in ("train", "validation", "test")} == {
         "train": [0],
@@ -36,7 +36,7 @@ def test_labelled_rows_are_found_by_split():
 
 
 def test_an_empty_text_is_no_answer():
-    labels = read_labels(graph_with(["red", " ", "red", "blue", ""]), "colour")
+    labels = read_labels(graph_with(["red", " ", "red", "red", ""]), "colour")
     assert np.flatnonzero(labels.values.isna()).tolist() == [1, 4]
 
 
@@ -57,3 +57,17 @@ def test_a_misspelt_task_is_answered_with_the_nearest():
 def test_a_task_that_cannot_be_learnt_is_a_fault(values, split, message):
     with pytest.raises(GraphError, match=message):
         read_labels(graph_with(values, split), "colour")
+
+
+def test_labels_that_differ_in_spaces_alone_are_refused():
+    with pytest.raises(GraphError, match="holds ' red' and 'red', which differ in spaces alone"):
+        read_labels(graph_with(["red", " red", "red", "red", None]), "colour")
+
+
+@pytest.mark.parametrize(
+    ("values", "split"), [("abcde", "validation"), ("aabcd", "validation"), ("aaabc", "test")]
+)
+def test_labels_that_training_never_shows_are_refused(values, split):
+    graph = graph_with(list(values), ["train", "train", "validation", "test", "test"])
+    with pytest.raises(GraphError, match=f"in the {split} split is among the"):
+        read_labels(graph, "colour")

@@ -16,7 +16,7 @@ def graph_with(kind: str):
     table = pd.DataFrame(
         {
             "id": list("abcde"),
-            "target:size": [1.0, 2.0, 3.0, 4.0, 4.0],
+            "target:size": [1.0, 2.0, 2.0, 4.0, 4.0],
             "split:size": ["train", "train", "validation", "validation", ""],
         }
     )

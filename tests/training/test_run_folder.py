@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mmgraph.errors import UserError
+from mmgraph.graph import load_graph
 from mmgraph.training import Run, load_run, train
 
 FILES = {
@@ -148,6 +149,25 @@ def test_a_graph_that_was_never_saved_must_be_passed(graph, quick, tmp_path):
     with pytest.raises(UserError, match=r"was never saved with it\. Pass --graph"):
         load_run(tmp_path / "run")
     assert load_run(tmp_path / "run", graph=graph).metrics() == run.metrics()
+
+
+def test_a_graph_that_was_opened_is_found_again(folder, quick, monkeypatch):
+    # Relative paths are those of the folder where the graph was opened.
+    monkeypatch.chdir(folder)
+    opened = load_graph("graph")
+    monkeypatch.chdir(folder.parent)
+    run = train(opened, task="colour", overrides=[*quick, "max_epochs=2"], out=folder / "runs" / "opened")
+    assert load_run(folder / "runs" / "opened").metrics() == run.metrics()
+    run.save(folder / "saved")
+    assert json.loads((folder / "saved" / "run.json").read_text())["graph"]["path"] == "../graph"
+
+
+def test_a_changed_graph_is_not_taken_for_the_folder_it_came_from(folder, quick):
+    opened = load_graph(folder / "graph")
+    assert opened.folder == folder / "graph"
+    for changed in (opened.shuffled(0), opened.without_relations()):
+        assert changed.folder is None
+        assert changed.fingerprint() != opened.fingerprint()
 
 
 def edit_json(file: Path, **changes) -> None:

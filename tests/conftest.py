@@ -1,0 +1,40 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def make_sentence_transformer(tmp_path_factory) -> Callable[[Sequence[str]], Path]:
+    """Return a function that makes a sentence transformer with random weights for a few words."""
+
+    def make(words: Sequence[str]) -> Path:
+        transformers = pytest.importorskip("transformers")
+        sentence_transformers = pytest.importorskip("sentence_transformers")
+        import torch
+
+        folder = tmp_path_factory.mktemp("models")
+        vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            config = transformers.BertConfig(
+                vocab_size=len(vocabulary),
+                hidden_size=16,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                intermediate_size=32,
+                max_position_embeddings=32,
+            )
+            transformers.BertModel(config).save_pretrained(folder / "bert")
+        tokenizer = transformers.BertTokenizer(vocab={word: number for number, word in enumerate(vocabulary)})
+        tokenizer.save_pretrained(folder / "bert")
+        # A plain transformer becomes one with mean pooling.
+        model = sentence_transformers.SentenceTransformer(str(folder / "bert"), device="cpu")
+        model.save(str(folder / "tiny"))
+        return folder / "tiny"
+
+    return make
