@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
-from torch_geometric.nn import conv as pyg
+from torch_geometric import nn as pyg
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.errors import ConfigError, did_you_mean
@@ -25,7 +24,7 @@ ConvFactory: TypeAlias = Callable[..., nn.Module]
 CONVOLUTIONS: dict[str, ConvFactory] = {
     name: kind
     for name, kind in vars(pyg).items()
-    if isinstance(kind, type) and issubclass(kind, MessagePassing) and kind is not MessagePassing
+    if isinstance(kind, type) and issubclass(kind, pyg.MessagePassing) and kind is not pyg.MessagePassing
 }
 """The convolutions of the installed torch_geometric by name."""
 
@@ -131,7 +130,8 @@ def _make(
         arguments["add_self_loops"] = False
     arguments.update(options or {})
     width = channels
-    if "heads" in arguments and arguments.get("concat", True):
+    # Where heads are put side by side, the width is that of one.
+    if "heads" in arguments and "concat" in takes and arguments.get("concat", True):
         width = head_width("hetero_conv", channels, arguments["heads"])
     within = relation[0] == relation[2]
     name = getattr(factory, "__name__", repr(factory))
