@@ -92,6 +92,10 @@ class HeteroConv(RelationalLayer):
             metadata, channels, dropout=dropout, edge_dropout=edge_dropout, norm=norm, targets=targets
         )
         factory = _find(conv)
+        if options is not None and not isinstance(options, Mapping):
+            raise ConfigError(
+                f"got {options!r}; wanted a mapping of the convolution's options", where="hetero_conv.options"
+            )
         self.conv = ModuleDict()
         for relation in self.relations:
             self.conv[relation] = _make(factory, relation, channels, heads, options)
@@ -111,7 +115,7 @@ class HeteroConv(RelationalLayer):
 def _find(conv: str | ConvFactory) -> ConvFactory:
     if callable(conv):
         return conv
-    if conv not in CONVOLUTIONS:
+    if not isinstance(conv, str) or conv not in CONVOLUTIONS:
         raise ConfigError(
             f"there is no convolution {conv!r} in torch_geometric.nn",
             where="hetero_conv.conv",

@@ -167,6 +167,8 @@ def test_every_convolution_is_there_by_its_plain_name():
         ({"conv": "MessagePassing"}, "there is no convolution 'MessagePassing'"),
         ({"conv": "inspect"}, "there is no convolution 'inspect'"),
         ({"conv": 7}, "there is no convolution 7"),
+        ({"conv": ["SAGEConv"]}, "there is no convolution"),
+        ({"options": "aggr"}, r"hetero_conv\.options: got 'aggr'; wanted a mapping"),
         (
             {"conv": "GCNConv"},
             r"GCNConv does not work on .*\('e/text', 'of', 'e'\).*pairs of",
