@@ -28,8 +28,8 @@ class HAN(AttentionLayer):
 
     with :math:`\hat x` the norm of x and :math:`z = P \hat x + p`, one projection for each node type, which
     all its relations share; the paper's meta-paths are the relations here. W, c and q belong to the node type
-    that the relations point at. A relation without edges takes no part in the second softmax, whose mean is over
-    the nodes of the type that are in the batch.
+    that the relations point at. A relation without edges takes no part in the second softmax, whose mean is
+    over the nodes of the type that are in the batch.
 
     Args:
         metadata: The node types and edge types.
