@@ -45,12 +45,14 @@ def test_everything_reaches_the_model(schema):
         heads=2,
         dropout=0.1,
         input_dropout=0.2,
+        modality_dropout=0.3,
         readout="jk",
         outputs=["e"],
     )
     layer = model.layers[1]
     assert model.outputs == ["e"]
     assert model.projection.dropout.p == 0.2
+    assert model.modality_dropout.p == 0.3
     assert model.readout.readout == "jk"
     assert layer.receive["e"].pool.aggr == "attention"
     assert (layer.edge_dropout, layer.dropout.p, layer.channels) == (0.2, 0.1, 16)
