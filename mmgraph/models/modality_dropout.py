@@ -63,12 +63,14 @@ class ModalityDropout(nn.Module):
         index, weight = dict(edge_index_dict), dict(edge_weight_dict)
         for edge_type, edge_index in edge_index_dict.items():
             source, _, target = edge_type
-            if source in x_dict and target in x_dict and not kept.keys().isdisjoint((source, target)):
+            if kept.keys().isdisjoint((source, target)):
+                continue
+            if source in x_dict and target in x_dict:
                 # The plan is made for the check alone; it stays with the edges, for evaluation to use.
                 plan_edges(edge_index, len(x_dict[source]), len(x_dict[target]), where=str(edge_type))
-                ends = zip((source, target), edge_index, strict=True)
-                mask = torch.stack([kept[name][nodes] for name, nodes in ends if name in kept]).all(0)
-                index[edge_type] = edge_index[:, mask]
-                if edge_type in weight:
-                    weight[edge_type] = weight[edge_type][mask]
+            ends = zip((source, target), edge_index, strict=True)
+            mask = torch.stack([kept[name][nodes] for name, nodes in ends if name in kept]).all(0)
+            index[edge_type] = edge_index[:, mask]
+            if edge_type in weight:
+                weight[edge_type] = weight[edge_type][mask]
         return index, weight
