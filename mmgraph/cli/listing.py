@@ -25,12 +25,14 @@ _REGISTRIES: dict[str, Registry[object]] = {
     "tasks": TASKS,
 }
 
+_WITH_PAPERS = ("models", "layers")
+
 
 def list_names(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="models, layers, relations, encoders, tasks, datasets or configs."
+            metavar="KIND", help="models, layers, relations, encoders, tasks, datasets, configs or backends."
         ),
     ],
     json: JsonOption = False,
@@ -39,16 +41,23 @@ def list_names(
 ) -> None:
     """List the names that can stand on the command line and in YAML."""
     begin(quiet=quiet, plugin=plugin)
-    found = _described(kind)
+    rows = [{"name": name, "description": description} for name, description in _described(kind).items()]
+    if kind in _WITH_PAPERS:
+        rows = [{**row, "paper": _papers(_REGISTRIES[kind].get(row["name"]))} for row in rows]
     if json:
-        write_json([{"name": name, "description": description} for name, description in found.items()])
+        write_json(rows)
     else:
-        write_table(("name", "description"), found.items())
+        columns = ("name", "description", *(("paper",) if kind in _WITH_PAPERS else ()))
+        write_table(columns, [[row[column] for column in columns] for row in rows])
 
 
 def _described(kind: str) -> dict[str, str]:
     """Return the names of a kind, each with one line that describes it."""
-    others: dict[str, Callable[[], dict[str, str]]] = {"datasets": _datasets, "configs": _configs}
+    others: dict[str, Callable[[], dict[str, str]]] = {
+        "datasets": _datasets,
+        "configs": _configs,
+        "backends": _backends,
+    }
     if kind in _REGISTRIES:
         return {name: _first_line(thing) for name, thing in _REGISTRIES[kind].items()}
     if kind in others:
@@ -62,6 +71,25 @@ def _first_line(thing: object) -> str:
     """Return the first line of a docstring; of a link only its text."""
     line = (inspect.getdoc(thing) or "").partition("\n")[0]
     return re.sub(r"`([^`<]+?) *<[^>]*>`_+", r"\1", line)
+
+
+def _papers(thing: object) -> str:
+    """Return the papers that a docstring links to, each with its address."""
+    links = re.findall(r"`([^`<]+?)\s*<(https://arxiv\.org/abs/[^>]*)>`_", inspect.getdoc(thing) or "")
+    return "; ".join(f"{' '.join(text.split())}, {address}" for text, address in links)
+
+
+def _backends() -> dict[str, str]:
+    """Return what attention can be computed by, on which device, and what is missing where it cannot."""
+    from mmgraph.ops import BACKENDS
+
+    found = {}
+    for name, backend in BACKENDS.items():
+        state = backend.missing() or "available"
+        found[name] = (
+            f"{backend.summary}; on {' and '.join(sorted(backend.devices)) or 'any device'}; {state}"
+        )
+    return found
 
 
 def _datasets() -> dict[str, str]:

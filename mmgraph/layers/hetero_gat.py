@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch_geometric.nn.module_dict import ModuleDict
 
-from mmgraph.layers.blocks import make_norm
-from mmgraph.layers.dropout import Dropout
-from mmgraph.layers.layer import Layer, Metadata, Triple
-from mmgraph.layers.options import head_width, require_fraction
-from mmgraph.layers.relation_pool import RelationPool
-from mmgraph.ops import EdgePlan, RelationInput, plan_edges, relational_attention
+from mmgraph.layers.attention_layer import AttentionLayer, Sent, init_each
+from mmgraph.layers.layer import Metadata
 from mmgraph.registry import LAYERS
 
 
 @LAYERS.register("hetero_gat")
-class HeteroGAT(Layer):
+class HeteroGAT(AttentionLayer):
     r"""Graph attention (`Veličković et al. 2018 <https://arxiv.org/abs/1710.10903>`_), relation by relation.
 
     .. math::
@@ -40,8 +34,8 @@ class HeteroGAT(Layer):
         heads: Number of attention heads.
         dropout: Share of the update that is dropped.
         edge_dropout: Share of the edges that are dropped, anew in every step.
-        aggr: What becomes of the messages of several relations: ``sum``, ``mean`` (over those that bring a
-            node any) or ``attention``.
+        aggr: What becomes of the messages of several relations: ``sum``, or the ``mean`` or ``max`` of those
+            that bring a node any, or their sum weighted by ``attention`` or ``semantic`` attention.
         norm: ``layer`` or ``none``.
         negative_slope: Slope of the LeakyReLU below 0, itself below 1.
         targets: The node types whose new state is asked for; all by default.
@@ -59,6 +53,9 @@ class HeteroGAT(Layer):
         {'a': (3, 8), 'b': (2, 8)}
     """
 
+    owner = "hetero_gat"
+    score = "gat"
+
     def __init__(
         self,
         metadata: Metadata,
@@ -72,91 +69,21 @@ class HeteroGAT(Layer):
         negative_slope: float = 0.2,
         targets: Iterable[str] | None = None,
     ) -> None:
-        super().__init__(metadata, channels, targets=targets)
-        head_width("hetero_gat", channels, heads)
-        self.edge_dropout = require_fraction("hetero_gat", "edge_dropout", edge_dropout)
-        self.negative_slope = require_fraction("hetero_gat", "negative_slope", negative_slope)
-        self.relations = [edge_type for edge_type in self.edge_types if edge_type[2] in self.targets]
-        self.dropout = Dropout(require_fraction("hetero_gat", "dropout", dropout))
-        self.norm, self.send, self.receive = ModuleDict(), ModuleDict(), ModuleDict()
-        for name in self.node_types:
-            if name in self.reads:
-                self.norm[name] = make_norm("hetero_gat", norm, channels)
-            if outgoing := self._relations_from(name):
-                self.send[name] = _Sender(channels, heads, len(outgoing))
-            if name in self.targets:
-                self.receive[name] = _Receiver(channels, heads, len(self._relations_into(name)), aggr)
+        super().__init__(
+            metadata,
+            channels,
+            heads=heads,
+            dropout=dropout,
+            edge_dropout=edge_dropout,
+            aggr=aggr,
+            norm=norm,
+            negative_slope=negative_slope,
+            targets=targets,
+        )
 
-    @property
-    def reads(self) -> frozenset[str]:
-        """The targets and whatever has a relation into one of them."""
-        return self.targets | {source for source, _, _ in self.relations}
-
-    def forward(
-        self,
-        x_dict: Mapping[str, Tensor],
-        edge_index_dict: Mapping[Triple, Tensor],
-        edge_weight_dict: Mapping[Triple, Tensor] | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the new states; see :class:`Layer`."""
-        self.check_inputs(x_dict, edge_index_dict, edge_weight_dict)
-        normed = {name: self.norm[name](x) for name, x in x_dict.items() if name in self.reads}
-        relations = self._relation_inputs(normed, edge_index_dict, edge_weight_dict or {})
-        result = dict(x_dict)
-        # In the order of the graph, not of a set: dropout draws its numbers in this order.
-        for name in [name for name in normed if name in self.targets]:
-            into = [relations[r] for r in self._relations_into(name) if r in relations]
-            messages = relational_attention(into, negative_slope=self.negative_slope)
-            update = self.receive[name](normed[name], messages, [r.edges.has_edge for r in into])
-            result[name] = x_dict[name] + self.dropout(update)
-        return result
-
-    def _relations_from(self, source: str) -> list[Triple]:
-        return [relation for relation in self.relations if relation[0] == source]
-
-    def _relations_into(self, target: str) -> list[Triple]:
-        return [relation for relation in self.relations if relation[2] == target]
-
-    def _relation_inputs(
-        self,
-        x_dict: Mapping[str, Tensor],
-        edge_index_dict: Mapping[Triple, Tensor],
-        edge_weight_dict: Mapping[Triple, Tensor],
-    ) -> dict[Triple, RelationInput]:
-        plans = {}
-        for relation in self.relations:
-            source, _, target = relation
-            if relation in edge_index_dict and source in x_dict and target in x_dict:
-                sizes = x_dict[source].shape[0], x_dict[target].shape[0]
-                plans[relation] = plan_edges(edge_index_dict[relation], *sizes, where=str(relation))
-        plans = {relation: plan for relation, plan in plans.items() if plan.num_edges}
-
-        values: dict[Triple, Tensor] = {}
-        source_logits: dict[Triple, Tensor] = {}
-        target_logits: dict[Triple, Tensor] = {}
-        for name in dict.fromkeys(source for source, _, _ in plans):
-            sent = self.send[name](x_dict[name])
-            for relation, value, logit in zip(self._relations_from(name), *sent, strict=True):
-                values[relation], source_logits[relation] = value, logit
-        for name in dict.fromkeys(target for _, _, target in plans):
-            logits = self.receive[name].logits(x_dict[name])
-            target_logits.update(zip(self._relations_into(name), logits, strict=True))
-        return {
-            relation: RelationInput(
-                values[relation],
-                source_logits[relation],
-                target_logits[relation],
-                plan,
-                weight=edge_weight_dict.get(relation),
-                keep=self._kept_edges(plan),
-            )
-            for relation, plan in plans.items()
-        }
-
-    def _kept_edges(self, plan: EdgePlan) -> Tensor | None:
-        if not self.training or self.edge_dropout == 0:
-            return None
-        return torch.rand(plan.num_edges, device=plan.source.device) >= self.edge_dropout
+    def make_sender(self, num_relations: int) -> nn.Module:
+        """Return what makes values and logits."""
+        return _Sender(self.channels, self.heads, num_relations)
 
 
 class _Sender(nn.Module):
@@ -167,41 +94,14 @@ class _Sender(nn.Module):
         self.shape = (num_relations, heads, channels // heads)
         self.project = nn.Linear(channels, num_relations * channels, bias=False)
         self.attention = nn.Parameter(torch.empty(self.shape))
-        for weight in self.project.weight.data.chunk(num_relations):
-            nn.init.xavier_uniform_(weight)
+        init_each(self.project, num_relations)
         for attention in self.attention.data:
             nn.init.xavier_uniform_(attention)
 
-    def forward(self, x: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-        """Return the values [S, H, D] and the logits [S, H] for each relation."""
+    def forward(self, x: Tensor) -> list[Sent]:
+        """Return the values [S, R, H, D] and the logits [S, R, H] of each relation."""
         values = self.project(x).view(-1, *self.shape)
         # a . (W x) = (W^T a) . x: the product with the small W^T a spares a pass over all values.
         fold = torch.einsum("rhdc,rhd->rhc", self.project.weight.view(*self.shape, -1), self.attention)
         logits = (x @ fold.flatten(0, 1).t()).view(-1, *self.shape[:2])
-        return values.unbind(1), logits.unbind(1)
-
-
-class _Receiver(nn.Module):
-    """What the N nodes of one type make of the messages of their R incoming relations."""
-
-    def __init__(self, channels: int, heads: int, num_relations: int, aggr: str) -> None:
-        super().__init__()
-        self.shape = (num_relations, heads)
-        self.self_path = nn.Linear(channels, channels)
-        if num_relations:
-            # One relation alone has nothing to be weighed against.
-            self.pool = RelationPool(channels, aggr if num_relations > 1 else "sum")
-            self.attention = nn.Linear(channels, num_relations * heads, bias=False)
-            for weight in self.attention.weight.data.chunk(num_relations):
-                nn.init.xavier_uniform_(weight)
-
-    def logits(self, x: Tensor) -> Sequence[Tensor]:
-        """Return the target's share of the logits, [N, H] for each relation."""
-        return self.attention(x).view(-1, *self.shape).unbind(1)  # type: ignore[no-any-return]
-
-    def forward(self, x: Tensor, messages: Sequence[Tensor], has_message: Sequence[Tensor]) -> Tensor:
-        """Return the update [N, C] of normed states, from messages [N, H, D] of relations that have any."""
-        update = self.self_path(x)
-        if messages:
-            update = update + self.pool([message.flatten(1) for message in messages], has_message)
-        return functional.gelu(update)
+        return [Sent(values, logits, slot) for slot in range(self.shape[0])]

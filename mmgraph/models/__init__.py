@@ -1,6 +1,18 @@
 """Projection, layers and readout; the named models."""
 
-from mmgraph.models import co_attention, cross_modal_transformer, hetero_gat, mlp
+from mmgraph.models import (
+    co_attention,
+    cross_modal_transformer,
+    han,
+    hetero_conv,
+    hetero_gat,
+    hetero_gatv2,
+    hetero_sage,
+    hetero_transformer,
+    hgt,
+    mlp,
+    rgcn,
+)
 from mmgraph.models.build import build
 from mmgraph.models.layer_choice import LayerChoice
 from mmgraph.models.model import MultimodalModel
@@ -11,6 +23,13 @@ __all__ = [
     "build",
     "co_attention",
     "cross_modal_transformer",
+    "han",
+    "hetero_conv",
     "hetero_gat",
+    "hetero_gatv2",
+    "hetero_sage",
+    "hetero_transformer",
+    "hgt",
     "mlp",
+    "rgcn",
 ]

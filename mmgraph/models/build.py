@@ -23,6 +23,7 @@ def build(
     heads: int = 4,
     dropout: float = 0.5,
     input_dropout: float = 0.5,
+    modality_dropout: float = 0.0,
     readout: str = "last",
     outputs: Sequence[str] | None = None,
 ) -> MultimodalModel:
@@ -38,6 +39,7 @@ def build(
         heads: Number of attention heads of the layers that have heads.
         dropout: Dropout of the layers that have it.
         input_dropout: Share of the features that is dropped before the projection.
+        modality_dropout: Share of the nodes of each modality that is taken away, as if it were missing.
         readout: ``last`` (the state after the last layer) or ``jk`` (a linear map of those after every one).
         outputs: The node types to read out; all entity types by default.
 
@@ -72,6 +74,7 @@ def build(
         heads=heads,
         dropout=dropout,
         input_dropout=input_dropout,
+        modality_dropout=modality_dropout,
         readout=readout,
         outputs=outputs,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmgraph.layers.options import require_positive
+from mmgraph.models.after_fusion import after_fusion
 from mmgraph.models.layer_choice import LayerChoice
 from mmgraph.registry import MODELS
 
@@ -15,12 +15,12 @@ def hetero_gat(
 
     Graph attention is that of `Veličković et al. 2018 <https://arxiv.org/abs/1710.10903>`_, for each
     relation as in the relational networks of
-    `Schlichtkrull et al. 2018 <https://arxiv.org/abs/1703.06103>`_. The fusion comes first because entity
-    nodes have no features of their own: without it, the first layer's messages among entities were empty.
+    `Schlichtkrull et al. 2018 <https://arxiv.org/abs/1703.06103>`_.
 
     Args:
         num_layers: Number of graph attention layers after the fusion.
-        aggr: What becomes of the messages of several relations: ``sum``, ``mean`` or ``attention``.
+        aggr: What becomes of the messages of several relations: ``sum``, ``mean``, ``max``, ``attention`` or
+            ``semantic``.
         edge_dropout: Share of the edges that are dropped, anew in every step.
         norm: ``layer`` or ``none``.
 
@@ -28,6 +28,4 @@ def hetero_gat(
         >>> [name for name, options in hetero_gat(num_layers=2)]
         ['late_fusion', 'hetero_gat', 'hetero_gat']
     """
-    attention = {"aggr": aggr, "edge_dropout": edge_dropout, "norm": norm}
-    require_positive("hetero_gat", "num_layers", num_layers)
-    return [("late_fusion", {"norm": norm}), *[("hetero_gat", attention)] * num_layers]
+    return after_fusion("hetero_gat", num_layers, norm, {"aggr": aggr, "edge_dropout": edge_dropout})

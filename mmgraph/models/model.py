@@ -10,6 +10,7 @@ from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.layers.options import require_fraction, require_positive
 from mmgraph.models.layer_choice import LayerChoice, make_layers
+from mmgraph.models.modality_dropout import ModalityDropout
 from mmgraph.models.projection import Projection
 from mmgraph.models.readout import Readout
 
@@ -27,6 +28,7 @@ class MultimodalModel(nn.Module):
         heads: Number of attention heads of the layers that have heads.
         dropout: Dropout of the layers that have it.
         input_dropout: Share of the features that is dropped before the projection.
+        modality_dropout: Share of the nodes of each modality that is taken away, as if it were missing.
         readout: ``last`` (the state after the last layer) or ``jk`` (a linear map of those after every one).
         outputs: The node types to read out; all entity types by default.
 
@@ -56,6 +58,7 @@ class MultimodalModel(nn.Module):
         heads: int = 4,
         dropout: float = 0.5,
         input_dropout: float = 0.0,
+        modality_dropout: float = 0.0,
         readout: str = "last",
         outputs: Sequence[str] | None = None,
     ) -> None:
@@ -77,6 +80,8 @@ class MultimodalModel(nn.Module):
         self.projection = Projection(
             schema.channels, hidden_channels, node_types=projected, dropout=input_dropout
         )
+        modalities = [node_type.name for node_type in schema.node_types if node_type.modality is not None]
+        self.modality_dropout = ModalityDropout(modalities, modality_dropout)
         self.layers = nn.ModuleList(made)
         self.readout = Readout(self.outputs, hidden_channels, num_layers=len(made), readout=readout)
 
@@ -100,6 +105,9 @@ class MultimodalModel(nn.Module):
             GraphError: If the graph does not fit the schema that the model was built for.
         """
         state = self.projection(x_dict)
+        edge_index_dict, edge_weight_dict = self.modality_dropout(
+            x_dict, edge_index_dict, edge_weight_dict or {}
+        )
         states = []
         for layer in self.layers:
             state = layer(state, edge_index_dict, edge_weight_dict)

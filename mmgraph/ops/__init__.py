@@ -1,17 +1,26 @@
 """The kernels under the layers: functions of tensors that know nothing of datasets or configuration."""
 
+from mmgraph.ops.backends import BACKENDS, Backend, use_backend
 from mmgraph.ops.edge_plan import EdgePlan, plan_edges
+from mmgraph.ops.merged_plan import merge_plans
 from mmgraph.ops.neighbour_sum import neighbour_sum
-from mmgraph.ops.relational_attention import RelationInput, relational_attention
-from mmgraph.ops.segment import segment_mean, segment_softmax, segment_sum
+from mmgraph.ops.relation_input import RelationInput
+from mmgraph.ops.relational_attention import attention_weights, relational_attention
+from mmgraph.ops.segment import segment_max, segment_mean, segment_softmax, segment_sum
 
 __all__ = [
+    "BACKENDS",
+    "Backend",
     "EdgePlan",
     "RelationInput",
+    "attention_weights",
+    "merge_plans",
     "neighbour_sum",
     "plan_edges",
     "relational_attention",
+    "segment_max",
     "segment_mean",
     "segment_softmax",
     "segment_sum",
+    "use_backend",
 ]

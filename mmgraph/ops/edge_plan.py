@@ -41,6 +41,10 @@ class EdgePlan:
         """Return one value per edge [E, ...], given in the order of the edge index, in sorted order."""
         return values if self.order is None else values.index_select(0, self.order)
 
+    def give_back(self, values: Tensor) -> Tensor:
+        """Return one value per edge [E, ...], given in sorted order, in the order of the edge index."""
+        return values if self.order is None else torch.empty_like(values).index_copy(0, self.order, values)
+
     @cached_property
     def target_pointer(self) -> Tensor:
         """Where each target's edges begin and end, int64 [N + 1]."""
@@ -59,12 +63,37 @@ class EdgePlan:
     @cached_property
     def source_pointer(self) -> Tensor:
         """Where each source's edges begin and end in ``by_source``, int64 [S + 1]."""
-        return _pointer(self.source.index_select(0, self.by_source), self.num_source)
+        return _pointer(self.source, self.num_source)
 
     @cached_property
     def target_by_source(self) -> Tensor:
         """Target node of each edge in the order of ``by_source``, int64 [E]."""
         return self.target.index_select(0, self.by_source)
+
+    @cached_property
+    def target_rows(self) -> tuple[Tensor, Tensor]:
+        """The compressed rows as a kernel reads them, in int32 where that is enough.
+
+        Where each target's edges begin and end [N + 1], and the source of each edge [E].
+        """
+        dtype = self._index_dtype
+        return self.target_pointer.to(dtype), self.source.to(dtype)
+
+    @cached_property
+    def source_rows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Their transpose as a kernel reads it, in int32 where that is enough.
+
+        Where each source's edges begin and end [S + 1], the target of each edge in that order [E], and where
+        the edge stands in ``target_rows`` [E].
+        """
+        dtype, order = self._index_dtype, torch.argsort(self.source, stable=True)
+        pointer = _pointer(self.source, self.num_source)
+        return pointer.to(dtype), self.target.index_select(0, order).to(dtype), order.to(dtype)
+
+    @property
+    def _index_dtype(self) -> torch.dtype:
+        largest = max(self.num_edges, self.num_source, self.num_target)
+        return torch.int32 if largest < 2**31 else torch.int64
 
 
 def plan_edges(
@@ -137,6 +166,6 @@ def _check(edge_index: Tensor, num_source: int, num_target: int, where: str) -> 
             )
 
 
-def _pointer(sorted_nodes: Tensor, num_nodes: int) -> Tensor:
-    counts = torch.bincount(sorted_nodes, minlength=num_nodes)
+def _pointer(nodes: Tensor, num_nodes: int) -> Tensor:
+    counts = torch.bincount(nodes, minlength=num_nodes)
     return torch.cat([counts.new_zeros(1), counts.cumsum(0)])

@@ -1,4 +1,4 @@
-"""Sums, means and softmax over segments: the rows that share an index, in any order.
+"""Sums, means, maxima and softmax over segments: the rows that share an index, in any order.
 
 Shapes: E rows, H columns, N segments.
 """
@@ -50,6 +50,29 @@ def segment_mean(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
     count = torch.bincount(index, minlength=num_segments).clamp(min=1).to(values.dtype)
     total = segment_sum(values, index, num_segments)
     return total / count.view(-1, *[1] * (values.dim() - 1))
+
+
+def segment_max(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
+    """Return the largest value of each segment, column by column; 0 for a segment without rows.
+
+    Rows that are equally large share the gradient.
+
+    Args:
+        values: [E, H].
+        index: The segment of each row, int64 [E].
+        num_segments: N.
+
+    Returns:
+        [N, H].
+
+    Example:
+        >>> import torch
+        >>> segment_max(torch.tensor([[-1.0], [2.0], [-4.0]]), torch.tensor([0, 2, 0]), 3).flatten()
+        tensor([-1.,  0.,  2.])
+    """
+    rows = index.unsqueeze(1).expand_as(values)
+    empty = values.new_zeros(num_segments, values.shape[1])
+    return empty.scatter_reduce(0, rows, values, "amax", include_self=False)
 
 
 def segment_softmax(logits: Tensor, index: Tensor, num_segments: int, *, sentinel: bool = False) -> Tensor:

@@ -52,6 +52,7 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         heads=options.heads,
         dropout=options.dropout,
         input_dropout=options.input_dropout,
+        modality_dropout=options.modality_dropout,
         readout=options.readout,
     )
     return TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)

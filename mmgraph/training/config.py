@@ -37,6 +37,12 @@ class ModelConfig(Config):
     input_dropout: float = Field(
         default=0.5, ge=0, lt=1, description="Share of features that is dropped before the projection."
     )
+    modality_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of entities that each modality is taken away from while training.",
+    )
     readout: Literal["last", "jk"] = Field(
         default="last",
         description="`last` reads the state after the last layer, `jk` (jumping knowledge) all states.",

@@ -47,6 +47,7 @@ def test_progress_goes_to_standard_error_and_quiet_silences_it(
         ("list", "models"),
         ("list", "datasets"),
         ("list", "configs"),
+        ("list", "backends"),
         ("validate", "glyphs"),
         ("inspect", "GRAPH"),
         ("evaluate", "RUN"),
@@ -93,6 +94,15 @@ def test_inspect_tells_what_is_missing_and_alike(call: Call, graph: str) -> None
 def test_list_names_and_describes(call: Call, kind: str, name: str) -> None:
     listed = {entry["name"]: entry["description"] for entry in json.loads(call("list", kind, "--json").out)}
     assert listed[name]
+
+
+@pytest.mark.parametrize("kind", ["models", "layers"])
+def test_list_cites_the_paper_of_each(call: Call, kind: str) -> None:
+    papers = {entry["name"]: entry["paper"] for entry in json.loads(call("list", kind, "--json").out)}
+    assert papers["hgt"] == "Hu et al. 2020, https://arxiv.org/abs/2003.01332"
+    assert all("https://arxiv.org/abs/" in paper for paper in papers.values())
+    assert "https://arxiv.org/abs/2003.01332" in call("list", kind).out
+    assert "paper" not in json.loads(call("list", "tasks", "--json").out)[0]
 
 
 def test_embed_writes_every_entity(call: Call, trained: str, tmp_path: Path) -> None:

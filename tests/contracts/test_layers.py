@@ -235,6 +235,62 @@ class TestHeteroGATWithoutNorm(LayerContract):
     options: ClassVar[dict] = {"norm": "none"}
 
 
+class TestHeteroGATv2(LayerContract):
+    name = "hetero_gatv2"
+    options: ClassVar[dict] = {"heads": 2, "aggr": "mean"}
+
+
+class TestHeteroTransformer(LayerContract):
+    name = "hetero_transformer"
+    options: ClassVar[dict] = {"heads": 2, "aggr": "semantic"}
+
+
+class TestHeteroSAGE(LayerContract):
+    name = "hetero_sage"
+
+
+class TestHeteroSAGEByMaximum(LayerContract):
+    name = "hetero_sage"
+    options: ClassVar[dict] = {"reduce": "max", "aggr": "max"}
+
+
+class TestRGCN(LayerContract):
+    name = "rgcn"
+
+
+class TestRGCNWithBases(LayerContract):
+    name = "rgcn"
+    options: ClassVar[dict] = {"num_bases": 3, "aggr": "attention"}
+
+
+class TestHGT(LayerContract):
+    name = "hgt"
+    options: ClassVar[dict] = {"heads": 2}
+
+
+class TestHAN(LayerContract):
+    name = "han"
+    options: ClassVar[dict] = {"heads": 2}
+
+
+class TestHeteroConv(LayerContract):
+    name = "hetero_conv"
+
+
+class TestHeteroConvOfGATv2Conv(LayerContract):
+    name = "hetero_conv"
+    options: ClassVar[dict] = {"conv": "GATv2Conv", "heads": 2, "aggr": "attention"}
+    # Each text is of one entity, so that there is nothing for attention to choose from.
+    frozen: ClassVar[set[str]] = {
+        f"conv.<e___rev_of___e/text>.{name}" for name in ("att", "lin_r.weight", "lin_r.bias")
+    }
+
+
+class TestHeteroConvOfGraphConv(LayerContract):
+    name = "hetero_conv"
+    options: ClassVar[dict] = {"conv": "GraphConv", "options": {"aggr": "mean"}}
+
+
 class TestCrossModalTransformer(LayerContract):
     name = "cross_modal_transformer"
     options: ClassVar[dict] = {"heads": 2}

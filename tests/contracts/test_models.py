@@ -152,6 +152,36 @@ class TestHeteroGATByAttention(ModelContract):
     options: ClassVar[dict] = {"aggr": "attention", "edge_dropout": 0.1}
 
 
+class TestHeteroGATv2(ModelContract):
+    name = "hetero_gatv2"
+
+
+class TestHeteroTransformer(ModelContract):
+    name = "hetero_transformer"
+
+
+class TestHeteroSAGE(ModelContract):
+    name = "hetero_sage"
+
+
+class TestRGCN(ModelContract):
+    name = "rgcn"
+    options: ClassVar[dict] = {"num_bases": 3}
+
+
+class TestHGT(ModelContract):
+    name = "hgt"
+
+
+class TestHAN(ModelContract):
+    name = "han"
+
+
+class TestHeteroConv(ModelContract):
+    name = "hetero_conv"
+    options: ClassVar[dict] = {"conv": "GraphConv", "conv_options": {"aggr": "mean"}}
+
+
 class TestCrossModalTransformer(ModelContract):
     name = "cross_modal_transformer"
 
@@ -177,8 +207,12 @@ def test_the_attention_baselines_read_no_relation(name):
     assert all(torch.equal(one[n], other[n]) for n in one)
 
 
-def test_hetero_gat_reads_every_relation():
-    model = build(make_schema(), model="hetero_gat", hidden_channels=8, heads=2).eval()
+GRAPH_MODELS = sorted(set(MODELS.names()) - {"cross_modal_transformer", "co_attention", "mlp"})
+
+
+@pytest.mark.parametrize("name", GRAPH_MODELS)
+def test_the_graph_models_read_every_relation(name):
+    model = build(make_schema(), model=name, hidden_channels=8, heads=2).eval()
     data = make_data()
     wanted = model(data.x_dict, data.edge_index_dict)
     for edge_type in data.edge_types:

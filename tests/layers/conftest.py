@@ -46,3 +46,46 @@ def graph():
     edge_index_dict["e", "near", "e"] = edges((0, 1), (1, 0), (1, 2), (2, 1), (3, 4), (4, 3), (2, 4))
     weight = {("e", "near", "e"): torch.tensor([1.0, 2.0, 0.5, 3.0, 1.0, 1.0, 4.0])}
     return METADATA, x_dict, edge_index_dict, weight
+
+
+@pytest.fixture
+def random_graph():
+    """Return metadata, states and edges with parallel edges, loops, isolated nodes and an empty relation."""
+    generator = torch.Generator().manual_seed(1)
+    sizes = {"a": 24, "b": 15, "c": 9}
+    counts = {
+        ("a", "near", "a"): 60,
+        ("a", "to", "b"): 50,
+        ("b", "rev_to", "a"): 40,
+        ("c", "of", "a"): 20,
+        ("a", "rev_of", "c"): 12,
+        ("c", "never", "b"): 0,
+    }
+    x_dict = {n: torch.randn(s, CHANNELS, dtype=torch.float64, generator=generator) for n, s in sizes.items()}
+    edge_index_dict = {}
+    for (source, name, target), count in counts.items():
+        # The last three nodes of each type stay isolated.
+        ends = [torch.randint(0, sizes[n] - 3, (count,), generator=generator) for n in (source, target)]
+        edge_index_dict[source, name, target] = torch.stack(ends)
+    near = edge_index_dict["a", "near", "a"]
+    loops = torch.arange(5).expand(2, -1)
+    edge_index_dict["a", "near", "a"] = torch.cat([near, near[:, :9], loops], dim=1)
+    return (list(sizes), list(counts)), x_dict, edge_index_dict
+
+
+@pytest.fixture
+def assert_equal():
+    """Return what compares two functions of states and the gradients of their inputs to 1e-8."""
+
+    def check(mine, theirs, x_dict):
+        inputs = [{name: x.clone().requires_grad_() for name, x in x_dict.items()} for _ in range(2)]
+        outputs = [function(states) for function, states in zip((mine, theirs), inputs, strict=True)]
+        direction = {name: torch.randn_like(x) for name, x in x_dict.items()}
+        assert outputs[0].keys() == outputs[1].keys() == x_dict.keys()
+        for out in outputs:
+            sum((out[name] * direction[name]).sum() for name in x_dict).backward()
+        for name in x_dict:
+            torch.testing.assert_close(outputs[0][name], outputs[1][name], atol=1e-8, rtol=0)
+            torch.testing.assert_close(inputs[0][name].grad, inputs[1][name].grad, atol=1e-8, rtol=0)
+
+    return check

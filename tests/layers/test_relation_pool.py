@@ -1,25 +1,25 @@
-"""Three ways to make one message out of several."""
+"""Five ways to make one message out of several."""
 
 import pytest
 import torch
 
 from mmgraph.errors import ConfigError
-from mmgraph.layers.relation_pool import RelationPool
+from mmgraph.layers.relation_pool import AGGREGATIONS, RelationPool
 
-Z = [torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]]), torch.tensor([[10.0, 20.0], [0.0, 0.0], [0.0, 0.0]])]
+Z = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]], [[10.0, 20.0], [0.0, 0.0], [0.0, 0.0]]])
 HAS = [torch.tensor([True, True, False]), torch.tensor([True, False, False])]
 
 
 def test_sum():
-    assert RelationPool(2, "sum")(Z, HAS).tolist() == [[11.0, 22.0], [3.0, 4.0], [0.0, 0.0]]
+    assert RelationPool("hetero_gat", 2, "sum")(Z, HAS).tolist() == [[11.0, 22.0], [3.0, 4.0], [0.0, 0.0]]
 
 
 def test_mean_is_over_the_relations_that_bring_something():
-    assert RelationPool(2, "mean")(Z, HAS).tolist() == [[5.5, 11.0], [3.0, 4.0], [0.0, 0.0]]
+    assert RelationPool("hetero_gat", 2, "mean")(Z, HAS).tolist() == [[5.5, 11.0], [3.0, 4.0], [0.0, 0.0]]
 
 
 def test_attention_is_a_softmax_for_each_node():
-    pool = RelationPool(2, "attention")
+    pool = RelationPool("hetero_gat", 2, "attention")
     out = pool(Z, HAS)
     logit = [pool.query(torch.tanh(pool.key(z[0]))) for z in Z]
     share = torch.cat(logit).softmax(0)
@@ -28,11 +28,22 @@ def test_attention_is_a_softmax_for_each_node():
     assert out[2].tolist() == [0.0, 0.0]
 
 
+def test_max_is_over_the_relations_that_bring_something():
+    assert RelationPool("hetero_gat", 2, "max")(-Z, HAS).tolist() == [[-1.0, -2.0], [-3.0, -4.0], [0.0, 0.0]]
+
+
+def test_semantic_attention_is_one_softmax_for_all_nodes():
+    pool = RelationPool("han", 2, "semantic")
+    logit = torch.stack([pool.query(torch.tanh(pool.key(z))).mean() for z in Z])
+    share = logit.softmax(0)
+    torch.testing.assert_close(pool(Z, HAS), share[0] * Z[0] + share[1] * Z[1])
+
+
 def test_one_relation_is_passed_on():
-    for aggr in ("sum", "mean", "attention"):
-        torch.testing.assert_close(RelationPool(2, aggr)(Z[:1], HAS[:1]), Z[0])
+    for aggr in AGGREGATIONS:
+        torch.testing.assert_close(RelationPool("hetero_gat", 2, aggr)(Z[:1], HAS[:1]), Z[0])
 
 
 def test_another_name_is_refused():
-    with pytest.raises(ConfigError, match=r"hetero_gat\.aggr: got 'max'; wanted one of sum, mean, attention"):
-        RelationPool(2, "max")
+    with pytest.raises(ConfigError, match=r"rgcn\.aggr: got 'min'; wanted one of sum, mean, max, attention"):
+        RelationPool("rgcn", 2, "min")

@@ -14,6 +14,13 @@ def kinds(model):
     ("name", "layers"),
     [
         ("hetero_gat", ["LateFusion", "HeteroGAT", "HeteroGAT"]),
+        ("hetero_gatv2", ["LateFusion", "HeteroGATv2", "HeteroGATv2"]),
+        ("hetero_transformer", ["LateFusion", "HeteroTransformer", "HeteroTransformer"]),
+        ("hetero_sage", ["LateFusion", "HeteroSAGE", "HeteroSAGE"]),
+        ("rgcn", ["LateFusion", "RGCN", "RGCN"]),
+        ("hgt", ["LateFusion", "HGT", "HGT"]),
+        ("han", ["LateFusion", "HAN", "HAN"]),
+        ("hetero_conv", ["LateFusion", "HeteroConv", "HeteroConv"]),
         ("cross_modal_transformer", ["CrossModalTransformer"]),
         ("co_attention", ["CoAttention"]),
         ("mlp", ["LateFusion"]),
@@ -38,17 +45,43 @@ def test_everything_reaches_the_model(schema):
         heads=2,
         dropout=0.1,
         input_dropout=0.2,
+        modality_dropout=0.3,
         readout="jk",
         outputs=["e"],
     )
     layer = model.layers[1]
     assert model.outputs == ["e"]
     assert model.projection.dropout.p == 0.2
+    assert model.modality_dropout.p == 0.3
     assert model.readout.readout == "jk"
     assert layer.receive["e"].pool.aggr == "attention"
     assert (layer.edge_dropout, layer.dropout.p, layer.channels) == (0.2, 0.1, 16)
     assert layer.send["e"].attention.shape[1] == 2
     assert type(layer.norm["e"]).__name__ == type(model.layers[0].project["e/text"][0]).__name__ == "Identity"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("hetero_gatv2", {"aggr": "max"}),
+        ("hetero_transformer", {"aggr": "semantic"}),
+        ("hetero_sage", {"aggr": "mean", "reduce": "max"}),
+        ("rgcn", {"aggr": "attention", "num_bases": 2}),
+        ("hgt", {}),
+        ("han", {}),
+        ("hetero_conv", {"aggr": "mean", "conv": "GATConv", "conv_options": {"heads": 2}}),
+    ],
+)
+def test_options_of_the_graph_models_reach_their_layers(schema, name, options):
+    model = build(schema, model=name, options={**options, "edge_dropout": 0.2, "norm": "none"}, dropout=0.1)
+    for layer in model.layers[1:]:
+        assert (layer.owner, layer.edge_dropout, layer.dropout.p) == (name, 0.2, 0.1)
+        assert type(layer.norm["e"]).__name__ == "Identity"
+        assert options.get("aggr") in (None, layer.receive["e"].pool.aggr)
+        assert options.get("reduce") == getattr(layer, "reduce", None)
+        assert options.get("num_bases") == getattr(layer, "num_bases", None)
+    if name == "hetero_conv":
+        assert {(type(c).__name__, c.heads) for c in model.layers[1].conv.values()} == {("GATConv", 2)}
 
 
 @pytest.mark.parametrize("name", ["cross_modal_transformer", "co_attention", "mlp"])

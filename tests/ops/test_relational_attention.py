@@ -10,8 +10,8 @@ def relation(edges, *, weight=None, keep=None):
     index = torch.tensor(edges).t()
     return RelationInput(
         values=torch.randn(4, 2, 3, dtype=torch.float64, generator=generator),
-        source_logit=torch.randn(4, 2, dtype=torch.float64, generator=generator),
-        target_logit=torch.randn(3, 2, dtype=torch.float64, generator=generator),
+        source=torch.randn(4, 2, dtype=torch.float64, generator=generator),
+        target=torch.randn(3, 2, dtype=torch.float64, generator=generator),
         edges=plan_edges(index, 4, 3),
         weight=weight,
         keep=keep,
@@ -19,7 +19,7 @@ def relation(edges, *, weight=None, keep=None):
 
 
 def attend(*relations, **options):
-    return relational_attention(relations, **options)
+    return relational_attention({"x": relations}, **options)["x"]
 
 
 EDGES = [(0, 0), (3, 1), (1, 0), (2, 1)]
@@ -35,7 +35,7 @@ def test_it_is_the_formula():
     inputs = relation(EDGES)
     for slope in (0.2, 0.7):
         out = attend(inputs, negative_slope=slope)[0]
-        logit = torch.stack([inputs.source_logit[s] + inputs.target_logit[0] for s in (0, 1)])
+        logit = torch.stack([inputs.source[s] + inputs.target[0] for s in (0, 1)])
         share = torch.where(logit > 0, logit, slope * logit).softmax(0)
         wanted = (share.unsqueeze(-1) * inputs.values[[0, 1]]).sum(0)
         torch.testing.assert_close(out[0], wanted)

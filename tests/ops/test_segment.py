@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmgraph.ops import segment_mean, segment_softmax, segment_sum
+from mmgraph.ops import segment_max, segment_mean, segment_softmax, segment_sum
 
 
 @st.composite
@@ -22,12 +22,14 @@ def test_each_segment_is_reduced_by_itself(case):
     values, index, num_segments = case
     total = segment_sum(values, index, num_segments)
     mean = segment_mean(values, index, num_segments)
+    top = segment_max(values, index, num_segments)
     share = segment_softmax(values, index, num_segments)
     with_sentinel = segment_softmax(values, index, num_segments, sentinel=True)
     for segment in range(num_segments):
         rows = values[index == segment]
         torch.testing.assert_close(total[segment], rows.sum(0))
         torch.testing.assert_close(mean[segment], rows.mean(0) if len(rows) else torch.zeros(3).double())
+        torch.testing.assert_close(top[segment], rows.amax(0) if len(rows) else torch.zeros(3).double())
         torch.testing.assert_close(share[index == segment], rows.softmax(0))
         one_more = torch.cat([rows, torch.zeros(1, 3).double()]).softmax(0)[:-1]
         torch.testing.assert_close(with_sentinel[index == segment], one_more)

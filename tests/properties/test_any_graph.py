@@ -1,5 +1,7 @@
 """Properties of every layer on graphs that hypothesis draws: sizes, edges and missing nodes of any kind."""
 
+import inspect
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -45,7 +47,9 @@ def graphs(draw):
 
 def make(name):
     torch.manual_seed(0)
-    return LAYERS.get(name)(METADATA, CHANNELS, **({} if name == "late_fusion" else {"heads": 2})).double()
+    kind = LAYERS.get(name)
+    options = {"heads": 2} if "heads" in inspect.signature(kind).parameters else {}
+    return kind(METADATA, CHANNELS, **options).double()
 
 
 @pytest.mark.parametrize("name", LAYERS.names())
@@ -58,7 +62,8 @@ def test_every_state_is_finite_and_has_its_shape(name, graph):
     assert all(torch.isfinite(x).all() for x in out.values())
 
 
-@pytest.mark.parametrize("name", LAYERS.names())
+# Han's weight of a relation is a mean over all nodes, by its definition: graphs in one batch share it.
+@pytest.mark.parametrize("name", [name for name in LAYERS.names() if name != "han"])
 @settings(max_examples=25, deadline=None)
 @given(graph=graphs())
 def test_two_graphs_side_by_side_do_not_touch_each_other(name, graph):

@@ -1,0 +1,136 @@
+"""Measure layers side by side with their peers: time, memory, first use, and how cost grows.
+
+    python benchmarks/layers.py [--quick] [--check] [--json FILE] [--case TEXT]
+
+Contenders of a case take turns in one process, and ratios are medians over the rounds; memory is what a step adds to
+the resident memory of a process of its own, plan included. Compilation is measured apart, in processes that start
+from an empty cache and from a full one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import torch_geometric
+from layer_cases import CASES, Case, Goal
+from measure import in_own_process, interleaved, peak_above, time_ratio
+
+
+def main() -> int:
+    """Measure, print, and return 1 if a goal is missed and ``--check`` was given."""
+    options = _options()
+    if options.memory_of:
+        print(_memory(CASES[int(options.memory_of[0])], options.memory_of[1], options.memory_of[2]))
+        return 0
+    if options.first_use:
+        print(_first_use())
+        return 0
+    size = "quick" if options.quick else "full"
+    results = [_measure(n, case, size) for n, case in enumerate(CASES) if options.case in case.name]
+    report = {
+        "size": size,
+        "machine": {"cpu": platform.processor() or platform.machine(), "threads": torch.get_num_threads()},
+        "versions": {"torch": torch.__version__, "torch_geometric": torch_geometric.__version__},
+        "cases": results,
+        "first_use_seconds": _compilation(),
+    }
+    _print(report)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    missed = [f"{r['case']}: {g['text']}" for r in results for g in r["goals"] if not g["met"]]
+    if options.check:
+        for line in missed:
+            print(f"missed: {line}")
+    return int(options.check and bool(missed))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the size, under a minute")
+    parser.add_argument(
+        "--check", action="store_true", help="print each goal that is missed; exit 1 if any is"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose name has this in it")
+    parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--first-use", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _measure(number: int, case: Case, size: str) -> dict[str, Any]:
+    print(f"{case.name} ...", file=sys.stderr)
+    steps = {name: make() for name, make in case.make(size).items()}
+    quick = size == "quick"
+    seconds = interleaved(steps, 7 if quick else 25, 4 if quick else 90)
+    del steps
+    memory = {name: float(in_own_process("--memory-of", str(number), name, size)) for name in case.memory}
+    return {
+        "case": case.name,
+        "rounds": len(next(iter(seconds.values()))),
+        "milliseconds": {
+            name: {"median": 1e3 * median(times), "least": 1e3 * min(times)}
+            for name, times in seconds.items()
+        },
+        "megabytes": memory,
+        "goals": [_judge(goal, seconds, memory) for goal in case.goals],
+    }
+
+
+def _judge(goal: Goal, seconds: dict[str, list[float]], memory: dict[str, float]) -> dict[str, Any]:
+    if goal.what == "time":
+        ratio = time_ratio(seconds, goal.of, goal.over)
+    else:
+        ratio = memory[goal.of] / max(memory[goal.over], 1.0)
+    wanted = f"at least {goal.at_least}" if goal.at_most is None else f"at most {goal.at_most}"
+    met = ratio >= (goal.at_least or 0) and ratio <= (goal.at_most or float("inf"))
+    text = f"{goal.what} of {goal.of} / {goal.over} is {ratio:.2f}, wanted {wanted}"
+    return {"what": goal.what, "of": goal.of, "over": goal.over, "ratio": ratio, "met": met, "text": text}
+
+
+def _memory(case: Case, contender: str, size: str) -> float:
+    # What is imported and compiled at first use is not the step's.
+    case.make("tiny")[contender]()()
+    return peak_above(case.make(size)[contender]())
+
+
+def _first_use() -> float:
+    step = CASES[0].make("tiny")["mmgraph"]()
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def _compilation() -> dict[str, float]:
+    """Return the seconds of the first step of a process, before and after it has been compiled and kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        return {name: float(in_own_process("--first-use", env=env)) for name in ("cold", "cached")}
+
+
+def _print(report: dict[str, Any]) -> None:
+    for result in report["cases"]:
+        print(f"\n{result['case']} ({report['size']}, {result['rounds']} rounds)")
+        for name, times in result["milliseconds"].items():
+            memory = result["megabytes"].get(name)
+            megabytes = "" if memory is None else f"{memory:8.0f} MB"
+            print(f"  {name:12s} {times['median']:9.1f} ms (least {times['least']:.1f}) {megabytes}")
+        for goal in result["goals"]:
+            print(f"  {'ok    ' if goal['met'] else 'MISSED'} {goal['text']}")
+    first = report["first_use_seconds"]
+    print(
+        f"\nfirst step of a process: {first['cold']:.1f} s compiling, {first['cached']:.2f} s from the cache"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

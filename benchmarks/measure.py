@@ -1,0 +1,65 @@
+"""Time by interleaved rounds; peak memory in a process of its own."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+def interleaved(
+    steps: Mapping[str, Callable[[], object]], rounds: int, most_seconds: float
+) -> dict[str, list[float]]:
+    """Return each contender's seconds in each round, in which all take their turn.
+
+    Args:
+        steps: The contenders.
+        rounds: How many rounds at most.
+        most_seconds: After how long no further round begins, three rounds at least.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+    begin = time.perf_counter()
+    for number in range(rounds):
+        if number >= 3 and time.perf_counter() - begin > most_seconds:
+            break
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def time_ratio(seconds: Mapping[str, list[float]], of: str, over: str) -> float:
+    """Return the median over the rounds of the ratio within a round, which what else runs disturbs least."""
+    return median(a / b for a, b in zip(seconds[of], seconds[over], strict=True))
+
+
+def peak_above(step: Callable[[], object]) -> float:
+    """Return how far the resident memory of this process rises during a step, in MB; Linux only."""
+    gc.collect()
+    _CLEAR.write_text("5")
+    before = _resident("VmRSS")
+    step()
+    return (_resident("VmHWM") - before) / 1024
+
+
+def _resident(field: str) -> float:
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(field))
+    return float(line.split()[1])
+
+
+def in_own_process(*arguments: str, timeout: float = 600, env: dict[str, str] | None = None) -> str:
+    """Return what this script prints last when it is started with these arguments."""
+    command = [sys.executable, str(Path(sys.argv[0]).resolve()), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=env, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return done.stdout.split()[-1]

@@ -1,0 +1,188 @@
+"""Any convolution of PyG over every relation of a heterogeneous graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch_geometric import nn as pyg
+from torch_geometric.nn.module_dict import ModuleDict
+
+from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.layers.layer import Metadata, Triple
+from mmgraph.layers.options import head_width
+from mmgraph.layers.relational_layer import RelationalLayer, RelationEdges, stack_by_target
+from mmgraph.ops import plan_edges
+from mmgraph.registry import LAYERS
+
+ConvFactory: TypeAlias = Callable[..., nn.Module]
+"""Makes a convolution, called as the convolutions of PyG are: width or widths in, width out, options."""
+
+CONVOLUTIONS: dict[str, ConvFactory] = {
+    name: kind
+    for name, kind in vars(pyg).items()
+    if isinstance(kind, type) and issubclass(kind, pyg.MessagePassing) and kind is not pyg.MessagePassing
+}
+"""The convolutions of the installed torch_geometric by name."""
+
+
+@LAYERS.register("hetero_conv")
+class HeteroConv(RelationalLayer):
+    r"""Any convolution of PyG (`Fey and Lenssen 2019 <https://arxiv.org/abs/1903.02428>`_), one a relation.
+
+    .. math::
+        m_i^r = \mathrm{conv}^r(\hat x, E^r)_i
+
+        x_i' = x_i + \mathrm{dropout}(\mathrm{GELU}(W_0 \hat x_i + \mathrm{aggr}_r\, m_i^r))
+
+    with :math:`\hat x` the norm of x; a node without edges of a relation has no message from it, whatever the
+    convolution would make of the node by itself. Weights of edges are given to a convolution that takes
+    ``edge_weight``; others do not look at them. Where nothing else is said, a convolution with ``heads`` gets
+    those of the layer, each of ``channels / heads``, and none adds self-loops, as the self path is there.
+
+    Args:
+        metadata: The node types and edge types.
+        channels: Width of every state.
+        conv: The name of a convolution in ``torch_geometric.nn``; in Python also its class, or whatever else
+            can be called like it: ``conv(channels, channels, **options)`` for a relation within one node type
+            and ``conv((channels, channels), channels, **options)`` for one between two.
+        options: Further keyword arguments of the convolution.
+        heads: Number of attention heads of a convolution that has heads.
+        dropout: Share of the update that is dropped.
+        edge_dropout: Share of the edges that are dropped, anew in every step.
+        aggr: What becomes of the messages of several relations: ``sum``, or the ``mean`` or ``max`` of those
+            that bring a node any, or their sum weighted by ``attention`` or ``semantic`` attention.
+        norm: ``layer`` or ``none``.
+        targets: The node types whose new state is asked for; all by default.
+
+    Raises:
+        ConfigError: If an option has a value that cannot be used, or the convolution does not work: each is
+            tried once, on two nodes and an edge.
+
+    Example:
+        >>> import torch
+        >>> metadata = (["a", "b"], [("a", "to", "b")])
+        >>> layer = HeteroConv(metadata, 8, conv="GATv2Conv", options={"negative_slope": 0.1}, heads=2)
+        >>> x_dict = {"a": torch.randn(3, 8), "b": torch.randn(2, 8)}
+        >>> out = layer(x_dict, {("a", "to", "b"): torch.tensor([[0, 1, 2], [0, 0, 1]])})
+        >>> {name: tuple(x.shape) for name, x in out.items()}
+        {'a': (3, 8), 'b': (2, 8)}
+    """
+
+    owner = "hetero_conv"
+
+    def __init__(
+        self,
+        metadata: Metadata,
+        channels: int,
+        *,
+        conv: str | ConvFactory = "SAGEConv",
+        options: Mapping[str, Any] | None = None,
+        heads: int = 4,
+        dropout: float = 0.0,
+        edge_dropout: float = 0.0,
+        aggr: str = "sum",
+        norm: str = "layer",
+        targets: Iterable[str] | None = None,
+    ) -> None:
+        super().__init__(
+            metadata, channels, dropout=dropout, edge_dropout=edge_dropout, norm=norm, targets=targets
+        )
+        factory = _find(conv)
+        if options is not None and not isinstance(options, Mapping):
+            raise ConfigError(
+                f"got {options!r}; wanted a mapping of the convolution's options", where="hetero_conv.options"
+            )
+        self.conv = ModuleDict()
+        for relation in self.relations:
+            self.conv[relation] = _make(factory, relation, channels, heads, options)
+        self.make_receivers(aggr)
+
+    def messages(
+        self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
+    ) -> dict[str, Tensor]:
+        """Return what the convolutions give; see :class:`RelationalLayer`."""
+        found = {}
+        for relation, each in edges.items():
+            out = _convolve(self.conv[relation], relation, x_dict, each)
+            found[relation] = out.masked_fill(~each.plan.has_edge.unsqueeze(1), 0.0)
+        return stack_by_target(found)
+
+
+def _find(conv: str | ConvFactory) -> ConvFactory:
+    if callable(conv):
+        return conv
+    if not isinstance(conv, str) or conv not in CONVOLUTIONS:
+        raise ConfigError(
+            f"there is no convolution {conv!r} in torch_geometric.nn",
+            where="hetero_conv.conv",
+            fix=did_you_mean(str(conv), CONVOLUTIONS),
+        )
+    return CONVOLUTIONS[conv]
+
+
+def _make(
+    factory: ConvFactory, relation: Triple, channels: int, heads: int, options: Mapping[str, Any] | None
+) -> nn.Module:
+    """Return the convolution of one relation, once it has shown that it works."""
+    takes = inspect.signature(factory).parameters
+    arguments = {"heads": heads} if "heads" in takes else {}
+    if "add_self_loops" in takes:
+        arguments["add_self_loops"] = False
+    arguments.update(options or {})
+    width = channels
+    # Where heads are put side by side, the width is that of one.
+    if "heads" in arguments and "concat" in takes and arguments.get("concat", True):
+        width = head_width("hetero_conv", channels, arguments["heads"])
+    within = relation[0] == relation[2]
+    name = getattr(factory, "__name__", repr(factory))
+    try:
+        made = factory(channels if within else (channels, channels), width, **arguments)
+        out = _try(made, relation, channels)
+    except Exception as error:
+        raise ConfigError(
+            f"{name} does not work on the relation {relation} with the options {arguments}: "
+            f"{type(error).__name__}: {error}",
+            where="hetero_conv.conv",
+            fix="Between two node types a convolution must take pairs of states, as SAGEConv does.",
+        ) from error
+    if tuple(out.shape) != (1, channels):
+        raise ConfigError(
+            f"{name} returned {tuple(out.shape)} for one node; wanted (1, {channels})",
+            where="hetero_conv.options",
+            fix="Choose options that keep the width of the states.",
+        )
+    return made
+
+
+def _try(made: nn.Module, relation: Triple, channels: int) -> Tensor:
+    """Return what a convolution makes of one edge, without a trace in it or in the random numbers."""
+    training = made.training
+    x_dict = {name: torch.zeros(1, channels) for name in (relation[0], relation[2])}
+    edges = RelationEdges(plan_edges(torch.zeros(2, 1, dtype=torch.int64), 1, 1))
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        out = _convolve(made.eval(), relation, x_dict, edges)
+    made.train(training)
+    return out
+
+
+def _convolve(
+    conv: nn.Module, relation: Triple, x_dict: Mapping[str, Tensor], edges: RelationEdges
+) -> Tensor:
+    """Return the output [N, C] of one convolution."""
+    source, _, target = relation
+    plan = edges.plan
+    edge_index = torch.stack([plan.source, plan.target])
+    arguments = {}
+    if edges.weight is not None and "edge_weight" in inspect.signature(conv.forward).parameters:
+        arguments["edge_weight"] = plan.arrange(edges.weight).to(x_dict[source].dtype)
+    if edges.keep is not None:
+        kept = plan.arrange(edges.keep)
+        edge_index = edge_index[:, kept]
+        arguments = {name: weight[kept] for name, weight in arguments.items()}
+    x = x_dict[source] if source == target else (x_dict[source], x_dict[target])
+    result: Tensor = conv(x, edge_index, **arguments)
+    return result

@@ -1,0 +1,79 @@
+"""Threads that kernels which let go of Python's lock are run on, as many as torch uses."""
+
+from __future__ import annotations
+
+import bisect
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+# Below this many numbers to be read a second thread costs more than it brings.
+_WORTH_A_THREAD = 1 << 19
+
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+
+
+def balanced_rows(pointers: Sequence[Any], parts: int) -> list[int]:
+    """Return where to cut rows so that each part has about as many edges, counted over all relations.
+
+    Args:
+        pointers: For each relation, where each row's edges begin and end, [rows + 1].
+        parts: Into how many.
+
+    Returns:
+        ``parts + 1`` ascending rows, from 0 to the last.
+
+    Example:
+        >>> balanced_rows([[0, 100, 101, 102, 103]], 2)
+        [0, 1, 4]
+    """
+    num_rows = len(pointers[0]) - 1
+
+    def work(row: int) -> int:
+        # A row without edges is written as well.
+        return row + sum(int(pointer[row]) for pointer in pointers)
+
+    total = work(num_rows)
+    cuts = [
+        bisect.bisect_left(range(num_rows + 1), total * part // parts, key=work) for part in range(1, parts)
+    ]
+    return [0, *cuts, num_rows]
+
+
+def useful_threads(numbers: int, most: int) -> int:
+    """Return how many of ``most`` threads are worth their start for so many numbers."""
+    return max(1, min(most, numbers // _WORTH_A_THREAD))
+
+
+def run_together(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run the tasks, one of them here, and return once all are done."""
+    if not tasks:
+        return
+    pool = _threads(len(tasks) - 1) if len(tasks) > 1 else None
+    others = [pool.submit(task) for task in tasks[1:]] if pool else []
+    try:
+        tasks[0]()
+    finally:
+        for other in others:
+            other.exception()
+    for other in others:
+        other.result()
+
+
+def _threads(wanted: int) -> ThreadPoolExecutor:
+    global _pool, _pool_size
+    if _pool is None or _pool_size < wanted:
+        _pool, _pool_size = ThreadPoolExecutor(wanted, thread_name_prefix="mmgraph"), wanted
+    return _pool
+
+
+def _forget() -> None:
+    global _pool
+    _pool = None
+
+
+# A forked process has none of its parent's threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,186 @@
+"""Equality with PyG's HeteroConv in float64 for several convolutions, and what is refused."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch_geometric import nn as pyg
+
+from mmgraph.errors import ConfigError
+from mmgraph.layers import HeteroConv
+from mmgraph.layers.hetero_conv import CONVOLUTIONS
+
+CHANNELS = 16
+EXACT = {"atol": 1e-8, "rtol": 0.0}
+CASES = [
+    ("SAGEConv", {}),
+    ("SAGEConv", {"aggr": "max", "project": True}),
+    ("GraphConv", {"aggr": "mean"}),
+    ("GATConv", {"negative_slope": 0.1}),
+    ("GATv2Conv", {"heads": 1, "concat": False}),
+    ("TransformerConv", {"beta": True}),
+    ("LEConv", {}),
+    ("GeneralConv", {}),
+]
+
+
+def make_pair(metadata, conv, options):
+    """Return our layer, and the same convolutions in PyG's HeteroConv."""
+    layer = HeteroConv(metadata, CHANNELS, conv=conv, options=options, norm="none").double()
+    for receive in layer.receive.values():
+        nn.init.zeros_(receive.self_path.weight)
+        nn.init.zeros_(receive.self_path.bias)
+    return layer, pyg.HeteroConv({r: copy.deepcopy(layer.conv[r]) for r in metadata[1]}, aggr="sum")
+
+
+@pytest.mark.parametrize(("conv", "options"), CASES)
+def test_where_every_node_has_edges_it_is_pygs_hetero_conv(assert_equal, conv, options):
+    generator = torch.Generator().manual_seed(0)
+    relations = [("a", "near", "a"), ("a", "to", "b"), ("b", "rev_to", "a")]
+    x_dict = {n: torch.randn(12, CHANNELS, dtype=torch.float64, generator=generator) for n in "ab"}
+    every = torch.arange(12).repeat(4)
+    edges = {r: torch.stack([torch.randint(0, 12, (48,), generator=generator), every]) for r in relations}
+    layer, convolution = make_pair((["a", "b"], relations), conv, options)
+
+    def theirs(x_dict):
+        messages = convolution(x_dict, edges)
+        return {name: x + functional.gelu(messages[name]) for name, x in x_dict.items()}
+
+    assert_equal(lambda x_dict: layer(x_dict, edges), theirs, x_dict)
+    for relation in relations:
+        mine, wanted = layer.conv[relation], convolution.convs[relation]
+        for one, other in zip(mine.parameters(), wanted.parameters(), strict=True):
+            torch.testing.assert_close(one.grad, other.grad, **EXACT)
+
+
+@pytest.mark.parametrize(("conv", "options"), CASES[:2] + CASES[3:4])
+def test_without_an_edge_of_a_relation_there_is_no_message_from_it(random_graph, assert_equal, conv, options):
+    metadata, x_dict, edges = random_graph
+    layer, convolution = make_pair(metadata, conv, options)
+
+    def theirs(x_dict):
+        new = {}
+        for name, x in x_dict.items():
+            messages = torch.zeros_like(x)
+            for relation, index in edges.items():
+                if relation[2] == name and index.numel():
+                    out = convolution.convs[relation](
+                        x if relation[0] == name else (x_dict[relation[0]], x), index
+                    )
+                    has_edge = torch.bincount(index[1], minlength=x.shape[0]) > 0
+                    messages = messages + torch.where(has_edge.unsqueeze(1), out, 0.0)
+            new[name] = x + functional.gelu(messages)
+        return new
+
+    assert_equal(lambda x_dict: layer(x_dict, edges), theirs, x_dict)
+
+
+def test_weights_reach_a_convolution_that_takes_them(graph):
+    metadata, x_dict, edges, weight = graph
+    for conv, reads in (("GraphConv", True), ("SAGEConv", False)):
+        layer = HeteroConv(metadata, CHANNELS, conv=conv).double()
+        one, other = layer(x_dict, edges, weight)["e"], layer(x_dict, edges)["e"]
+        assert torch.equal(one, other) is not reads
+
+
+def test_edge_dropout_takes_edges_and_their_weights_away(graph):
+    metadata, x_dict, edges, weight = graph
+    near = ("e", "near", "e")
+    metadata, x_dict, edges = (["e"], [near]), {"e": x_dict["e"]}, {near: edges[near]}
+    layer = HeteroConv(metadata, CHANNELS, conv="GraphConv", edge_dropout=0.5).double()
+    torch.manual_seed(0)
+    out = layer(x_dict, edges, weight)["e"]
+    torch.manual_seed(0)
+    kept = torch.rand(7) >= 0.5
+    wanted = layer.eval()(x_dict, {near: edges[near][:, kept]}, {near: weight[near][kept]})["e"]
+    still = torch.bincount(edges[near][1][kept], minlength=6) > 0
+    torch.testing.assert_close(out[still], wanted[still], **EXACT)
+    assert 0 < kept.sum() < 7
+
+
+def test_heads_share_the_channels(graph):
+    layer = HeteroConv(graph[0], CHANNELS, conv="GATConv", heads=2)
+    assert {(conv.heads, conv.out_channels) for conv in layer.conv.values()} == {(2, 8)}
+    assert not any(conv.add_self_loops for conv in layer.conv.values())
+
+
+def test_a_class_and_any_function_like_it_do_as_well(graph):
+    metadata, x_dict, edges, _ = graph
+    assert isinstance(HeteroConv(metadata, CHANNELS, conv=pyg.SAGEConv).conv["f", "has", "e"], pyg.SAGEConv)
+
+    def gin(in_channels, out_channels, *, eps):
+        assert in_channels in (CHANNELS, (CHANNELS, CHANNELS))
+        return pyg.GINConv(nn.Linear(CHANNELS, out_channels), eps=eps)
+
+    layer = HeteroConv(metadata, CHANNELS, conv=gin, options={"eps": 0.5}).double()
+    assert {float(conv.eps) for conv in layer.conv.values()} == {0.5}
+    assert layer(x_dict, edges)["e"].shape == x_dict["e"].shape
+
+
+def test_a_convolution_within_one_node_type_does_where_there_are_no_others():
+    near = ("a", "near", "a")
+    layer = HeteroConv((["a"], [near]), CHANNELS, conv="GCNConv")
+    assert layer({"a": torch.randn(3, CHANNELS)}, {near: torch.tensor([[0], [1]])})["a"].shape == (
+        3,
+        CHANNELS,
+    )
+
+
+def test_trying_a_convolution_leaves_no_trace(graph):
+    class Counts(nn.Module):
+        def __init__(self, in_channels, out_channels):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(CHANNELS)
+            self.linear = nn.Linear(CHANNELS, out_channels)
+
+        def forward(self, x, edge_index):
+            return torch.dropout(self.linear(self.norm(x if torch.is_tensor(x) else x[1])), 0.5, True)
+
+    torch.manual_seed(0)
+    convolutions = HeteroConv(graph[0], CHANNELS, conv=Counts).conv.values()
+    after = torch.rand(1)
+    assert all(conv.training and conv.norm.num_batches_tracked == 0 for conv in convolutions)
+    torch.manual_seed(0)
+    for _ in convolutions:
+        Counts(CHANNELS, CHANNELS)
+    for _ in range(5):
+        nn.Linear(CHANNELS, CHANNELS)
+    assert torch.equal(after, torch.rand(1))
+
+
+def test_every_convolution_is_there_by_its_plain_name():
+    assert {"GCNConv", "SAGEConv", "GINConv", "PNAConv"} <= CONVOLUTIONS.keys()
+    assert "MessagePassing" not in CONVOLUTIONS
+    assert all(hasattr(pyg, name) for name in CONVOLUTIONS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"conv": "SAGECon"},
+            r"hetero_conv\.conv: there is no convolution 'SAGECon'.*Did you mean 'SAGEConv'",
+        ),
+        ({"conv": "torch_geometric.nn.SAGEConv"}, "there is no convolution 'torch_geometric.nn.SAGEConv'"),
+        ({"conv": "MessagePassing"}, "there is no convolution 'MessagePassing'"),
+        ({"conv": "inspect"}, "there is no convolution 'inspect'"),
+        ({"conv": 7}, "there is no convolution 7"),
+        ({"conv": ["SAGEConv"]}, "there is no convolution"),
+        ({"options": "aggr"}, r"hetero_conv\.options: got 'aggr'; wanted a mapping"),
+        (
+            {"conv": "GCNConv"},
+            r"GCNConv does not work on .*\('e/text', 'of', 'e'\).*pairs of",
+        ),
+        ({"conv": "GINConv"}, "GINConv does not work"),
+        ({"options": {"agr": "mean"}}, r"SAGEConv does not work.*'agr'"),
+        ({"conv": "GATConv", "heads": 3}, r"hetero_conv\.heads: got 3 heads for 16 channels"),
+        ({"conv": nn.Linear}, "Linear does not work"),
+        ({"conv": lambda i, o: pyg.SAGEConv(i, o + 1)}, r"returned \(1, 17\) for one node; wanted \(1, 16\)"),
+        ({"aggr": "min"}, r"hetero_conv\.aggr"),
+    ],
+)
+def test_what_cannot_be_is_refused(graph, options, message):
+    with pytest.raises(ConfigError, match=message):
+        HeteroConv(graph[0], CHANNELS, **options)
