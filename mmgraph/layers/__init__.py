@@ -1,17 +1,32 @@
 """Message passing and fusion layers, one file each."""
 
+from mmgraph.layers.attention_weights import AttentionWeights, record_attention
+from mmgraph.layers.bottleneck import Bottleneck
 from mmgraph.layers.co_attention import CoAttention
 from mmgraph.layers.cross_modal_transformer import CrossModalTransformer
+from mmgraph.layers.gated_fusion import GatedFusion
+from mmgraph.layers.group_layer import GroupLayer
 from mmgraph.layers.hetero_gat import HeteroGAT
 from mmgraph.layers.late_fusion import LateFusion
 from mmgraph.layers.layer import Layer, Metadata, Triple
+from mmgraph.layers.low_rank_fusion import LowRankFusion
+from mmgraph.layers.mult import MulT
+from mmgraph.layers.tensor_fusion import TensorFusion
 
 __all__ = [
+    "AttentionWeights",
+    "Bottleneck",
     "CoAttention",
     "CrossModalTransformer",
+    "GatedFusion",
+    "GroupLayer",
     "HeteroGAT",
     "LateFusion",
     "Layer",
+    "LowRankFusion",
     "Metadata",
+    "MulT",
+    "TensorFusion",
     "Triple",
+    "record_attention",
 ]
