@@ -1,6 +1,6 @@
 """Projection, layers and readout; the named models."""
 
-from mmgraph.models import co_attention, cross_modal_transformer, hetero_gat, mlp
+from mmgraph.models import fusion, hetero_gat, mlp
 from mmgraph.models.build import build
 from mmgraph.models.layer_choice import LayerChoice
 from mmgraph.models.model import MultimodalModel
@@ -9,8 +9,7 @@ __all__ = [
     "LayerChoice",
     "MultimodalModel",
     "build",
-    "co_attention",
-    "cross_modal_transformer",
+    "fusion",
     "hetero_gat",
     "mlp",
 ]
