@@ -11,6 +11,7 @@ from mmgraph.layers.late_fusion import LateFusion
 from mmgraph.layers.layer import Layer, Metadata, Triple
 from mmgraph.layers.low_rank_fusion import LowRankFusion
 from mmgraph.layers.mult import MulT
+from mmgraph.layers.multimodal_transformer import MultimodalTransformer
 from mmgraph.layers.tensor_fusion import TensorFusion
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LowRankFusion",
     "Metadata",
     "MulT",
+    "MultimodalTransformer",
     "TensorFusion",
     "Triple",
     "record_attention",

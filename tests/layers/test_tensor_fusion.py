@@ -49,9 +49,7 @@ def test_the_product_is_as_wide_as_the_width_says(sequences):
 
 
 def test_too_large_a_product_is_refused_with_a_width_that_fits(sequences):
-    with pytest.raises(
-        ConfigError, match=r"tensor_fusion\.width: .* 68921 wide.* at most 39"
-    ):
+    with pytest.raises(ConfigError, match=r"tensor_fusion\.width: .* 68921 wide.* at most 39"):
         TensorFusion(sequences[0], CHANNELS, width=40)
     TensorFusion(sequences[0], CHANNELS, width=39)
     TensorFusion(sequences[0], CHANNELS, width=40, targets=["f"])
