@@ -119,7 +119,7 @@ class Bottleneck(GroupLayer):
             sizes = [entities.numel() for entities, _, _ in meetings]
             rows = [
                 torch.cat([members, places], 1)
-                for (_, members, _), places in zip(meetings, place.split(sizes), strict=True)
+                for (_, members, _), places in zip(meetings, place.split_with_sizes(sizes), strict=True)
             ]
             nodes = {name: tokens.node[name], OWNER: _rows_of(having, size)}
             mixed = self.mix[name][step](

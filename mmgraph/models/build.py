@@ -24,6 +24,8 @@ def build(
     dropout: float = 0.5,
     input_dropout: float = 0.5,
     readout: str = "last",
+    missing: str = "absent",
+    modality_dropout: float = 0.0,
     outputs: Sequence[str] | None = None,
 ) -> MultimodalModel:
     """Return a model for the graphs of a schema.
@@ -39,6 +41,9 @@ def build(
         dropout: Dropout of the layers that have it.
         input_dropout: Share of the features that is dropped before the projection.
         readout: ``last`` (the state after the last layer) or ``jk`` (a linear map of those after every one).
+        missing: What becomes of a modality that an entity lacks: ``absent`` (it stays away), ``token`` (a
+            learned state of the modality stands for it) or ``neighbours`` (the mean of those that have it).
+        modality_dropout: Probability with which each modality of an entity is taken away in a training step.
         outputs: The node types to read out; all entity types by default.
 
     Raises:
@@ -73,6 +78,8 @@ def build(
         dropout=dropout,
         input_dropout=input_dropout,
         readout=readout,
+        missing=missing,
+        modality_dropout=modality_dropout,
         outputs=outputs,
     )
 

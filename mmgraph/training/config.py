@@ -41,6 +41,18 @@ class ModelConfig(Config):
         default="last",
         description="`last` reads the state after the last layer, `jk` (jumping knowledge) all states.",
     )
+    missing: Literal["absent", "token", "neighbours"] = Field(
+        default="absent",
+        description="What becomes of a modality that an entity lacks: `absent` leaves it away, `token` puts "
+        "a learned state of the modality in its place, `neighbours` the mean of neighbours that have it.",
+    )
+    modality_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Probability with which each modality of an entity is taken away while training; an "
+        "entity keeps at least one.",
+    )
 
 
 class OptimiserConfig(Config):
