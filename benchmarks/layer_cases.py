@@ -137,7 +137,8 @@ def operation_step(num_nodes: int, index: Tensor) -> Step:
 def floor_step(num_nodes: int, index: Tensor) -> Step:
     """Return the three passes without which forward and backward cannot be: sums over neighbours' rows.
 
-    Each reads the row of every edge's source once and adds it up, as fast as can be: in threads, with prefetching.
+    Each reads the row of every edge's source once and adds it up, as fast as can be: in threads and with
+    prefetching.
     """
     from gather_sum import gather_sum
 

@@ -2,9 +2,9 @@
 
     python benchmarks/layers.py [--quick] [--check] [--json FILE] [--case TEXT]
 
-Contenders of a case take turns in one process, and ratios are medians over the rounds; memory is what a step adds to
-the resident memory of a process of its own, plan included. Compilation is measured apart, in processes that start
-from an empty cache and from a full one.
+Contenders of a case take turns in one process, and ratios are medians over the rounds; memory is what a step
+adds to the resident memory of a process of its own, plan included. Compilation is measured apart, in two
+processes that start from an empty cache and from a full one.
 """
 
 from __future__ import annotations

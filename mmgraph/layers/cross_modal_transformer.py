@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch_geometric.nn.module_dict import ModuleDict
 
-from mmgraph.layers.blocks import FeedForward, make_norm
-from mmgraph.layers.dropout import Dropout
-from mmgraph.layers.group_attention import GroupAttention
-from mmgraph.layers.groups import group_types, make_tokens
-from mmgraph.layers.layer import Layer, Metadata, Triple
+from mmgraph.layers.attention_block import AttentionBlock, decode
+from mmgraph.layers.attention_weights import Attended
+from mmgraph.layers.blocks import FeedForward
+from mmgraph.layers.group_layer import GroupLayer
+from mmgraph.layers.groups import Tokens
+from mmgraph.layers.layer import Metadata
 from mmgraph.layers.options import require_fraction, require_positive
 from mmgraph.registry import LAYERS
 
+OWNER = "cross_modal_transformer"
 
-@LAYERS.register("cross_modal_transformer")
-class CrossModalTransformer(Layer):
-    r"""Encoder per modality, scaled dot-product attention across modalities, and a decoder into the entity.
+
+@LAYERS.register(OWNER)
+class CrossModalTransformer(GroupLayer):
+    r"""Encode each modality, attend across them, decode into the entity (Vaswani et al. 2017).
 
     .. math::
         t_m &= x_m + \mathrm{MLP}_m(\hat x_m) + e_m \\
@@ -26,10 +29,16 @@ class CrossModalTransformer(Layer):
         x &\leftarrow x + \mathrm{Attention}(\hat x, \hat t); \quad x \leftarrow x + \mathrm{FF}(\hat x)
 
     with :math:`\hat{}` a norm (pre-norm throughout), :math:`t` the states of the modalities that an entity
-    has, :math:`e_m` a learned embedding of the modality, and :math:`x` the entity's state, which queries
-    them. A modality that an entity lacks is no token. Groups are found by the edges named ``of``; no other
-    relation is read. After `Vaswani et al. 2017 <https://arxiv.org/abs/1706.03762>`_ and
-    `Tsai et al. 2019 <https://arxiv.org/abs/1906.00295>`_ (MulT).
+    has, :math:`e_m` a learned embedding of the modality (the last bias of its network), and :math:`x` the
+    entity's state, which queries them. For each head,
+
+    .. math:: \mathrm{Attention}(q, t)_i = \sum_j a_{ij} V t_j, \quad
+        a_{ij} = \mathrm{softmax}_j\bigl((Q q_i) \cdot (K t_j) / \sqrt{D}\bigr)
+
+    with j over the tokens of i's own entity. A modality that an entity lacks is no token. Groups are found
+    by the edges named ``of``; no other relation is read. After
+    `Vaswani et al. 2017 <https://arxiv.org/abs/1706.03762>`_; :class:`MulT` is that of
+    `Tsai et al. 2019 <https://arxiv.org/abs/1906.00295>`_, with a transformer for every pair of modalities.
 
     Args:
         metadata: The node types and edge types.
@@ -66,68 +75,29 @@ class CrossModalTransformer(Layer):
         targets: Iterable[str] | None = None,
     ) -> None:
         super().__init__(metadata, channels, targets=targets)
-        owner = "cross_modal_transformer"
-        require_fraction(owner, "dropout", dropout)
-        hidden = channels * require_positive(owner, "expansion", expansion)
-        self.groups = group_types(metadata, self.targets)
+        require_fraction(OWNER, "dropout", dropout)
+        hidden = channels * require_positive(OWNER, "expansion", expansion)
         self.encode, self.mix, self.decode = ModuleDict(), ModuleDict(), ModuleDict()
         for entity, modalities in self.groups.items():
             for name in modalities:
-                self.encode[name] = FeedForward(owner, channels, hidden, dropout, norm)
-            self.mix[entity] = _AttentionBlock(channels, heads, hidden, dropout, norm, cross=False)
+                self.encode[name] = FeedForward(OWNER, channels, hidden, dropout, norm)
+            self.mix[entity] = AttentionBlock(OWNER, channels, heads, hidden, dropout, norm, cross=False)
             if entity in self.targets:
-                self.decode[entity] = _AttentionBlock(channels, heads, hidden, dropout, norm, cross=True)
+                self.decode[entity] = AttentionBlock(
+                    OWNER, channels, heads, hidden, dropout, norm, cross=True
+                )
 
-    @property
-    def reads(self) -> frozenset[str]:
-        """The targets and all modalities of their groups."""
-        return self.targets.union(*self.groups.values())
-
-    def forward(
-        self,
-        x_dict: Mapping[str, Tensor],
-        edge_index_dict: Mapping[Triple, Tensor],
-        edge_weight_dict: Mapping[Triple, Tensor] | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the new states; see :class:`Layer`."""
-        self.check_inputs(x_dict, edge_index_dict, edge_weight_dict)
-        result = dict(x_dict)
-        for entity, modalities in self.groups.items():
-            state = {name: self.encode[name](x_dict[name]) for name in modalities if name in x_dict}
-            tokens = make_tokens(entity, modalities, x_dict, edge_index_dict)
-            mixed, buckets = None, []
-            if tokens is not None:
-                buckets = tokens.buckets
-                within = [(members, members) for _, members in buckets]
-                mixed = self.mix[entity](tokens.gather(state), None, within)
-                state = tokens.scatter(mixed, state)
-            if entity in self.targets and entity in x_dict:
-                asking = [(entities.unsqueeze(1), members) for entities, members in buckets]
-                result[entity] = self.decode[entity](x_dict[entity], mixed, asking)
-            result.update({name: x for name, x in state.items() if name in self.targets})
-        return result
-
-
-class _AttentionBlock(nn.Module):
-    """Attention and feed-forward, both residual: within the tokens of a group, or from an entity to them."""
-
-    def __init__(
-        self, channels: int, heads: int, hidden: int, dropout: float, norm: str, *, cross: bool
-    ) -> None:
-        super().__init__()
-        owner = "cross_modal_transformer"
-        self.query_norm = make_norm(owner, norm, channels)
-        if cross:
-            self.token_norm = make_norm(owner, norm, channels)
-        self.attention = GroupAttention(owner, channels, heads, dropout)
-        self.dropout = Dropout(dropout)
-        self.feed_forward = FeedForward(owner, channels, hidden, dropout, norm)
-
-    def forward(self, queries: Tensor, tokens: Tensor | None, buckets: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """Return new queries [Q, C]; where the queries are the tokens, or there are none, pass None."""
-        if buckets:
-            query = self.query_norm(queries)
-            token = query if tokens is None else self.token_norm(tokens)
-            queries = queries + self.dropout(self.attention(query, token, buckets))
-        result: Tensor = self.feed_forward(queries)
-        return result
+    def fuse_groups(
+        self, entity: str, x: Tensor | None, state: dict[str, Tensor], tokens: Tokens | None
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Return the new states; see :class:`GroupLayer`."""
+        state = {name: self.encode[name](y) for name, y in state.items()}
+        mixed = None
+        if tokens is not None:
+            members = [(members, members) for _, members in tokens.buckets]
+            attended = Attended("mix", tokens.node, tokens.node)
+            mixed = self.mix[entity](tokens.gather(state), None, members, attended)
+            state = tokens.scatter(mixed, state)
+        if x is not None:
+            x = decode(self.decode[entity], entity, x, mixed, tokens)
+        return x, state

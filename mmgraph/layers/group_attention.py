@@ -5,13 +5,19 @@ Shapes: T tokens, N entities, B entities of one bucket, L tokens of an entity, C
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mmgraph.layers.attention_weights import Attended
 from mmgraph.layers.options import head_width
+
+Buckets: TypeAlias = Sequence[tuple[Tensor, Tensor]]
+"""Pairs of the queries int64 [B, K] and the tokens int64 [B, L] of B groups of one shape."""
 
 
 class GroupAttention(nn.Module):
@@ -41,19 +47,24 @@ class GroupAttention(nn.Module):
         for weight in (self.query.weight, *self.key_value.weight.data.chunk(2)):
             nn.init.xavier_uniform_(weight)
 
-    def forward(self, queries: Tensor, tokens: Tensor, buckets: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    def forward(
+        self, queries: Tensor, tokens: Tensor, buckets: Buckets, attended: Attended | None = None
+    ) -> Tensor:
         """Return what each query gathers from the tokens of its group; 0 for a query in no bucket.
 
         Args:
             queries: [Q, C].
             tokens: [T, C].
             buckets: Pairs of the queries int64 [B, K] and the tokens int64 [B, L] of B groups.
+            attended: What the rows stand for, if weights may be asked for.
 
         Returns:
             [Q, C].
         """
         query = self.query(queries).view(-1, self.heads, self.head_width)
         key, value = self.key_value(tokens).view(-1, 2, self.heads, self.head_width).unbind(1)
+        if attended is not None and attended.wanted:
+            attended.keep(*_weights(query, key, buckets))
         dropout = self.dropout if self.training else 0.0
         gathered = [queries.new_empty(0, queries.shape[1])]
         asked = [torch.empty(0, dtype=torch.int64, device=queries.device)]
@@ -68,3 +79,15 @@ class GroupAttention(nn.Module):
             asked.append(rows.flatten())
         out = self.out(torch.cat(gathered))
         return torch.zeros_like(queries).index_copy(0, torch.cat(asked), out)
+
+
+def _weights(query: Tensor, key: Tensor, buckets: Buckets) -> tuple[Tensor, Tensor, Tensor]:
+    """Return all pairs of a query and a token of its group, int64 [P] each, and their weights [P, H]."""
+    asking, asked, weights = [], [], []
+    for rows, columns in buckets:
+        logits = torch.einsum("bkhd,blhd->bklh", query[rows], key[columns]) / math.sqrt(query.shape[-1])
+        shape = logits.shape[:3]
+        asking.append(rows.unsqueeze(2).expand(shape).flatten())
+        asked.append(columns.unsqueeze(1).expand(shape).flatten())
+        weights.append(logits.softmax(2).flatten(0, 2))
+    return torch.cat(asking), torch.cat(asked), torch.cat(weights)

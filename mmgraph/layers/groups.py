@@ -106,6 +106,45 @@ class Tokens:
         place = torch.arange(lefts.numel(), device=left.device) - (partners.cumsum(0) - partners)[lefts]
         return lefts, first[left[lefts]] + place
 
+    def pool(self, values: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return one vector an entity for each modality: the mean of its tokens.
+
+        Args:
+            values: What stands for the modality nodes, by node type.
+
+        Returns:
+            The means [N, ...], 0 for an entity without tokens, and whether it has any, bool [N].
+        """
+        means, there = {}, {}
+        for name, entity in self.split(self.entity).items():
+            means[name] = segment_mean(values[name][self.node[name]], entity, self.num_entities)
+            there[name] = torch.bincount(entity, minlength=self.num_entities) > 0
+        return means, there
+
+    def meetings(self, one: str, other: str) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Group the entities that have two modalities by how many tokens they have of each.
+
+        Returns:
+            Entities [B], their tokens of the one [B, L] and of the other [B, L'], counted within the
+            modality.
+        """
+        entity = self.split(self.entity)
+        if one not in entity or other not in entity:
+            return []
+        counts = [torch.bincount(entity[name], minlength=self.num_entities) for name in (one, other)]
+        firsts = [count.cumsum(0) - count for count in counts]
+        shape = torch.stack(counts, 1)
+        met = shape.all(1).nonzero().flatten()
+        found = []
+        for lengths in torch.unique(shape[met], dim=0).tolist():
+            entities = met[(shape[met] == shape.new_tensor(lengths)).all(1)]
+            members = [
+                first[entities].unsqueeze(1) + torch.arange(length, device=first.device)
+                for first, length in zip(firsts, lengths, strict=True)
+            ]
+            found.append((entities, members[0], members[1]))
+        return found
+
     @cached_property
     def buckets(self) -> list[tuple[Tensor, Tensor]]:
         """Entities with equally many tokens: pairs of entities [B] and their tokens [B, L]; L is above 0."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from torch import Tensor, nn
-from torch_geometric.nn.module_dict import ModuleDict
+from torch import Tensor
 
-from mmgraph.layers.blocks import FeedForward, make_norm
-from mmgraph.layers.dropout import Dropout
-from mmgraph.layers.groups import group_types, make_tokens
-from mmgraph.layers.layer import Layer, Metadata, Triple
-from mmgraph.layers.options import require_choice, require_fraction, require_positive
+from mmgraph.layers.groups import Tokens
+from mmgraph.layers.layer import Metadata
+from mmgraph.layers.options import require_choice
+from mmgraph.layers.pooled_fusion import PooledFusion
 from mmgraph.ops import segment_mean, segment_sum
 from mmgraph.registry import LAYERS
 
+OWNER = "late_fusion"
 
-@LAYERS.register("late_fusion")
-class LateFusion(Layer):
-    r"""A network per modality, and the mean or sum of what an entity's modalities give it.
+
+@LAYERS.register(OWNER)
+class LateFusion(PooledFusion):
+    r"""A network per modality; the mean or sum of what they give an entity (Baltrušaitis et al. 2019).
 
     .. math::
         x_m' = x_m + \mathrm{MLP}_m(\hat x_m); \quad
@@ -61,52 +61,12 @@ class LateFusion(Layer):
         norm: str = "layer",
         targets: Iterable[str] | None = None,
     ) -> None:
-        super().__init__(metadata, channels, targets=targets)
-        owner = "late_fusion"
-        require_fraction(owner, "dropout", dropout)
-        self.aggr = require_choice(owner, "aggr", aggr, ("mean", "sum"))
-        hidden = channels * require_positive(owner, "expansion", expansion)
-        self.groups = group_types(metadata, self.targets)
-        self.encode, self.project, self.feed_forward = ModuleDict(), ModuleDict(), ModuleDict()
-        for entity, modalities in self.groups.items():
-            for name in modalities:
-                if name in self.targets or entity in self.targets:
-                    self.encode[name] = FeedForward(owner, channels, hidden, dropout, norm)
-                if entity in self.targets:
-                    self.project[name] = nn.Sequential(
-                        make_norm(owner, norm, channels), nn.Linear(channels, channels)
-                    )
-            if entity in self.targets:
-                self.feed_forward[entity] = FeedForward(owner, channels, hidden, dropout, norm)
-        self.dropout = Dropout(dropout)
+        super().__init__(
+            OWNER, metadata, channels, dropout=dropout, expansion=expansion, norm=norm, targets=targets
+        )
+        self.aggr = require_choice(OWNER, "aggr", aggr, ("mean", "sum"))
 
-    @property
-    def reads(self) -> frozenset[str]:
-        """The targets and the modalities of those that are entity types."""
-        return self.targets.union(*(self.groups[name] for name in self.targets & self.groups.keys()))
-
-    def forward(
-        self,
-        x_dict: Mapping[str, Tensor],
-        edge_index_dict: Mapping[Triple, Tensor],
-        edge_weight_dict: Mapping[Triple, Tensor] | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the new states; see :class:`Layer`."""
-        self.check_inputs(x_dict, edge_index_dict, edge_weight_dict)
-        result = dict(x_dict)
-        for entity, modalities in self.groups.items():
-            state = {
-                name: self.encode[name](x_dict[name])
-                for name in modalities
-                if name in x_dict and name in self.reads
-            }
-            if entity in self.targets and entity in x_dict:
-                fused = x_dict[entity]
-                tokens = make_tokens(entity, modalities, x_dict, edge_index_dict)
-                if tokens is not None:
-                    given = tokens.gather({name: self.project[name](x) for name, x in state.items()})
-                    combine = segment_mean if self.aggr == "mean" else segment_sum
-                    fused = fused + self.dropout(combine(given, tokens.entity, tokens.num_entities))
-                result[entity] = self.feed_forward[entity](fused)
-            result.update({name: x for name, x in state.items() if name in self.targets})
-        return result
+    def combine(self, entity: str, given: dict[str, Tensor], tokens: Tokens) -> Tensor:  # noqa: ARG002
+        """Return the mean or sum of what each entity's modality nodes give it, [N, C]."""
+        combine = segment_mean if self.aggr == "mean" else segment_sum
+        return combine(tokens.gather(given), tokens.entity, tokens.num_entities)

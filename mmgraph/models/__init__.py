@@ -1,8 +1,7 @@
 """Projection, layers and readout; the named models."""
 
 from mmgraph.models import (
-    co_attention,
-    cross_modal_transformer,
+    fusion,
     han,
     hetero_conv,
     hetero_gat,
@@ -21,8 +20,7 @@ __all__ = [
     "LayerChoice",
     "MultimodalModel",
     "build",
-    "co_attention",
-    "cross_modal_transformer",
+    "fusion",
     "han",
     "hetero_conv",
     "hetero_gat",

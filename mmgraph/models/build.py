@@ -23,8 +23,9 @@ def build(
     heads: int = 4,
     dropout: float = 0.5,
     input_dropout: float = 0.5,
-    modality_dropout: float = 0.0,
     readout: str = "last",
+    missing: str = "absent",
+    modality_dropout: float = 0.0,
     outputs: Sequence[str] | None = None,
 ) -> MultimodalModel:
     """Return a model for the graphs of a schema.
@@ -39,8 +40,10 @@ def build(
         heads: Number of attention heads of the layers that have heads.
         dropout: Dropout of the layers that have it.
         input_dropout: Share of the features that is dropped before the projection.
-        modality_dropout: Share of the nodes of each modality that is taken away, as if it were missing.
         readout: ``last`` (the state after the last layer) or ``jk`` (a linear map of those after every one).
+        missing: What becomes of a modality that an entity lacks: ``absent`` (it stays away), ``token`` (a
+            learned state of the modality stands for it) or ``neighbours`` (the mean of those that have it).
+        modality_dropout: Probability with which each modality of an entity is taken away in a training step.
         outputs: The node types to read out; all entity types by default.
 
     Raises:
@@ -74,8 +77,9 @@ def build(
         heads=heads,
         dropout=dropout,
         input_dropout=input_dropout,
-        modality_dropout=modality_dropout,
         readout=readout,
+        missing=missing,
+        modality_dropout=modality_dropout,
         outputs=outputs,
     )
 

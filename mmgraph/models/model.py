@@ -10,7 +10,7 @@ from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.layers.options import require_fraction, require_positive
 from mmgraph.models.layer_choice import LayerChoice, make_layers
-from mmgraph.models.modality_dropout import ModalityDropout
+from mmgraph.models.missing import MissingModalities
 from mmgraph.models.projection import Projection
 from mmgraph.models.readout import Readout
 
@@ -28,8 +28,10 @@ class MultimodalModel(nn.Module):
         heads: Number of attention heads of the layers that have heads.
         dropout: Dropout of the layers that have it.
         input_dropout: Share of the features that is dropped before the projection.
-        modality_dropout: Share of the nodes of each modality that is taken away, as if it were missing.
         readout: ``last`` (the state after the last layer) or ``jk`` (a linear map of those after every one).
+        missing: What becomes of a modality that an entity lacks: ``absent`` (it stays away), ``token`` (a
+            learned state of the modality stands for it) or ``neighbours`` (the mean of those that have it).
+        modality_dropout: Probability with which each modality of an entity is taken away in a training step.
         outputs: The node types to read out; all entity types by default.
 
     Raises:
@@ -58,8 +60,9 @@ class MultimodalModel(nn.Module):
         heads: int = 4,
         dropout: float = 0.5,
         input_dropout: float = 0.0,
-        modality_dropout: float = 0.0,
         readout: str = "last",
+        missing: str = "absent",
+        modality_dropout: float = 0.0,
         outputs: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
@@ -80,8 +83,13 @@ class MultimodalModel(nn.Module):
         self.projection = Projection(
             schema.channels, hidden_channels, node_types=projected, dropout=input_dropout
         )
-        modalities = [node_type.name for node_type in schema.node_types if node_type.modality is not None]
-        self.modality_dropout = ModalityDropout(modalities, modality_dropout)
+        self.missing = MissingModalities(
+            schema,
+            hidden_channels,
+            node_types=projected,
+            missing=missing,
+            modality_dropout=modality_dropout,
+        )
         self.layers = nn.ModuleList(made)
         self.readout = Readout(self.outputs, hidden_channels, num_layers=len(made), readout=readout)
 
@@ -104,16 +112,17 @@ class MultimodalModel(nn.Module):
         Raises:
             GraphError: If the graph does not fit the schema that the model was built for.
         """
-        state = self.projection(x_dict)
-        edge_index_dict, edge_weight_dict = self.modality_dropout(
-            x_dict, edge_index_dict, edge_weight_dict or {}
+        sizes = {name: x.shape[0] for name, x in x_dict.items()}
+        state, edges, weights = self.missing(
+            self.projection(x_dict), edge_index_dict, edge_weight_dict, sizes
         )
         states = []
         for layer in self.layers:
-            state = layer(state, edge_index_dict, edge_weight_dict)
+            state = layer(state, edges, weights)
             states.append(state)
         result: dict[str, Tensor] = self.readout(states)
-        return result
+        # Nodes that stand for missing modalities are no nodes of the graph.
+        return {name: x[: sizes[name]] for name, x in result.items() if name in sizes}
 
 
 def _outputs(schema: GraphSchema, outputs: Sequence[str] | None) -> list[str]:

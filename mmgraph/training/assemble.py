@@ -52,7 +52,8 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         heads=options.heads,
         dropout=options.dropout,
         input_dropout=options.input_dropout,
-        modality_dropout=options.modality_dropout,
         readout=options.readout,
+        missing=options.missing,
+        modality_dropout=options.modality_dropout,
     )
     return TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)

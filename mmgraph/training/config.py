@@ -37,15 +37,21 @@ class ModelConfig(Config):
     input_dropout: float = Field(
         default=0.5, ge=0, lt=1, description="Share of features that is dropped before the projection."
     )
+    readout: Literal["last", "jk"] = Field(
+        default="last",
+        description="`last` reads the state after the last layer, `jk` (jumping knowledge) all states.",
+    )
+    missing: Literal["absent", "token", "neighbours"] = Field(
+        default="absent",
+        description="What becomes of a modality that an entity lacks: `absent` leaves it away, `token` puts "
+        "a learned state of the modality in its place, `neighbours` the mean of neighbours that have it.",
+    )
     modality_dropout: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="Share of entities that each modality is taken away from while training.",
-    )
-    readout: Literal["last", "jk"] = Field(
-        default="last",
-        description="`last` reads the state after the last layer, `jk` (jumping knowledge) all states.",
+        description="Probability with which each modality of an entity is taken away while training; an "
+        "entity keeps at least one.",
     )
 
 

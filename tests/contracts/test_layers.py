@@ -301,8 +301,37 @@ class TestCoAttention(LayerContract):
     options: ClassVar[dict] = {"heads": 2}
 
 
+class TestAlternatingCoAttention(LayerContract):
+    name = "co_attention"
+    options: ClassVar[dict] = {"heads": 2, "order": "alternating"}
+
+
 class TestLateFusion(LayerContract):
     name = "late_fusion"
+
+
+class TestBottleneck(LayerContract):
+    name = "bottleneck"
+    options: ClassVar[dict] = {"heads": 2, "num_tokens": 3}
+
+
+class TestGatedFusion(LayerContract):
+    name = "gated_fusion"
+
+
+class TestTensorFusion(LayerContract):
+    name = "tensor_fusion"
+    options: ClassVar[dict] = {"width": 3}
+
+
+class TestLowRankFusion(LayerContract):
+    name = "low_rank_fusion"
+    options: ClassVar[dict] = {"rank": 3}
+
+
+class TestMulT(LayerContract):
+    name = "mult"
+    options: ClassVar[dict] = {"heads": 2, "depth": 2}
 
 
 def test_every_registered_layer_has_a_case():

@@ -9,6 +9,7 @@ from torch_geometric.data import HeteroData
 
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 from mmgraph.models import build
+from mmgraph.models.fusion import FUSIONS
 from mmgraph.registry import MODELS
 
 SIZES = {"e": 8, "e/text": 6, "e/image": 5, "f": 5, "f/table": 4}
@@ -190,6 +191,32 @@ class TestCoAttention(ModelContract):
     name = "co_attention"
 
 
+class TestAlternatingCoAttention(ModelContract):
+    name = "co_attention"
+    options: ClassVar[dict] = {"order": "alternating"}
+
+
+class TestBottleneck(ModelContract):
+    name = "bottleneck"
+
+
+class TestGatedFusion(ModelContract):
+    name = "gated_fusion"
+
+
+class TestTensorFusion(ModelContract):
+    name = "tensor_fusion"
+    options: ClassVar[dict] = {"num_layers": 2}
+
+
+class TestLowRankFusion(ModelContract):
+    name = "low_rank_fusion"
+
+
+class TestMulT(ModelContract):
+    name = "mult"
+
+
 class TestMLP(ModelContract):
     name = "mlp"
 
@@ -198,7 +225,7 @@ def test_every_registered_model_has_a_case():
     assert {case.name for case in ModelContract.__subclasses__()} == set(MODELS.names())
 
 
-@pytest.mark.parametrize("name", ["cross_modal_transformer", "co_attention", "mlp"])
+@pytest.mark.parametrize("name", [*FUSIONS, "mlp"])
 def test_the_attention_baselines_read_no_relation(name):
     model = build(make_schema(), model=name, hidden_channels=8, heads=2).eval()
     data = make_data()
@@ -207,7 +234,7 @@ def test_the_attention_baselines_read_no_relation(name):
     assert all(torch.equal(one[n], other[n]) for n in one)
 
 
-GRAPH_MODELS = sorted(set(MODELS.names()) - {"cross_modal_transformer", "co_attention", "mlp"})
+GRAPH_MODELS = sorted(set(MODELS.names()) - {*FUSIONS, "mlp"})
 
 
 @pytest.mark.parametrize("name", GRAPH_MODELS)

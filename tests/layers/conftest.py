@@ -89,3 +89,47 @@ def assert_equal():
             torch.testing.assert_close(inputs[0][name].grad, inputs[1][name].grad, atol=1e-8, rtol=0)
 
     return check
+
+
+SEQUENCES = {
+    # Nodes of each entity; no two sequences of an entity need be equally long, and none need be there.
+    "e/text": [[2, 0, 5], [1], [3, 4], [], [6, 7, 8], []],
+    "e/image": [[0, 3], [4], [], [1], [2, 5], []],
+    "e/sound": [[1], [], [0], [2, 3], [4], []],
+}
+
+
+@pytest.fixture
+def sequences():
+    """Return metadata, states, edges, and the nodes of each entity by modality: none in the last."""
+    generator = torch.Generator().manual_seed(1)
+    sizes = {name: sum(map(len, nodes)) for name, nodes in SEQUENCES.items()}
+    x_dict = {
+        name: torch.randn(size, CHANNELS, dtype=torch.float64, generator=generator)
+        for name, size in {"e": 6, "f": 3, **sizes}.items()
+    }
+    edge_index_dict = {
+        (name, "of", "e"): edges(*((node, entity) for entity, part in enumerate(nodes) for node in part))
+        for name, nodes in SEQUENCES.items()
+    }
+    members = [
+        {name: nodes[entity] for name, nodes in SEQUENCES.items() if nodes[entity]} for entity in range(6)
+    ]
+    return METADATA, x_dict, edge_index_dict, members
+
+
+@pytest.fixture
+def dense_attention():
+    """Return a function that copies packed attention into torch's own, which takes padding and a mask."""
+
+    def copied(attention):
+        channels = attention.out.out_features
+        dense = torch.nn.MultiheadAttention(channels, attention.heads, batch_first=True).double()
+        with torch.no_grad():
+            dense.in_proj_weight.copy_(torch.cat([attention.query.weight, attention.key_value.weight]))
+            dense.in_proj_bias.zero_()
+            dense.out_proj.weight.copy_(attention.out.weight)
+            dense.out_proj.bias.copy_(attention.out.bias)
+        return dense
+
+    return copied

@@ -1,9 +1,14 @@
 """Models by name, with options."""
 
+import inspect
+
 import pytest
 
 from mmgraph.errors import ConfigError, UnknownNameError
+from mmgraph.layers import MulT
 from mmgraph.models import build
+from mmgraph.models.fusion import FUSIONS
+from mmgraph.registry import MODELS
 
 
 def kinds(model):
@@ -24,6 +29,11 @@ def kinds(model):
         ("cross_modal_transformer", ["CrossModalTransformer"]),
         ("co_attention", ["CoAttention"]),
         ("mlp", ["LateFusion"]),
+        ("bottleneck", ["Bottleneck"]),
+        ("gated_fusion", ["GatedFusion"]),
+        ("tensor_fusion", ["TensorFusion"]),
+        ("low_rank_fusion", ["LowRankFusion"]),
+        ("mult", ["MulT"]),
     ],
 )
 def test_named_models_are_lists_of_layers(schema, name, layers):
@@ -52,7 +62,7 @@ def test_everything_reaches_the_model(schema):
     layer = model.layers[1]
     assert model.outputs == ["e"]
     assert model.projection.dropout.p == 0.2
-    assert model.modality_dropout.p == 0.3
+    assert model.missing.modality_dropout == 0.3
     assert model.readout.readout == "jk"
     assert layer.receive["e"].pool.aggr == "attention"
     assert (layer.edge_dropout, layer.dropout.p, layer.channels) == (0.2, 0.1, 16)
@@ -84,12 +94,32 @@ def test_options_of_the_graph_models_reach_their_layers(schema, name, options):
         assert {(type(c).__name__, c.heads) for c in model.layers[1].conv.values()} == {("GATConv", 2)}
 
 
-@pytest.mark.parametrize("name", ["cross_modal_transformer", "co_attention", "mlp"])
+@pytest.mark.parametrize("name", [*FUSIONS, "mlp"])
 def test_options_of_the_attention_models_reach_their_layers(schema, name):
     model = build(schema, model=name, options={"expansion": 3, "norm": "none"}, hidden_channels=8)
     blocks = [m for m in model.layers.modules() if type(m).__name__ == "FeedForward"]
     assert {block.body[1].out_features for block in blocks} == {24}
     assert {type(block.body[0]).__name__ for block in blocks} == {"Identity"}
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "attribute"),
+    [
+        ("bottleneck", {"num_tokens": 3}, "num_tokens"),
+        ("bottleneck", {"depth": 3}, "depth"),
+        ("tensor_fusion", {"width": 3}, "width"),
+        ("low_rank_fusion", {"rank": 3}, "rank"),
+    ],
+)
+def test_options_of_its_own_reach_the_layer(schema, name, option, attribute):
+    assert getattr(build(schema, model=name, options=option).layers[0], attribute) == 3
+
+
+def test_a_fusion_model_has_the_options_of_its_layer_and_cites_its_paper():
+    model = MODELS.get("mult")
+    assert list(inspect.signature(model).parameters) == ["num_layers", "depth", "expansion", "norm"]
+    assert inspect.getdoc(model).startswith(inspect.getdoc(MulT).partition("\n")[0])
+    assert "https://arxiv.org/abs/1906.00295" in model.__doc__
 
 
 def test_the_aggregation_of_mlp_reaches_its_layer(schema):

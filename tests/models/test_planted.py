@@ -6,6 +6,7 @@ from torch import nn
 
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 from mmgraph.models import build
+from mmgraph.models.fusion import FUSIONS
 
 NUM_ENTITIES, NUM_TRAIN, KINDS, WIDTH = 300, 200, 2, 8
 
@@ -63,7 +64,7 @@ def test_hetero_gat_reads_own_and_neighbouring_features(planted):
     assert accuracy(planted, model="hetero_gat")[0] > 0.85
 
 
-@pytest.mark.parametrize("name", ["mlp", "cross_modal_transformer", "co_attention"])
+@pytest.mark.parametrize("name", ["mlp", *FUSIONS])
 def test_the_baselines_cannot_know_the_neighbours(planted, name):
     """Half of the label is out of their sight, and a guess at it is right half of the time."""
     both, own = accuracy(planted, model=name)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmgraph.errors import ConfigError, GraphError, RunError, UserError
+from mmgraph.models.fusion import FUSIONS
 from mmgraph.progress import Progress
 from mmgraph.training import train
 from mmgraph.training.fit import fit
@@ -18,7 +19,7 @@ MODULE = importlib.import_module("mmgraph.training.train")
 """The file; ``mmgraph.training.train`` is the function."""
 
 
-@pytest.mark.parametrize("model", ["hetero_gat", "mlp", "cross_modal_transformer", "co_attention"])
+@pytest.mark.parametrize("model", ["hetero_gat", "mlp", *FUSIONS])
 def test_every_model_learns_a_planted_signal(graph, quick, model):
     run = train(graph, task="colour", model=model, overrides=quick)
     assert run.evaluate("test")["accuracy"] > 0.8
@@ -78,6 +79,9 @@ def test_the_config_reaches_the_training(graph, quick, make_graph):
         "model.num_layers=1",
         "model.input_dropout=0.5",
         "model.readout=jk",
+        "model.missing=token",
+        "model.missing=neighbours",
+        "model.modality_dropout=0.3",
         "model.options.aggr=attention",
         "model.layers=[late_fusion]",
         "seed=1",
