@@ -99,27 +99,32 @@ class Bottleneck(GroupLayer):
             return (None if x is None else self.decode[entity](x, None, [])), state
         shared = self.start[entity].weight.expand(tokens.num_entities, -1, -1)
         parts = tokens.split(tokens.gather(state))
+        meetings = {name: tokens.meetings(name, name) for name in parts}
         for step in range(self.depth):
-            parts, shared = self._exchange(step, parts, shared, tokens)
+            parts, shared = self._exchange(step, parts, shared, tokens, meetings)
         if x is not None:
             x = self._decode(entity, x, shared, tokens)
         return x, tokens.scatter(torch.cat(list(parts.values())), state)
 
     def _exchange(
-        self, step: int, parts: dict[str, Tensor], shared: Tensor, tokens: Tokens
+        self,
+        step: int,
+        parts: dict[str, Tensor],
+        shared: Tensor,
+        tokens: Tokens,
+        meetings: dict[str, list[tuple[Tensor, Tensor, Tensor]]],
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Return the tokens of each modality, and the bottlenecks [N, K, C], after one more block."""
         new, size = {}, self.num_tokens
         total, count = torch.zeros_like(shared), shared.new_zeros(shared.shape[0])
         for name, part in parts.items():
-            meetings = tokens.meetings(name, name)
-            having = torch.cat([entities for entities, _, _ in meetings])
+            having = torch.cat([entities for entities, _, _ in meetings[name]])
             # The rows of a modality: its tokens, and after them the bottlenecks of the entities that have it.
             place = part.shape[0] + torch.arange(having.numel() * size, device=having.device).view(-1, size)
-            sizes = [entities.numel() for entities, _, _ in meetings]
+            sizes = [entities.numel() for entities, _, _ in meetings[name]]
             rows = [
                 torch.cat([members, places], 1)
-                for (_, members, _), places in zip(meetings, place.split_with_sizes(sizes), strict=True)
+                for (_, members, _), places in zip(meetings[name], place.split_with_sizes(sizes), strict=True)
             ]
             nodes = {name: tokens.node[name], OWNER: _rows_of(having, size)}
             mixed = self.mix[name][step](

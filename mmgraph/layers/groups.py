@@ -133,11 +133,14 @@ class Tokens:
             return []
         counts = [torch.bincount(entity[name], minlength=self.num_entities) for name in (one, other)]
         firsts = [count.cumsum(0) - count for count in counts]
-        shape = torch.stack(counts, 1)
-        met = shape.all(1).nonzero().flatten()
+        met = (counts[0] * counts[1]).nonzero().flatten()
+        # One number for each pair of lengths: much quicker to sort than rows.
+        shape = torch.stack(counts)[:, met]
+        base = int(shape[1].max()) + 1 if met.numel() else 1
+        key = shape[0] * base + shape[1]
         found = []
-        for lengths in torch.unique(shape[met], dim=0).tolist():
-            entities = met[(shape[met] == shape.new_tensor(lengths)).all(1)]
+        for code in torch.unique(key).tolist():
+            entities, lengths = met[key == code], divmod(code, base)
             members = [
                 first[entities].unsqueeze(1) + torch.arange(length, device=first.device)
                 for first, length in zip(firsts, lengths, strict=True)

@@ -88,3 +88,34 @@ def test_an_edge_to_a_node_that_is_not_there_is_refused(graph):
     edge_index_dict["e/sound", "of", "e"] = torch.tensor([[9], [0]])
     with pytest.raises(GraphError, match="source node 9"):
         make_tokens("e", MODALITIES, x_dict, edge_index_dict)
+
+
+def test_meetings_group_entities_by_both_lengths(sequences):
+    _, x_dict, edge_index_dict, members = sequences
+    tokens = make_tokens("e", MODALITIES, x_dict, edge_index_dict)
+    for one, other in (("e/text", "e/image"), ("e/image", "e/text"), ("e/text", "e/text")):
+        found = {}
+        for entities, rows, columns in tokens.meetings(one, other):
+            for entity, row, column in zip(entities.tolist(), rows, columns, strict=True):
+                found[entity] = [
+                    sorted(tokens.node[one][row].tolist()),
+                    sorted(tokens.node[other][column].tolist()),
+                ]
+        wanted = {
+            entity: [sorted(nodes[one]), sorted(nodes[other])]
+            for entity, nodes in enumerate(members)
+            if one in nodes and other in nodes
+        }
+        assert found == wanted
+    del edge_index_dict["e/image", "of", "e"]
+    assert make_tokens("e", MODALITIES, x_dict, edge_index_dict).meetings("e/text", "e/image") == []
+
+
+def test_pooling_takes_the_mean_and_says_who_has_any(sequences):
+    _, x_dict, edge_index_dict, members = sequences
+    means, there = make_tokens("e", MODALITIES, x_dict, edge_index_dict).pool(x_dict)
+    for name in MODALITIES:
+        assert there[name].tolist() == [name in nodes for nodes in members]
+        for entity, nodes in enumerate(members):
+            wanted = x_dict[name][nodes[name]].mean(0) if name in nodes else torch.zeros(16).double()
+            torch.testing.assert_close(means[name][entity], wanted)
