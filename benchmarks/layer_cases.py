@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATConv, HeteroConv
 
 from mmgraph.layers import HeteroGAT
-from mmgraph.ops import RelationInput, plan_edges, relational_attention
+from mmgraph.ops import Projection, RelationInput, plan_edges, relational_attention
 
 CHANNELS, HEADS, WIDTH = 128, 4, 32
 
@@ -73,26 +73,24 @@ class BareAttention(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.project = nn.Linear(CHANNELS, CHANNELS, bias=False)
-        self.source, self.target = (nn.Parameter(torch.randn(HEADS, WIDTH)) for _ in range(2))
+        self.weight = nn.Parameter(torch.randn(1, HEADS, WIDTH, CHANNELS) / CHANNELS**0.5)
+        self.source, self.target = (nn.Parameter(torch.randn(HEADS, WIDTH, 1)) for _ in range(2))
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """Return the new states [N, C]."""
-        values = self.project(x).view(-1, HEADS, WIDTH)
-        source, target = ((values * vector).sum(-1) for vector in (self.source, self.target))
+        source, target = (x @ (self.weight[0] * each).sum(1).t() for each in (self.source, self.target))
         edges = plan_edges(edge_index, x.shape[0], x.shape[0])
-        relation = RelationInput(values, source, target, edges)
+        relation = RelationInput(Projection(x, self.weight, 0), source, target, edges)
         return relational_attention({"x": [relation]}, sum_relations=True)["x"].flatten(1)
 
 
-def training_step(model: nn.Module, x: Tensor, *rest: object) -> Step:
-    """Return a step of a model of one tensor of states."""
+def training_step(model: nn.Module, x: Tensor, index: Tensor, direction: Tensor) -> Step:
+    """Return a step of a model of one tensor of states, from the gradient of its output."""
 
     def step() -> None:
         model.zero_grad()
         x.grad = None
-        out = model(x, *rest)
-        out.backward(torch.ones_like(out))
+        model(x, index).backward(direction)
 
     return step
 
@@ -102,14 +100,14 @@ def one_relation(num_nodes: int, num_edges: int) -> dict[str, Callable[[], Step]
     torch.manual_seed(0)
     x = torch.randn(num_nodes, CHANNELS, requires_grad=True)
     index = sorted_edges(num_nodes, num_edges, 0)
+    direction = torch.randn(num_nodes, CHANNELS)
 
     def mmgraph() -> Step:
-        return training_step(BareAttention(), x, index)
+        return training_step(BareAttention(), x, index, direction)
 
     def pyg() -> Step:
-        return training_step(
-            GATConv(CHANNELS, WIDTH, heads=HEADS, add_self_loops=False, bias=False), x, index
-        )
+        layer = GATConv(CHANNELS, WIDTH, heads=HEADS, add_self_loops=False, bias=False)
+        return training_step(layer, x, index, direction)
 
     def operation() -> Step:
         return operation_step(num_nodes, index)

@@ -15,14 +15,14 @@ from torch_geometric.nn.module_dict import ModuleDict
 from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.layers.options import head_width, require_fraction
 from mmgraph.layers.relational_layer import Receiver, RelationalLayer, RelationEdges
-from mmgraph.ops import RelationInput, relational_attention
+from mmgraph.ops import Projection, RelationInput, relational_attention
 
 
 class Sent(NamedTuple):
     """What source nodes send along one relation, by the names and shapes of :class:`RelationInput`."""
 
-    values: Tensor
-    source: Tensor
+    values: Tensor | Projection
+    source: Tensor | Projection
     source_slot: int | None = None
     vector: Tensor | None = None
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmgraph.layers.attention_layer import AttentionLayer, Sent, init_each
 from mmgraph.layers.layer import Metadata
+from mmgraph.ops import Projection
 from mmgraph.registry import LAYERS
 
 
@@ -87,7 +88,7 @@ class HeteroGAT(AttentionLayer):
 
 
 class _Sender(nn.Module):
-    """What the S nodes of one type send along their R outgoing relations, in one matrix product."""
+    """What the S nodes of one type send along their R outgoing relations."""
 
     def __init__(self, channels: int, heads: int, num_relations: int) -> None:
         super().__init__()
@@ -99,9 +100,9 @@ class _Sender(nn.Module):
             nn.init.xavier_uniform_(attention)
 
     def forward(self, x: Tensor) -> list[Sent]:
-        """Return the values [S, R, H, D] and the logits [S, R, H] of each relation."""
-        values = self.project(x).view(-1, *self.shape)
+        """Return the values [S, H, D] and the logits [S, R, H] of each relation."""
+        weight = self.project.weight.view(*self.shape, -1)
         # a . (W x) = (W^T a) . x: the product with the small W^T a spares a pass over all values.
-        fold = torch.einsum("rhdc,rhd->rhc", self.project.weight.view(*self.shape, -1), self.attention)
+        fold = torch.einsum("rhdc,rhd->rhc", weight, self.attention)
         logits = (x @ fold.flatten(0, 1).t()).view(-1, *self.shape[:2])
-        return [Sent(values, logits, slot) for slot in range(self.shape[0])]
+        return [Sent(Projection(x, weight, slot), logits, slot) for slot in range(self.shape[0])]

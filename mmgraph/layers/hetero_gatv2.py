@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmgraph.layers.attention_layer import AttentionLayer, AttentionReceiver, Sent, init_each
 from mmgraph.layers.layer import Metadata
+from mmgraph.ops import Projection
 from mmgraph.registry import LAYERS
 
 
@@ -92,7 +93,7 @@ class HeteroGATv2(AttentionLayer):
 
 
 class _Sender(nn.Module):
-    """What the S nodes of one type send along their R outgoing relations, in one matrix product."""
+    """What the S nodes of one type send along their R outgoing relations."""
 
     def __init__(self, channels: int, heads: int, num_relations: int) -> None:
         super().__init__()
@@ -104,6 +105,7 @@ class _Sender(nn.Module):
             nn.init.xavier_uniform_(vector)
 
     def forward(self, x: Tensor) -> list[Sent]:
-        """Return the values [S, R, H, D] and the vector [H, D] of each relation."""
-        values = self.project(x).view(-1, *self.shape)
-        return [Sent(values, values, slot, vector) for slot, vector in enumerate(self.vector)]
+        """Return the values [S, H, D] and the vector [H, D] of each relation."""
+        weight, bias = self.project.weight.view(*self.shape, -1), self.project.bias.view(self.shape)
+        sent = [Projection(x, weight, slot, bias) for slot in range(self.shape[0])]
+        return [Sent(rows, rows, vector=vector) for rows, vector in zip(sent, self.vector, strict=True)]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmgraph.layers.attention_layer import AttentionLayer, AttentionReceiver, Sent, init_each
 from mmgraph.layers.layer import Metadata
+from mmgraph.ops import Projection
 from mmgraph.registry import LAYERS
 
 
@@ -87,7 +88,7 @@ class HeteroTransformer(AttentionLayer):
 
 
 class _Sender(nn.Module):
-    """What the S nodes of one type send along their R outgoing relations, in two matrix products."""
+    """What the S nodes of one type send along their R outgoing relations."""
 
     def __init__(self, channels: int, heads: int, num_relations: int) -> None:
         super().__init__()
@@ -98,6 +99,9 @@ class _Sender(nn.Module):
         init_each(self.value, num_relations)
 
     def forward(self, x: Tensor) -> list[Sent]:
-        """Return the values [S, R, H, D] and the keys [S, R, H, D] of each relation."""
-        values, keys = self.value(x).view(-1, *self.shape), self.key(x).view(-1, *self.shape)
-        return [Sent(values, keys, slot) for slot in range(self.shape[0])]
+        """Return the values [S, H, D] and the keys [S, H, D] of each relation."""
+        key = self.key.weight.view(*self.shape, -1)
+        value, bias = self.value.weight.view(*self.shape, -1), self.value.bias.view(self.shape)
+        return [
+            Sent(Projection(x, value, slot, bias), Projection(x, key, slot)) for slot in range(self.shape[0])
+        ]

@@ -15,7 +15,7 @@ from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.layers.options import head_width
 from mmgraph.layers.relation_pool import RelationPool
 from mmgraph.layers.relational_layer import RelationalLayer, RelationEdges
-from mmgraph.ops import RelationInput, merge_plans, relational_attention
+from mmgraph.ops import Projection, RelationInput, StackedRows, merge_plans, relational_attention
 from mmgraph.registry import LAYERS
 
 
@@ -91,8 +91,8 @@ class HGT(RelationalLayer):
             into = [relation for relation in edges if relation[2] == target]
             parts = [sent[r[0]][self._relations_from(r[0]).index(r)] for r in into]
             query = self.receive[target].query(x_dict[target]).view(-1, self.heads, self.head_width)
-            keys, values = (torch.cat(each) for each in zip(*parts, strict=True))
-            merged = _merge([edges[relation] for relation in into], values)
+            keys, values = (StackedRows(each) for each in zip(*parts, strict=True))
+            merged = _merge([edges[relation] for relation in into], query)
             inputs[target] = [
                 RelationInput(values, keys, query, merged.plan, weight=merged.weight, keep=merged.keep)
             ]
@@ -115,13 +115,22 @@ class _Sender(nn.Module):
         for matrices in (self.key_relation, self.value_relation):
             nn.init.uniform_(matrices, -1 / math.sqrt(width), 1 / math.sqrt(width))
 
-    def forward(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def forward(self, x: Tensor) -> list[tuple[Projection, Projection]]:
         """Return the keys and the values [S, H, D] of each relation."""
-        key, value = self.key_value(x).view(-1, *self.shape).unbind(1)
+        # A (W x + b) = (A W) x + A b: a product of small matrices spares one with all keys and values.
+        weight = self.key_value.weight.view(*self.shape, -1)
+        map_and_bias = torch.cat([weight, self.key_value.bias.view(*self.shape, 1)], dim=-1)
         weighed = self.prior[..., None, None] * self.key_relation
-        keys = torch.einsum("shd,rhde->rshe", key, weighed)
-        values = torch.einsum("shd,rhde->rshe", value, self.value_relation)
-        return list(zip(keys, values, strict=True))
+        keys, values = (
+            torch.einsum("hdc,rhde->rhec", each, relations)
+            for each, relations in zip(map_and_bias, (weighed, self.value_relation), strict=True)
+        )
+        key, key_bias = keys[..., :-1].contiguous(), keys[..., -1]
+        value, value_bias = values[..., :-1].contiguous(), values[..., -1]
+        return [
+            (Projection(x, key, slot, key_bias), Projection(x, value, slot, value_bias))
+            for slot in range(len(self.prior))
+        ]
 
 
 class _Receiver(nn.Module):

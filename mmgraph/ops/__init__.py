@@ -4,6 +4,7 @@ from mmgraph.ops.backends import BACKENDS, Backend, use_backend
 from mmgraph.ops.edge_plan import EdgePlan, plan_edges
 from mmgraph.ops.merged_plan import merge_plans
 from mmgraph.ops.neighbour_sum import neighbour_sum
+from mmgraph.ops.projection import Projection, StackedRows
 from mmgraph.ops.relation_input import RelationInput
 from mmgraph.ops.relational_attention import attention_weights, relational_attention
 from mmgraph.ops.segment import segment_max, segment_mean, segment_softmax, segment_sum
@@ -12,7 +13,9 @@ __all__ = [
     "BACKENDS",
     "Backend",
     "EdgePlan",
+    "Projection",
     "RelationInput",
+    "StackedRows",
     "attention_weights",
     "merge_plans",
     "neighbour_sum",

@@ -33,6 +33,7 @@ class Backend:
         devices: The types of device that it works on; none for all.
         load: Import what it needs and return what computes.
         missing: Return what is missing to use it, or None.
+        multiplies: Whether it multiplies projections out itself.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Backend:
     devices: frozenset[str]
     load: Callable[[], Attend]
     missing: Callable[[], str | None]
+    multiplies: bool = False
 
     def works_on(self, device: str) -> bool:
         """Return whether it works on tensors of this type of device."""
@@ -97,7 +99,7 @@ _TRITON = _load_kernels("mmgraph.ops.triton_attention")
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
-        Backend("numba", "fused kernels in threads", frozenset({"cpu"}), _NUMBA, _missing("numba")),
+        Backend("numba", "fused kernels in threads", frozenset({"cpu"}), _NUMBA, _missing("numba"), True),
         Backend("triton", "fused kernels on the GPU", frozenset({"cuda"}), _TRITON, _missing("triton")),
         Backend(
             "torch_scatter", "torch-scatter's segments", frozenset(), _load_scatter, _missing("torch_scatter")

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from mmgraph.ops.edge_plan import EdgePlan
 from mmgraph.ops.neighbour_sum import neighbour_sum
+from mmgraph.ops.projection import Rows
 from mmgraph.ops.relation_input import RelationInput
 from mmgraph.ops.segment import segment_softmax
 
@@ -82,7 +83,7 @@ def log_weight(relation: RelationInput) -> Tensor | None:
         shift = edges.arrange(relation.weight).log()
     if relation.keep is not None:
         if shift is None:
-            shift = relation.values.new_zeros(edges.num_edges)
+            shift = torch.zeros(edges.num_edges, dtype=relation.values.dtype, device=relation.values.device)
         shift = shift.masked_fill(~edges.arrange(relation.keep), -torch.inf)
     return shift
 
@@ -112,7 +113,8 @@ class _Slots:
     def __init__(self) -> None:
         self._parts: dict[int, tuple[Tensor, ...]] = {}
 
-    def take(self, tensor: Tensor, slot: int | None) -> Tensor:
+    def take(self, tensor: Tensor | Rows, slot: int | None) -> Tensor:
+        assert isinstance(tensor, Tensor), "projections are multiplied out before"
         if slot is None:
             return tensor
         if id(tensor) not in self._parts:

@@ -19,6 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from mmgraph.ops.composed_attention import log_weight
 from mmgraph.ops.edge_plan import EdgePlan
+from mmgraph.ops.projection import Rows, StackedRows
 from mmgraph.ops.relation_input import RelationInput
 
 
@@ -31,6 +32,23 @@ class Operand:
     num_slots: int
 
 
+@dataclass(frozen=True)
+class Part:
+    """Rows of a projected operand: the numbers of states, weight and bias, and the slot among these."""
+
+    x: int
+    weight: int
+    bias: int | None
+    slot: int
+
+
+@dataclass(frozen=True, eq=False)
+class Projected:
+    """An operand whose rows are yet to be multiplied out, part after part; itself once in a call."""
+
+    parts: tuple[Part, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """One relation: its edges, and where its operands and its result are.
@@ -40,8 +58,8 @@ class Task:
     """
 
     edges: EdgePlan
-    values: Operand
-    source: Operand
+    values: Operand | Projected
+    source: Operand | Projected
     target: Operand
     shift: int | None
     bias: int | None
@@ -124,6 +142,18 @@ def _describe(
     def operand(tensor: Tensor, slot: int | None) -> Operand:
         return Operand(number(tensor), slot or 0, 1 if slot is None else tensor.shape[1])
 
+    projected: dict[int, Projected] = {}
+
+    def rows(given: Tensor | Rows, slot: int | None) -> Operand | Projected:
+        if isinstance(given, Tensor):
+            return operand(given, slot)
+        if id(given) not in projected:
+            parts = given.parts if isinstance(given, StackedRows) else (given,)
+            projected[id(given)] = Projected(
+                tuple(Part(number(p.x), number(p.weight), optional(p.bias), p.slot) for p in parts)
+            )
+        return projected[id(given)]
+
     tasks, outputs = [], []
     for output, into in enumerate(relations.values()):
         for slab, relation in enumerate(into):
@@ -131,8 +161,8 @@ def _describe(
             tasks.append(
                 Task(
                     edges,
-                    operand(relation.values, relation.source_slot),
-                    operand(relation.source, relation.source_slot),
+                    rows(relation.values, relation.source_slot),
+                    rows(relation.source, relation.source_slot),
                     operand(relation.target, relation.target_slot),
                     optional(log_weight(relation)),
                     optional(None if bias is None else edges.arrange(bias)),

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmgraph.errors import GraphError
 from mmgraph.ops.edge_plan import EdgePlan
+from mmgraph.ops.projection import Rows
 
 SCORES = ("gat", "gatv2", "dot")
 
@@ -20,16 +21,19 @@ class RelationInput:
     """The operands of one relation.
 
     An operand that one matrix product made for K relations is given as it is, with a further axis after the
-    first, and the relation's place on that axis as a slot; its gradient then comes in one piece as well.
+    first, and the relation's place on that axis as a slot; its gradient then comes in one piece as well. Or
+    the product is left to the backend: a :class:`Projection`, or several on top of each other as
+    :class:`StackedRows`.
 
     Args:
-        values: What each source node sends, [S, H, D] or [S, K, H, D].
+        values: What each source node sends, [S, H, D] or [S, K, H, D], or rows to be multiplied out.
         source: The source's share of an edge's score: [S, H] for ``gat``, [S, H, D] for ``gatv2``, the key
-            [S, H, D] for ``dot``; or with K after S. May be ``values`` itself.
+            [S, H, D] for ``dot``; or with K after S, or rows to be multiplied out. May be ``values`` itself.
         target: The target's share: [N, H] for ``gat``, [N, H, D] for ``gatv2``, the query [N, H, D] for
             ``dot``; or with K after N.
         edges: The plan of the relation's edges.
-        source_slot: The place of the relation in ``values`` and ``source``; None if they have no such axis.
+        source_slot: The place of the relation in ``values`` and ``source`` where these are tensors; None if
+            they have no such axis.
         target_slot: The same for ``target``.
         vector: The vector a of ``gatv2``, [H, D].
         weight: Weight of each edge, above 0, [E] in the order of the edge index; None for 1.
@@ -37,8 +41,8 @@ class RelationInput:
         bias: What an edge's features add to its score, [E, H] in the order of the edge index; None for 0.
     """
 
-    values: Tensor
-    source: Tensor
+    values: Tensor | Rows
+    source: Tensor | Rows
     target: Tensor
     edges: EdgePlan
     source_slot: int | None = None
@@ -79,6 +83,13 @@ class RelationInput:
             if tensor is None and name != "vector":
                 continue
             got = None if tensor is None else tuple(tensor.shape)
+            faults = [] if tensor is None or isinstance(tensor, Tensor) else tensor.faults()
+            if faults:
+                raise GraphError(
+                    faults[0],
+                    where=f"{where}.{name}",
+                    fix="See mmgraph.ops.Projection for the shapes.",
+                )
             if got != shape_wanted:
                 raise GraphError(
                     f"got the shape {got}; wanted {shape_wanted}",
@@ -87,9 +98,9 @@ class RelationInput:
                 )
 
 
-def _slots(tensor: Tensor, slot: int | None) -> tuple[int, ...]:
+def _slots(operand: Tensor | Rows, slot: int | None) -> tuple[int, ...]:
     """Return the extent of the axis of slots, if there is one, and it has this one."""
-    if slot is None:
+    if slot is None or not isinstance(operand, Tensor):
         return ()
-    extent = tensor.shape[1] if tensor.dim() > 1 else 0
+    extent = operand.shape[1] if operand.dim() > 1 else 0
     return (extent if 0 <= slot < extent else slot + 1,)

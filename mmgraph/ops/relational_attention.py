@@ -14,6 +14,7 @@ from torch import Tensor
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.ops.backends import backend_for
 from mmgraph.ops.composed_attention import compose_weights
+from mmgraph.ops.projection import Rows, multiply_out
 from mmgraph.ops.relation_input import SCORES, RelationInput
 
 
@@ -65,9 +66,10 @@ def relational_attention(
     if not relations:
         return {}
     first = next(iter(relations.values()))[0].values
-    exact = _in_compute_type(relations)
     backend = backend_for(first.device)
-    messages = backend.attend(exact, score, negative_slope, sum_relations)
+    if not backend.multiplies:
+        relations = multiply_out(relations)
+    messages = backend.attend(_in_compute_type(relations), score, negative_slope, sum_relations)
     return {name: y.to(relations[name][0].values.dtype) for name, y in messages.items()}
 
 
@@ -90,7 +92,7 @@ def attention_weights(
         GraphError: If the operands of a relation do not fit together.
     """
     _check(relations, score)
-    return compose_weights(_in_compute_type(relations), score, negative_slope)
+    return compose_weights(_in_compute_type(multiply_out(relations)), score, negative_slope)
 
 
 def _check(relations: Mapping[str, Sequence[RelationInput]], score: str) -> None:
@@ -137,12 +139,21 @@ def _in_compute_type(relations: Mapping[str, Sequence[RelationInput]]) -> dict[s
             converted[id(tensor)] = tensor.to(dtype)
         return converted[id(tensor)]
 
+    known: dict[int, Rows] = {}
+
+    def operand(given: Tensor | Rows) -> Tensor | Rows:
+        if isinstance(given, Tensor):
+            return convert(given)
+        if id(given) not in known:
+            known[id(given)] = given.convert(convert)
+        return known[id(given)]
+
     def exact(relation: RelationInput) -> RelationInput:
         vector, weight, bias = relation.vector, relation.weight, relation.bias
         return replace(
             relation,
-            values=convert(relation.values),
-            source=convert(relation.source),
+            values=operand(relation.values),
+            source=operand(relation.source),
             target=convert(relation.target),
             vector=None if vector is None else convert(vector),
             weight=None if weight is None else convert(weight),

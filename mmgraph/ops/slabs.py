@@ -1,0 +1,94 @@
+"""The rows of projected operands, multiplied out into arrays of their own: slabs of [rows, H x D]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from mmgraph.ops.fused_attention import Part, Projected
+from mmgraph.ops.huge_pages import empty
+
+
+def slab_size(projected: Projected, tensors: Sequence[Tensor]) -> tuple[int, int]:
+    """Return how many rows a slab has, and how many numbers a row."""
+    weight = tensors[projected.parts[0].weight]
+    return sum(tensors[part.x].shape[0] for part in projected.parts), weight.shape[1:3].numel()
+
+
+def multiply_slab(projected: Projected, tensors: Sequence[Tensor]) -> Tensor:
+    """Return the rows of an operand, flat."""
+    slab = empty(slab_size(projected, tensors), tensors[projected.parts[0].x].dtype)
+    for part, rows in _cut(projected, slab, tensors):
+        x, weight = tensors[part.x], _matrix(tensors[part.weight], part.slot)
+        if part.bias is None:
+            torch.mm(x, weight.t(), out=rows)
+        else:
+            torch.addmm(_matrix(tensors[part.bias], part.slot).view(1, -1), x, weight.t(), out=rows)
+    return slab.view(-1)
+
+
+class SlabGradients:
+    """Room for the gradients of the slabs of a few relations, and what becomes of them.
+
+    Args:
+        tensors: The tensors of the call.
+        wanted: Which of them a gradient is wanted of.
+        room: How many numbers the slabs of a few relations have at most.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor], wanted: Sequence[bool], room: int) -> None:
+        self._tensors, self._wanted, self._room = tensors, wanted, room
+        self._scratch: Tensor | None = None
+        self._slabs: dict[Projected, Tensor] = {}
+        self.gradients: dict[int, Tensor] = {}
+
+    def begin(self, operands: Iterable[Projected]) -> None:
+        """Make room for the gradients of these slabs, in the place of those before."""
+        operands = list(dict.fromkeys(operands))
+        if operands and self._scratch is None:
+            self._scratch = empty([self._room], self._tensors[operands[0].parts[0].x].dtype)
+        self._slabs, first = {}, 0
+        for projected in operands:
+            rows, channels = slab_size(projected, self._tensors)
+            assert self._scratch is not None
+            self._slabs[projected] = self._scratch[first : first + rows * channels]
+            first += rows * channels
+
+    def slab(self, projected: Projected) -> Tensor:
+        """Return where the gradient of a slab belongs, flat."""
+        return self._slabs[projected]
+
+    def finish(self) -> None:
+        """Add what the slabs' gradients mean for states, weights and biases to theirs."""
+        for projected, flat in self._slabs.items():
+            slab = flat.view(slab_size(projected, self._tensors))
+            for part, d_rows in _cut(projected, slab, self._tensors):
+                self._finish(part, d_rows)
+
+    def _finish(self, part: Part, d_rows: Tensor) -> None:
+        x, weight = self._tensors[part.x], self._tensors[part.weight]
+        if self._wanted[part.x]:
+            if part.x in self.gradients:
+                self.gradients[part.x].addmm_(d_rows, _matrix(weight, part.slot))
+            else:
+                self.gradients[part.x] = empty(x.shape, x.dtype)
+                torch.mm(d_rows, _matrix(weight, part.slot), out=self.gradients[part.x])
+        if self._wanted[part.weight]:
+            _matrix(self._zeros(part.weight), part.slot).addmm_(d_rows.t(), x)
+        if part.bias is not None and self._wanted[part.bias]:
+            _matrix(self._zeros(part.bias), part.slot).view(-1).add_(d_rows.sum(0))
+
+    def _zeros(self, number: int) -> Tensor:
+        return self.gradients.setdefault(number, torch.zeros_like(self._tensors[number]))
+
+
+def _cut(projected: Projected, slab: Tensor, tensors: Sequence[Tensor]) -> Iterable[tuple[Part, Tensor]]:
+    rows = [tensors[part.x].shape[0] for part in projected.parts]
+    return zip(projected.parts, slab.split(rows), strict=True)
+
+
+def _matrix(tensor: Tensor, slot: int) -> Tensor:
+    """Return a slot [H, D, ...] as [H x D, ...]."""
+    return tensor[slot].flatten(0, 1)
