@@ -74,13 +74,13 @@ class BareAttention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(1, HEADS, WIDTH, CHANNELS) / CHANNELS**0.5)
-        self.source, self.target = (nn.Parameter(torch.randn(HEADS, WIDTH, 1)) for _ in range(2))
+        self.source, self.target = (nn.Parameter(torch.randn(HEADS, WIDTH)) for _ in range(2))
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """Return the new states [N, C]."""
-        source, target = (x @ (self.weight[0] * each).sum(1).t() for each in (self.source, self.target))
+        target = x @ (self.weight[0] * self.target.unsqueeze(2)).sum(1).t()
         edges = plan_edges(edge_index, x.shape[0], x.shape[0])
-        relation = RelationInput(Projection(x, self.weight, 0), source, target, edges)
+        relation = RelationInput(Projection(x, self.weight, 0), None, target, edges, vector=self.source)
         return relational_attention({"x": [relation]}, sum_relations=True)["x"].flatten(1)
 
 

@@ -22,7 +22,7 @@ class Sent(NamedTuple):
     """What source nodes send along one relation, by the names and shapes of :class:`RelationInput`."""
 
     values: Tensor | Projection
-    source: Tensor | Projection
+    source: Tensor | Projection | None
     source_slot: int | None = None
     vector: Tensor | None = None
 

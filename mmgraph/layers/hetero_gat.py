@@ -100,9 +100,9 @@ class _Sender(nn.Module):
             nn.init.xavier_uniform_(attention)
 
     def forward(self, x: Tensor) -> list[Sent]:
-        """Return the values [S, H, D] and the logits [S, R, H] of each relation."""
+        """Return the values [S, H, D] and the vector [H, D] of each relation."""
         weight = self.project.weight.view(*self.shape, -1)
-        # a . (W x) = (W^T a) . x: the product with the small W^T a spares a pass over all values.
-        fold = torch.einsum("rhdc,rhd->rhc", weight, self.attention)
-        logits = (x @ fold.flatten(0, 1).t()).view(-1, *self.shape[:2])
-        return [Sent(Projection(x, weight, slot), logits, slot) for slot in range(self.shape[0])]
+        return [
+            Sent(Projection(x, weight, slot), None, vector=vector)
+            for slot, vector in enumerate(self.attention)
+        ]

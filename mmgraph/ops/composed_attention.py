@@ -113,7 +113,7 @@ class _Slots:
     def __init__(self) -> None:
         self._parts: dict[int, tuple[Tensor, ...]] = {}
 
-    def take(self, tensor: Tensor | Rows, slot: int | None) -> Tensor:
+    def take(self, tensor: Tensor | Rows | None, slot: int | None) -> Tensor:
         assert isinstance(tensor, Tensor), "projections are multiplied out before"
         if slot is None:
             return tensor

@@ -53,13 +53,14 @@ class Projected:
 class Task:
     """One relation: its edges, and where its operands and its result are.
 
-    ``shift``, ``bias`` and ``vector`` are numbers of tensors, or None. The result is slab ``slab`` of output
+    ``shift``, ``bias`` and ``vector`` are numbers of tensors, or None; without ``source``, the vector and the
+    values make it. The result is slab ``slab`` of output
     ``output``.
     """
 
     edges: EdgePlan
     values: Operand | Projected
-    source: Operand | Projected
+    source: Operand | Projected | None
     target: Operand
     shift: int | None
     bias: int | None
@@ -162,7 +163,7 @@ def _describe(
                 Task(
                     edges,
                     rows(relation.values, relation.source_slot),
-                    rows(relation.source, relation.source_slot),
+                    None if relation.source is None else rows(relation.source, relation.source_slot),
                     operand(relation.target, relation.target_slot),
                     optional(log_weight(relation)),
                     optional(None if bias is None else edges.arrange(bias)),

@@ -319,6 +319,42 @@ def backward_source_gat(  # type: ignore[no-untyped-def]
 
 
 @_kernel
+def vector_shares(begin, end, vector, heads, width, values, shares):  # type: ignore[no-untyped-def]
+    """Write a . v_j, the sources' share of the score of ``gat``."""
+    for j in range(begin, end):
+        value, share = _row(values, j, heads * width), _row(shares, j, heads)
+        for h in range(heads):
+            total = values.flat.dtype.type(0)
+            v_h, a_h = value[h * width : (h + 1) * width], vector[h * width : (h + 1) * width]
+            for d in range(width):
+                total += a_h[d] * v_h[d]
+            share[h] = total
+
+
+@_kernel
+def backward_shares(  # type: ignore[no-untyped-def]
+    begin, end, pointer, edge, vector, heads, width, values, d_attention, d_values, d_vector
+):
+    """Add to the gradients of the values, and of the vector, what the sources' shares mean for them."""
+    total = np.empty(heads, vector.dtype)
+    for j in range(begin, end):
+        _clear(total)
+        for p in range(pointer[j], pointer[j + 1]):
+            if p + _AHEAD < edge.size:
+                _prefetch(d_attention, np.int64(edge[p + _AHEAD]) * heads)
+            first = np.int64(edge[p]) * heads
+            for h in range(heads):
+                total[h] += d_attention[first + h]
+        value, d_value = _row(values, j, heads * width), _row(d_values, j, heads * width)
+        for h in range(heads):
+            part = slice(h * width, (h + 1) * width)
+            v_h, d_h, a_h, d_a_h = value[part], d_value[part], vector[part], d_vector[part]
+            for d in range(width):
+                d_h[d] += total[h] * a_h[d]
+                d_a_h[d] += total[h] * v_h[d]
+
+
+@_kernel
 def backward_source_gatv2(  # type: ignore[no-untyped-def]
     begin, end, add, pointer, columns, edge, vector, slope, heads, width,
     source, target, d_attention, d_source,

@@ -127,46 +127,84 @@ Rows = Projection | StackedRows
 
 
 def multiply_out(relations: Mapping[str, Sequence[RelationInput]]) -> dict[str, list[RelationInput]]:
-    """Return the relations with tensors in place of their projections.
+    """Return the relations with tensors in place of their projections, and of vectors that make a source.
 
-    Projections that share states and weight are made by one matrix product.
+    What shares states and weight is made by one matrix product.
     """
-    shared: dict[tuple[int, int], Tensor] = {}
-    made: dict[int, Tensor] = {}
+    make = _Products([relation for into in relations.values() for relation in into])
+    return {name: [make.plain(relation) for relation in into] for name, into in relations.items()}
 
-    def all_slots(rows: Projection) -> Tensor:
-        key = id(rows.x), id(rows.weight)
-        if key not in shared:
+
+class _Products:
+    """The products of projections, each made once."""
+
+    def __init__(self, relations: Sequence[RelationInput]) -> None:
+        self._all: dict[tuple[int, int], Tensor] = {}
+        self._shares: dict[tuple[int, int], Tensor] = {}
+        self._whole: dict[int, Tensor] = {}
+        self._vectors: dict[tuple[int, int], dict[int, Tensor]] = {}
+        for relation in relations:
+            values = relation.values
+            if relation.source is None and isinstance(values, Projection):
+                assert relation.vector is not None
+                self._vectors.setdefault(_key(values), {})[values.slot] = relation.vector
+
+    def plain(self, relation: RelationInput) -> RelationInput:
+        """Return the relation with nothing left to be multiplied out."""
+        values, source, slot = relation.values, relation.source, relation.source_slot
+        if isinstance(values, Projection):
+            if source is None:
+                share = self._all_shares(values)
+                return self._replace(relation, self._all_slots(values), share, values.slot)
+            if isinstance(source, Projection) and source.slot == values.slot:
+                return self._replace(relation, self._all_slots(values), self._all_slots(source), values.slot)
+            if isinstance(source, Tensor) and slot == values.slot:
+                return self._replace(relation, self._all_slots(values), source, slot)
+        if isinstance(values, Tensor) and source is None:
+            assert relation.vector is not None
+            rows = values if slot is None else values.select(1, slot)
+            return self._replace(relation, rows, (rows * relation.vector).sum(-1), None)
+        if isinstance(values, Tensor) and isinstance(source, Tensor):
+            return relation
+        operands = [self._rows(operand, slot) for operand in (values, source) if operand is not None]
+        return self._replace(relation, operands[0], operands[-1], None)
+
+    @staticmethod
+    def _replace(relation: RelationInput, values: Tensor, source: Tensor, slot: int | None) -> RelationInput:
+        vector = None if relation.source is None else relation.vector
+        return replace(relation, values=values, source=source, source_slot=slot, vector=vector)
+
+    def _all_slots(self, rows: Projection) -> Tensor:
+        """Return the rows of all K relations, [S, K, H, D]."""
+        key = _key(rows)
+        if key not in self._all:
             bias = None if rows.bias is None else rows.bias.flatten()
             product = functional.linear(rows.x, rows.weight.flatten(0, 2), bias)
-            shared[key] = product.unflatten(1, rows.weight.shape[:3])
-        return shared[key]
+            self._all[key] = product.view(-1, *rows.weight.shape[:3])
+        return self._all[key]
 
-    def exact(relation: RelationInput) -> RelationInput:
-        values, source = relation.values, relation.source
-        if isinstance(values, Projection) and _follows(source, relation.source_slot, values):
-            # The slot serves both: the product is read where it lies.
-            rows = all_slots(values)
-            own = rows if source is values else source
-            if isinstance(own, Projection):
-                own = all_slots(own)
-            return replace(relation, values=rows, source=own, source_slot=values.slot)
-        if relation.source_slot is not None and isinstance(source, Tensor) and not isinstance(values, Tensor):
-            source = source.select(1, relation.source_slot)
-            return replace(relation, values=whole(values), source=source, source_slot=None)
-        return replace(relation, values=whole(values), source=whole(source))
+    def _all_shares(self, rows: Projection) -> Tensor:
+        """Return what the vectors make of the rows of all K relations, [S, K, H]."""
+        key = _key(rows)
+        if key not in self._shares:
+            # a . (W x) = (W^T a) . x: the product with the small W^T a spares a pass over all rows.
+            vectors = self._vectors[key]
+            none = torch.zeros_like(next(iter(vectors.values())))
+            vector = torch.stack([vectors.get(slot, none) for slot in range(rows.weight.shape[0])])
+            folded = torch.einsum("khdc,khd->khc", rows.weight, vector)
+            share = functional.linear(rows.x, folded.flatten(0, 1)).view(-1, *folded.shape[:2])
+            if rows.bias is not None:
+                share = share + (rows.bias * vector).sum(-1)
+            self._shares[key] = share
+        return self._shares[key]
 
-    def whole(operand: Tensor | Rows) -> Tensor:
+    def _rows(self, operand: Tensor | Rows, slot: int | None) -> Tensor:
         if isinstance(operand, Tensor):
-            return operand
-        if id(operand) not in made:
-            made[id(operand)] = operand.multiply_out()
-        return made[id(operand)]
-
-    return {name: [exact(relation) for relation in into] for name, into in relations.items()}
+            return operand if slot is None else operand.select(1, slot)
+        if id(operand) not in self._whole:
+            self._whole[id(operand)] = operand.multiply_out()
+        return self._whole[id(operand)]
 
 
-def _follows(source: Tensor | Rows, slot: int | None, values: Projection) -> bool:
-    if isinstance(source, Tensor):
-        return slot == values.slot
-    return isinstance(source, Projection) and source.slot == values.slot
+def _key(rows: Projection) -> tuple[int, int]:
+    return id(rows.x), id(rows.weight)

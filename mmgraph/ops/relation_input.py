@@ -29,20 +29,21 @@ class RelationInput:
         values: What each source node sends, [S, H, D] or [S, K, H, D], or rows to be multiplied out.
         source: The source's share of an edge's score: [S, H] for ``gat``, [S, H, D] for ``gatv2``, the key
             [S, H, D] for ``dot``; or with K after S, or rows to be multiplied out. May be ``values`` itself.
+            None for ``gat`` with a vector: what the vector and the values make, a . v_j.
         target: The target's share: [N, H] for ``gat``, [N, H, D] for ``gatv2``, the query [N, H, D] for
             ``dot``; or with K after N.
         edges: The plan of the relation's edges.
         source_slot: The place of the relation in ``values`` and ``source`` where these are tensors; None if
             they have no such axis.
         target_slot: The same for ``target``.
-        vector: The vector a of ``gatv2``, [H, D].
+        vector: The vector a of ``gatv2``, or of ``gat`` without ``source``, [H, D].
         weight: Weight of each edge, above 0, [E] in the order of the edge index; None for 1.
         keep: Which edges take part, bool [E] in the order of the edge index; None for all.
         bias: What an edge's features add to its score, [E, H] in the order of the edge index; None for 0.
     """
 
     values: Tensor | Rows
-    source: Tensor | Rows
+    source: Tensor | Rows | None
     target: Tensor
     edges: EdgePlan
     source_slot: int | None = None
@@ -70,17 +71,18 @@ class RelationInput:
         """
         each = (self.heads,) if score == "gat" else (self.heads, self.width)
         edges, shape = self.edges, (self.heads, self.width)
+        by_vector = score == "gat" and self.source is None
         wanted = {
             "values": (self.values, (edges.num_source, *_slots(self.values, self.source_slot), *shape)),
             "source": (self.source, (edges.num_source, *_slots(self.source, self.source_slot), *each)),
             "target": (self.target, (edges.num_target, *_slots(self.target, self.target_slot), *each)),
-            "vector": (self.vector, shape if score == "gatv2" else None),
+            "vector": (self.vector, shape if score == "gatv2" or by_vector else None),
             "weight": (self.weight, (edges.num_edges,)),
             "keep": (self.keep, (edges.num_edges,)),
             "bias": (self.bias, (edges.num_edges, self.heads)),
         }
         for name, (tensor, shape_wanted) in wanted.items():
-            if tensor is None and name != "vector":
+            if tensor is None and name != "vector" and (name != "source" or by_vector):
                 continue
             got = None if tensor is None else tuple(tensor.shape)
             faults = [] if tensor is None or isinstance(tensor, Tensor) else tensor.faults()
@@ -98,7 +100,7 @@ class RelationInput:
                 )
 
 
-def _slots(operand: Tensor | Rows, slot: int | None) -> tuple[int, ...]:
+def _slots(operand: Tensor | Rows | None, slot: int | None) -> tuple[int, ...]:
     """Return the extent of the axis of slots, if there is one, and it has this one."""
     if slot is None or not isinstance(operand, Tensor):
         return ()

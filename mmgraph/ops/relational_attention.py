@@ -153,7 +153,7 @@ def _in_compute_type(relations: Mapping[str, Sequence[RelationInput]]) -> dict[s
         return replace(
             relation,
             values=operand(relation.values),
-            source=operand(relation.source),
+            source=None if relation.source is None else operand(relation.source),
             target=convert(relation.target),
             vector=None if vector is None else convert(vector),
             weight=None if weight is None else convert(weight),

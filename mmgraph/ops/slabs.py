@@ -86,7 +86,7 @@ class SlabGradients:
 
 def _cut(projected: Projected, slab: Tensor, tensors: Sequence[Tensor]) -> Iterable[tuple[Part, Tensor]]:
     rows = [tensors[part.x].shape[0] for part in projected.parts]
-    return zip(projected.parts, slab.split(rows), strict=True)
+    return zip(projected.parts, torch.split(slab, rows), strict=True)
 
 
 def _matrix(tensor: Tensor, slot: int) -> Tensor:

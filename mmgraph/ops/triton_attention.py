@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmgraph.ops import triton_kernels
-from mmgraph.ops.fused_attention import Operand, Spec, Task
+from mmgraph.ops.fused_attention import Operand, Projected, Spec, Task
 
 # How many edges a program reads at once.
 _EDGES = 16
@@ -96,7 +96,7 @@ class _Call:
 
     def __init__(self, spec: Spec, tensors: Sequence[Tensor]) -> None:
         self.spec, self.tensors = spec, tensors
-        self.like = tensors[spec.tasks[0].values.tensor]
+        self.like = tensors[spec.tasks[0].target.tensor]
         # Known when compiled, so that in float64 they are not those of float32.
         self.score: dict[str, Any] = {
             "SCORE": triton_kernels.SCORE_NUMBERS[spec.score],
@@ -115,8 +115,9 @@ class _Call:
         """Return a tensor, or for None one that is never read."""
         return self.like if number is None else self.tensors[number]
 
-    def rows(self, operand: Operand) -> tuple[Tensor, int]:
+    def rows(self, operand: Operand | Projected | None) -> tuple[Tensor, int]:
         """Return the operand's tensor from its slot on, and how far apart its rows are."""
+        assert isinstance(operand, Operand), "projections are multiplied out before"
         return _rows(self.tensors[operand.tensor], operand)
 
 
@@ -127,8 +128,9 @@ class _Gradients:
         self.given, self.tensors = tensors, dict[int, Tensor]()
         self._begun = set[tuple[int, int]]()
 
-    def rows(self, operand: Operand) -> tuple[bool, Tensor]:
+    def rows(self, operand: Operand | Projected | None) -> tuple[bool, Tensor]:
         """Return whether there is something to add to, and the gradient's tensor from its slot on."""
+        assert isinstance(operand, Operand), "projections are multiplied out before"
         number, place = operand.tensor, (operand.tensor, operand.slot)
         if number not in self.tensors:
             self.tensors[number] = torch.zeros_like(self.given[number])
