@@ -1,9 +1,9 @@
 """Measure layers side by side with their peers: time, memory, first use, and how cost grows.
 
-    python benchmarks/layers.py [--quick] [--check] [--json FILE] [--case TEXT]
+    python benchmarks/layers.py [--quick] [--check] [--json FILE] [--case TEXT] [--device cuda]
 
-Contenders of a case take turns in one process, and ratios are medians over the rounds; memory is what a step
-adds to the resident memory of a process of its own, plan included. Compilation is measured apart, in two
+Contenders of a case take turns in one process, and ratios are medians over the rounds; memory is what a first
+step adds to that of a process of its own, plan included. Compilation is measured apart, in two
 processes that start from an empty cache and from a full one.
 """
 
@@ -16,12 +16,12 @@ import platform
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-import torch_geometric
 from layer_cases import CASES, Case, Goal
 from measure import in_own_process, interleaved, peak_above, time_ratio
 
@@ -29,6 +29,9 @@ from measure import in_own_process, interleaved, peak_above, time_ratio
 def main() -> int:
     """Measure, print, and return 1 if a goal is missed and ``--check`` was given."""
     options = _options()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("--device cuda: there is no GPU that torch can use here")
+    torch.set_default_device(options.device)
     if options.memory_of:
         print(_memory(CASES[int(options.memory_of[0])], options.memory_of[1], options.memory_of[2]))
         return 0
@@ -36,13 +39,18 @@ def main() -> int:
         print(_first_use())
         return 0
     size = "quick" if options.quick else "full"
-    results = [_measure(n, case, size) for n, case in enumerate(CASES) if options.case in case.name]
+    results = [
+        _measure(n, case, size, options.device) for n, case in enumerate(CASES) if options.case in case.name
+    ]
     report = {
         "size": size,
-        "machine": {"cpu": platform.processor() or platform.machine(), "threads": torch.get_num_threads()},
-        "versions": {"torch": torch.__version__, "torch_geometric": torch_geometric.__version__},
+        "machine": _machine(options.device),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "torch_geometric", "numba", "numpy", "mmgraph")},
+        },
         "cases": results,
-        "first_use_seconds": _compilation(),
+        "first_use_seconds": _compilation() if options.device == "cpu" else None,
     }
     _print(report)
     if options.json:
@@ -62,18 +70,22 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose name has this in it")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where to compute")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--first-use", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _measure(number: int, case: Case, size: str) -> dict[str, Any]:
+def _measure(number: int, case: Case, size: str, device: str) -> dict[str, Any]:
     print(f"{case.name} ...", file=sys.stderr)
     steps = {name: make() for name, make in case.make(size).items()}
     quick = size == "quick"
     seconds = interleaved(steps, 7 if quick else 25, 4 if quick else 90)
     del steps
-    memory = {name: float(in_own_process("--memory-of", str(number), name, size)) for name in case.memory}
+    memory = {
+        name: float(in_own_process("--memory-of", str(number), name, size, "--device", device))
+        for name in case.memory
+    }
     return {
         "case": case.name,
         "rounds": len(next(iter(seconds.values()))),
@@ -95,6 +107,15 @@ def _judge(goal: Goal, seconds: dict[str, list[float]], memory: dict[str, float]
     met = ratio >= (goal.at_least or 0) and ratio <= (goal.at_most or float("inf"))
     text = f"{goal.what} of {goal.of} / {goal.over} is {ratio:.2f}, wanted {wanted}"
     return {"what": goal.what, "of": goal.of, "over": goal.over, "ratio": ratio, "met": met, "text": text}
+
+
+def _machine(device: str) -> dict[str, Any]:
+    if device == "cuda":
+        return {"gpu": torch.cuda.get_device_name()}
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {"cpu": names[0] if names else platform.machine(), "threads": torch.get_num_threads()}
 
 
 def _memory(case: Case, contender: str, size: str) -> float:
@@ -127,6 +148,8 @@ def _print(report: dict[str, Any]) -> None:
         for goal in result["goals"]:
             print(f"  {'ok    ' if goal['met'] else 'MISSED'} {goal['text']}")
     first = report["first_use_seconds"]
+    if first is None:
+        return
     print(
         f"\nfirst step of a process: {first['cold']:.1f} s compiling, {first['cached']:.2f} s from the cache"
     )

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
+import torch
+
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
@@ -26,6 +28,7 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
+    wait()
     begin = time.perf_counter()
     for number in range(rounds):
         if number >= 3 and time.perf_counter() - begin > most_seconds:
@@ -33,8 +36,15 @@ def interleaved(
         for name, step in steps.items():
             start = time.perf_counter()
             step()
+            wait()
             seconds[name].append(time.perf_counter() - start)
     return seconds
+
+
+def wait() -> None:
+    """Return once the device has done what it was asked to."""
+    if torch.get_default_device().type == "cuda":
+        torch.cuda.synchronize()
 
 
 def time_ratio(seconds: Mapping[str, list[float]], of: str, over: str) -> float:
@@ -43,8 +53,14 @@ def time_ratio(seconds: Mapping[str, list[float]], of: str, over: str) -> float:
 
 
 def peak_above(step: Callable[[], object]) -> float:
-    """Return how far the resident memory of this process rises during a step, in MB; Linux only."""
+    """Return how far the memory in use rises during a step, in MB: this process's (on Linux) or the GPU's."""
     gc.collect()
+    if torch.get_default_device().type == "cuda":
+        wait()
+        torch.cuda.reset_peak_memory_stats()
+        held = torch.cuda.memory_allocated()
+        step()
+        return (torch.cuda.max_memory_allocated() - held) / 2**20
     _CLEAR.write_text("5")
     before = _resident("VmRSS")
     step()
