@@ -140,7 +140,7 @@ class FeaturelessNodes(nn.Module):
 
 
 def _ends(schema: GraphSchema, name: str) -> list[tuple[Triple, int]]:
-    """Return the edge types at a node type, each with the row of its edges in which that one's nodes stand."""
+    """Return the edge types at a node type, each with the row of its edges that names such nodes."""
     found = []
     for edge_type in schema.edge_types:
         if edge_type.reverse_of is not None:

@@ -36,8 +36,8 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
     # Where nothing else is there, the control without edges shows what the labels' frequencies alone give.
     if not modal and not view.schema.edge_types and config.edges != "none":
         raise GraphError(
-            f"as the task {task!r} sees it, the graph has no modality and no relation, so there is nothing to "
-            "learn from",
+            f"as the task {task!r} sees it, the graph has no modality and no relation, so there is nothing "
+            "to learn from",
             where=f"graph {view.name}",
             fix="Give an entity type a modality, or the graph a relation, that the task's `without` does not "
             "name.",

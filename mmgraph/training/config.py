@@ -55,8 +55,9 @@ class ModelConfig(Config):
     )
     featureless: Literal["degree", "learned"] = Field(
         default="degree",
-        description="What tells the nodes of a type apart that has neither features nor modalities: `degree`, "
-        "how many edges of each relation they have, or `learned`, a vector for each node of this graph.",
+        description="What tells the nodes of a type apart that has neither features nor modalities: "
+        "`degree`, how many edges of each relation they have, or `learned`, a vector for each node of this "
+        "graph.",
     )
 
 
