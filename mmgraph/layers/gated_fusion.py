@@ -28,7 +28,8 @@ class GatedFusion(PooledFusion):
 
     with :math:`\hat{}` a norm, and m and k the modalities that the entity has; of a sequence, the mean of
     what its nodes give. The sum over k is the unit's map of all modalities concatenated, with zeros for
-    those that are missing. The gates are what ``attention_weights`` tells, one for each channel. Groups are found by the edges named ``of``; no other relation is read.
+    those that are missing. ``attention_weights`` tells the gates, one for each channel. Groups are found by
+    the edges named ``of``; no other relation is read.
     After `Arevalo et al. 2017 <https://arxiv.org/abs/1702.01992>`_.
 
     Args:
