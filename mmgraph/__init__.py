@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mmgraph.evaluation.compare import compare as compare
     from mmgraph.evaluation.comparison import Comparison as Comparison
     from mmgraph.graph.build import build_graph as build_graph
+    from mmgraph.graph.from_hetero_data import from_hetero_data as from_hetero_data
     from mmgraph.graph.graph import Graph as Graph
     from mmgraph.graph.relation import Edges as Edges
     from mmgraph.graph.relation import Nodes as Nodes
@@ -78,6 +79,7 @@ _MODULES = {
     "evaluation.compare": ("compare",),
     "evaluation.comparison": ("Comparison",),
     "graph.build": ("build_graph",),
+    "graph.from_hetero_data": ("from_hetero_data",),
     "graph.graph": ("Graph",),
     "graph.relation": ("Edges", "Nodes", "RelationBuilder"),
     "graph.schema": ("EdgeType", "GraphSchema", "NodeType"),

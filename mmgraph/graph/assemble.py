@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -12,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.encoders.build import encoder_name
-from mmgraph.graph.edges import Merged, reverse
+from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.layout import FORMAT
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.relation_job import RelationJob
-from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType, Triple
+from mmgraph.graph.schema import GraphSchema, NodeType
 
 
 def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[str, pd.DataFrame]) -> Graph:
@@ -28,9 +27,9 @@ def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[
         jobs: The relations, built.
         tables: The node table of every node type.
     """
-    edges = _Edges()
+    edges = EdgeSets()
     for name in factory.modalities:
-        edges.add(*_of(factory, name))
+        edges.add_of(name, factory.parts(name)[0], factory.entity_index(name))
     for job in jobs:
         edges.add(job.edge_type(), job.merged)
     encoded = {name: factory.encoded(name) for name in factory.modalities}
@@ -47,42 +46,6 @@ def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[
         edge_weight=edges.weight,
         encoders={name: result.encoder for name, result in encoded.items()},
     )
-
-
-class _Edges:
-    """Collects relations, each followed by its reverse unless it is symmetric."""
-
-    def __init__(self) -> None:
-        self.types: list[EdgeType] = []
-        self.index: dict[Triple, NDArray[np.int64]] = {}
-        self.weight: dict[Triple, NDArray[np.float32]] = {}
-
-    def add(self, edge_type: EdgeType, merged: Merged) -> None:
-        self._add(edge_type, merged.edge_index, merged.edge_weight)
-        if not edge_type.symmetric:
-            back = replace(
-                edge_type,
-                source=edge_type.target,
-                name=f"rev_{edge_type.name}",
-                target=edge_type.source,
-                reverse_of=edge_type.name,
-            )
-            self._add(back, *reverse(merged.edge_index, merged.edge_weight))
-
-    def _add(self, edge_type: EdgeType, index: NDArray[np.int64], weight: NDArray[np.float32] | None) -> None:
-        self.types.append(edge_type)
-        self.index[edge_type.triple] = index
-        if weight is not None:
-            self.weight[edge_type.triple] = weight
-
-
-def _of(factory: NodeFactory, name: str) -> tuple[EdgeType, Merged]:
-    """Return the edges from the nodes of a modality to their entities."""
-    entity, _ = factory.parts(name)
-    rows = factory.entity_index(name)
-    index = np.stack([np.arange(len(rows), dtype=np.int64), rows])
-    edge_type = EdgeType(name, "of", entity, num_edges=len(rows), kind="of", made_from=(name,))
-    return edge_type, Merged(index, None, duplicates=0, self_loops=0)
 
 
 def _node_type(factory: NodeFactory, name: str, features: Mapping[str, NDArray[np.float32]]) -> NodeType:

@@ -49,7 +49,9 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
         "fingerprint": graph.fingerprint(),
         "nodes": {t.name: _node_summary(graph.schema, t.name) for t in graph.schema.node_types},
         "relations": {
-            _label(t): _relation_summary(graph, t) for t in graph.schema.edge_types if t.reverse_of is None
+            _label(graph.schema, t): _relation_summary(graph, t)
+            for t in graph.schema.edge_types
+            if t.reverse_of is None
         },
         "tasks": {name: _task_summary(graph, name, task) for name, task in graph.tasks.items()},
         "memory": estimate_memory(graph.schema, hidden_channels=hidden_channels, num_layers=num_layers),
@@ -90,9 +92,11 @@ def estimate_memory(
     }
 
 
-def _label(edge_type: EdgeType) -> str:
-    """Return how a relation is called: by its name, which only ``of`` shares with others."""
-    return f"{edge_type.source} of {edge_type.target}" if edge_type.kind == "of" else edge_type.name
+def _label(schema: GraphSchema, edge_type: EdgeType) -> str:
+    """Return how a relation is called: by its name, and by its ends where others have the name too."""
+    if edge_type.kind != "of" and schema.relations.count(edge_type.name) == 1:
+        return edge_type.name
+    return " ".join(edge_type.triple)
 
 
 def _node_summary(schema: GraphSchema, name: str) -> dict[str, Any]:

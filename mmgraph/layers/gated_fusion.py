@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from mmgraph.layers.attention_weights import Attended
 from mmgraph.layers.groups import Tokens
 from mmgraph.layers.layer import Metadata
 from mmgraph.layers.pooled_fusion import PooledFusion
@@ -27,7 +28,8 @@ class GatedFusion(PooledFusion):
 
     with :math:`\hat{}` a norm, and m and k the modalities that the entity has; of a sequence, the mean of
     what its nodes give. The sum over k is the unit's map of all modalities concatenated, with zeros for
-    those that are missing. Groups are found by the edges named ``of``; no other relation is read.
+    those that are missing. ``attention_weights`` tells the gates, one for each channel. Groups are found by
+    the edges named ``of``; no other relation is read.
     After `Arevalo et al. 2017 <https://arxiv.org/abs/1702.01992>`_.
 
     Args:
@@ -76,4 +78,15 @@ class GatedFusion(PooledFusion):
         sizes = [width] * len(self.groups[entity])
         gate = torch.sigmoid(torch.stack([y[:, width:] for y in pooled.values()]).sum(0))
         gates = dict(zip(self.groups[entity], gate.split_with_sizes(sizes, 1), strict=True))
+        self._record(entity, gates, tokens)
         return torch.stack([gates[name] * value[name] for name in pooled]).sum(0)
+
+    @staticmethod
+    def _record(entity: str, gates: dict[str, Tensor], tokens: Tokens) -> None:
+        """Record z_m for every node of every modality, [T, C]; all nodes of a sequence have the same."""
+        size, device = tokens.num_entities, tokens.entity.device
+        attended = Attended("gate", {entity: torch.arange(size, device=device)}, tokens.node)
+        if attended.wanted:
+            rows = tokens.entity
+            gate = torch.cat([gates[name][own] for name, own in tokens.split(rows).items()])
+            attended.keep(rows, torch.arange(rows.numel(), device=device), gate)

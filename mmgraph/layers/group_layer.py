@@ -86,7 +86,8 @@ class GroupLayer(Layer):
         Returns:
             (type looked at, step of the layer, type that looks) to edges int64 [2, P] and weights [P, H].
             Over all types that a node looks at in a step, its weights add up to 1 for each head, or to less
-            if the layer lets it look away.
+            if the layer lets it look away. Gates have the width of the states in place of H, and each is from
+            0 to 1 by itself.
         """
         with record_attention() as records:
             self(x_dict, edge_index_dict)

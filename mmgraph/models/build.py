@@ -26,6 +26,7 @@ def build(
     readout: str = "last",
     missing: str = "absent",
     modality_dropout: float = 0.0,
+    featureless: str = "degree",
     outputs: Sequence[str] | None = None,
 ) -> MultimodalModel:
     """Return a model for the graphs of a schema.
@@ -44,6 +45,8 @@ def build(
         missing: What becomes of a modality that an entity lacks: ``absent`` (it stays away), ``token`` (a
             learned state of the modality stands for it) or ``neighbours`` (the mean of those that have it).
         modality_dropout: Probability with which each modality of an entity is taken away in a training step.
+        featureless: What tells the nodes of a type apart that has neither features nor modalities: their
+            ``degree`` in each relation, or a ``learned`` vector for each of the schema's nodes.
         outputs: The node types to read out; all entity types by default.
 
     Raises:
@@ -80,6 +83,7 @@ def build(
         readout=readout,
         missing=missing,
         modality_dropout=modality_dropout,
+        featureless=featureless,
         outputs=outputs,
     )
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.layers.options import require_fraction, require_positive
+from mmgraph.models.featureless import FeaturelessNodes
 from mmgraph.models.layer_choice import LayerChoice, make_layers
 from mmgraph.models.missing import MissingModalities
 from mmgraph.models.projection import Projection
@@ -32,6 +33,8 @@ class MultimodalModel(nn.Module):
         missing: What becomes of a modality that an entity lacks: ``absent`` (it stays away), ``token`` (a
             learned state of the modality stands for it) or ``neighbours`` (the mean of those that have it).
         modality_dropout: Probability with which each modality of an entity is taken away in a training step.
+        featureless: What tells the nodes of a type apart that has neither features nor modalities: their
+            ``degree`` in each relation, or a ``learned`` vector for each of the schema's nodes.
         outputs: The node types to read out; all entity types by default.
 
     Raises:
@@ -63,6 +66,7 @@ class MultimodalModel(nn.Module):
         readout: str = "last",
         missing: str = "absent",
         modality_dropout: float = 0.0,
+        featureless: str = "degree",
         outputs: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
@@ -92,6 +96,9 @@ class MultimodalModel(nn.Module):
         )
         self.layers = nn.ModuleList(made)
         self.readout = Readout(self.outputs, hidden_channels, num_layers=len(made), readout=readout)
+        self.featureless = FeaturelessNodes(
+            schema, hidden_channels, node_types=projected, featureless=featureless
+        )
 
     def forward(
         self,
@@ -113,9 +120,8 @@ class MultimodalModel(nn.Module):
             GraphError: If the graph does not fit the schema that the model was built for.
         """
         sizes = {name: x.shape[0] for name, x in x_dict.items()}
-        state, edges, weights = self.missing(
-            self.projection(x_dict), edge_index_dict, edge_weight_dict, sizes
-        )
+        projected = self.featureless(self.projection(x_dict), edge_index_dict, sizes)
+        state, edges, weights = self.missing(projected, edge_index_dict, edge_weight_dict, sizes)
         states = []
         for layer in self.layers:
             state = layer(state, edges, weights)

@@ -32,11 +32,15 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         GraphError: If the graph has nothing that a model could learn from, or its labels cannot be used.
         ConfigError: If the graph has no such task, or an option of the model cannot be used.
     """
-    if all(node_type.modality is None for node_type in view.schema.node_types):
+    modal = any(node_type.modality is not None for node_type in view.schema.node_types)
+    # Where nothing else is there, the control without edges shows what the labels' frequencies alone give.
+    if not modal and not view.schema.edge_types and config.edges != "none":
         raise GraphError(
-            f"as the task {task!r} sees it, the graph has no modality, so there is nothing to learn from",
+            f"as the task {task!r} sees it, the graph has no modality and no relation, so there is nothing "
+            "to learn from",
             where=f"graph {view.name}",
-            fix="Give an entity type a modality that the task's `without` does not name.",
+            fix="Give an entity type a modality, or the graph a relation, that the task's `without` does not "
+            "name.",
         )
     learn = Task.from_graph(
         view, task, class_weights=config.class_weights, label_smoothing=config.label_smoothing
@@ -55,5 +59,6 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         readout=options.readout,
         missing=options.missing,
         modality_dropout=options.modality_dropout,
+        featureless=options.featureless,
     )
     return TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)

@@ -53,6 +53,12 @@ class ModelConfig(Config):
         description="Probability with which each modality of an entity is taken away while training; an "
         "entity keeps at least one.",
     )
+    featureless: Literal["degree", "learned"] = Field(
+        default="degree",
+        description="What tells the nodes of a type apart that has neither features nor modalities: "
+        "`degree`, how many edges of each relation they have, or `learned`, a vector for each node of this "
+        "graph.",
+    )
 
 
 class OptimiserConfig(Config):

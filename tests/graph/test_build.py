@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import yaml
 
+from mmgraph import models
 from mmgraph.data.dataset import Dataset
 from mmgraph.errors import GraphError, MMGraphError
 from mmgraph.graph import Graph, Nodes, build_graph, relation_faults
@@ -44,6 +48,28 @@ def test_every_modality_node_is_tied_to_its_entity(graph: Graph):
         back = graph.edge_index["product", "rev_of", name]
         assert np.array_equal(back, np.stack([target, source]))
     assert 4 not in graph.edge_index["product/name", "of", "product"][1]
+
+
+def test_two_images_of_one_entity_type_stay_apart(make_shop, shop_spec, tmp_path):
+    """Each has its own nodes, features, encoder and weights; a product may lack either of them."""
+    make_shop()
+    table = pd.read_csv(tmp_path / "shop/products.csv", dtype=str)
+    table["back"] = table["picture"].shift(1)
+    table.to_csv(tmp_path / "shop/products.csv", index=False)
+    product = copy.deepcopy(shop_spec["entities"]["product"])
+    product["modalities"]["back"] = {"kind": "image", "column": "back"}
+    spec = shop_spec | {"entities": shop_spec["entities"] | {"product": product}}
+    (tmp_path / "shop/dataset.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    graph = build_graph(tmp_path / "shop", cache=False)
+    front, back = (graph.nodes[f"product/{name}"]["entity_index"] for name in ("picture", "back"))
+    assert back.tolist() == [row + 1 for row in front if row < 23]
+    assert graph.schema.node_type("product/picture").kind == graph.schema.node_type("product/back").kind
+    width = graph.schema.channels["product/back"]
+    assert graph.features["product/back"].shape == (len(back), width)
+    assert {"product/picture", "product/back"} <= graph.encoders.keys()
+    model = models.build(graph.view("price").schema, model="mlp")
+    assert {"product/picture", "product/back"} <= set(model.projection.linear.keys())
+    assert model.projection.linear["product/back"].in_features == width
 
 
 def test_all_relations_of_the_dataset_are_built(graph: Graph):

@@ -44,6 +44,27 @@ def test_a_gate_sees_the_other_modalities(sequences):
     assert changed.tolist() == [True, True, False, False, True, False], "those with a text and an image"
 
 
+def test_gates_are_told_by_node_and_channel(sequences):
+    """With the gates that are told, the formula gives what the layer gave."""
+    metadata, x_dict, edge_index_dict, members = sequences
+    layer = GatedFusion(metadata, CHANNELS).double()
+    weights = layer.attention_weights(x_dict, edge_index_dict)
+    assert weights.keys() == {(name, "gate", "e") for name in MODALITIES}
+    out = layer(x_dict, edge_index_dict)["e"]
+    for entity, nodes in enumerate(members):
+        x = x_dict["e"][entity]
+        for name, own in nodes.items():
+            edge_index, gate = weights[name, "gate", "e"]
+            mine = edge_index[1] == entity
+            assert sorted(edge_index[0, mine].tolist()) == sorted(own)
+            assert (gate[mine] == gate[mine][0]).all()
+            assert ((gate > 0) & (gate < 1)).all()
+            norm, linear = layer.project[name]
+            states = norm(layer.encode[name](x_dict[name]))[own]
+            x = x + gate[mine][0] * torch.tanh((states @ linear.weight.T + linear.bias).mean(0)[:CHANNELS])
+        torch.testing.assert_close(out[entity], layer.feed_forward["e"](x), atol=1e-10, rtol=0)
+
+
 def test_only_fused_entities_have_gates(sequences):
     metadata = sequences[0]
     assert not list(GatedFusion(metadata, CHANNELS, targets=["e/text"]).project.keys())
