@@ -95,8 +95,11 @@ def test_meetings_group_entities_by_both_lengths(sequences):
     tokens = make_tokens("e", MODALITIES, x_dict, edge_index_dict)
     for one, other in (("e/text", "e/image"), ("e/image", "e/text"), ("e/text", "e/text")):
         found = {}
-        for entities, rows, columns in tokens.meetings(one, other):
-            for entity, row, column in zip(entities.tolist(), rows, columns, strict=True):
+        entities, buckets = tokens.meetings(one, other)
+        entity_of = iter(entities.tolist())
+        for rows, columns in buckets.pairs:
+            for row, column in zip(rows, columns, strict=True):
+                entity, row, column = next(entity_of), row[row >= 0], column[column >= 0]
                 found[entity] = [
                     sorted(tokens.node[one][row].tolist()),
                     sorted(tokens.node[other][column].tolist()),
@@ -108,7 +111,7 @@ def test_meetings_group_entities_by_both_lengths(sequences):
         }
         assert found == wanted
     del edge_index_dict["e/image", "of", "e"]
-    assert make_tokens("e", MODALITIES, x_dict, edge_index_dict).meetings("e/text", "e/image") == []
+    assert make_tokens("e", MODALITIES, x_dict, edge_index_dict).meetings("e/text", "e/image") is None
 
 
 def test_pooling_takes_the_mean_and_says_who_has_any(sequences):
