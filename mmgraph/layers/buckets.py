@@ -11,6 +11,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from mmgraph.ops import Groups, make_groups
+
 NOBODY = -1
 """Stands where a group has fewer members than its bucket has places."""
 
@@ -39,6 +41,11 @@ class Buckets:
         self.shapes = [(*queries.shape, tokens.shape[1]) for queries, tokens in self.pairs]
 
     @cached_property
+    def groups(self) -> Groups:
+        """The same as compressed rows."""
+        return make_groups(self.pairs)
+
+    @cached_property
     def query_places(self) -> Tensor:
         """The query at each place of each bucket in turn, any query for nobody, int64 [sum of B x K]."""
         return _flat(queries for queries, _ in self.pairs).clamp(min=0)
@@ -65,39 +72,43 @@ class Buckets:
         """The queries that are in a bucket, bucket after bucket, int64 [queries in a bucket]."""
         return self.query_places if self.filled is None else self.query_places[self.filled]
 
+    @cached_property
+    def most_tokens(self) -> int:
+        """The number of places for tokens in the largest bucket."""
+        return max(tokens for _, _, tokens in self.shapes)
+
     def split_queries(self, values: Tensor) -> list[Tensor]:
-        """Return what stands for ``query_places`` bucket by bucket, [B, K, ...]."""
-        parts = values.split([groups * queries for groups, queries, _ in self.shapes])
+        """Return what stands for the queries bucket by bucket, [B, K, ...]."""
+        parts = values.index_select(0, self.query_places).split([b * k for b, k, _ in self.shapes])
         return [part.unflatten(0, shape[:2]) for part, shape in zip(parts, self.shapes, strict=True)]
 
     def split_tokens(self, values: Tensor) -> list[Tensor]:
-        """Return what stands for ``token_places`` bucket by bucket, [B, L, ...]."""
-        parts = values.split([groups * tokens for groups, _, tokens in self.shapes])
+        """Return what stands for the tokens bucket by bucket, [B, L, ...]."""
+        parts = values.index_select(0, self.token_places).split([b * size for b, _, size in self.shapes])
         return [part.unflatten(0, shape[::2]) for part, shape in zip(parts, self.shapes, strict=True)]
 
-    def drop_nobody(self, values: Tensor) -> Tensor:
-        """Return what stands for ``asking`` from what stands for ``query_places``."""
-        return values if self.filled is None else values.index_select(0, self.filled)
-
-    @cached_property
-    def _back(self) -> Tensor:
-        """Where each query stands in ``asking``, if all of them do, int64 [Q]."""
-        return torch.argsort(self.asking)
-
     def give_back(self, answers: Tensor, num_queries: int) -> Tensor:
-        """Return what stands for ``asking`` in the order of the queries; 0 for a query in no bucket.
+        """Return what stands for ``query_places`` in the order of the queries; 0 for a query in no bucket.
 
         Args:
-            answers: [queries in a bucket, C].
+            answers: [sum of B x K, ...].
             num_queries: Q.
 
         Returns:
-            [Q, C].
+            [Q, ...].
         """
-        if self.asking.numel() == num_queries:
-            return answers.index_select(0, self._back)
-        nothing = answers.new_zeros(num_queries, answers.shape[1])
+        if self.filled is not None:
+            answers = answers.index_select(0, self.filled)
+        nothing = answers.new_zeros(num_queries, *answers.shape[1:])
         return nothing.index_copy(0, self.asking, answers)
+
+    def clear_others(self, answers: Tensor) -> Tensor:
+        """Return what stands for all queries [Q, C], with 0 for those in no bucket."""
+        if self.asking.numel() == answers.shape[0]:
+            return answers
+        others = torch.ones(answers.shape[0], dtype=torch.bool, device=answers.device)
+        others[self.asking] = False
+        return answers.masked_fill(others.unsqueeze(1), 0.0)
 
 
 def bucket_lengths(count: Tensor) -> Tensor:

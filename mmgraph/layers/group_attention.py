@@ -14,6 +14,7 @@ from torch.nn import functional
 from mmgraph.layers.attention_weights import Attended
 from mmgraph.layers.buckets import NOBODY, Buckets
 from mmgraph.layers.options import head_width
+from mmgraph.ops import group_attention, loops_suit
 
 
 class GroupAttention(nn.Module):
@@ -61,40 +62,57 @@ class GroupAttention(nn.Module):
         if attended is not None and attended.wanted:
             key = self.key_value(tokens).view(-1, 2, *query.shape[1:])[:, 0]
             attended.keep(*_weights(query, key, buckets))
+        # Where tokens outnumber queries it is cheaper to make no key and no value of any token: a query is
+        # brought into the space of the tokens, q . K t = K'q . t, and what it gathers there is made a value
+        # afterwards.
         few = 2 * queries.shape[0] <= tokens.shape[0]
-        gathered = (self._gather_raw if few else self._gather)(query, tokens, buckets)
-        return buckets.give_back(self.out(gathered), queries.shape[0])
+        gathered = self._gather_raw(query, tokens, buckets) if few else self._gather(query, tokens, buckets)
+        return buckets.clear_others(self.out(gathered))
 
     def _gather(self, query: Tensor, tokens: Tensor, buckets: Buckets) -> Tensor:
-        """Return what the queries [Q, H, D] that are in a bucket gather, bucket after bucket, [., C]."""
-        key_value = self.key_value(tokens).view(-1, 2, self.heads, self.head_width)
-        asking = buckets.split_queries(query.index_select(0, buckets.query_places))
-        asked = buckets.split_tokens(key_value.index_select(0, buckets.token_places))
+        """Return what the queries [Q, H, D] gather, [Q, C]."""
+        memory = self.key_value(tokens)
+        if loops_suit(query, memory, buckets.most_tokens):
+            return self._loop(query, memory, buckets, query[0].numel(), self.head_width).flatten(1)
+        asking = buckets.split_queries(query)
+        asked = buckets.split_tokens(memory.view(-1, 2, self.heads, self.head_width))
         mixed = []
-        for q, kv, mask in zip(asking, asked, buckets.masks, strict=True):
-            key, value = kv.transpose(1, 3).unbind(2)
-            mixed.append(self._attend(q.transpose(1, 2), key, value, mask).transpose(1, 2).flatten(0, 1))
-        return buckets.drop_nobody(torch.cat(mixed)).flatten(1)
+        for q, key_value, mask in zip(asking, asked, buckets.masks, strict=True):
+            key, value = key_value.transpose(1, 3).unbind(2)
+            mixed.append(self._multiply(q.transpose(1, 2), key, value, mask).transpose(1, 2).flatten(0, 1))
+        return buckets.give_back(torch.cat(mixed).flatten(1), query.shape[0])
 
     def _gather_raw(self, query: Tensor, tokens: Tensor, buckets: Buckets) -> Tensor:
-        """Return the same, with no key and no value of any token: cheaper where tokens outnumber queries.
-
-        A query is brought into the space of the tokens, :math:`q \\cdot K t = K^T q \\cdot t`, and what it
-        gathers there is made a value afterwards, :math:`\\sum_j a_j V t_j = V \\sum_j a_j t_j`.
-        """
+        """Return the same, with keys and values of no token."""
         to_key, to_value = self.key_value.weight.view(2, self.heads, self.head_width, -1).unbind()
-        query = torch.einsum("qhd,hdc->qhc", query.index_select(0, buckets.query_places), to_key)
-        asking = buckets.split_queries(query)
-        asked = buckets.split_tokens(tokens.index_select(0, buckets.token_places))
-        mixed = []
-        for q, token, mask in zip(asking, asked, buckets.masks, strict=True):
-            token = token.unsqueeze(1)
-            raw = self._attend(q.flatten(1, 2).unsqueeze(1), token, token, mask)
-            mixed.append(raw.view(-1, self.heads, raw.shape[-1]))
-        return torch.einsum("qhc,hdc->qhd", buckets.drop_nobody(torch.cat(mixed)), to_value).flatten(1)
+        query = torch.einsum("qhd,hdc->qhc", query, to_key)
+        if loops_suit(query, tokens, buckets.most_tokens):
+            gathered = self._loop(query, tokens, buckets, 0, 0)
+        else:
+            asking, asked, mixed = buckets.split_queries(query), buckets.split_tokens(tokens), []
+            for q, token, mask in zip(asking, asked, buckets.masks, strict=True):
+                row = token.unsqueeze(1)
+                mixed.append(
+                    self._multiply(q.flatten(1, 2).unsqueeze(1), row, row, mask).view(-1, *query.shape[1:])
+                )
+            gathered = buckets.give_back(torch.cat(mixed), query.shape[0])
+        return torch.einsum("qhc,hdc->qhd", gathered, to_value).flatten(1)
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the attention of queries on the keys of their group that are there, bool [B, L]."""
+    def _loop(
+        self, query: Tensor, memory: Tensor, buckets: Buckets, value_start: int, head_step: int
+    ) -> Tensor:
+        return group_attention(
+            query,
+            memory,
+            buckets.groups,
+            value_start=value_start,
+            head_step=head_step,
+            scale=1 / math.sqrt(self.head_width),
+            dropout=self.dropout if self.training else 0.0,
+        )
+
+    def _multiply(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the attention of the queries of a bucket on the keys that are there, bool [B, L]."""
         return functional.scaled_dot_product_attention(
             query,
             key,

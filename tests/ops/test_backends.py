@@ -20,8 +20,7 @@ from mmgraph.ops import (
 )
 from mmgraph.ops.backends import backend_for
 
-
-# Backends that must be there, by name, with commas between them: their tests fail where they would be skipped.
+# Backends that must be there, with commas between them: their tests fail where they would be skipped.
 REQUIRED = set(filter(None, os.environ.get("MMGRAPH_REQUIRE_BACKENDS", "").split(",")))
 
 
