@@ -142,7 +142,7 @@ class Bottleneck(GroupLayer):
         having, buckets = meetings
         first = tokens.node[name].numel()
         place = first + torch.arange(having.numel() * self.num_tokens, device=having.device)
-        places = place.view(-1, self.num_tokens).split([shape[0] for shape in buckets.shapes])
+        places = place.view(-1, self.num_tokens).split_with_sizes([shape[0] for shape in buckets.shapes])
         rows = [torch.cat([own, added], 1) for (own, _), added in zip(buckets.pairs, places, strict=True)]
         return having, Buckets([(row, row) for row in rows])
 

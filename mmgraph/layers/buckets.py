@@ -79,12 +79,14 @@ class Buckets:
 
     def split_queries(self, values: Tensor) -> list[Tensor]:
         """Return what stands for the queries bucket by bucket, [B, K, ...]."""
-        parts = values.index_select(0, self.query_places).split([b * k for b, k, _ in self.shapes])
+        parts = values.index_select(0, self.query_places).split_with_sizes([b * k for b, k, _ in self.shapes])
         return [part.unflatten(0, shape[:2]) for part, shape in zip(parts, self.shapes, strict=True)]
 
     def split_tokens(self, values: Tensor) -> list[Tensor]:
         """Return what stands for the tokens bucket by bucket, [B, L, ...]."""
-        parts = values.index_select(0, self.token_places).split([b * size for b, _, size in self.shapes])
+        parts = values.index_select(0, self.token_places).split_with_sizes(
+            [b * size for b, _, size in self.shapes]
+        )
         return [part.unflatten(0, shape[::2]) for part, shape in zip(parts, self.shapes, strict=True)]
 
     def give_back(self, answers: Tensor, num_queries: int) -> Tensor:

@@ -123,12 +123,12 @@ class MulT(GroupLayer):
             met = None if other == own else tokens.meetings(own, other)
             if met is None:
                 continue
-            z, buckets = old, met[1]
+            z, asked = old, met[1]
             for step, block in enumerate(self.cross[other, own]):
                 attended = Attended(f"cross_{step}", {own: tokens.node[own]}, {other: tokens.node[other]})
-                z = block(z, parts[other], buckets, attended)
-            added = self.dropout(self.join[other, own](z[buckets.asking]))
-            x = x.index_add(0, buckets.asking, added)
-        met, nodes = tokens.meetings(own, own), {own: tokens.node[own]}
-        buckets = None if met is None else met[1]
+                z = block(z, parts[other], asked, attended)
+            added = self.dropout(self.join[other, own](z[asked.asking]))
+            x = x.index_add(0, asked.asking, added)
+        members, nodes = tokens.meetings(own, own), {own: tokens.node[own]}
+        buckets = None if members is None else members[1]
         return self.within[own](x, None, buckets, Attended("within", nodes, nodes))  # type: ignore[no-any-return]
