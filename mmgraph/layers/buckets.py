@@ -75,19 +75,23 @@ class Buckets:
     @cached_property
     def most_tokens(self) -> int:
         """The number of places for tokens in the largest bucket."""
-        return max(tokens for _, _, tokens in self.shapes)
+        return max(tokens.shape[1] for _, tokens in self.pairs)
 
     def split_queries(self, values: Tensor) -> list[Tensor]:
         """Return what stands for the queries bucket by bucket, [B, K, ...]."""
         parts = values.index_select(0, self.query_places).split_with_sizes([b * k for b, k, _ in self.shapes])
-        return [part.unflatten(0, shape[:2]) for part, shape in zip(parts, self.shapes, strict=True)]
+        return [
+            part.view(*shape[:2], *part.shape[1:]) for part, shape in zip(parts, self.shapes, strict=True)
+        ]
 
     def split_tokens(self, values: Tensor) -> list[Tensor]:
         """Return what stands for the tokens bucket by bucket, [B, L, ...]."""
         parts = values.index_select(0, self.token_places).split_with_sizes(
             [b * size for b, _, size in self.shapes]
         )
-        return [part.unflatten(0, shape[::2]) for part, shape in zip(parts, self.shapes, strict=True)]
+        return [
+            part.view(*shape[::2], *part.shape[1:]) for part, shape in zip(parts, self.shapes, strict=True)
+        ]
 
     def give_back(self, answers: Tensor, num_queries: int) -> Tensor:
         """Return what stands for ``query_places`` in the order of the queries; 0 for a query in no bucket.

@@ -134,7 +134,8 @@ class _GroupAttention(torch.autograd.Function):
     ) -> Tensor:
         from mmgraph.ops import group_kernels
 
-        query, memory = query.contiguous(), memory.contiguous()
+        # Queries may stand head by head, as a product with a matrix a head leaves them; so will the output.
+        query, memory = (query if _is_dense(query) else query.contiguous()), memory.contiguous()
         ctx.save_for_backward(query, memory, keep)
         ctx.groups, ctx.layout = groups, layout
         out = torch.zeros_like(query)
@@ -148,7 +149,9 @@ class _GroupAttention(torch.autograd.Function):
 
         query, memory, keep = ctx.saved_tensors
         d_query, d_memory = torch.zeros_like(query), torch.zeros_like(memory)
-        operands = (keep, gradient.contiguous(), d_query, d_memory)
+        if gradient.stride() != query.stride():
+            gradient = torch.empty_like(query).copy_(gradient)
+        operands = (keep, gradient, d_query, d_memory)
         _run(group_kernels.backward, query, memory, ctx.groups, ctx.layout, operands)
         return d_query, d_memory, None, None, None
 
@@ -163,11 +166,17 @@ def _run(
 ) -> None:
     arrays = groups.arrays
     heads, width = query.shape[1:]
-    flat = [x.detach().view(-1).numpy() for x in (query, memory, *operands)]
-    shape = (heads, width, memory.shape[1], *layout[:2], query.new_tensor(layout[2]).numpy()[()])
+    flat = [x.detach().as_strided((x.numel(),), (1,)).numpy() for x in (query, memory, *operands)]
+    scale = query.new_tensor(layout[2]).numpy()[()]
+    shape = (heads, width, query.stride(0), query.stride(1), memory.shape[1], *layout[:2], scale)
     threads = useful_threads(groups.num_pairs * heads * width, torch.get_num_threads())
     cuts = balanced_rows([arrays[4]], threads)
     run_together([partial(kernel, begin, end, *arrays, *shape, *flat) for begin, end in pairwise(cuts)])
+
+
+def _is_dense(query: Tensor) -> bool:
+    """Return whether the queries fill their memory without gaps, row after row or head after head."""
+    return query.is_contiguous() or query.transpose(0, 1).is_contiguous()
 
 
 def _pointer(count: Tensor) -> Tensor:

@@ -58,7 +58,8 @@ def _attend(query, memory, tokens, low, high, step, start, scale, share):  # typ
 @_kernel
 def forward(  # type: ignore[no-untyped-def]
     begin, end, query_pointer, queries, token_pointer, tokens, pair_pointer, most,
-    heads, width, step, value_start, head_step, scale, query, memory, keep, out,
+    heads, width, query_step, query_head_step, step, value_start, head_step, scale,
+    query, memory, keep, out,
 ):  # fmt: skip
     """Write what each query gathers from the tokens of its group."""
     share = np.empty(most, query.dtype)
@@ -67,9 +68,9 @@ def forward(  # type: ignore[no-untyped-def]
         pair = pair_pointer[group]
         for asking in range(query_pointer[group], query_pointer[group + 1]):
             for h in range(heads):
-                q = _part(query, queries[asking], heads * width, h * width, width)
+                q = _part(query, queries[asking], query_step, h * query_head_step, width)
                 _attend(q, memory, tokens, low, high, step, h * head_step, scale, share)
-                o = _part(out, queries[asking], heads * width, h * width, width)
+                o = _part(out, queries[asking], query_step, h * query_head_step, width)
                 for d in range(width):
                     o[d] = 0
                 for j in range(high - low):
@@ -83,7 +84,8 @@ def forward(  # type: ignore[no-untyped-def]
 @_kernel
 def backward(  # type: ignore[no-untyped-def]
     begin, end, query_pointer, queries, token_pointer, tokens, pair_pointer, most,
-    heads, width, step, value_start, head_step, scale, query, memory, keep, d_out, d_query, d_memory,
+    heads, width, query_step, query_head_step, step, value_start, head_step, scale,
+    query, memory, keep, d_out, d_query, d_memory,
 ):  # fmt: skip
     """Write the gradients of the queries, and add those of the tokens, from that of the output."""
     share, d_share = np.empty(most, query.dtype), np.empty(most, query.dtype)
@@ -92,9 +94,9 @@ def backward(  # type: ignore[no-untyped-def]
         pair = pair_pointer[group]
         for asking in range(query_pointer[group], query_pointer[group + 1]):
             for h in range(heads):
-                q = _part(query, queries[asking], heads * width, h * width, width)
-                d_q = _part(d_query, queries[asking], heads * width, h * width, width)
-                d_o = _part(d_out, queries[asking], heads * width, h * width, width)
+                q = _part(query, queries[asking], query_step, h * query_head_step, width)
+                d_q = _part(d_query, queries[asking], query_step, h * query_head_step, width)
+                d_o = _part(d_out, queries[asking], query_step, h * query_head_step, width)
                 _attend(q, memory, tokens, low, high, step, h * head_step, scale, share)
                 mean = share[0] * 0
                 for j in range(high - low):

@@ -8,12 +8,14 @@ from mmgraph.errors import ConfigError
 from mmgraph.layers.buckets import Buckets
 from mmgraph.layers.group_attention import GroupAttention
 from mmgraph.layers.groups import Tokens
+from mmgraph.ops import use_backend
 
-CHANNELS, HEADS, ENTITIES, LONGEST = 12, 3, 20, 4
+# Up to seven tokens: some groups are padded to eight places.
+CHANNELS, HEADS, ENTITIES, LONGEST = 12, 3, 20, 7
 
 
-@pytest.fixture
-def case():
+@pytest.fixture(params=["numba", "torch"])
+def case(request):
     """Return packed attention, padded attention with the same weights, padded tokens and what is there."""
     torch.manual_seed(0)
     packed = GroupAttention("a", CHANNELS, HEADS, 0.0).double()
@@ -26,7 +28,8 @@ def case():
     x = torch.randn(ENTITIES, LONGEST, CHANNELS, dtype=torch.float64)
     present = torch.rand(ENTITIES, LONGEST) < 0.6
     present[0] = False
-    return packed, padded, x, present
+    with use_backend(request.param):
+        yield packed, padded, x, present
 
 
 def tokens_of(present):
@@ -71,7 +74,13 @@ def test_from_an_entity_it_is_padded_cross_attention(case):
     assert_same_gradients(packed, padded)
 
 
-def test_dropout_acts_in_training_only():
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_dropout_acts_in_training_only(backend):
+    with use_backend(backend):
+        check_dropout()
+
+
+def check_dropout():
     attention = GroupAttention("a", CHANNELS, HEADS, 0.5)
     x = torch.randn(8, CHANNELS)
     buckets = Buckets([(torch.arange(8).view(2, 4),) * 2])
