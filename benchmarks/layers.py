@@ -22,8 +22,12 @@ from statistics import median
 from typing import Any
 
 import torch
-from layer_cases import CASES, Case, Goal
+from group_cases import GROUP_CASES
+from layer_cases import CASES as GRAPH_CASES
+from layer_cases import Case, Goal
 from measure import in_own_process, interleaved, peak_above, time_ratio
+
+CASES = [*GRAPH_CASES, *GROUP_CASES]
 
 
 def main() -> int:

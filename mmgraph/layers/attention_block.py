@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from mmgraph.layers.attention_weights import Attended
 from mmgraph.layers.blocks import FeedForward, make_norm
+from mmgraph.layers.buckets import Buckets
 from mmgraph.layers.dropout import Dropout
-from mmgraph.layers.group_attention import Buckets, GroupAttention
+from mmgraph.layers.group_attention import GroupAttention
 from mmgraph.layers.groups import Tokens
 
 
@@ -43,17 +44,21 @@ class AttentionBlock(nn.Module):
         self.feed_forward = FeedForward(owner, channels, hidden, dropout, norm)
 
     def forward(
-        self, queries: Tensor, tokens: Tensor | None, buckets: Buckets, attended: Attended | None = None
+        self,
+        queries: Tensor,
+        tokens: Tensor | None,
+        buckets: Buckets | None,
+        attended: Attended | None = None,
     ) -> Tensor:
         """Return new queries [Q, C].
 
         Args:
             queries: [Q, C].
             tokens: [T, C]; None where the queries are the tokens, or there are none.
-            buckets: Which queries see which tokens; see :class:`GroupAttention`.
+            buckets: Which queries see which tokens; None if none sees any.
             attended: What the rows stand for, if weights may be asked for.
         """
-        if buckets:
+        if buckets is not None:
             query = self.query_norm(queries)
             token = query if tokens is None else self.token_norm(tokens)
             queries = queries + self.dropout(self.attention(query, token, buckets, attended))
@@ -74,9 +79,8 @@ def decode(
         tokens: Which token belongs to which entity; None if there are none.
     """
     if tokens is None:
-        result: Tensor = block(x, None, [])
+        result: Tensor = block(x, None, None)
         return result
-    asking = [(entities.unsqueeze(1), members) for entities, members in tokens.buckets]
     attended = Attended("decode", {entity: torch.arange(x.shape[0], device=x.device)}, tokens.node)
-    result = block(x, values, asking, attended)
+    result = block(x, values, tokens.asked, attended)
     return result

@@ -10,6 +10,7 @@ from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.attention_block import AttentionBlock
 from mmgraph.layers.attention_weights import Attended
+from mmgraph.layers.buckets import Buckets
 from mmgraph.layers.group_layer import GroupLayer
 from mmgraph.layers.groups import Tokens
 from mmgraph.layers.layer import Metadata
@@ -96,12 +97,12 @@ class Bottleneck(GroupLayer):
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         """Return the new states; see :class:`GroupLayer`."""
         if tokens is None:
-            return (None if x is None else self.decode[entity](x, None, [])), state
+            return (None if x is None else self.decode[entity](x, None, None)), state
         shared = self.start[entity].weight.expand(tokens.num_entities, -1, -1)
         parts = tokens.split(tokens.gather(state))
-        meetings = {name: tokens.meetings(name, name) for name in parts}
+        rooms = {name: self._room(name, tokens) for name in parts}
         for step in range(self.depth):
-            parts, shared = self._exchange(step, parts, shared, tokens, meetings)
+            parts, shared = self._exchange(step, parts, shared, tokens, rooms)
         if x is not None:
             x = self._decode(entity, x, shared, tokens)
         return x, tokens.scatter(torch.cat(list(parts.values())), state)
@@ -112,25 +113,18 @@ class Bottleneck(GroupLayer):
         parts: dict[str, Tensor],
         shared: Tensor,
         tokens: Tokens,
-        meetings: dict[str, list[tuple[Tensor, Tensor, Tensor]]],
+        rooms: dict[str, tuple[Tensor, Buckets]],
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Return the tokens of each modality, and the bottlenecks [N, K, C], after one more block."""
-        new, size = {}, self.num_tokens
+        new = {}
         total, count = torch.zeros_like(shared), shared.new_zeros(shared.shape[0])
         for name, part in parts.items():
-            having = torch.cat([entities for entities, _, _ in meetings[name]])
-            # The rows of a modality: its tokens, and after them the bottlenecks of the entities that have it.
-            place = part.shape[0] + torch.arange(having.numel() * size, device=having.device).view(-1, size)
-            sizes = [entities.numel() for entities, _, _ in meetings[name]]
-            rows = [
-                torch.cat([members, places], 1)
-                for (_, members, _), places in zip(meetings[name], place.split_with_sizes(sizes), strict=True)
-            ]
-            nodes = {name: tokens.node[name], OWNER: _rows_of(having, size)}
+            having, buckets = rooms[name]
+            nodes = {name: tokens.node[name], OWNER: _rows_of(having, self.num_tokens)}
             mixed = self.mix[name][step](
                 torch.cat([part, shared[having].flatten(0, 1)]),
                 None,
-                [(members, members) for members in rows],
+                buckets,
                 Attended(f"mix_{step}", nodes, nodes),
             )
             new[name] = mixed[: part.shape[0]]
@@ -138,11 +132,26 @@ class Bottleneck(GroupLayer):
             count = count.index_add(0, having, torch.ones_like(count[having]))
         return new, total / count.clamp(min=1).view(-1, 1, 1)
 
+    def _room(self, name: str, tokens: Tokens) -> tuple[Tensor, Buckets]:
+        """Return the entities that have a modality, and who meets whom among its tokens and bottlenecks.
+
+        The rows are the tokens of the modality, and after them the bottlenecks of these entities.
+        """
+        meetings = tokens.meetings(name, name)
+        assert meetings is not None, "a modality without tokens is not among the tokens"
+        having, buckets = meetings
+        first = tokens.node[name].numel()
+        place = first + torch.arange(having.numel() * self.num_tokens, device=having.device)
+        places = place.view(-1, self.num_tokens).split_with_sizes([shape[0] for shape in buckets.shapes])
+        rows = [torch.cat([own, added], 1) for (own, _), added in zip(buckets.pairs, places, strict=True)]
+        return having, Buckets([(row, row) for row in rows])
+
     def _decode(self, entity: str, x: Tensor, shared: Tensor, tokens: Tokens) -> Tensor:
         """Return the new states of the entities [N, C]: each asks its bottlenecks [N, K, C]."""
         having = torch.unique(tokens.entity)
         everyone = torch.arange(x.shape[0], device=x.device)
-        buckets = [(having.unsqueeze(1), _rows_of(having, self.num_tokens).view(-1, self.num_tokens))]
+        asked = _rows_of(having, self.num_tokens).view(-1, self.num_tokens)
+        buckets = Buckets([(having.unsqueeze(1), asked)])
         nodes = {OWNER: _rows_of(everyone, self.num_tokens)}
         attended = Attended("decode", {entity: everyone}, nodes)
         return self.decode[entity](x, shared.flatten(0, 1), buckets, attended)  # type: ignore[no-any-return]

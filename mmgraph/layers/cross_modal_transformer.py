@@ -94,9 +94,8 @@ class CrossModalTransformer(GroupLayer):
         state = {name: self.encode[name](y) for name, y in state.items()}
         mixed = None
         if tokens is not None:
-            members = [(members, members) for _, members in tokens.buckets]
             attended = Attended("mix", tokens.node, tokens.node)
-            mixed = self.mix[entity](tokens.gather(state), None, members, attended)
+            mixed = self.mix[entity](tokens.gather(state), None, tokens.within, attended)
             state = tokens.scatter(mixed, state)
         if x is not None:
             x = decode(self.decode[entity], entity, x, mixed, tokens)

@@ -1,4 +1,4 @@
-"""Multi-head attention over the tokens of each group, packed by the number of tokens: no padding.
+"""Multi-head attention over the tokens of each group, packed by the number of tokens.
 
 Shapes: T tokens, N entities, B entities of one bucket, L tokens of an entity, C channels, H heads, D width.
 """
@@ -6,18 +6,15 @@ Shapes: T tokens, N entities, B entities of one bucket, L tokens of an entity, C
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mmgraph.layers.attention_weights import Attended
+from mmgraph.layers.buckets import NOBODY, Buckets
 from mmgraph.layers.options import head_width
-
-Buckets: TypeAlias = Sequence[tuple[Tensor, Tensor]]
-"""Pairs of the queries int64 [B, K] and the tokens int64 [B, L] of B groups of one shape."""
+from mmgraph.ops import group_attention, loops_suit
 
 
 class GroupAttention(nn.Module):
@@ -55,39 +52,86 @@ class GroupAttention(nn.Module):
         Args:
             queries: [Q, C].
             tokens: [T, C].
-            buckets: Pairs of the queries int64 [B, K] and the tokens int64 [B, L] of B groups.
+            buckets: Which queries see which tokens.
             attended: What the rows stand for, if weights may be asked for.
 
         Returns:
             [Q, C].
         """
         query = self.query(queries).view(-1, self.heads, self.head_width)
-        key, value = self.key_value(tokens).view(-1, 2, self.heads, self.head_width).unbind(1)
         if attended is not None and attended.wanted:
+            key = self.key_value(tokens).view(-1, 2, *query.shape[1:])[:, 0]
             attended.keep(*_weights(query, key, buckets))
-        dropout = self.dropout if self.training else 0.0
-        gathered = [queries.new_empty(0, queries.shape[1])]
-        asked = [torch.empty(0, dtype=torch.int64, device=queries.device)]
-        for rows, columns in buckets:
-            mixed = functional.scaled_dot_product_attention(
-                query[rows].transpose(1, 2),
-                key[columns].transpose(1, 2),
-                value[columns].transpose(1, 2),
-                dropout_p=dropout,
-            )
-            gathered.append(mixed.transpose(1, 2).reshape(-1, queries.shape[1]))
-            asked.append(rows.flatten())
-        out = self.out(torch.cat(gathered))
-        return torch.zeros_like(queries).index_copy(0, torch.cat(asked), out)
+        # Where tokens outnumber queries it is cheaper to make no key and no value of any token: a query is
+        # brought into the space of the tokens, q . K t = K'q . t, and what it gathers there is made a value
+        # afterwards.
+        few = 2 * queries.shape[0] <= tokens.shape[0]
+        gathered = self._gather_raw(query, tokens, buckets) if few else self._gather(query, tokens, buckets)
+        return buckets.clear_others(self.out(gathered))
+
+    def _gather(self, query: Tensor, tokens: Tensor, buckets: Buckets) -> Tensor:
+        """Return what the queries [Q, H, D] gather, [Q, C]."""
+        memory = self.key_value(tokens)
+        if loops_suit(query, memory, buckets.most_tokens):
+            return self._loop(query, memory, buckets, query[0].numel(), self.head_width).flatten(1)
+        asking = buckets.split_queries(query)
+        asked = buckets.split_tokens(memory.view(-1, 2, self.heads, self.head_width))
+        mixed = []
+        for q, key_value, mask in zip(asking, asked, buckets.masks, strict=True):
+            key, value = key_value.transpose(1, 3).unbind(2)
+            mixed.append(self._multiply(q.transpose(1, 2), key, value, mask).transpose(1, 2).flatten(0, 1))
+        return buckets.give_back(torch.cat(mixed).flatten(1), query.shape[0])
+
+    def _gather_raw(self, query: Tensor, tokens: Tensor, buckets: Buckets) -> Tensor:
+        """Return the same, with keys and values of no token."""
+        to_key, to_value = self.key_value.weight.view(2, self.heads, self.head_width, -1).unbind()
+        query = torch.einsum("qhd,hdc->qhc", query, to_key)
+        if loops_suit(query, tokens, buckets.most_tokens):
+            gathered = self._loop(query, tokens, buckets, 0, 0)
+        else:
+            asking, asked, mixed = buckets.split_queries(query), buckets.split_tokens(tokens), []
+            for q, token, mask in zip(asking, asked, buckets.masks, strict=True):
+                row = token.unsqueeze(1)
+                mixed.append(
+                    self._multiply(q.flatten(1, 2).unsqueeze(1), row, row, mask).view(-1, *query.shape[1:])
+                )
+            gathered = buckets.give_back(torch.cat(mixed), query.shape[0])
+        return torch.einsum("qhc,hdc->qhd", gathered, to_value).flatten(1)
+
+    def _loop(
+        self, query: Tensor, memory: Tensor, buckets: Buckets, value_start: int, head_step: int
+    ) -> Tensor:
+        return group_attention(
+            query,
+            memory,
+            buckets.groups,
+            value_start=value_start,
+            head_step=head_step,
+            scale=1 / math.sqrt(self.head_width),
+            dropout=self.dropout if self.training else 0.0,
+        )
+
+    def _multiply(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the attention of the queries of a bucket on the keys that are there, bool [B, L]."""
+        return functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=None if mask is None else mask[:, None, None],
+            dropout_p=self.dropout if self.training else 0.0,
+            scale=1 / math.sqrt(self.head_width),
+        )
 
 
 def _weights(query: Tensor, key: Tensor, buckets: Buckets) -> tuple[Tensor, Tensor, Tensor]:
     """Return all pairs of a query and a token of its group, int64 [P] each, and their weights [P, H]."""
     asking, asked, weights = [], [], []
-    for rows, columns in buckets:
+    for rows, columns in buckets.pairs:
         logits = torch.einsum("bkhd,blhd->bklh", query[rows], key[columns]) / math.sqrt(query.shape[-1])
-        shape = logits.shape[:3]
-        asking.append(rows.unsqueeze(2).expand(shape).flatten())
-        asked.append(columns.unsqueeze(1).expand(shape).flatten())
-        weights.append(logits.softmax(2).flatten(0, 2))
+        there = (columns != NOBODY).unsqueeze(1).expand(logits.shape[:3])
+        weight = logits.masked_fill(~there.unsqueeze(3), -torch.inf).softmax(2)
+        both = there & (rows != NOBODY).unsqueeze(2)
+        asking.append(rows.unsqueeze(2).expand(both.shape)[both])
+        asked.append(columns.unsqueeze(1).expand(both.shape)[both])
+        weights.append(weight[both])
     return torch.cat(asking), torch.cat(asked), torch.cat(weights)

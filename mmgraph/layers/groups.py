@@ -5,16 +5,20 @@ Shapes: T tokens, C channels, N entities, B entities of one bucket, L tokens of 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from mmgraph.errors import ConfigError
+from mmgraph.layers.buckets import NOBODY, Buckets, bucket_lengths, fill_places
 from mmgraph.layers.layer import Metadata, Triple
-from mmgraph.ops import plan_edges, segment_mean
+from mmgraph.ops import EdgePlan, plan_edges, segment_mean
 
 OF = "of"
 
@@ -67,10 +71,16 @@ class Tokens:
     node: dict[str, Tensor]
     entity: Tensor
     num_entities: int
+    _met: dict[tuple[str, str], tuple[Tensor, Buckets] | None] = field(default_factory=dict, repr=False)
 
     def gather(self, state: Mapping[str, Tensor]) -> Tensor:
         """Return the tokens' states [T, C] from those of the modality nodes."""
-        return torch.cat([state[name].index_select(0, node) for name, node in self.node.items()])
+        return torch.cat(
+            [
+                state[name] if self._is_everyone(name, state[name]) else state[name].index_select(0, node)
+                for name, node in self.node.items()
+            ]
+        )
 
     def split(self, values: Tensor) -> dict[str, Tensor]:
         """Return what stands for all tokens [T, ...] modality by modality."""
@@ -85,10 +95,32 @@ class Tokens:
         result = dict(state)
         for name, part in self.split(values).items():
             node, old = self.node[name], state[name]
-            has_token = torch.bincount(node, minlength=old.shape[0]) > 0
-            mean = segment_mean(part, node, old.shape[0])
-            result[name] = torch.where(has_token.unsqueeze(1), mean, old)
+            if self._is_everyone(name, old):
+                result[name] = part
+            elif self._is_shared[name]:
+                has_token = torch.bincount(node, minlength=old.shape[0]) > 0
+                mean = segment_mean(part, node, old.shape[0])
+                result[name] = torch.where(has_token.unsqueeze(1), mean, old)
+            else:
+                result[name] = old.index_copy(0, node, part)
         return result
+
+    @cached_property
+    def _in_order(self) -> dict[str, bool]:
+        """For each modality whether its tokens are the nodes 0, 1, 2, ..."""
+        return {
+            name: torch.equal(node, torch.arange(node.numel(), device=node.device))
+            for name, node in self.node.items()
+        }
+
+    @cached_property
+    def _is_shared(self) -> dict[str, bool]:
+        """For each modality whether a node has several tokens."""
+        return {name: bool((torch.bincount(node) > 1).any()) for name, node in self.node.items()}
+
+    def _is_everyone(self, name: str, state: Tensor) -> bool:
+        """Return whether the tokens of a modality are its nodes, one by one."""
+        return self._in_order[name] and self.node[name].numel() == state.shape[0]
 
     def pairs(self, one: str, other: str) -> tuple[Tensor, Tensor]:
         """Return all pairs of a token of one modality and a token of another that share an entity.
@@ -121,45 +153,60 @@ class Tokens:
             there[name] = torch.bincount(entity, minlength=self.num_entities) > 0
         return means, there
 
-    def meetings(self, one: str, other: str) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def meetings(self, one: str, other: str) -> tuple[Tensor, Buckets] | None:
         """Group the entities that have two modalities by how many tokens they have of each.
 
         Returns:
-            Entities [B], their tokens of the one [B, L] and of the other [B, L'], counted within the
-            modality.
+            The entities bucket after bucket, int64, and buckets in which their tokens of the one ask those
+            of the other, counted within the modality; None if no entity has both.
         """
+        if (one, other) not in self._met:
+            self._met[one, other] = self._meet(one, other)
+        return self._met[one, other]
+
+    def _meet(self, one: str, other: str) -> tuple[Tensor, Buckets] | None:
         entity = self.split(self.entity)
         if one not in entity or other not in entity:
-            return []
+            return None
         counts = [torch.bincount(entity[name], minlength=self.num_entities) for name in (one, other)]
         firsts = [count.cumsum(0) - count for count in counts]
         met = (counts[0] * counts[1]).nonzero().flatten()
         # One number for each pair of lengths: much quicker to sort than rows.
-        shape = torch.stack(counts)[:, met]
-        base = int(shape[1].max()) + 1 if met.numel() else 1
-        key = shape[0] * base + shape[1]
-        found = []
-        for code in torch.unique(key).tolist():
-            entities, lengths = met[key == code], divmod(code, base)
-            members = [
-                first[entities].unsqueeze(1) + torch.arange(length, device=first.device)
-                for first, length in zip(firsts, lengths, strict=True)
-            ]
-            found.append((entities, members[0], members[1]))
-        return found
+        lengths = [bucket_lengths(count[met]) for count in counts]
+        key = lengths[0] * (1 + lengths[1].max()) + lengths[1] if met.numel() else met
+        pairs, entities = [], []
+        for code in torch.unique(key):
+            entities.append(met[key == code])
+            left, right = (
+                fill_places(first[entities[-1]], count[entities[-1]])
+                for first, count in zip(firsts, counts, strict=True)
+            )
+            pairs.append((left, right))
+        return (torch.cat(entities), Buckets(pairs)) if pairs else None
 
     @cached_property
     def buckets(self) -> list[tuple[Tensor, Tensor]]:
-        """Entities with equally many tokens: pairs of entities [B] and their tokens [B, L]; L is above 0."""
+        """Entities with about equally many tokens: entities [B] and their tokens [B, L], -1 for nobody."""
         order = torch.argsort(self.entity, stable=True)
         count = torch.bincount(self.entity, minlength=self.num_entities)
-        first = count.cumsum(0) - count
+        first, length = count.cumsum(0) - count, bucket_lengths(count)
         found = []
-        for length in torch.unique(count[count > 0]).tolist():
-            entities = (count == length).nonzero().flatten()
-            places = first[entities].unsqueeze(1) + torch.arange(length, device=order.device)
-            found.append((entities, order[places]))
+        for size in torch.unique(length[count > 0]):
+            entities = (length == size).nonzero().flatten()
+            places = fill_places(first[entities], count[entities])
+            members = torch.where(places == NOBODY, NOBODY, order[places.clamp(min=0)])
+            found.append((entities, members))
         return found
+
+    @cached_property
+    def within(self) -> Buckets:
+        """Buckets in which each token asks all tokens of its entity."""
+        return Buckets([(members, members) for _, members in self.buckets])
+
+    @cached_property
+    def asked(self) -> Buckets:
+        """Buckets in which each entity asks its tokens."""
+        return Buckets([(entities.unsqueeze(1), members) for entities, members in self.buckets])
 
 
 def make_tokens(
@@ -169,6 +216,8 @@ def make_tokens(
     edge_index_dict: Mapping[Triple, Tensor],
 ) -> Tokens | None:
     """Return the tokens of an entity type, or None if no entity has any.
+
+    The same edge indexes get the same tokens for as long as they live, and so the same buckets.
 
     Raises:
         GraphError: If an edge names a node that is not there.
@@ -185,5 +234,20 @@ def make_tokens(
         name: plan_edges(edge, x_dict[name].shape[0], num_entities, where=str((name, OF, entity_type)))
         for name, edge in present.items()
     }
+    key = (tuple(plans), num_entities)
+    kept = _KEPT.setdefault(next(iter(plans.values())), {})
+    if key in kept and all(old() is new for old, new in zip(kept[key].plans, plans.values(), strict=True)):
+        return kept[key].tokens
     entity = torch.cat([plan.target for plan in plans.values()])
-    return Tokens({name: plan.source for name, plan in plans.items()}, entity, num_entities)
+    tokens = Tokens({name: plan.source for name, plan in plans.items()}, entity, num_entities)
+    kept[key] = _Kept([weakref.ref(plan) for plan in plans.values()], tokens)
+    return tokens
+
+
+class _Kept(NamedTuple):
+    plans: list[weakref.ref[EdgePlan]]
+    tokens: Tokens
+
+
+# A plan lives as long as its edge index; with the first of its plans, the tokens go as well.
+_KEPT: WeakKeyDictionary[EdgePlan, dict[tuple[tuple[str, ...], int], _Kept]] = WeakKeyDictionary()

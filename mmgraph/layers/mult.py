@@ -120,17 +120,15 @@ class MulT(GroupLayer):
         """Return the new states of the tokens of one modality, from those of all."""
         x = old = parts[own]
         for other in parts:
-            meetings = [] if other == own else tokens.meetings(own, other)
-            if not meetings:
+            met = None if other == own else tokens.meetings(own, other)
+            if met is None:
                 continue
-            buckets = [(rows, columns) for _, rows, columns in meetings]
-            z = old
+            z, asked = old, met[1]
             for step, block in enumerate(self.cross[other, own]):
                 attended = Attended(f"cross_{step}", {own: tokens.node[own]}, {other: tokens.node[other]})
-                z = block(z, parts[other], buckets, attended)
-            asking = torch.cat([rows.flatten() for rows, _ in buckets])
-            added = self.dropout(self.join[other, own](z[asking]))
-            x = x.index_add(0, asking, added)
-        members = [(rows, rows) for _, rows, _ in tokens.meetings(own, own)]
-        nodes = {own: tokens.node[own]}
-        return self.within[own](x, None, members, Attended("within", nodes, nodes))  # type: ignore[no-any-return]
+                z = block(z, parts[other], asked, attended)
+            added = self.dropout(self.join[other, own](z[asked.asking]))
+            x = x.index_add(0, asked.asking, added)
+        members, nodes = tokens.meetings(own, own), {own: tokens.node[own]}
+        buckets = None if members is None else members[1]
+        return self.within[own](x, None, buckets, Attended("within", nodes, nodes))  # type: ignore[no-any-return]

@@ -5,14 +5,17 @@ import torch
 from torch import nn
 
 from mmgraph.errors import ConfigError
+from mmgraph.layers.buckets import Buckets
 from mmgraph.layers.group_attention import GroupAttention
 from mmgraph.layers.groups import Tokens
+from mmgraph.ops import use_backend
 
-CHANNELS, HEADS, ENTITIES, LONGEST = 12, 3, 20, 4
+# Up to seven tokens: some groups are padded to eight places.
+CHANNELS, HEADS, ENTITIES, LONGEST = 12, 3, 20, 7
 
 
-@pytest.fixture
-def case():
+@pytest.fixture(params=["numba", "torch"])
+def case(request):
     """Return packed attention, padded attention with the same weights, padded tokens and what is there."""
     torch.manual_seed(0)
     packed = GroupAttention("a", CHANNELS, HEADS, 0.0).double()
@@ -25,12 +28,12 @@ def case():
     x = torch.randn(ENTITIES, LONGEST, CHANNELS, dtype=torch.float64)
     present = torch.rand(ENTITIES, LONGEST) < 0.6
     present[0] = False
-    return packed, padded, x, present
+    with use_backend(request.param):
+        yield packed, padded, x, present
 
 
-def buckets_of(present):
-    tokens = Tokens({"a": torch.arange(int(present.sum()))}, present.nonzero()[:, 0], ENTITIES)
-    return tokens.buckets
+def tokens_of(present):
+    return Tokens({"a": torch.arange(int(present.sum()))}, present.nonzero()[:, 0], ENTITIES)
 
 
 def assert_same_gradients(packed, padded):
@@ -43,9 +46,8 @@ def assert_same_gradients(packed, padded):
 
 def test_within_groups_it_is_padded_self_attention(case):
     packed, padded, x, present = case
-    members = [(tokens, tokens) for _, tokens in buckets_of(present)]
     mine, theirs = (x[present].requires_grad_() for _ in range(2))
-    out = packed(mine, mine, members)
+    out = packed(mine, mine, tokens_of(present).within)
     dense = torch.zeros_like(x).masked_scatter(present.unsqueeze(-1), theirs)
     some = present.any(1)
     wanted, _ = padded(dense[some], dense[some], dense[some], key_padding_mask=~present[some])
@@ -61,8 +63,7 @@ def test_within_groups_it_is_padded_self_attention(case):
 def test_from_an_entity_it_is_padded_cross_attention(case):
     packed, padded, x, present = case
     queries = torch.randn(ENTITIES, CHANNELS, dtype=torch.float64)
-    asking = [(entities.unsqueeze(1), tokens) for entities, tokens in buckets_of(present)]
-    out = packed(queries, x[present], asking)
+    out = packed(queries, x[present], tokens_of(present).asked)
     some = present.any(1)
     wanted, _ = padded(queries[some].unsqueeze(1), x[some], x[some], key_padding_mask=~present[some])
     torch.testing.assert_close(out[some], wanted.squeeze(1), atol=1e-8, rtol=0)
@@ -73,13 +74,19 @@ def test_from_an_entity_it_is_padded_cross_attention(case):
     assert_same_gradients(packed, padded)
 
 
-def test_dropout_acts_in_training_only():
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_dropout_acts_in_training_only(backend):
+    with use_backend(backend):
+        check_dropout()
+
+
+def check_dropout():
     attention = GroupAttention("a", CHANNELS, HEADS, 0.5)
     x = torch.randn(8, CHANNELS)
-    members = torch.arange(8).view(2, 4)
-    assert not torch.equal(attention(x, x, [(members, members)]), attention(x, x, [(members, members)]))
+    buckets = Buckets([(torch.arange(8).view(2, 4),) * 2])
+    assert not torch.equal(attention(x, x, buckets), attention(x, x, buckets))
     attention.eval()
-    assert torch.equal(attention(x, x, [(members, members)]), attention(x, x, [(members, members)]))
+    assert torch.equal(attention(x, x, buckets), attention(x, x, buckets))
 
 
 def test_heads_divide_the_channels():

@@ -1,5 +1,8 @@
 """Groups are found by `of`, and tokens are their members."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -95,8 +98,11 @@ def test_meetings_group_entities_by_both_lengths(sequences):
     tokens = make_tokens("e", MODALITIES, x_dict, edge_index_dict)
     for one, other in (("e/text", "e/image"), ("e/image", "e/text"), ("e/text", "e/text")):
         found = {}
-        for entities, rows, columns in tokens.meetings(one, other):
-            for entity, row, column in zip(entities.tolist(), rows, columns, strict=True):
+        entities, buckets = tokens.meetings(one, other)
+        entity_of = iter(entities.tolist())
+        for rows, columns in buckets.pairs:
+            for row, column in zip(rows, columns, strict=True):
+                entity, row, column = next(entity_of), row[row >= 0], column[column >= 0]
                 found[entity] = [
                     sorted(tokens.node[one][row].tolist()),
                     sorted(tokens.node[other][column].tolist()),
@@ -108,7 +114,7 @@ def test_meetings_group_entities_by_both_lengths(sequences):
         }
         assert found == wanted
     del edge_index_dict["e/image", "of", "e"]
-    assert make_tokens("e", MODALITIES, x_dict, edge_index_dict).meetings("e/text", "e/image") == []
+    assert make_tokens("e", MODALITIES, x_dict, edge_index_dict).meetings("e/text", "e/image") is None
 
 
 def test_pooling_takes_the_mean_and_says_who_has_any(sequences):
@@ -119,3 +125,24 @@ def test_pooling_takes_the_mean_and_says_who_has_any(sequences):
         for entity, nodes in enumerate(members):
             wanted = x_dict[name][nodes[name]].mean(0) if name in nodes else torch.zeros(16).double()
             torch.testing.assert_close(means[name][entity], wanted)
+
+
+def test_the_same_edges_get_the_same_tokens_until_they_change(graph):
+    _, x_dict, edge_index_dict, _ = graph
+    first = make_tokens("e", MODALITIES, x_dict, edge_index_dict)
+    assert make_tokens("e", MODALITIES, x_dict, edge_index_dict) is first
+    assert make_tokens("e", MODALITIES[:2], x_dict, edge_index_dict) is not first
+    edge_index_dict["e/sound", "of", "e"][1, 0] = 2
+    changed = make_tokens("e", MODALITIES, x_dict, edge_index_dict)
+    assert changed is not first
+    assert changed.entity.tolist() != first.entity.tolist()
+
+
+def test_tokens_go_with_their_edges(graph):
+    _, x_dict, edge_index_dict, _ = graph
+    edges = {triple: index.clone() for triple, index in edge_index_dict.items()}
+    gone = weakref.ref(make_tokens("e", MODALITIES, x_dict, edges))
+    assert gone() is not None
+    edges.clear()
+    gc.collect()
+    assert gone() is None

@@ -20,9 +20,16 @@ from mmgraph.ops import (
 )
 from mmgraph.ops.backends import backend_for
 
+# Backends that must be there, with commas between them: their tests fail where they would be skipped.
+REQUIRED = set(filter(None, os.environ.get("MMGRAPH_REQUIRE_BACKENDS", "").split(",")))
+
+
+def _absent(name):
+    return importlib.util.find_spec(name) is None and name not in REQUIRED
+
 
 def _backend(name, usable=True):
-    missing = None if importlib.util.find_spec(name) else f"{name} is not installed"
+    missing = f"{name} is not installed" if _absent(name) else None
     if not missing and not usable:
         missing = "there is no GPU; see the test in Triton's interpreter"
     return pytest.param(name, marks=[pytest.mark.skip(reason=missing)] if missing else [])
@@ -289,12 +296,18 @@ def test_no_more_than_an_edge_by_head_is_kept_for_the_backward_pass():
 
 @pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED, reason="this is the interpreter")
-@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
+@pytest.mark.skipif(_absent("triton"), reason="triton is not installed")
 def test_triton_is_right_in_its_interpreter():
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "triton", __file__]
     env = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
+    assert " passed" in done.stdout
+
+
+def test_required_backends_are_there():
+    assert set(BACKENDS) >= REQUIRED
+    assert [name for name in REQUIRED if BACKENDS[name].missing()] == []
 
 
 def test_the_fastest_is_taken_and_another_on_request():
