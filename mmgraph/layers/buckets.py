@@ -11,7 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from mmgraph.ops import Groups, make_groups
+from mmgraph.ops.group_attention import Groups, make_groups
 
 NOBODY = -1
 """Stands where a group has fewer members than its bucket has places."""

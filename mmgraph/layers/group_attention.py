@@ -14,7 +14,7 @@ from torch.nn import functional
 from mmgraph.layers.attention_weights import Attended
 from mmgraph.layers.buckets import NOBODY, Buckets
 from mmgraph.layers.options import head_width
-from mmgraph.ops import group_attention, loops_suit
+from mmgraph.ops.group_attention import group_attention, loops_suit
 
 
 class GroupAttention(nn.Module):

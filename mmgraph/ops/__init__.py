@@ -2,7 +2,6 @@
 
 from mmgraph.ops.backends import BACKENDS, Backend, use_backend
 from mmgraph.ops.edge_plan import EdgePlan, plan_edges
-from mmgraph.ops.group_attention import Groups, group_attention, loops_suit, make_groups
 from mmgraph.ops.merged_plan import merge_plans
 from mmgraph.ops.neighbour_sum import neighbour_sum
 from mmgraph.ops.relation_input import RelationInput
@@ -13,12 +12,8 @@ __all__ = [
     "BACKENDS",
     "Backend",
     "EdgePlan",
-    "Groups",
     "RelationInput",
     "attention_weights",
-    "group_attention",
-    "loops_suit",
-    "make_groups",
     "merge_plans",
     "neighbour_sum",
     "plan_edges",
