@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mmgraph.ops import group_attention, loops_suit, make_groups, use_backend
+from mmgraph.ops import use_backend
+from mmgraph.ops.group_attention import group_attention, loops_suit, make_groups
 
 HEADS, WIDTH, SCALE = 2, 3, 0.7
 # Queries and tokens of each group, out of order; query 3 is in no group, and token 4 in none either.
