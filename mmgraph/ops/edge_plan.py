@@ -139,7 +139,8 @@ _KEPT: dict[int, _Kept] = {}
 
 def _make_plan(edge_index: Tensor, num_source: int, num_target: int, where: str) -> EdgePlan:
     _check(edge_index, num_source, num_target, where)
-    source, target = edge_index[0].contiguous(), edge_index[1].contiguous()
+    # A view of the edge index itself would keep it alive, and so the plan that is kept with it.
+    source, target = edge_index.data[0].contiguous(), edge_index.data[1].contiguous()
     rank = target * num_source + source
     if bool((rank[1:] >= rank[:-1]).all()):
         return EdgePlan(num_source, num_target, None, source, target)

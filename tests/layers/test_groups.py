@@ -138,7 +138,6 @@ def test_the_same_edges_get_the_same_tokens_until_they_change(graph):
     assert changed.entity.tolist() != first.entity.tolist()
 
 
-@pytest.mark.xfail(reason="the plan of sorted edges holds a view of them, and so itself")
 def test_tokens_go_with_their_edges(graph):
     _, x_dict, edge_index_dict, _ = graph
     edges = {triple: index.clone() for triple, index in edge_index_dict.items()}

@@ -1,6 +1,7 @@
 """The plan is the same edges in another order, checked, and made once."""
 
 import gc
+import weakref
 
 import pytest
 import torch
@@ -48,13 +49,17 @@ def test_the_same_tensor_gets_the_same_plan_until_it_changes():
     assert plan_edges(index, 3, 2).source.tolist() == [1, 1]
 
 
-def test_a_plan_goes_with_its_tensor():
-    index = as_index([(0, 1)])
-    plan_edges(index, 2, 2)
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_a_plan_goes_with_its_tensor(contiguous):
+    index = as_index([(0, 1), (1, 1)])
+    index = index.contiguous() if contiguous else index.t().contiguous().t()
+    plan = weakref.ref(plan_edges(index, 2, 2))
+    assert plan() is not None
     kept = len(edge_plan._KEPT)
     del index
     gc.collect()
     assert len(edge_plan._KEPT) < kept
+    assert plan() is None
 
 
 def test_a_plan_is_never_stale_in_inference_mode():
