@@ -235,20 +235,28 @@ def backward_target_gat(  # type: ignore[no-untyped-def]
     source, target, attention, d_attention, d_shift, d_target, d_vector,
 ):  # fmt: skip
     """Leave the gradient of s_j + t_i + bias in ``d_attention``; sum it up for the targets."""
-    total = np.empty(heads, slope.dtype)
+    below = slope[0]
     for i in range(begin, end):
-        target_i, d_target_i = _row(target, i, heads), _row(d_target, i, heads)
-        if not add:
-            _clear(d_target_i)
-        _to_logits(pointer[i], pointer[i + 1], heads, attention, d_attention, d_shift, total)
-        for e in range(pointer[i], pointer[i + 1]):
-            source_j, d_logit = _row(source, columns[e], heads), d_attention[e * heads : (e + 1) * heads]
-            for h in range(heads):
-                x = source_j[h] + target_i[h]
+        target_i, d_target_i = target.start + i * target.step, d_target.start + i * d_target.step
+        low, high = np.int64(pointer[i]) * heads, np.int64(pointer[i + 1]) * heads
+        # Head by head: slices of as few numbers as there are heads cost more than what is done with them.
+        for h in range(heads):
+            total = d_h = slope.dtype.type(0)
+            for at in range(low + h, high, heads):
+                total += attention[at] * d_attention[at]
+            e, t_h = pointer[i], target.flat[target_i + h]
+            for at in range(low + h, high, heads):
+                d_logit = attention[at] * (d_attention[at] - total)
+                if d_shift.size:
+                    d_shift[e] += d_logit
+                x = source.flat[source.start + np.int64(columns[e]) * source.step + h] + t_h
                 if bias.size:
-                    x += bias[e * heads + h]
-                d_logit[h] = d_logit[h] if x > 0 else slope[0] * d_logit[h]
-                d_target_i[h] += d_logit[h]
+                    x += bias[at]
+                d_logit = d_logit if x > 0 else below * d_logit
+                d_attention[at] = d_logit
+                d_h += d_logit
+                e += 1
+            d_target.flat[d_target_i + h] = d_target.flat[d_target_i + h] + d_h if add else d_h
 
 
 @_kernel

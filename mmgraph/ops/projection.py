@@ -135,6 +135,17 @@ def multiply_out(relations: Mapping[str, Sequence[RelationInput]]) -> dict[str, 
     return {name: [make.plain(relation) for relation in into] for name, into in relations.items()}
 
 
+def count_numbers(relations: Mapping[str, Sequence[RelationInput]]) -> int:
+    """Return how many numbers the rows of all projections have."""
+    operands = [
+        operand
+        for into in relations.values()
+        for relation in into
+        for operand in {id(each): each for each in (relation.values, relation.source)}.values()
+    ]
+    return sum(each.shape.numel() for each in operands if isinstance(each, Projection | StackedRows))
+
+
 class _Products:
     """The products of projections, each made once."""
 

@@ -14,8 +14,11 @@ from torch import Tensor
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.ops.backends import backend_for
 from mmgraph.ops.composed_attention import compose_weights
-from mmgraph.ops.projection import Rows, multiply_out
+from mmgraph.ops.projection import Rows, count_numbers, multiply_out
 from mmgraph.ops.relation_input import SCORES, RelationInput
+
+# Rows that fit the cache together are made by fewer and larger matrix products.
+_WORTH_BATCHES = 1 << 22
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -67,7 +70,7 @@ def relational_attention(
         return {}
     first = next(iter(relations.values()))[0].values
     backend = backend_for(first.device)
-    if not backend.multiplies:
+    if not backend.multiplies or count_numbers(relations) < _WORTH_BATCHES:
         relations = multiply_out(relations)
     messages = backend.attend(_in_compute_type(relations), score, negative_slope, sum_relations)
     return {name: y.to(relations[name][0].values.dtype) for name, y in messages.items()}

@@ -1,6 +1,7 @@
 """Operands that the backend multiplies out: the same numbers as from operands that were multiplied out."""
 
 import importlib.util
+import sys
 
 import pytest
 import torch
@@ -93,6 +94,14 @@ def test_whether_rows_are_multiplied_out_before_makes_no_difference(backend, sco
     wanted = outcome(make(score, relations, plain=True), relations[1], score, "torch")
     got = outcome(make(score, relations, plain=False), relations[1], score, backend)
     torch.testing.assert_close(got, wanted, rtol=1e-10, atol=1e-12)
+
+
+@pytest.fixture(autouse=True, params=["few numbers", "many numbers"])
+def _size(request, monkeypatch):
+    """What the backend would leave to one large product is left to it, or not."""
+    if request.param == "many numbers":
+        module = sys.modules["mmgraph.ops.relational_attention"]
+        monkeypatch.setattr(module, "_WORTH_BATCHES", 0)
 
 
 @NUMBA
