@@ -90,6 +90,7 @@ class Tokens:
             result[name] = torch.where(has_token.unsqueeze(1), mean, old)
         return result
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def pairs(self, one: str, other: str) -> tuple[Tensor, Tensor]:
         """Return all pairs of a token of one modality and a token of another that share an entity.
 
@@ -121,6 +122,7 @@ class Tokens:
             there[name] = torch.bincount(entity, minlength=self.num_entities) > 0
         return means, there
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def meetings(self, one: str, other: str) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Group the entities that have two modalities by how many tokens they have of each.
 
@@ -162,6 +164,7 @@ class Tokens:
         return found
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def make_tokens(
     entity_type: str,
     modalities: list[str],
