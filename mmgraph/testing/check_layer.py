@@ -38,8 +38,7 @@ def check_layer(
             ``(metadata, channels) -> layer``. Where it takes ``dropout`` or ``targets`` by name, these are
             checked too.
         options: Its options, by name.
-        frozen: The names of parameters that get no gradient on the small graph, and why that is right you
-            know.
+        frozen: The names of parameters that rightly get no gradient on the small graph.
 
     Raises:
         ContractError: If a rule is broken; all broken rules are listed.
@@ -96,7 +95,7 @@ def _targets(subject: Subject) -> Iterator[str]:
     x_dict, edges, weights = graph.inputs
     for targets in (["e"], ["e/text"], ["f"], ["e", "f"], []):
         module = subject.make(targets=targets)
-        out = module(*graph.inputs)
+        out = module(x_dict, edges, weights)
         for fault in subject.faults_of_states(out, graph):
             yield f"{fault}, for the targets {targets}"
         for name in sorted(set(x_dict) - set(targets)):

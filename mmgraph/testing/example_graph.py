@@ -30,7 +30,7 @@ TINY_SIZES = {"e": 3, "e/text": 3, "e/image": 3}
 TINY_FORWARD = {
     ("e/text", "of", "e"): [[0, 1, 2], [0, 1, 2]],
     ("e/image", "of", "e"): [[0, 1, 2], [1, 0, 2]],
-    NEAR: [[0, 1, 2, 0], [1, 2, 0, 2]],
+    NEAR: [[0, 1, 2], [2, 2, 0]],
 }
 
 REVERSED = ("of", "has")
@@ -54,8 +54,12 @@ class ExampleGraph:
 
     @property
     def inputs(self) -> tuple[dict[str, Tensor], dict[Triple, Tensor], dict[Triple, Tensor]]:
-        """The arguments of ``forward``, in dictionaries of their own."""
-        return dict(self.x_dict), dict(self.edge_index_dict), dict(self.edge_weight_dict)
+        """The arguments of ``forward``, copied: what changes them spoils no other rule."""
+        return (
+            {name: x.clone() for name, x in self.x_dict.items()},
+            {edge_type: index.clone() for edge_type, index in self.edge_index_dict.items()},
+            {edge_type: weight.clone() for edge_type, weight in self.edge_weight_dict.items()},
+        )
 
     def with_edges(self, edge_index_dict: Mapping[Triple, Tensor]) -> ExampleGraph:
         """Return the graph with other edges, as many for each weight that stays."""
