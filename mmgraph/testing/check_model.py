@@ -60,7 +60,7 @@ def check_model(
     full, tiny = example_graph(WIDTHS), tiny_graph(WIDTHS)
 
     def make_module(graph: ExampleGraph, arguments: Mapping[str, Any]) -> nn.Module:
-        schema = _schema(graph)
+        schema = schema_of(graph)
         if not recipe:
             made: nn.Module = made_by(schema, **{**chosen, **arguments})
             return made
@@ -92,7 +92,8 @@ def _is_recipe(made_by: Callable[..., Any]) -> bool:
     return all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters)
 
 
-def _schema(graph: ExampleGraph) -> GraphSchema:
+def schema_of(graph: ExampleGraph) -> GraphSchema:
+    """Return the schema of an example graph, in which entity nodes have no features."""
     node_types, edge_types = [], []
     for name in graph.metadata[0]:
         entity, _, modality = name.partition("/")

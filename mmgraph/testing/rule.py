@@ -54,9 +54,10 @@ class Subject:
         if not isinstance(out, Mapping):
             yield f"a {type(out).__name__}"
             return
-        for name in sorted(set(graph.x_dict) & self.returned - set(out)):
+        wanted = self.returned.intersection(graph.x_dict)
+        for name in sorted(wanted - set(out)):
             yield f"nothing for the node type {name!r}"
-        for name in sorted(set(out) - set(graph.x_dict) & self.returned):
+        for name in sorted(set(out) - wanted):
             yield f"states of {name!r}, which was not asked for"
         for name, x in out.items():
             rows = graph.x_dict[name].shape[0]
@@ -146,8 +147,11 @@ def _raised(error: Exception) -> str:
 @contextmanager
 def _in_peace() -> Iterator[None]:
     """Keep what the compiler prints to ourselves, and the caller's random numbers as they are."""
-    disabled = logging.root.manager.disable
+    disabled, trace = logging.root.manager.disable, logging.getLogger("torch.__trace")
+    traced = trace.disabled
     logging.disable(logging.CRITICAL)
+    # The compiler's trace passes by what logging.disable stops.
+    trace.disabled = True
     nowhere = io.StringIO()
     try:
         with (
@@ -160,3 +164,4 @@ def _in_peace() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
+        trace.disabled = traced
