@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -120,17 +121,20 @@ def _isolated_nodes(subject: Subject) -> Iterator[str]:
 
 
 def _inputs(subject: Subject) -> Iterator[str]:
-    graph = subject.graph
+    names = ("x_dict", "edge_index_dict", "edge_weight_dict")
     for module in (subject.make(), subject.make().train()):
-        given = graph.inputs
-        kept = [{name: tensor.clone() for name, tensor in part.items()} for part in given]
+        given = subject.graph.inputs
         module(*given)
-        for argument, part, before in zip(("x_dict", "edge_index_dict", "weights"), given, kept, strict=True):
-            if list(part) != list(before):
-                yield f"other keys in {argument}"
-            for name in before:
-                if part.get(name) is None or not torch.equal(part[name], before[name]):
-                    yield f"other values in {argument}[{name!r}]"
+        for argument, part, before in zip(names, given, subject.graph.inputs, strict=True):
+            yield from _changes(argument, dict(part), dict(before))
+
+
+def _changes(argument: str, now: dict[Any, Tensor], before: dict[Any, Tensor]) -> Iterator[str]:
+    if list(now) != list(before):
+        yield f"other keys in {argument}"
+    for name, tensor in before.items():
+        if name in now and not torch.equal(now[name], tensor):
+            yield f"other values in {argument}[{name!r}]"
 
 
 def _padding(subject: Subject) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,8 @@ def _reached_parameters(subject: Subject) -> Iterator[str]:
     for seed in range(NUM_DRAWS):
         module = subject.make(seed=seed)
         out = module(*subject.graph.inputs)
-        torch.stack([(x * torch.randn_like(x)).sum() for x in out.values()]).sum().backward()
+        loss = torch.stack([(x * torch.randn_like(x)).sum() for x in out.values()]).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 trained.add(name)
@@ -75,21 +77,20 @@ def _gradients(subject: Subject) -> Iterator[str]:
 
 
 def _evaluation(subject: Subject) -> Iterator[str]:
-    arguments = {"dropout": DROPOUT} if "dropout" in subject.arguments else {}
-    module = subject.make(**arguments)
+    module = subject.make(**_dropout(subject))
     yield from _differs(module(*subject.graph.inputs), module(*subject.graph.inputs))
 
 
 def _training(subject: Subject) -> Iterator[str]:
-    arguments = {"dropout": DROPOUT} if "dropout" in subject.arguments else {}
     graph = subject.graph.single()
 
     def trained() -> dict[str, Tensor]:
-        module = subject.make(**arguments).float().train()
+        module = subject.make(**_dropout(subject)).float().train()
         optimiser = torch.optim.Adam(module.parameters(), lr=0.01)
         for _ in range(3):
             optimiser.zero_grad()
-            torch.stack([x.square().mean() for x in module(*graph.inputs).values()]).sum().backward()
+            loss = torch.stack([x.square().mean() for x in module(*graph.inputs).values()]).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         return dict(module.state_dict())
 
@@ -133,6 +134,10 @@ def _precision(subject: Subject) -> Iterator[str]:
     rounded = double(*_rounded(subject.graph).inputs)
     if all(torch.equal(exact[name], x) for name, x in rounded.items()):
         yield "states that do not change by what float32 cannot hold"
+
+
+def _dropout(subject: Subject) -> dict[str, Any]:
+    return {"dropout": DROPOUT} if "dropout" in subject.arguments else {}
 
 
 def _rounded(graph: ExampleGraph) -> ExampleGraph:

@@ -49,7 +49,7 @@ class Subject:
         torch.manual_seed(seed)
         return self.make_module(graph or self.graph, arguments).double().eval()
 
-    def faults_of_states(self, out: Mapping[str, Tensor], graph: ExampleGraph) -> Iterator[str]:
+    def faults_of_states(self, out: Any, graph: ExampleGraph) -> Iterator[str]:
         """Yield what is wrong with the types, shapes and numbers of what came back."""
         if not isinstance(out, Mapping):
             yield f"a {type(out).__name__}"
