@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +76,10 @@ def _absent_node_types(subject: Subject) -> Iterator[str]:
         rest = graph.without_types(*absent)
         for fault in subject.faults_of_states(module(*rest.inputs), rest):
             yield f"{fault}, without nodes of {' and '.join(absent)} in x_dict"
+        # A layer before this one may have had no use for the states.
+        unread = replace(graph, x_dict=rest.x_dict)
+        for fault in subject.faults_of_states(module(*unread.inputs), unread):
+            yield f"{fault}, with edges of {' and '.join(absent)}, which are not in x_dict"
 
 
 def _empty_node_types(subject: Subject) -> Iterator[str]:
@@ -125,8 +129,9 @@ def _inputs(subject: Subject) -> Iterator[str]:
     for module in (subject.make(), subject.make().train()):
         given = subject.graph.inputs
         module(*given)
-        for argument, part, before in zip(names, given, subject.graph.inputs, strict=True):
-            yield from _changes(argument, dict(part), dict(before))
+        parts: Iterable[tuple[str, Any, Any]] = zip(names, given, subject.graph.inputs, strict=True)
+        for argument, now, before in parts:
+            yield from _changes(argument, now, before)
 
 
 def _changes(argument: str, now: dict[Any, Tensor], before: dict[Any, Tensor]) -> Iterator[str]:
@@ -187,7 +192,7 @@ GRAPH_RULES = (
     ),
     Rule(
         "absent node types",
-        "finite states for the node types that are there",
+        "finite states for the node types that are there, with or without edges of those that are not",
         "Skip the relations of a node type that is not in x_dict.",
         _absent_node_types,
     ),

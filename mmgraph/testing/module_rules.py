@@ -95,9 +95,8 @@ def _training(subject: Subject) -> Iterator[str]:
         return dict(module.state_dict())
 
     one, other = trained(), trained()
-    for name, weight in one.items():
-        if not torch.equal(weight, other[name]):
-            yield f"{name} with other bits after three steps"
+    if (found := difference(one, other, exact=True)) is not None:
+        yield f"{found}, after three steps"
 
 
 def _state_dict(subject: Subject) -> Iterator[str]:

@@ -117,7 +117,7 @@ def require(subject: Subject, rules: Iterable[Rule]) -> None:
 
 
 def difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor], *, exact: bool = False) -> str | None:
-    """Return how states differ from others, in words; None if they do not.
+    """Return how states differ from others, in words; None if they do not. NaN is as good as NaN.
 
     Args:
         one: Node type to state, [N, C].
@@ -134,7 +134,7 @@ def difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor], *, exact:
     for name, x in one.items():
         if x.shape != other[name].shape or x.dtype != other[name].dtype:
             return f"states of {name!r} of another shape or type: {tuple(x.shape)}, {x.dtype}"
-        if not torch.allclose(x, other[name], rtol=tolerance, atol=tolerance):
+        if not torch.allclose(x, other[name], rtol=tolerance, atol=tolerance, equal_nan=True):
             return f"states of {name!r} that differ by up to {(x - other[name]).abs().max().item():.2g}"
     return None
 
