@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmgraph.layers.attention_weights import AttentionWeights, begin_record, record_attention
 from mmgraph.layers.groups import Tokens, group_types, make_tokens
-from mmgraph.layers.layer import Layer, Metadata, Triple
+from mmgraph.layers.layer import UNSEEN_EDGES, Layer, Metadata, Triple
 
 
 class GroupLayer(Layer):
@@ -26,6 +26,8 @@ class GroupLayer(Layer):
     Raises:
         ConfigError: If ``channels`` is below 1, a target is no node type, or a modality has two owners.
     """
+
+    not_exportable = UNSEEN_EDGES
 
     def __init__(self, metadata: Metadata, channels: int, *, targets: Iterable[str] | None = None) -> None:
         super().__init__(metadata, channels, targets=targets)

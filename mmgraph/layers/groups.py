@@ -122,6 +122,7 @@ class Tokens:
         """Return whether the tokens of a modality are its nodes, one by one."""
         return self._in_order[name] and self.node[name].numel() == state.shape[0]
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def pairs(self, one: str, other: str) -> tuple[Tensor, Tensor]:
         """Return all pairs of a token of one modality and a token of another that share an entity.
 
@@ -153,6 +154,7 @@ class Tokens:
             there[name] = torch.bincount(entity, minlength=self.num_entities) > 0
         return means, there
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def meetings(self, one: str, other: str) -> tuple[Tensor, Buckets] | None:
         """Group the entities that have two modalities by how many tokens they have of each.
 
@@ -209,6 +211,7 @@ class Tokens:
         return Buckets([(entities.unsqueeze(1), members) for entities, members in self.buckets])
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def make_tokens(
     entity_type: str,
     modalities: list[str],

@@ -16,6 +16,9 @@ Triple = tuple[str, str, str]
 Metadata = tuple[list[str], list[Triple]]
 """The node types and edge types of a graph, as PyG's ``HeteroData.metadata()`` gives them."""
 
+UNSEEN_EDGES = "edges are checked and sorted by their values, of which torch.export knows nothing"
+"""Why a layer that plans its edges cannot be exported."""
+
 
 class Layer(nn.Module, ABC):
     """Base of all layers: ``forward(x_dict, edge_index_dict) -> x_dict``, every state [N, channels].
@@ -33,6 +36,9 @@ class Layer(nn.Module, ABC):
         ConfigError: If ``channels`` is below 1, or a target is no node type.
     """
 
+    not_exportable: str | None = None
+    """Why ``torch.export`` cannot trace the layer; None if it can."""
+
     def __init__(self, metadata: Metadata, channels: int, *, targets: Iterable[str] | None = None) -> None:
         super().__init__()
         self.node_types = list(metadata[0])
@@ -45,6 +51,11 @@ class Layer(nn.Module, ABC):
                 where=f"{type(self).__name__}.targets",
                 fix=did_you_mean(name, self.node_types),
             )
+
+    @property
+    def not_local(self) -> str | None:
+        """Why a state depends on nodes that no edges lead from; None if none does."""
+        return None
 
     @property
     def reads(self) -> frozenset[str]:

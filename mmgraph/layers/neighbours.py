@@ -12,6 +12,7 @@ from mmgraph.layers.relational_layer import RelationEdges
 from mmgraph.ops import neighbour_sum, segment_max, segment_sum
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def neighbour_mean(x: Tensor, edges: RelationEdges) -> Tensor:
     """Return the weighted mean of the neighbours' states, [N, C] from [S, C]; 0 for a node without any.
 

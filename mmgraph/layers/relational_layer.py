@@ -17,7 +17,7 @@ from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import make_norm
 from mmgraph.layers.dropout import Dropout
-from mmgraph.layers.layer import Layer, Metadata, Triple
+from mmgraph.layers.layer import UNSEEN_EDGES, Layer, Metadata, Triple
 from mmgraph.layers.options import require_fraction
 from mmgraph.layers.relation_pool import RelationPool
 from mmgraph.ops import EdgePlan, plan_edges
@@ -65,6 +65,8 @@ class RelationalLayer(Layer):
     receive: ModuleDict
     """What makes the update of each target."""
 
+    not_exportable = UNSEEN_EDGES
+
     def __init__(
         self,
         metadata: Metadata,
@@ -81,6 +83,13 @@ class RelationalLayer(Layer):
         self.dropout = Dropout(require_fraction(self.owner, "dropout", dropout))
         read = [name for name in self.node_types if name in self.reads]
         self.norm = ModuleDict({name: make_norm(self.owner, norm, channels) for name in read})
+
+    @property
+    def not_local(self) -> str | None:
+        """Why a state depends on nodes that no edges lead from: relations are weighed for all nodes alike."""
+        pools = [module for module in self.modules() if isinstance(module, RelationPool)]
+        weighed = any(pool.aggr == "semantic" for pool in pools)
+        return "semantic attention weighs a relation by the mean over all nodes" if weighed else None
 
     @property
     def reads(self) -> frozenset[str]:
@@ -138,6 +147,7 @@ class RelationalLayer(Layer):
     def _relations_into(self, target: str) -> list[Triple]:
         return [relation for relation in self.relations if relation[2] == target]
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _relation_edges(
         self,
         x_dict: Mapping[str, Tensor],

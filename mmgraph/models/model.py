@@ -100,6 +100,16 @@ class MultimodalModel(nn.Module):
             schema, hidden_channels, node_types=projected, featureless=featureless
         )
 
+    @property
+    def not_exportable(self) -> str | None:
+        """Why ``torch.export`` cannot trace the model: what the first layer says that it cannot."""
+        return next((layer.not_exportable for layer in self.layers if layer.not_exportable), None)  # type: ignore[return-value]
+
+    @property
+    def not_local(self) -> str | None:
+        """Why a state depends on nodes that no path leads from: what the first such layer says."""
+        return next((layer.not_local for layer in self.layers if layer.not_local), None)  # type: ignore[return-value]
+
     def forward(
         self,
         x_dict: Mapping[str, Tensor],
