@@ -61,7 +61,8 @@ class PaddedTransformer(nn.Module):
 
 def which_are_there(size: str) -> Tensor:
     """Return which entity has which modality, bool [B, M]; each has one at least, as padding wants it."""
-    there = torch.rand(ENTITIES // SHRINK[size], MODALITIES, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator(torch.get_default_device()).manual_seed(0)
+    there = torch.rand(ENTITIES // SHRINK[size], MODALITIES, generator=generator)
     present = there >= MISSING
     present[~present.any(1), 0] = True
     return present
@@ -100,7 +101,7 @@ def layer_step(layer: nn.Module, present: Tensor, *, modality_dropout: float = 0
     """Return a step of a layer of ours, with edges that are new in each step if modalities are dropped."""
     x_dict, edges = states_of(present)
     leaves = [*x_dict.values(), *layer.parameters()]
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(1)
 
     def run() -> list[Tensor]:
         now = edges

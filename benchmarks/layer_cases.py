@@ -13,7 +13,14 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATConv, HeteroConv, HGTConv
 
 from mmgraph.layers import HGT, HeteroGAT
-from mmgraph.ops import Projection, RelationInput, plan_edges, relational_attention
+from mmgraph.ops import (
+    BACKENDS,
+    Projection,
+    RelationInput,
+    plan_edges,
+    relational_attention,
+    use_backend,
+)
 from mmgraph.ops.huge_pages import empty
 
 CHANNELS, HEADS, WIDTH = 128, 4, 32
@@ -132,6 +139,27 @@ def operation_step(num_nodes: int, index: Tensor) -> Step:
     return step
 
 
+def backends(num_nodes: int, num_edges: int) -> dict[str, Callable[[], Step]]:
+    """Return the operation alone by each backend that is installed and works here."""
+    index = sorted_edges(num_nodes, num_edges, 0)
+
+    def by(name: str) -> Callable[[], Step]:
+        def make() -> Step:
+            step = operation_step(num_nodes, index)
+
+            def run() -> None:
+                with use_backend(name):
+                    step()
+
+            return run
+
+        return make
+
+    device = torch.get_default_device().type
+    usable = [name for name, each in BACKENDS.items() if each.works_on(device) and not each.missing()]
+    return {name: by(name) for name in usable}
+
+
 def floor_step(num_nodes: int, index: Tensor) -> Step:
     """Return the three passes without which forward and backward cannot be: sums over neighbours' rows.
 
@@ -198,7 +226,15 @@ def growth(num_nodes: int) -> dict[str, Callable[[], Step]]:
         index = sorted_edges(nodes, 10 * nodes, 0)
         return training_step(BareAttention(), x, index, torch.randn(nodes, CHANNELS))
 
-    return {"nodes": lambda: step(num_nodes), "10 x nodes": lambda: step(10 * num_nodes)}
+    def floor(nodes: int) -> Step:
+        return floor_step(nodes, sorted_edges(nodes, 10 * nodes, 0))
+
+    return {
+        "nodes": lambda: step(num_nodes),
+        "10 x nodes": lambda: step(10 * num_nodes),
+        "floor": lambda: floor(num_nodes),
+        "10 x floor": lambda: floor(10 * num_nodes),
+    }
 
 
 def _faster(ratio: float) -> Goal:
@@ -241,6 +277,12 @@ CASES = [
             2, 1_000 // min(10, SHRINK[size]) * (10 if size == "quick" else 1), 10, 2_000
         ),
         (_faster(2),),
+        memory=(),
+    ),
+    Case(
+        "the operation by each backend",
+        lambda size: backends(200_000 // SHRINK[size], 2_000_000 // SHRINK[size]),
+        (),
         memory=(),
     ),
     Case(

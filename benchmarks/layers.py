@@ -1,6 +1,6 @@
 """Measure layers side by side with their peers: time, memory, first use, and how cost grows.
 
-    python benchmarks/layers.py [--quick] [--check] [--json FILE] [--case TEXT] [--device cuda]
+    python benchmarks/layers.py [--quick] [--check] [--json FILE] [--case TEXT] [--device cuda] [--page FILE]
 
 Contenders of a case take turns in one process, and ratios are medians over the rounds; memory is what a first
 step adds to that of a process of its own, plan included. Compilation is measured apart, in two
@@ -25,6 +25,7 @@ import torch
 from group_cases import GROUP_CASES
 from layer_cases import CASES as GRAPH_CASES
 from layer_cases import Case, Goal
+from layers_page import make_page
 from measure import in_own_process, interleaved, peak_above, time_ratio
 
 CASES = [*GRAPH_CASES, *GROUP_CASES]
@@ -59,6 +60,8 @@ def main() -> int:
     _print(report)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if options.page:
+        options.page.write_text(make_page(report), encoding="utf-8")
     missed = [f"{r['case']}: {g['text']}" for r in results for g in r["goals"] if not g["met"]]
     if options.check:
         for line in missed:
@@ -75,6 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose name has this in it")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where to compute")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation there")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--first-use", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()

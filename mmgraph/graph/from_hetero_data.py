@@ -65,6 +65,12 @@ def from_hetero_data(
         >>> {node_type.name: node_type.num_nodes for node_type in graph.schema.node_types}
         {'product': 2, 'product/image': 1, 'product/text': 2, 'maker': 1}
     """
+    if not isinstance(data, HeteroData):
+        raise GraphError(
+            f"got a {type(data).__name__}; wanted a torch_geometric.data.HeteroData",
+            where="from_hetero_data",
+            fix="A Data becomes one by its to_heterogeneous().",
+        )
     chosen = dict(modalities or {})
     faults = Faults()
     _check_names(data, chosen, faults)

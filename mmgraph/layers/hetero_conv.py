@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -20,6 +21,12 @@ from mmgraph.registry import LAYERS
 
 ConvFactory: TypeAlias = Callable[..., nn.Module]
 """Makes a convolution, called as the convolutions of PyG are: width or widths in, width out, options."""
+
+ConvChoice: TypeAlias = str | ConvFactory | Mapping[Any, Any]
+"""A convolution's name, or what makes it; or one for each relation, as ``conv`` of :class:`HeteroConv`."""
+
+REST = "*"
+"""Stands for all relations that are not named."""
 
 CONVOLUTIONS: dict[str, ConvFactory] = {
     name: kind
@@ -48,8 +55,10 @@ class HeteroConv(RelationalLayer):
         channels: Width of every state.
         conv: The name of a convolution in ``torch_geometric.nn``; in Python also its class, or whatever else
             can be called like it: ``conv(channels, channels, **options)`` for a relation within one node type
-            and ``conv((channels, channels), channels, **options)`` for one between two.
-        options: Further keyword arguments of the convolution.
+            and ``conv((channels, channels), channels, **options)`` for one between two. Or a mapping from a
+            relation's name (in Python also its triple), or ``*`` for all others, to one of these, to a
+            mapping of ``name`` and options, or in Python to a module, of which the layer takes a copy.
+        options: Further keyword arguments of every convolution that has none of its own.
         heads: Number of attention heads of a convolution that has heads.
         dropout: Share of the update that is dropped.
         edge_dropout: Share of the edges that are dropped, anew in every step.
@@ -79,7 +88,7 @@ class HeteroConv(RelationalLayer):
         metadata: Metadata,
         channels: int,
         *,
-        conv: str | ConvFactory = "SAGEConv",
+        conv: ConvChoice = "SAGEConv",
         options: Mapping[str, Any] | None = None,
         heads: int = 4,
         dropout: float = 0.0,
@@ -91,14 +100,14 @@ class HeteroConv(RelationalLayer):
         super().__init__(
             metadata, channels, dropout=dropout, edge_dropout=edge_dropout, norm=norm, targets=targets
         )
-        factory = _find(conv)
         if options is not None and not isinstance(options, Mapping):
             raise ConfigError(
                 f"got {options!r}; wanted a mapping of the convolution's options", where="hetero_conv.options"
             )
+        chosen = _choose(conv, self.edge_types, options or {})
         self.conv = ModuleDict()
         for relation in self.relations:
-            self.conv[relation] = _make(factory, relation, channels, heads, options)
+            self.conv[relation] = _make(*chosen[relation], relation, channels, heads)
         self.make_receivers(aggr)
 
     def messages(
@@ -108,46 +117,90 @@ class HeteroConv(RelationalLayer):
         found = {}
         for relation, each in edges.items():
             out = _convolve(self.conv[relation], relation, x_dict, each)
-            found[relation] = out.masked_fill(~each.plan.has_edge.unsqueeze(1), 0.0)
+            found[relation] = out.masked_fill(~each.has_edge.unsqueeze(1), 0.0)
         return stack_by_target(found)
 
 
-def _find(conv: str | ConvFactory) -> ConvFactory:
+def _choose(
+    conv: ConvChoice, relations: Iterable[Triple], options: Mapping[str, Any]
+) -> dict[Triple, tuple[Any, Mapping[str, Any]]]:
+    """Return what makes the convolution of each relation, and its options."""
+    relations = list(relations)
+    if not isinstance(conv, Mapping):
+        return {relation: _find(conv, options) for relation in relations}
+    known: dict[Any, list[Triple]] = {REST: []}
+    for relation in relations:
+        known.setdefault(relation[1], []).append(relation)
+        known[relation] = [relation]
+    unknown = [key for key in conv if key not in known]
+    lacking = [r for r in relations if not {r, r[1], REST} & set(conv)]
+    if unknown or lacking:
+        names = sorted({relation[1] for relation in relations})
+        raise ConfigError(
+            f"there is no relation {unknown[0]!r}" if unknown else f"got no convolution for {lacking[0]}",
+            where="hetero_conv.conv",
+            fix=did_you_mean(str(unknown[0]), names) if unknown else f"Add {REST!r} for all others.",
+        )
+    chosen = {}
+    for relation in relations:
+        key = next(key for key in (relation, relation[1], REST) if key in conv)
+        chosen[relation] = _find(conv[key], options)
+    return chosen
+
+
+def _find(conv: Any, options: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    if isinstance(conv, Mapping) and "name" in conv:
+        conv, options = conv["name"], {name: value for name, value in conv.items() if name != "name"}
     if callable(conv):
-        return conv
+        return conv, options
     if not isinstance(conv, str) or conv not in CONVOLUTIONS:
         raise ConfigError(
             f"there is no convolution {conv!r} in torch_geometric.nn",
             where="hetero_conv.conv",
             fix=did_you_mean(str(conv), CONVOLUTIONS),
         )
-    return CONVOLUTIONS[conv]
+    return CONVOLUTIONS[conv], options
 
 
-def _make(
-    factory: ConvFactory, relation: Triple, channels: int, heads: int, options: Mapping[str, Any] | None
-) -> nn.Module:
+def _make(factory: Any, options: Mapping[str, Any], relation: Triple, channels: int, heads: int) -> nn.Module:
     """Return the convolution of one relation, once it has shown that it works."""
+    if isinstance(factory, nn.Module):
+        made = copy.deepcopy(factory)
+        _check(lambda: made, relation, channels, type(made).__name__, {})
+        return made
     takes = inspect.signature(factory).parameters
     arguments = {"heads": heads} if "heads" in takes else {}
     if "add_self_loops" in takes:
         arguments["add_self_loops"] = False
-    arguments.update(options or {})
+    arguments.update(options)
     width = channels
     # Where heads are put side by side, the width is that of one.
     if "heads" in arguments and "concat" in takes and arguments.get("concat", True):
         width = head_width("hetero_conv", channels, arguments["heads"])
     within = relation[0] == relation[2]
     name = getattr(factory, "__name__", repr(factory))
+
+    def make() -> nn.Module:
+        made: nn.Module = factory(channels if within else (channels, channels), width, **arguments)
+        return made
+
+    return _check(make, relation, channels, name, arguments)
+
+
+def _check(
+    make: Callable[[], nn.Module], relation: Triple, channels: int, name: str, options: Mapping[str, Any]
+) -> nn.Module:
+    """Return what is made, once it has shown that it works."""
     try:
-        made = factory(channels if within else (channels, channels), width, **arguments)
+        made = make()
         out = _try(made, relation, channels)
     except Exception as error:
         raise ConfigError(
-            f"{name} does not work on the relation {relation} with the options {arguments}: "
+            f"{name} does not work on the relation {relation} with the options {dict(options)}: "
             f"{type(error).__name__}: {error}",
             where="hetero_conv.conv",
-            fix="Between two node types a convolution must take pairs of states, as SAGEConv does.",
+            fix="It has to take the widths of the layer, and between two node types pairs of states, as "
+            "SAGEConv does.",
         ) from error
     if tuple(out.shape) != (1, channels):
         raise ConfigError(

@@ -128,7 +128,7 @@ class MulT(GroupLayer):
                 attended = Attended(f"cross_{step}", {own: tokens.node[own]}, {other: tokens.node[other]})
                 z = block(z, parts[other], asked, attended)
             added = self.dropout(self.join[other, own](z[asked.asking]))
-            x = x.index_add(0, asked.asking, added)
+            x = x.index_add(0, asked.asking, added.to(x.dtype))
         members, nodes = tokens.meetings(own, own), {own: tokens.node[own]}
         buckets = None if members is None else members[1]
         return self.within[own](x, None, buckets, Attended("within", nodes, nodes))  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -36,6 +37,14 @@ class RelationEdges:
     plan: EdgePlan
     weight: Tensor | None = None
     keep: Tensor | None = None
+
+    @cached_property
+    def has_edge(self) -> Tensor:
+        """Whether an edge of a target takes part, bool [N]."""
+        if self.keep is None:
+            return self.plan.has_edge
+        kept = self.plan.target[self.plan.arrange(self.keep)]
+        return torch.zeros_like(self.plan.has_edge).index_fill(0, kept, True)
 
 
 class RelationalLayer(Layer):
@@ -120,7 +129,7 @@ class RelationalLayer(Layer):
         for name in [name for name in normed if name in self.receive]:
             receive, message = self.receive[name], messages.get(name)
             if message is not None:
-                has_message = [each.plan.has_edge for relation, each in edges.items() if relation[2] == name]
+                has_message = [each.has_edge for relation, each in edges.items() if relation[2] == name]
                 message = receive.pool(message, has_message)
             update = self.dropout(receive(normed[name], message))
             result[name] = receive.add(x_dict[name], update)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmgraph.layers.hetero_conv import ConvFactory
+from mmgraph.layers.hetero_conv import ConvChoice
 from mmgraph.models.after_fusion import after_fusion
 from mmgraph.models.layer_choice import LayerChoice
 from mmgraph.registry import MODELS
@@ -15,7 +15,7 @@ from mmgraph.registry import MODELS
 def hetero_conv(
     *,
     num_layers: int = 2,
-    conv: str | ConvFactory = "SAGEConv",
+    conv: ConvChoice = "SAGEConv",
     conv_options: Mapping[str, Any] | None = None,
     aggr: str = "sum",
     edge_dropout: float = 0.0,
@@ -27,8 +27,8 @@ def hetero_conv(
 
     Args:
         num_layers: Number of convolution layers after the fusion.
-        conv: The name of a convolution in ``torch_geometric.nn``.
-        conv_options: Its keyword arguments.
+        conv: The name of a convolution in ``torch_geometric.nn``, or one for each relation; see the layer.
+        conv_options: Keyword arguments of every convolution that has none of its own.
         aggr: What becomes of the messages of several relations: ``sum``, ``mean``, ``max``, ``attention`` or
             ``semantic``.
         edge_dropout: Share of the edges that are dropped, anew in every step.

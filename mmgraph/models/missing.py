@@ -120,7 +120,10 @@ class MissingModalities(nn.Module):
             return
         has = torch.stack([_has(edges[name, OF, entity], sizes[entity]) for name in names], 1)
         dropped = has & (torch.rand(has.shape, device=has.device) < self.modality_dropout)
-        dropped &= (has & ~dropped).any(1, keepdim=True)
+        # Who would lose everything keeps one modality, any of them.
+        lucky = torch.rand(has.shape, device=has.device).masked_fill(~has, -1.0).argmax(1, keepdim=True)
+        spared = torch.zeros_like(has).scatter(1, lucky, True)
+        dropped &= ~spared | (has & ~dropped).any(1, keepdim=True)
         for column, name in enumerate(names):
             of, reverse = (name, OF, entity), self.reverse.get((name, entity))
             nodes, entities = edges[of]

@@ -139,8 +139,9 @@ _KEPT: dict[int, _Kept] = {}
 
 def _make_plan(edge_index: Tensor, num_source: int, num_target: int, where: str) -> EdgePlan:
     _check(edge_index, num_source, num_target, where)
-    # A view of the edge index itself would keep it alive, and so the plan that is kept with it.
-    source, target = edge_index.data[0].contiguous(), edge_index.data[1].contiguous()
+    # Copies: a view would keep the edge index alive, and so the plan that is kept with it; and a change to
+    # the edge index between forward and backward would change what backward reads.
+    source, target = edge_index[0].clone(), edge_index[1].clone()
     rank = target * num_source + source
     if bool((rank[1:] >= rank[:-1]).all()):
         return EdgePlan(num_source, num_target, None, source, target)

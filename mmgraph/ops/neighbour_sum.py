@@ -90,6 +90,9 @@ def _sparse_sum(
 
 def _dot_products(edges: EdgePlan, gradient: Tensor, values: Tensor) -> Tensor:
     size = (edges.num_target, edges.num_source)
+    if edges.num_edges > size[0] * size[1]:
+        # torch's product at the places of a sparse matrix takes no more of them than a dense one has.
+        return (gradient.index_select(0, edges.target) * values.index_select(0, edges.source)).sum(-1)
     pattern = _csr(edges.target_pointer, edges.source, values.new_zeros(edges.num_edges), size)
     heads = [
         torch.sparse.sampled_addmm(

@@ -140,7 +140,9 @@ class Gradients:
 
     def zeros(self, number: int) -> Tensor:
         """Return where a gradient is summed up, at first 0."""
-        return self.tensors.setdefault(number, torch.zeros_like(self.call.tensors[number]))
+        if number not in self.tensors:
+            self.tensors[number] = torch.zeros_like(self.call.tensors[number])
+        return self.tensors[number]
 
     def add(self, number: int, gradient: Tensor) -> None:
         """Add to the gradient of a tensor as a whole."""

@@ -150,23 +150,28 @@ class _Products:
     """The products of projections, each made once."""
 
     def __init__(self, relations: Sequence[RelationInput]) -> None:
-        self._all: dict[tuple[int, int], Tensor] = {}
-        self._shares: dict[tuple[int, int], Tensor] = {}
+        self._all: dict[tuple[int, int, int], Tensor] = {}
+        self._shares: dict[tuple[int, int, int], Tensor] = {}
         self._whole: dict[int, Tensor] = {}
-        self._vectors: dict[tuple[int, int], dict[int, Tensor]] = {}
+        self._vectors: dict[tuple[int, int, int], dict[int, Tensor]] = {}
         for relation in relations:
             values = relation.values
             if relation.source is None and isinstance(values, Projection):
                 assert relation.vector is not None
-                self._vectors.setdefault(_key(values), {})[values.slot] = relation.vector
+                self._vectors.setdefault(_key(values), {}).setdefault(values.slot, relation.vector)
 
     def plain(self, relation: RelationInput) -> RelationInput:
         """Return the relation with nothing left to be multiplied out."""
         values, source, slot = relation.values, relation.source, relation.source_slot
         if isinstance(values, Projection):
             if source is None:
-                share = self._all_shares(values)
-                return self._replace(relation, self._all_slots(values), share, values.slot)
+                assert relation.vector is not None
+                if self._vectors[_key(values)][values.slot] is relation.vector:
+                    share = self._all_shares(values)
+                    return self._replace(relation, self._all_slots(values), share, values.slot)
+                # Another relation has made another share of the same rows.
+                rows = self._all_slots(values).select(1, values.slot)
+                return self._replace(relation, rows, (rows * relation.vector).sum(-1), None)
             if isinstance(source, Projection) and source.slot == values.slot:
                 return self._replace(relation, self._all_slots(values), self._all_slots(source), values.slot)
             if isinstance(source, Tensor) and slot == values.slot:
@@ -217,5 +222,5 @@ class _Products:
         return self._whole[id(operand)]
 
 
-def _key(rows: Projection) -> tuple[int, int]:
-    return id(rows.x), id(rows.weight)
+def _key(rows: Projection) -> tuple[int, int, int]:
+    return id(rows.x), id(rows.weight), id(rows.bias)

@@ -81,7 +81,9 @@ class SlabGradients:
             _matrix(self._zeros(part.bias), part.slot).view(-1).add_(d_rows.sum(0))
 
     def _zeros(self, number: int) -> Tensor:
-        return self.gradients.setdefault(number, torch.zeros_like(self._tensors[number]))
+        if number not in self.gradients:
+            self.gradients[number] = torch.zeros_like(self._tensors[number])
+        return self.gradients[number]
 
 
 def _cut(projected: Projected, slab: Tensor, tensors: Sequence[Tensor]) -> Iterable[tuple[Part, Tensor]]:

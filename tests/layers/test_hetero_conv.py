@@ -119,6 +119,26 @@ def test_a_class_and_any_function_like_it_do_as_well(graph):
     assert layer(x_dict, edges)["e"].shape == x_dict["e"].shape
 
 
+def test_each_relation_can_have_a_convolution_of_its_own(graph):
+    metadata, x_dict, edges, _ = graph
+    by_name, by_triple = metadata[1][0][1], metadata[1][-1]
+    own = pyg.SAGEConv((CHANNELS, CHANNELS), CHANNELS, aggr="max")
+    conv = {by_triple: own, by_name: {"name": "GATConv", "heads": 2}, "*": "GraphConv"}
+    layer = HeteroConv(metadata, CHANNELS, conv=conv, options={"aggr": "mean"})
+    for relation in metadata[1]:
+        made = layer.conv[relation]
+        if relation == by_triple:
+            assert made is not own
+            assert torch.equal(made.lin_l.weight, own.lin_l.weight)
+        elif relation[1] == by_name:
+            assert isinstance(made, pyg.GATConv)
+            assert made.heads == 2
+        else:
+            assert isinstance(made, pyg.GraphConv)
+            assert type(made.aggr_module).__name__ == "MeanAggregation"
+    assert layer.double()(x_dict, edges)["e"].shape == x_dict["e"].shape
+
+
 def test_a_convolution_within_one_node_type_does_where_there_are_no_others():
     near = ("a", "near", "a")
     layer = HeteroConv((["a"], [near]), CHANNELS, conv="GCNConv")
@@ -179,6 +199,13 @@ def test_every_convolution_is_there_by_its_plain_name():
         ({"conv": nn.Linear}, "Linear does not work"),
         ({"conv": lambda i, o: pyg.SAGEConv(i, o + 1)}, r"returned \(1, 17\) for one node; wanted \(1, 16\)"),
         ({"aggr": "min"}, r"hetero_conv\.aggr"),
+        (
+            {"conv": {"hass": "SAGEConv"}},
+            r"hetero_conv\.conv: there is no relation 'hass'.*Did you mean 'has'",
+        ),
+        ({"conv": {"has": "SAGEConv"}}, r"got no convolution for .*Add '\*'"),
+        ({"conv": {"*": {"name": "SAGECon"}}}, "there is no convolution 'SAGECon'"),
+        ({"conv": {"*": pyg.SAGEConv(3, CHANNELS)}}, "SAGEConv does not work on the relation"),
     ],
 )
 def test_what_cannot_be_is_refused(graph, options, message):

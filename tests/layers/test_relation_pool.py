@@ -5,6 +5,7 @@ import torch
 
 from mmgraph.errors import ConfigError
 from mmgraph.layers.relation_pool import AGGREGATIONS, RelationPool
+from mmgraph.registry import LAYERS
 
 Z = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]], [[10.0, 20.0], [0.0, 0.0], [0.0, 0.0]]])
 HAS = [torch.tensor([True, True, False]), torch.tensor([True, False, False])]
@@ -47,3 +48,17 @@ def test_one_relation_is_passed_on():
 def test_another_name_is_refused():
     with pytest.raises(ConfigError, match=r"rgcn\.aggr: got 'min'; wanted one of sum, mean, max, attention"):
         RelationPool("rgcn", 2, "min")
+
+
+@pytest.mark.parametrize("aggr", ["mean", "max", "attention"])
+@pytest.mark.parametrize("name", ["hetero_gat", "hetero_sage"])
+def test_a_relation_whose_edges_are_all_dropped_is_as_good_as_absent(name, aggr, monkeypatch):
+    one, other = ("a", "one", "b"), ("a", "other", "b")
+    torch.manual_seed(0)
+    layer = LAYERS.get(name)((["a", "b"], [one, other]), 8, aggr=aggr, edge_dropout=0.5)
+    x_dict = {"a": torch.randn(3, 8), "b": torch.randn(3, 8)}
+    edges = {one: torch.tensor([[0, 1, 2], [0, 1, 1]]), other: torch.tensor([[0, 1], [1, 2]])}
+    wanted = layer.eval()(x_dict, {one: edges[one]})["b"]
+    kept = {3: torch.ones(3, dtype=torch.bool), 2: torch.zeros(2, dtype=torch.bool)}
+    monkeypatch.setattr(type(layer), "_kept_edges", lambda _, plan: kept[plan.num_edges])
+    torch.testing.assert_close(layer(x_dict, edges)["b"], wanted)

@@ -133,13 +133,15 @@ def test_what_dropout_takes_loses_the_relations_of_its_node_too(schema):
 
 
 def test_the_share_that_is_dropped_is_the_probability(schema):
-    """Of 4000 entities with two modalities; both go with .09, and then stay."""
+    """Of 4000 entities with two modalities; both would go with .09, and then one of them stays."""
     count = 4000
     of = torch.arange(count).expand(2, -1)
     sizes = {"e": count, "e/text": count, "e/image": count}
     state = {name: torch.zeros(count, 2) for name in sizes}
     tied = step(schema, modality_dropout=0.3)(state, {TEXT: of, IMAGE: of}, None, sizes)[1]
-    assert 1 - tied[TEXT].shape[1] / count == pytest.approx(0.3 - 0.09, abs=0.03)
+    assert 1 - tied[TEXT].shape[1] / count == pytest.approx(0.3 - 0.09 / 2, abs=0.03)
+    assert tied[TEXT].shape[1] == pytest.approx(tied[IMAGE].shape[1], rel=0.05)
+    assert set(tied[TEXT][1].tolist()) | set(tied[IMAGE][1].tolist()) == set(range(count))
 
 
 def test_what_dropout_takes_a_token_stands_for(schema, graph):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgraph.errors import GraphError
-from mmgraph.ops import edge_plan, plan_edges
+from mmgraph.ops import RelationInput, edge_plan, plan_edges, relational_attention, use_backend
 
 EDGES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=12)
 
@@ -84,3 +84,22 @@ def test_edges_that_cannot_be_are_refused(index, message):
     with pytest.raises(GraphError, match=message) as raised:
         plan_edges(index, 4, 5, where="('a', 'to', 'b')")
     assert "('a', 'to', 'b')" in str(raised.value)
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_backward_reads_the_edges_of_forward(backend):
+    pytest.importorskip("numba") if backend == "numba" else None
+    values = torch.randn(4, 1, 2, requires_grad=True)
+    share = torch.zeros(4, 1)
+    index = torch.tensor([[0, 1, 2], [0, 1, 1]])
+
+    def gradient(change):
+        now = index.clone()
+        with use_backend(backend):
+            relation = RelationInput(values, share, share, plan_edges(now, 4, 4))
+            out = relational_attention({"x": [relation]}, sum_relations=True)["x"]
+        if change:
+            now.fill_(4_000_000)
+        return torch.autograd.grad(out.square().sum(), values)[0]
+
+    torch.testing.assert_close(gradient(change=True), gradient(change=False))

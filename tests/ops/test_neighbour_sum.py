@@ -39,6 +39,22 @@ def test_gradients_are_those_of_the_gathered_sum():
     assert torch.autograd.gradcheck(lambda v, w: neighbour_sum(v, w, edges), (values, weight))
 
 
+@pytest.mark.parametrize("sizes", [(2, 1, 1), (5, 2, 2), (60, 6, 8)])
+def test_there_may_be_more_edges_than_pairs_of_nodes(sizes):
+    num_edges, num_source, num_target = sizes
+    generator = torch.Generator().manual_seed(0)
+    index = torch.stack(
+        [torch.randint(size, (num_edges,), generator=generator) for size in (num_source, num_target)]
+    )
+    edges = plan_edges(index, num_source, num_target)
+    values = torch.randn(num_source, 2, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    weight = torch.randn(num_edges, 2, generator=generator, dtype=torch.float64).requires_grad_()
+    direction = torch.randn(num_target, 2, 3, generator=generator, dtype=torch.float64)
+    sparse = torch.autograd.grad(neighbour_sum(values, weight, edges), (values, weight), direction)
+    gathered = torch.autograd.grad(_gathered(values, weight, edges), (values, weight), direction)
+    torch.testing.assert_close(sparse, gathered)
+
+
 @pytest.mark.parametrize("wanted", ["values", "weight"])
 def test_only_the_gradient_that_is_asked_for_is_made(wanted):
     values, weight, edges = case()

@@ -145,6 +145,35 @@ def test_a_vector_makes_the_share_of_values_that_are_there(backend, slot, leaf):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_projections_that_differ_in_their_bias_alone_are_not_taken_for_each_other(backend, leaf):
+    x, weight, bias = leaf(NODES, CHANNELS), leaf(1, HEADS, WIDTH, CHANNELS), leaf(1, HEADS, WIDTH)
+    vector, target = leaf(HEADS, WIDTH), leaf(NODES, HEADS, WIDTH)
+    edges = plan_edges(torch.tensor([[0, 1, 2, 5], [0, 0, 0, 1]]), NODES, NODES)
+    leaves = {"x": x, "weight": weight, "bias": bias, "vector": vector, "target": target}
+    values, source = Projection(x, weight, 0, bias), Projection(x, weight, 0)
+    plain = RelationInput(values.multiply_out(), source.multiply_out(), target, edges, vector=vector)
+    given = RelationInput(values, source, target, edges, vector=vector)
+    torch.testing.assert_close(
+        outcome({"x": [given]}, leaves, "gatv2", backend), outcome({"x": [plain]}, leaves, "gatv2", "torch")
+    )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_relations_can_share_rows_and_differ_in_their_vectors(backend, leaf):
+    x, weight, target = leaf(NODES, CHANNELS), leaf(1, HEADS, WIDTH, CHANNELS), leaf(NODES, HEADS)
+    vectors = [leaf(HEADS, WIDTH), leaf(HEADS, WIDTH)]
+    edges = plan_edges(torch.tensor([[0, 1, 2, 5], [0, 0, 0, 1]]), NODES, NODES)
+    leaves = {"x": x, "weight": weight, "one": vectors[0], "other": vectors[1], "target": target}
+    values = Projection(x, weight, 0)
+    given = [RelationInput(values, None, target, edges, vector=vector) for vector in vectors]
+    rows = values.multiply_out()
+    plain = [RelationInput(rows, (rows * vector).sum(-1), target, edges) for vector in vectors]
+    torch.testing.assert_close(
+        outcome({"x": given}, leaves, "gat", backend), outcome({"x": plain}, leaves, "gat", "torch")
+    )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_no_gradient_is_made_that_nobody_wants(backend, relations):
     plans, leaves = relations
     fixed = {name: x.detach() for name, x in leaves.items()}

@@ -1,0 +1,70 @@
+"""The page of the documentation about speed and memory, made from what `layers.py` measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_HEAD = """# Performance
+
+What a training step of one layer costs, forward and backward, beside its peers. The contenders of a case
+take turns in one process; times are medians over the rounds, and ratios are medians of the ratios within a
+round. Memory is what a first step adds to a process of its own, the index plan included. PyG's layers get
+their edges sorted, as they like them best.
+
+Made by:
+
+```bash
+python benchmarks/layers.py --json layers.json --page docs/performance.md
+```
+
+"""
+
+_TAIL = """
+## How to read this
+
+- Ratios depend on the machine. PyG's operators make a vector for each edge, and spend much of their time on
+  getting and clearing the memory for it; the kernels here wait for the rows of neighbours. Where memory is
+  slow to answer but quick to be had, the distance is smaller.
+- The *floor* is three sums of neighbours' rows without weights, as fast as threads and prefetching make
+  them: forward and backward cannot do with less. *operation* is attention without its projections;
+  *mmgraph* and *PyG* include them, and their matrix products cost both the same.
+- Cost grows with the edges. Ten times the nodes cost more than ten times as much where their rows no longer
+  fit the caches, as the floor shows.
+- The kernels are compiled at their first use and kept on disk, beside the package or where
+  `NUMBA_CACHE_DIR` says.
+- `--device cuda` measures the cases of graph layers on a GPU, against PyG and against the time in which its
+  memory yields as many bytes. There are no such figures yet.
+"""
+
+
+def make_page(report: Mapping[str, Any]) -> str:
+    """Return the page, in Markdown."""
+    where = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
+    versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
+    parts = [_HEAD, f"on {where}, with {versions}.\n"]
+    for result in report["cases"]:
+        parts.append(f"\n## {result['case'][0].upper()}{result['case'][1:]}\n\n{_table(result)}")
+        if result["goals"]:
+            parts.append("\n" + "".join(_goal(goal) for goal in result["goals"]))
+    first = report["first_use_seconds"]
+    if first is not None:
+        parts.append(
+            "\n## First use\n\n"
+            f"The first step of a process takes {first['cold']:.1f} s when its kernels have never been "
+            f"compiled on the machine, and {first['cached']:.2f} s once they are kept.\n"
+        )
+    return "".join([*parts, _TAIL])
+
+
+def _table(result: Mapping[str, Any]) -> str:
+    rows = ["| contender | ms | MB |", "| --- | --- | --- |"]
+    for name, times in result["milliseconds"].items():
+        memory = result["megabytes"].get(name)
+        megabytes = "" if memory is None else f"{memory:,.0f}"
+        rows.append(f"| {name} | {times['median']:,.1f} | {megabytes} |")
+    return "\n".join(rows) + "\n"
+
+
+def _goal(goal: Mapping[str, Any]) -> str:
+    return f"- {'Reached' if goal['met'] else '**Missed**'}: {goal['text']}.\n"
