@@ -6,6 +6,7 @@ C = H x D channels.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
@@ -109,9 +110,9 @@ class AttentionLayer(RelationalLayer):
             if name in self.targets:
                 self.receive[name] = self.make_receiver(len(self._relations_into(name)))
 
+    @abstractmethod
     def make_sender(self, num_relations: int) -> nn.Module:
         """Return what turns states [S, C] into a :class:`Sent` for each outgoing relation."""
-        raise NotImplementedError
 
     def make_receiver(self, num_relations: int) -> nn.Module:
         """Return a receiver with ``share``."""

@@ -133,8 +133,8 @@ class FeaturelessNodes(nn.Module):
             if triple[0] not in sizes or triple[2] not in sizes:
                 # As for the layers, there are no edges to what is not there.
                 index = index[:, :0]
-            plan_edges(index, sizes.get(triple[0], 0), sizes.get(triple[2], 0), where=str(triple))
-            columns.append(torch.bincount(index[end], minlength=sizes[name]))
+            plan = plan_edges(index, sizes.get(triple[0], 0), sizes.get(triple[2], 0), where=str(triple))
+            columns.append((plan.source_pointer, plan.target_pointer)[end].diff())
         device = next((index.device for index in edge_index_dict.values()), None)
         return torch.stack([column.to(device) for column in columns], 1)
 

@@ -139,12 +139,12 @@ _KEPT: dict[int, _Kept] = {}
 
 def _make_plan(edge_index: Tensor, num_source: int, num_target: int, where: str) -> EdgePlan:
     _check(edge_index, num_source, num_target, where)
-    # Copies: a view would keep the edge index alive, and so the plan that is kept with it; and a change to
-    # the edge index between forward and backward would change what backward reads.
-    source, target = edge_index[0].clone(), edge_index[1].clone()
+    source, target = edge_index
     rank = target * num_source + source
     if bool((rank[1:] >= rank[:-1]).all()):
-        return EdgePlan(num_source, num_target, None, source, target)
+        # Copies, as selecting makes them below: a view would keep the edge index alive, and so the plan that
+        # is kept with it; and a change to the edge index after forward would change what backward reads.
+        return EdgePlan(num_source, num_target, None, source.clone(), target.clone())
     order = torch.argsort(rank, stable=True)
     return EdgePlan(num_source, num_target, order, source[order], target[order])
 
@@ -169,5 +169,14 @@ def _check(edge_index: Tensor, num_source: int, num_target: int, where: str) -> 
 
 
 def _pointer(nodes: Tensor, num_nodes: int) -> Tensor:
-    counts = torch.bincount(nodes, minlength=num_nodes)
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return row_pointer(torch.bincount(nodes, minlength=num_nodes))
+
+
+def row_pointer(count: Tensor) -> Tensor:
+    """Return where each row begins and ends, int64 [N + 1], from the number of its members, int64 [N].
+
+    Example:
+        >>> row_pointer(torch.tensor([2, 0, 1]))
+        tensor([0, 2, 2, 3])
+    """
+    return torch.cat([count.new_zeros(1), count.cumsum(0)])

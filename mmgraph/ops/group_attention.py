@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmgraph.ops.backends import backend_for
+from mmgraph.ops.edge_plan import row_pointer
 from mmgraph.ops.worker_threads import balanced_rows, run_together, useful_threads
 
 _MOST_TOKENS = 16
@@ -67,11 +68,11 @@ def make_groups(pairs: Sequence[tuple[Tensor, Tensor]]) -> Groups:
     num_queries, num_tokens = (torch.cat([(p >= 0).sum(1) for p in part]) for part in (queries, tokens))
     flat_queries, flat_tokens = (torch.cat([p[p >= 0] for p in part]) for part in (queries, tokens))
     return Groups(
-        _pointer(num_queries),
+        row_pointer(num_queries),
         flat_queries,
-        _pointer(num_tokens),
+        row_pointer(num_tokens),
         flat_tokens,
-        _pointer(num_queries * num_tokens),
+        row_pointer(num_queries * num_tokens),
         int(num_tokens.max()),
     )
 
@@ -177,7 +178,3 @@ def _run(
 def _is_dense(query: Tensor) -> bool:
     """Return whether the queries fill their memory without gaps, row after row or head after head."""
     return query.is_contiguous() or query.transpose(0, 1).is_contiguous()
-
-
-def _pointer(count: Tensor) -> Tensor:
-    return torch.cat([count.new_zeros(1), count.cumsum(0)])

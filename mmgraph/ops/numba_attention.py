@@ -22,13 +22,13 @@ _VECTOR_PARTS = 16
 
 
 def forward(spec: Spec, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the outputs; the attention [E, H] of each task, and the slabs of projected operands."""
+    """Return the outputs; the attention [E, H] of each task, slabs, and shares that vectors have made."""
     call = Call(spec, tensors)
     outputs = [empty(shape, call.dtype) for shape in spec.outputs]
     attention = [empty([task.edges.num_edges, spec.heads], call.dtype) for task in spec.tasks]
     kernel = getattr(numba_kernels, f"forward_{spec.score}")
     begun = set()
-    for batch in call.batches():
+    for batch in call.batches:
         for number in batch:
             call.multiply(spec.tasks[number])
         _make_shares(call, batch)
@@ -49,8 +49,9 @@ def forward(spec: Spec, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[T
 
 
 def _make_shares(call: Call, batch: Sequence[int]) -> None:
-    spec, work = call.spec, Pass(call.spec, batch)
-    for number in [number for number in batch if number in call.by_vector]:
+    numbers = [number for number in batch if number in call.by_vector]
+    spec, work = call.spec, Pass(call.spec, numbers)
+    for number in numbers:
         task = spec.tasks[number]
         call.shares[number] = call.like.new_empty(task.edges.num_source, spec.heads)
         arguments = (
@@ -71,7 +72,7 @@ def backward(
     attention, made = saved[: len(spec.tasks)], saved[len(spec.tasks) :]
     call = Call(spec, tensors, made)
     found = Gradients(call, wanted)
-    for batch in call.batches():
+    for batch in call.batches:
         found.slabs.begin(operand for number in batch for operand in projected(spec.tasks[number]))
         d_attention = {number: torch.empty_like(attention[number]) for number in batch}
         _backward_values(call, found, gradients, attention, d_attention)
@@ -88,7 +89,9 @@ def backward(
                 found.add(task.bias, d_attention[number])
             if task.vector is not None:
                 found.add(task.vector, parts[number].sum(0).view_as(tensors[task.vector]))
-    return [found.get(number) if want else None for number, want in enumerate(wanted)]
+    for number, gradient in found.slabs.gradients.items():
+        found.add(number, gradient)
+    return [found.tensors.get(number) if want else None for number, want in enumerate(wanted)]
 
 
 def _backward_values(

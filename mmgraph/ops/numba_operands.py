@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from mmgraph.ops.fused_attention import Operand, Projected, Spec, Task
 from mmgraph.ops.huge_pages import empty
 from mmgraph.ops.numba_kernels import Rows
-from mmgraph.ops.slabs import SlabGradients, multiply_slab, slab_size
+from mmgraph.ops.slabs import SlabGradients, begin_at_zero, multiply_slab, slab_size
 
 # How many bytes of slabs are worked on together: as much as a cache holds beside what is read with it.
 _CACHED = 16 << 20
@@ -46,8 +47,9 @@ class Call:
         self.slabs = dict(zip(operands, made, strict=False))
         self.shares = dict(zip(self.by_vector, made[len(operands) :], strict=False))
 
+    @cached_property
     def batches(self) -> list[list[int]]:
-        """Return the numbers of the tasks in batches whose slabs fit the cache together, or of one task."""
+        """The numbers of the tasks in batches whose slabs fit the cache together, or of one task."""
         batches: list[list[int]] = []
         room = 0
         for number in range(len(self.spec.tasks)):
@@ -113,7 +115,7 @@ class Gradients:
 
     def __init__(self, call: Call, wanted: Sequence[bool]) -> None:
         self.call, self.tensors = call, dict[int, Tensor]()
-        room = max(call.slab_numbers(batch) for batch in call.batches())
+        room = max(call.slab_numbers(batch) for batch in call.batches)
         self.slabs = SlabGradients(call.tensors, wanted, room)
         self._begun = set[tuple[int, int] | Projected]()
         operands = [o for task in call.spec.tasks for o in (task.values, task.source, task.target)]
@@ -133,16 +135,9 @@ class Gradients:
             self.tensors[number] = empty(like.shape, like.dtype) if whole else torch.zeros_like(like)
         return add, self.call.rows(operand, flat(self.tensors[number]))
 
-    def get(self, number: int) -> Tensor | None:
-        """Return the gradient of a tensor; None if nothing has come together."""
-        own, slabs = self.tensors.get(number), self.slabs.gradients.get(number)
-        return own + slabs if own is not None and slabs is not None else slabs if own is None else own
-
     def zeros(self, number: int) -> Tensor:
         """Return where a gradient is summed up, at first 0."""
-        if number not in self.tensors:
-            self.tensors[number] = torch.zeros_like(self.call.tensors[number])
-        return self.tensors[number]
+        return begin_at_zero(self.tensors, number, self.call.tensors[number])
 
     def add(self, number: int, gradient: Tensor) -> None:
         """Add to the gradient of a tensor as a whole."""

@@ -42,7 +42,7 @@ class Pass:
         """
 
         def job(part: int, begin: int, end: int) -> None:
-            own = places[min(part, len(places) - 1) :][:1]
+            own = [places[min(part, len(places) - 1)]] if places else []
             kernel(begin, end, *arguments, *own)
 
         self._groups.setdefault(owner, []).append((pointer, job))

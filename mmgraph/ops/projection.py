@@ -137,13 +137,9 @@ def multiply_out(relations: Mapping[str, Sequence[RelationInput]]) -> dict[str, 
 
 def count_numbers(relations: Mapping[str, Sequence[RelationInput]]) -> int:
     """Return how many numbers the rows of all projections have."""
-    operands = [
-        operand
-        for into in relations.values()
-        for relation in into
-        for operand in {id(each): each for each in (relation.values, relation.source)}.values()
-    ]
-    return sum(each.shape.numel() for each in operands if isinstance(each, Projection | StackedRows))
+    everything = [relation for into in relations.values() for relation in into]
+    operands = {id(each): each for relation in everything for each in (relation.values, relation.source)}
+    return sum(each.shape.numel() for each in operands.values() if isinstance(each, Rows))
 
 
 class _Products:
@@ -163,27 +159,31 @@ class _Products:
     def plain(self, relation: RelationInput) -> RelationInput:
         """Return the relation with nothing left to be multiplied out."""
         values, source, slot = relation.values, relation.source, relation.source_slot
-        if isinstance(values, Projection):
+        if isinstance(values, Projection) and self._shares_slot(values, relation):
             if source is None:
-                assert relation.vector is not None
-                if self._vectors[_key(values)][values.slot] is relation.vector:
-                    share = self._all_shares(values)
-                    return self._replace(relation, self._all_slots(values), share, values.slot)
-                # Another relation has made another share of the same rows.
-                rows = self._all_slots(values).select(1, values.slot)
-                return self._replace(relation, rows, (rows * relation.vector).sum(-1), None)
-            if isinstance(source, Projection) and source.slot == values.slot:
-                return self._replace(relation, self._all_slots(values), self._all_slots(source), values.slot)
-            if isinstance(source, Tensor) and slot == values.slot:
-                return self._replace(relation, self._all_slots(values), source, slot)
-        if isinstance(values, Tensor) and source is None:
-            assert relation.vector is not None
-            rows = values if slot is None else values.select(1, slot)
-            return self._replace(relation, rows, (rows * relation.vector).sum(-1), None)
+                share = self._all_shares(values)
+            elif isinstance(source, Projection):
+                share = self._all_slots(source)
+            else:
+                share = self._rows(source, None)
+            return self._replace(relation, self._all_slots(values), share, values.slot)
         if isinstance(values, Tensor) and isinstance(source, Tensor):
             return relation
-        operands = [self._rows(operand, slot) for operand in (values, source) if operand is not None]
-        return self._replace(relation, operands[0], operands[-1], None)
+        rows = self._rows(values, slot)
+        if source is None:
+            assert relation.vector is not None
+            return self._replace(relation, rows, (rows * relation.vector).sum(-1), None)
+        return self._replace(relation, rows, self._rows(source, slot), None)
+
+    def _shares_slot(self, values: Projection, relation: RelationInput) -> bool:
+        """Return whether the source is, or can be made, in the same slot as the values."""
+        source = relation.source
+        if source is None:
+            # Another relation may have made another share of the same rows.
+            return self._vectors[_key(values)][values.slot] is relation.vector
+        if isinstance(source, Tensor):
+            return relation.source_slot == values.slot
+        return isinstance(source, Projection) and source.slot == values.slot
 
     @staticmethod
     def _replace(relation: RelationInput, values: Tensor, source: Tensor, slot: int | None) -> RelationInput:

@@ -76,14 +76,17 @@ class SlabGradients:
                 self.gradients[part.x] = empty(x.shape, x.dtype)
                 torch.mm(d_rows, _matrix(weight, part.slot), out=self.gradients[part.x])
         if self._wanted[part.weight]:
-            _matrix(self._zeros(part.weight), part.slot).addmm_(d_rows.t(), x)
+            _matrix(begin_at_zero(self.gradients, part.weight, weight), part.slot).addmm_(d_rows.t(), x)
         if part.bias is not None and self._wanted[part.bias]:
-            _matrix(self._zeros(part.bias), part.slot).view(-1).add_(d_rows.sum(0))
+            bias = begin_at_zero(self.gradients, part.bias, self._tensors[part.bias])
+            _matrix(bias, part.slot).view(-1).add_(d_rows.sum(0))
 
-    def _zeros(self, number: int) -> Tensor:
-        if number not in self.gradients:
-            self.gradients[number] = torch.zeros_like(self._tensors[number])
-        return self.gradients[number]
+
+def begin_at_zero(gradients: dict[int, Tensor], number: int, like: Tensor) -> Tensor:
+    """Return the gradient of a tensor, to be added to; zeros at first."""
+    if number not in gradients:
+        gradients[number] = torch.zeros_like(like)
+    return gradients[number]
 
 
 def _cut(projected: Projected, slab: Tensor, tensors: Sequence[Tensor]) -> Iterable[tuple[Part, Tensor]]:
