@@ -1,18 +1,23 @@
 """The graph: builder, on-disk store, statistics, PyG and networkx interop."""
 
+from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.build import build_graph, relation_faults
 from mmgraph.graph.choose import RelationLike
 from mmgraph.graph.context import BuildContext
+from mmgraph.graph.filters import Filters
 from mmgraph.graph.graph import Graph
-from mmgraph.graph.relation import Edges, Nodes, RelationBuilder
+from mmgraph.graph.relation import Attached, Edges, Nodes, RelationBuilder
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType, Triple
 from mmgraph.graph.statistics import estimate_memory, summarise
 from mmgraph.graph.store import load_graph
 
 __all__ = [
+    "AttachContext",
+    "Attached",
     "BuildContext",
     "EdgeType",
     "Edges",
+    "Filters",
     "Graph",
     "GraphSchema",
     "NodeType",

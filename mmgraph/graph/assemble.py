@@ -31,7 +31,7 @@ def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[
     for name in factory.modalities:
         edges.add_of(name, factory.parts(name)[0], factory.entity_index(name))
     for job in jobs:
-        edges.add(job.edge_type(), job.merged)
+        edges.add(job.edge_type(), job.stored)
     encoded = {name: factory.encoded(name) for name in factory.modalities}
     features = {name: result.features for name, result in encoded.items()}
     return Graph(
@@ -42,9 +42,12 @@ def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[
         tasks=dict(factory.dataset.spec.tasks),
         nodes={name: tables[name] for name in factory.names},
         features=features,
-        edge_index=edges.index,
-        edge_weight=edges.weight,
+        edges=edges.edges,
         encoders={name: result.encoder for name, result in encoded.items()},
+        fitted={job.name: job.fitted for job in jobs if job.fitted},
+        relation_encoders={
+            (job.name, node_type): encoder for job in jobs for node_type, encoder in job.encoders.items()
+        },
     )
 
 

@@ -14,7 +14,7 @@ from mmgraph.data.load import load_dataset
 from mmgraph.encoders import FeatureCache
 from mmgraph.errors import Fault, Faults, GraphError, MMGraphError
 from mmgraph.graph.assemble import assemble
-from mmgraph.graph.choose import RelationLike, choose_relations
+from mmgraph.graph.choose import ChosenRelation, RelationLike, choose_relations
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.node_tables import entity_tables, modality_table
 from mmgraph.graph.nodes import NodeFactory
@@ -66,13 +66,13 @@ def build_graph(
     factory = NodeFactory(
         dataset, cache=FeatureCache() if cache is True else cache or None, progress=progress
     )
-    jobs = [RelationJob(relation, factory, progress) for relation in chosen]
+    jobs = _jobs(chosen, factory, progress)
 
     tables = _prepare(factory, jobs)
     for name in factory.modalities:
         tables[name] = modality_table(factory, name, previewed=previews, progress=progress)
         factory.encoded(name)
-    _all(job.run for job in jobs if job.builder.uses_features)
+    _all(job.run for job in jobs if job.uses_features)
     return assemble(factory, jobs, tables)
 
 
@@ -89,10 +89,18 @@ def relation_faults(dataset: Dataset) -> list[Fault]:
     factory = NodeFactory(dataset, cache=None, progress=progress)
     try:
         chosen = choose_relations(dataset.spec.relations, None, file=str(dataset.file))
-        _all(functools.partial(_begin, RelationJob(relation, factory, progress)) for relation in chosen)
+        _all(functools.partial(_begin, job) for job in _jobs(chosen, factory, progress))
     except MMGraphError as error:
         return list(error.faults)
     return []
+
+
+def _jobs(chosen: Sequence[ChosenRelation], factory: NodeFactory, progress: Progress) -> list[RelationJob]:
+    """Return the jobs of relations, which know each other."""
+    jobs: dict[str, RelationJob] = {}
+    for relation in chosen:
+        jobs[relation.name] = RelationJob(relation, factory, progress, jobs)
+    return list(jobs.values())
 
 
 def _prepare(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, pd.DataFrame]:
@@ -119,7 +127,7 @@ def _refuse_leaks(dataset: Dataset) -> None:
 def _begin(job: RelationJob) -> None:
     """Check a relation, and build it if that takes no features."""
     job.check()
-    if not job.builder.uses_features:
+    if not job.uses_features:
         job.run()
 
 

@@ -69,7 +69,37 @@ def choose_relations(
         else:
             chosen.append(relation)
     faults.raise_if_any(ConfigError)
-    return chosen
+    return _in_order(chosen)
+
+
+def _in_order(chosen: Sequence[ChosenRelation]) -> list[ChosenRelation]:
+    """Return relations so that each comes after those that it is made of, else in their own order.
+
+    Raises:
+        ConfigError: If one is made of a relation that is not built, or, by way of others, of itself.
+    """
+    names = {relation.name: relation for relation in chosen}
+    faults = Faults()
+    ordered: dict[str, ChosenRelation] = {}
+
+    def visit(relation: ChosenRelation, above: tuple[str, ...]) -> None:
+        if relation.name in above:
+            circle = " -> ".join((*above[above.index(relation.name) :], relation.name))
+            faults.add(relation.where, f"is made of itself: {circle}", "Break the circle.")
+        if relation.name in ordered or relation.name in above:
+            return
+        for need in relation.builder.needs():
+            if need in names:
+                visit(names[need], (*above, relation.name))
+            else:
+                fix = did_you_mean(need, [n for n in names if n != relation.name])
+                faults.add(relation.where, f"is made of {need!r}, which is not among the relations", fix)
+        ordered[relation.name] = relation
+
+    for relation in chosen:
+        visit(relation, ())
+    faults.raise_if_any(ConfigError)
+    return list(ordered.values())
 
 
 def _choose(item: Any, where: str, known: Mapping[str, RelationSpec], file: str) -> ChosenRelation:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from mmgraph.errors import GraphError
 if TYPE_CHECKING:
     from mmgraph.data.dataset import Dataset
     from mmgraph.data.spec import Choice
+    from mmgraph.encoders import Encoder
     from mmgraph.graph.nodes import NodeFactory
-    from mmgraph.graph.relation import Nodes
+    from mmgraph.graph.relation import Edges, Fitted, Nodes, Scope
     from mmgraph.progress import Progress
 
 
@@ -26,17 +28,34 @@ class BuildContext:
         name: The relation's name.
         where: The place that asks for the relation, for messages, e.g. ``dataset.yaml: relations.borders``.
         progress: Told what takes long.
+        scope: ``training`` if nodes of held-out entities must not send.
+        edges_of: Gives the edges of another relation.
 
     Attributes:
+        fitted: What the builder's ``fit`` gave.
+        encoders: By modality node type, an encoder that serves this relation alone.
         counts: Numbers worth knowing, e.g. how many duplicates were merged. They go into the manifest.
         warnings: Sentences worth reading. They go into the manifest, and to the person who builds the graph.
     """
 
-    def __init__(self, factory: NodeFactory, *, name: str, where: str, progress: Progress) -> None:
+    def __init__(
+        self,
+        factory: NodeFactory,
+        *,
+        name: str,
+        where: str,
+        progress: Progress,
+        scope: Scope = "all",
+        edges_of: Callable[[str], Edges] | None = None,
+    ) -> None:
         self._factory = factory
         self.name = name
         self.where = where
         self.progress = progress
+        self.fitted: Fitted = {}
+        self.encoders: dict[str, Encoder[Any, Any]] = {}
+        self._scope = scope
+        self._edges_of = edges_of
         self.counts: dict[str, int | float] = {}
         self.warnings: list[str] = []
 
@@ -129,8 +148,49 @@ class BuildContext:
             encoder: An encoder for this relation alone; nothing for the modality's own features.
         """
         if encoder is not None:
-            return self._factory.encoded_by(node_type, encoder)
+            encoded = self._factory.encoded_by(node_type, encoder)
+            self.encoders[node_type] = encoded.encoder
+            return encoded.features
         return self._factory.encoded(node_type).features
+
+    def permitted(self, node_type: str) -> NDArray[np.bool_]:
+        """Return which nodes may send, bool [N]: all, or, by ``scope: training``, training ones."""
+        if self._scope == "all":
+            return np.ones(self.num_nodes(node_type), dtype=bool)
+        return self.training(node_type)
+
+    def training(self, node_type: str) -> NDArray[np.bool_]:
+        """Return which nodes belong to entities that no split holds out, bool [N]: fit on these alone."""
+        entity, _ = self._factory.parts(node_type)
+        return self.dataset.training_rows(entity)[self.entity_index(node_type)]
+
+    def edges_of(self, name: str) -> Edges:
+        """Return the edges of another relation, which the builder's ``needs`` names.
+
+        Args:
+            name: The relation; ``rev_`` before its name turns the edges round.
+
+        Raises:
+            GraphError: If that relation could not be built.
+        """
+        assert self._edges_of is not None
+        return self._edges_of(name)
+
+    def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
+        """Return a column of an entity table, as it stands in its file, [N].
+
+        Args:
+            entity: The entity type.
+            column: The column, which no task may predict.
+            parameter: The relation's parameter that named it, for messages.
+
+        Raises:
+            GraphError: If the column is the target of a task.
+            DataError: If there is no such column.
+        """
+        self.refuse_target(entity, column, parameter=parameter)
+        self.dataset.entity_table(entity).column(column, where=self.at(parameter))
+        return self.dataset.frame(entity)[column]
 
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each node's entity in the entity table, int64 [N]."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmgraph.graph.edges import Merged, reverse
+from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.schema import EdgeType, Triple
 
 
@@ -23,18 +23,17 @@ class EdgeSets:
 
     def __init__(self) -> None:
         self.types: list[EdgeType] = []
-        self.index: dict[Triple, NDArray[np.int64]] = {}
-        self.weight: dict[Triple, NDArray[np.float32]] = {}
+        self.edges: dict[Triple, StoredEdges] = {}
 
-    def add(self, edge_type: EdgeType, merged: Merged) -> None:
+    def add(self, edge_type: EdgeType, edges: StoredEdges) -> None:
         """Add a relation.
 
         Args:
             edge_type: The relation.
-            merged: Its edges.
+            edges: Its edges.
         """
-        self._add(edge_type, merged.edge_index, merged.edge_weight)
-        if not edge_type.symmetric:
+        self._add(edge_type, edges)
+        if not edge_type.symmetric and not edge_type.one_way:
             back = replace(
                 edge_type,
                 source=edge_type.target,
@@ -42,7 +41,7 @@ class EdgeSets:
                 target=edge_type.source,
                 reverse_of=edge_type.name,
             )
-            self._add(back, *reverse(merged.edge_index, merged.edge_weight))
+            self._add(back, edges.reversed())
 
     def add_of(self, name: str, entity: str, rows: NDArray[np.int64]) -> None:
         """Add the edges from the nodes of a modality to their entities.
@@ -54,10 +53,8 @@ class EdgeSets:
         """
         index = np.stack([np.arange(len(rows), dtype=np.int64), rows])
         edge_type = EdgeType(name, "of", entity, num_edges=len(rows), kind="of", made_from=(name,))
-        self.add(edge_type, Merged(index, None, duplicates=0, self_loops=0))
+        self.add(edge_type, StoredEdges(index))
 
-    def _add(self, edge_type: EdgeType, index: NDArray[np.int64], weight: NDArray[np.float32] | None) -> None:
+    def _add(self, edge_type: EdgeType, edges: StoredEdges) -> None:
         self.types.append(edge_type)
-        self.index[edge_type.triple] = index
-        if weight is not None:
-            self.weight[edge_type.triple] = weight
+        self.edges[edge_type.triple] = edges

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,11 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
     Raises:
         GraphError: If it is something else; all faults at once.
     """
+    attr, time = None, None
+    attr_names: tuple[str, ...] = ()
     if isinstance(result, Edges):
         parts: tuple[Any, ...] = (result.source, result.target, result.weight)
+        attr, attr_names, time = result.attr, result.attr_names, result.time
     elif isinstance(result, tuple) and len(result) in (2, 3):
         parts = (*result, None)[:3]
     else:
@@ -39,8 +42,12 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
     if not faults.found and len(source) != len(target):
         faults.add(where, f"gave {len(source)} source indices but {len(target)} target indices", _CONTRACT)
     weight = None if parts[2] is None else _weights(parts[2], len(source), where, faults)
+    if attr is not None:
+        attr = _attr(attr, len(source), tuple(attr_names), where, faults)
+    if time is not None:
+        time = _times(time, len(source), where, faults)
     faults.raise_if_any(GraphError)
-    return Edges(source, target, weight)
+    return Edges(source, target, weight, attr, tuple(attr_names) if attr is not None else (), time)
 
 
 def _rows(result: Any, where: str) -> Any:
@@ -107,84 +114,139 @@ def _weights(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray
     return weight
 
 
-@dataclass(frozen=True)
-class Merged:
-    """Edges as a graph stores them: sorted by (target, source), no pair twice.
+def _attr(
+    values: Any, num_edges: int, names: tuple[str, ...], where: str, faults: Faults
+) -> NDArray[np.float32] | None:
+    array = _array(values)
+    numeric = array is not None and array.dtype.kind in "fiub"
+    if array is None or not numeric or array.shape != (num_edges, len(names)) or not names:
+        came = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
+        faults.add(
+            where,
+            f"gave {came} as edge features; wanted numbers [{num_edges}, {len(names)}], one column a name",
+            "Give one row for each edge, and name every column in attr_names.",
+        )
+        return None
+    wide: NDArray[np.float32] = array.astype(np.float32)
+    wrong = np.flatnonzero(~np.isfinite(wide).all(axis=1))
+    if len(wrong):
+        faults.add(
+            where,
+            f"gave {len(wrong)} edges whose features are not finite, first edge {wrong[0]}",
+            "Mend them, or leave such edges out.",
+        )
+    return wide
+
+
+def _times(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray[np.int64] | None:
+    array = _array(values)
+    if array is None or array.dtype.kind not in "iu" or array.shape != (num_edges,):
+        came = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
+        faults.add(
+            where,
+            f"gave {came} as times; wanted whole numbers [{num_edges}], one for each edge",
+            "Give seconds since 1970, or whole numbers that rise with time.",
+        )
+        return None
+    return array.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEdges:
+    """Edges as a graph holds them: sorted by (target, source), those of one pair by time.
 
     Args:
-        edge_index: int64 [2, E].
-        edge_weight: float32 [E], or nothing.
-        duplicates: How many edges were merged into others.
-        self_loops: How many edges lead from a node to itself.
+        index: int64 [2, E].
+        weight: float32 [E], or nothing.
+        attr: float32 [E, F], or nothing.
+        time: int64 [E], or nothing.
     """
 
-    edge_index: NDArray[np.int64]
-    edge_weight: NDArray[np.float32] | None
-    duplicates: int
-    self_loops: int
+    index: NDArray[np.int64]
+    weight: NDArray[np.float32] | None = None
+    attr: NDArray[np.float32] | None = None
+    time: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of(cls, edges: Edges) -> StoredEdges:
+        """Return edges, sorted already, in the form that a graph holds."""
+        return cls(np.stack([edges.source, edges.target]), edges.weight, edges.attr, edges.time)
+
+    def reversed(self) -> StoredEdges:
+        """Return the edges the other way round, sorted again.
+
+        Example:
+            >>> StoredEdges(np.array([[2, 0, 1], [0, 1, 1]])).reversed().index.tolist()
+            [[1, 1, 0], [0, 1, 2]]
+        """
+        # The edges are sorted by their targets, so a stable sort by source leaves those sorted within it.
+        return self.ordered(self.index[::-1], np.argsort(self.index[0], kind="stable"))
+
+    def ordered(self, index: NDArray[np.int64], order: NDArray[np.int64]) -> StoredEdges:
+        """Return other ends in a new order, with what these edges carry.
+
+        Args:
+            index: The new ends, in the present order, int64 [2, E].
+            order: For each new position the present one, int64 [E].
+        """
+        return StoredEdges(
+            index[:, order],
+            None if self.weight is None else self.weight[order],
+            None if self.attr is None else self.attr[order],
+            None if self.time is None else self.time[order],
+        )
 
 
-def merge(edges: Edges, num_sources: int, *, homogeneous: bool, symmetric: bool) -> Merged:
-    """Return the edges sorted, with duplicates merged: the weight of a pair is the sum of its weights.
+def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
+    """Return the edges sorted by (target, source, time), with duplicates merged.
+
+    A duplicate is an edge between the same nodes at the same time. The weight of a pair is the sum of its
+    weights, and its edge features are their means.
 
     Args:
         edges: The edges of a builder.
         num_sources: The number of source nodes.
-        homogeneous: Whether source and target are the same node type.
-        symmetric: Store every edge in both directions. A pair that came in both counts once, with the mean of
-            the two weights, so that it does not matter whether a table lists a border once or twice.
+        mean: Let the weight be the mean instead.
 
     Example:
         >>> edges = Edges(np.array([0, 2, 0]), np.array([1, 0, 1]), np.array([1.0, 5.0, 2.0], np.float32))
-        >>> merged = merge(edges, 3, homogeneous=True, symmetric=False)
-        >>> merged.edge_index.tolist(), merged.edge_weight.tolist(), merged.duplicates
-        ([[2, 0], [0, 1]], [5.0, 3.0], 1)
+        >>> merged = merge(edges, 3)
+        >>> merged.source.tolist(), merged.target.tolist(), merged.weight.tolist()
+        ([2, 0], [0, 1], [5.0, 3.0])
     """
-    source, target, weight = _unique(edges.source, edges.target, edges.weight, num_sources)
-    duplicates = len(edges) - len(source)
-    if symmetric:
-        both = np.concatenate([source, target]), np.concatenate([target, source])
-        doubled = None if weight is None else np.concatenate([weight, weight])
-        source, target, weight = _unique(*both, doubled, num_sources, mean=True)
-    self_loops = int((source == target).sum()) if homogeneous else 0
-    narrow = None if weight is None else weight.astype(np.float32)
-    return Merged(np.stack([source, target]), narrow, duplicates, self_loops)
+    keys = edges.target * max(num_sources, 1) + edges.source
+    order = np.argsort(keys, kind="stable") if edges.time is None else np.lexsort((edges.time, keys))
+    edges, keys = edges.take(order), keys[order]
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = keys[1:] != keys[:-1]
+    if edges.time is not None:
+        new[1:] |= edges.time[1:] != edges.time[:-1]
+    first = np.flatnonzero(new)
+    if len(first) == len(keys):
+        return edges
+    times = np.diff(first, append=len(keys))
+    weight, attr = edges.weight, edges.attr
+    if weight is not None:
+        total = np.add.reduceat(weight.astype(np.float64), first)
+        weight = (total / times if mean else total).astype(np.float32)
+    if attr is not None:
+        attr = (np.add.reduceat(attr.astype(np.float64), first) / times[:, None]).astype(np.float32)
+    return replace(edges.take(first), weight=weight, attr=attr)
 
 
-def _unique(
-    source: NDArray[np.int64],
-    target: NDArray[np.int64],
-    weight: NDArray[np.floating[Any]] | None,
-    num_sources: int,
-    *,
-    mean: bool = False,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64] | None]:
-    """Return the pairs sorted by (target, source), each once, with the sum or mean of its weights."""
-    keys = target * max(num_sources, 1) + source
-    if weight is None:
-        target, source = np.divmod(np.unique(keys), max(num_sources, 1))
-        return source, target, None
-    unique, position, times = np.unique(keys, return_inverse=True, return_counts=True)
-    # Of no weights at all numpy's bincount is one of integers.
-    total = np.bincount(position, weights=weight, minlength=len(unique)).astype(np.float64)
-    if mean:
-        total /= times
-    target, source = np.divmod(unique, max(num_sources, 1))
-    return source, target, total
+def symmetrise(edges: Edges, num_nodes: int) -> Edges:
+    """Return every edge in both directions, sorted as by :func:`merge`.
 
+    A pair that came in both directions counts once, with the mean of the two weights, so that it does not
+    matter whether a table lists a border once or twice.
 
-def reverse(
-    edge_index: NDArray[np.int64], edge_weight: NDArray[np.float32] | None
-) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
-    """Return the edges the other way round, sorted by (target, source) again.
-
-    Example:
-        >>> reverse(np.array([[2, 0, 1], [0, 1, 1]]), None)[0].tolist()
-        [[1, 1, 0], [0, 1, 2]]
+    Args:
+        edges: Edges within one node type, merged.
+        num_nodes: The number of its nodes.
     """
-    # The edges are sorted by their targets, so a stable sort by source leaves those sorted within it.
-    order = np.argsort(edge_index[0], kind="stable")
-    return edge_index[::-1][:, order], None if edge_weight is None else edge_weight[order]
+    twice = np.tile(np.arange(len(edges)), 2)
+    both = np.concatenate([edges.source, edges.target]), np.concatenate([edges.target, edges.source])
+    return merge(replace(edges.take(twice), source=both[0], target=both[1]), num_nodes, mean=True)
 
 
 def compress(edge_index: NDArray[np.int64], num_targets: int) -> tuple[NDArray[Any], NDArray[Any]]:

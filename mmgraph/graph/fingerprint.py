@@ -33,7 +33,9 @@ def fingerprint(graph: Graph) -> str:
     for edge_type in graph.schema.edge_types:
         if edge_type.reverse_of is None:
             triple = edge_type.triple
-            hasher.json(list(triple)).array(graph.edge_index[triple])
-            if triple in graph.edge_weight:
-                hasher.array(graph.edge_weight[triple])
+            edges = graph.edges[triple]
+            hasher.json(list(triple)).array(edges.index)
+            for carried in (edges.weight, edges.attr, edges.time):
+                if carried is not None:
+                    hasher.array(carried)
     return hasher.hexdigest()

@@ -16,7 +16,7 @@ from mmgraph.config_faults import NAME_PATTERN
 from mmgraph.data.spec import TaskSpec
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.edge_sets import EdgeSets
-from mmgraph.graph.edges import Merged, merge, read_edges, reverse
+from mmgraph.graph.edges import StoredEdges, merge, read_edges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hetero_store import entity_table, num_nodes, read_features, task_kind
 from mmgraph.graph.layout import FORMAT
@@ -121,8 +121,7 @@ def from_hetero_data(
         tasks=tasks,
         nodes=tables,
         features=features,
-        edge_index=edges.index,
-        edge_weight=edges.weight,
+        edges=edges.edges,
     )
 
 
@@ -170,7 +169,7 @@ def _check_name(name: str, where: str, faults: Faults) -> None:
 
 def _add_relations(data: HeteroData, sizes: Mapping[str, int], edges: EdgeSets, faults: Faults) -> None:
     """Add all relations, those that only reverse another one with that."""
-    merged: dict[Triple, Merged] = {}
+    merged: dict[Triple, StoredEdges] = {}
     for triple in data.edge_types:
         try:
             merged[triple] = _edges(data[triple], triple, sizes)
@@ -181,21 +180,20 @@ def _add_relations(data: HeteroData, sizes: Mapping[str, int], edges: EdgeSets, 
         forward = merged.get((target, relation.removeprefix("rev_"), source))
         if relation.startswith("rev_") and forward is not None:
             # ToUndirected has made it, and it will be made again.
-            if not _same(reverse(forward.edge_index, forward.edge_weight), one):
+            if not _same(forward.reversed(), one):
                 faults.add(
                     f"data[{source!r}, {relation!r}, {target!r}]",
                     f"its edges are not those of {relation.removeprefix('rev_')!r} the other way round",
                     "Rename it.",
                 )
             continue
-        symmetric = source == target and one.edge_index.size > 0
-        symmetric = symmetric and _same(reverse(one.edge_index, one.edge_weight), one)
-        weighted = one.edge_weight is not None
-        size = one.edge_index.shape[1]
+        symmetric = source == target and one.index.size > 0 and _same(one.reversed(), one)
+        weighted = one.weight is not None
+        size = one.index.shape[1]
         edges.add(EdgeType(source, relation, target, size, weighted=weighted, symmetric=symmetric), one)
 
 
-def _edges(store: Any, triple: Triple, sizes: Mapping[str, int]) -> Merged:
+def _edges(store: Any, triple: Triple, sizes: Mapping[str, int]) -> StoredEdges:
     """Return the edges of a relation, checked, merged and sorted."""
     where = f"data[{triple[0]!r}, {triple[1]!r}, {triple[2]!r}]"
     if "edge_index" not in store:
@@ -208,11 +206,10 @@ def _edges(store: Any, triple: Triple, sizes: Mapping[str, int]) -> Merged:
         given = (*given, store["edge_weight"].detach().cpu())
     source, _, target = triple
     found = read_edges(given, sizes[source], sizes[target], where=where)
-    return merge(found, sizes[source], homogeneous=source == target, symmetric=False)
+    return StoredEdges.of(merge(found, sizes[source]))
 
 
-def _same(one: tuple[NDArray[np.int64], NDArray[np.float32] | None], other: Merged) -> bool:
-    index, weight = one
-    if (weight is None) != (other.edge_weight is None) or not np.array_equal(index, other.edge_index):
+def _same(one: StoredEdges, other: StoredEdges) -> bool:
+    if (one.weight is None) != (other.weight is None) or not np.array_equal(one.index, other.index):
         return False
-    return weight is None or other.edge_weight is None or np.allclose(weight, other.edge_weight)
+    return one.weight is None or other.weight is None or np.allclose(one.weight, other.weight)

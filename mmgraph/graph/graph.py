@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mmgraph.data.spec import TaskSpec
 from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
+from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.fingerprint import fingerprint
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.restrict import restricted_schema
@@ -40,11 +41,12 @@ class Graph:
             ``dataset`` (spec and fingerprint), ``relations`` (builder, parameters, counts and warnings of
             each), ``encoders`` and ``changes`` (what views and controls did).
         tasks: The tasks, by name.
-        nodes: By node type, a table. Entities: ``id``, ``title``, ``target:<task>``, ``split:<task>``.
-            Modalities: ``id`` (of the entity), ``entity_index``, ``preview``.
+        nodes: By node type, a table. Entities: ``id``, ``title``, ``training``, ``target:<task>``,
+            ``split:<task>``. Modalities: ``id`` (of the entity), ``entity_index``, ``preview``.
         features: By modality node type, float32 [M, D].
-        edge_index: By edge type, int64 [2, E], sorted by (target, source).
-        edge_weight: By edge type that has weights, float32 [E].
+        edges: By edge type, its edges, sorted by (target, source).
+        fitted: By relation, the arrays that it learnt, for edges of new entities.
+        relation_encoders: By relation and modality node type, an encoder that serves the relation alone.
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
         stored_fingerprint: The fingerprint, where it is known from the folder.
         folder: The folder that it was opened from; nothing for a graph that no folder holds as it is.
@@ -55,9 +57,10 @@ class Graph:
     tasks: dict[str, TaskSpec]
     nodes: Mapping[str, pd.DataFrame]
     features: Mapping[str, NDArray[np.float32]]
-    edge_index: Mapping[Triple, NDArray[np.int64]]
-    edge_weight: Mapping[Triple, NDArray[np.float32]]
+    edges: Mapping[Triple, StoredEdges]
     encoders: Mapping[str, Encoder[Any, Any]] = field(default_factory=dict)
+    fitted: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    relation_encoders: Mapping[tuple[str, str], Encoder[Any, Any]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
     folder: Path | None = None
 
@@ -67,11 +70,35 @@ class Graph:
         return str(self.manifest["name"])
 
     @functools.cached_property
+    def edge_index(self) -> Mapping[Triple, NDArray[np.int64]]:
+        """By edge type, int64 [2, E], sorted by (target, source)."""
+        return LazyMapping(self.schema.metadata[1], lambda triple: self.edges[triple].index)
+
+    @functools.cached_property
+    def edge_weight(self) -> Mapping[Triple, NDArray[np.float32]]:
+        """By edge type that has weights, float32 [E]."""
+        return self._carried(self.schema.weighted, "weight")
+
+    @functools.cached_property
+    def edge_attr(self) -> Mapping[Triple, NDArray[np.float32]]:
+        """By edge type that has edge features, float32 [E, F]."""
+        return self._carried([t.triple for t in self.schema.edge_types if t.attr_names], "attr")
+
+    @functools.cached_property
+    def edge_time(self) -> Mapping[Triple, NDArray[np.int64]]:
+        """By edge type whose edges have times, int64 [E]."""
+        return self._carried([t.triple for t in self.schema.edge_types if t.timed], "time")
+
+    def _carried(self, triples: Iterable[Triple], what: str) -> LazyMapping[Triple, NDArray[Any]]:
+        return LazyMapping(triples, lambda triple: getattr(self.edges[triple], what))
+
+    @functools.cached_property
     def data(self) -> HeteroData:
         """The graph as PyG's ``HeteroData``.
 
         Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``; every edge
-        type has ``edge_index``, those with weights also ``edge_weight``. Features share the graph's memory.
+        type has ``edge_index``, and ``edge_weight``, ``edge_attr`` and ``time`` where it has them. Features
+        share the graph's memory.
         """
         # PyG takes seconds to import, and neither building nor inspecting a graph needs it.
         from mmgraph.graph.interop import to_hetero_data
@@ -143,9 +170,8 @@ class Graph:
         Args:
             seed: The seed of the shuffle.
         """
-        index, weight = shuffled_edges(self.schema, self.edge_index, self.edge_weight, seed=seed)
         same = self._with(self.schema, {"shuffled": {"seed": seed}})
-        return replace(same, edge_index=index, edge_weight=weight)
+        return replace(same, edges=shuffled_edges(self.schema, self.edges, seed=seed))
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the graph into a folder, whole or not at all.
@@ -170,7 +196,6 @@ class Graph:
     def _with(self, schema: GraphSchema, change: Mapping[str, Any]) -> Graph:
         """Return the part of this graph that a smaller schema names, with a note of what was done."""
         names, triples = schema.metadata
-        weighted = schema.weighted
         modal = [t.name for t in schema.node_types if t.modality is not None]
         kept = {edge_type.relation for edge_type in schema.edge_types}
         return Graph(
@@ -184,9 +209,12 @@ class Graph:
             tasks=self.tasks,
             nodes=LazyMapping(names, self.nodes.__getitem__),
             features=LazyMapping(modal, self.features.__getitem__),
-            edge_index=LazyMapping(triples, self.edge_index.__getitem__),
-            edge_weight=LazyMapping(weighted, self.edge_weight.__getitem__),
+            edges=LazyMapping(triples, self.edges.__getitem__),
             encoders=LazyMapping([n for n in modal if n in self.encoders], self.encoders.__getitem__),
+            fitted=LazyMapping([n for n in self.fitted if n in kept], self.fitted.__getitem__),
+            relation_encoders=LazyMapping(
+                [key for key in self.relation_encoders if key[0] in kept], self.relation_encoders.__getitem__
+            ),
         )
 
     def __repr__(self) -> str:

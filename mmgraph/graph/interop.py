@@ -21,7 +21,8 @@ def to_hetero_data(graph: Graph) -> HeteroData:
 
     Returns:
         ``x`` for every node type (entities: float32 [N, 0]), ``entity_index`` int64 [M] for modalities,
-        ``edge_index`` int64 [2, E] for every edge type, ``edge_weight`` float32 [E] where there are weights.
+        ``edge_index`` int64 [2, E] for every edge type, and where there are such ``edge_weight`` float32 [E],
+        ``edge_attr`` float32 [E, F] and ``time`` int64 [E].
     """
     data = HeteroData()
     for node_type in graph.schema.node_types:
@@ -35,6 +36,10 @@ def to_hetero_data(graph: Graph) -> HeteroData:
         data[triple].edge_index = _tensor(index)
     for triple, weight in graph.edge_weight.items():
         data[triple].edge_weight = _tensor(weight)
+    for triple, attr in graph.edge_attr.items():
+        data[triple].edge_attr = _tensor(attr)
+    for triple, time in graph.edge_time.items():
+        data[triple].time = _tensor(time)
     return data
 
 

@@ -7,7 +7,10 @@
     features/<entity>/<modality>.npy                float32 [M, D]
     edges/<source>--<name>--<target>/indptr.npy     compressed by target; reverse relations are not stored
     edges/<source>--<name>--<target>/indices.npy
-    edges/<source>--<name>--<target>/weight.npy     only where the relation has weights
+    edges/<source>--<name>--<target>/weight.npy     only where the relation has weights; attr.npy and time.npy
+                                                    where it has edge features and times
+    relations/<name>/fitted/<key>.npy               what the relation learnt
+    relations/<name>/encoders/<entity>/<modality>/  an encoder that serves the relation alone
     encoders/<entity>/<modality>/                   the fitted encoder
 
 In names of node types a dot stands for the slash. Nothing is pickled.
@@ -17,9 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mmgraph.graph.schema import GraphSchema, Triple
+from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
 
-FORMAT = 1
+FORMAT = 2
 """The version of the format; a folder of another one is refused."""
 
 MANIFEST = "manifest.json"
@@ -51,6 +54,22 @@ def edges_path(triple: Triple) -> str:
     return f"edges/{_plain(source)}--{name}--{_plain(target)}"
 
 
+def carried(edge_type: EdgeType) -> list[str]:
+    """Return what the edges carry: some of ``weight``, ``attr`` and ``time``."""
+    there = {"weight": edge_type.weighted, "attr": bool(edge_type.attr_names), "time": edge_type.timed}
+    return [name for name, holds in there.items() if holds]
+
+
+def fitted_path(relation: str) -> str:
+    """Return the path of the folder that holds what a relation learnt."""
+    return f"relations/{relation}/fitted"
+
+
+def relation_encoder_path(relation: str, node_type: str) -> str:
+    """Return the path of the folder of an encoder that serves a relation alone."""
+    return f"relations/{relation}/encoders/{node_type}"
+
+
 def required_files(schema: GraphSchema) -> Iterator[str]:
     """Yield the files that a folder with this schema must have, without those of encoders."""
     for node_type in schema.node_types:
@@ -62,8 +81,7 @@ def required_files(schema: GraphSchema) -> Iterator[str]:
             folder = edges_path(edge_type.triple)
             yield f"{folder}/indptr.npy"
             yield f"{folder}/indices.npy"
-            if edge_type.weighted:
-                yield f"{folder}/weight.npy"
+            yield from (f"{folder}/{name}.npy" for name in carried(edge_type))
 
 
 def _plain(node_type: str) -> str:

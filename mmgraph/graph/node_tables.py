@@ -16,9 +16,9 @@ def entity_tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
     """Return the table of every entity type.
 
     Returns:
-        By entity type: N rows with ``id``, ``title``, and for every task of the entity type ``target:<task>``
-        (numbers for a regression, else text; missing where unlabelled) and ``split:<task>`` (``train``,
-        ``validation``, ``test`` or empty).
+        By entity type: N rows with ``id``, ``title``, ``training`` (whether no split holds the entity out),
+        and for every task of the entity type ``target:<task>`` (numbers for a regression, else text; missing
+        where unlabelled) and ``split:<task>`` (``train``, ``validation``, ``test`` or empty).
 
     Raises:
         DataError: With all faults of all target columns.
@@ -30,6 +30,10 @@ def entity_tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
             "id": pd.Series(dataset.entity_ids(entity), dtype="str"),
             "title": pd.Series(dataset.titles(entity), dtype="str"),
         }
+        try:
+            columns["training"] = pd.Series(dataset.training_rows(entity))
+        except MMGraphError as error:
+            faults.extend(error)
         for task, spec in dataset.spec.tasks.items():
             if spec.entity == entity:
                 try:

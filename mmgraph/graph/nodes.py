@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.spec import Choice
-from mmgraph.encoders import Encoded, FeatureCache, encode_modality, encoder_faults
+from mmgraph.encoders import Encoded, Encoder, FeatureCache, encode, encode_modality, encoder_faults
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.relation import Nodes
@@ -21,10 +24,20 @@ class NodeFactory:
         dataset: The dataset.
         cache: Where encoded features are kept; nothing to keep none.
         progress: Told about every modality that is encoded.
+        encoders: By modality node type, encoders that are fitted already, for new entities of a graph;
+            nothing to fit those of the dataset on its training entities.
     """
 
-    def __init__(self, dataset: Dataset, *, cache: FeatureCache | None, progress: Progress) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        cache: FeatureCache | None,
+        progress: Progress,
+        encoders: Mapping[str, Encoder[Any, Any]] | None = None,
+    ) -> None:
         self.dataset = dataset
+        self._encoders = encoders
         self._cache = cache
         self._progress = progress
         self._types: dict[str, tuple[str, str | None]] = {}
@@ -97,13 +110,17 @@ class NodeFactory:
         """Return the features of a modality node type, float32 [N, D], and the encoder that made them."""
         return self._encoded[node_type]
 
-    def encoded_by(self, node_type: str, choice: Choice) -> NDArray[np.float32]:
-        """Return the features that another encoder gives a modality node type, float32 [N, D]."""
+    def encoded_by(self, node_type: str, choice: Choice) -> Encoded:
+        """Return the features that another encoder gives a modality node type, and that encoder."""
         entity, modality = self.parts(node_type)
         assert modality is not None
         return encode_modality(
             self.dataset, entity, modality, choice=choice, cache=self._cache, progress=self._progress
-        ).features
+        )
+
+    def encode_by(self, node_type: str, encoder: Encoder[Any, Any]) -> NDArray[np.float32]:
+        """Return the features that a fitted encoder gives a modality node type, float32 [N, D]."""
+        return encode(encoder, self.raw(node_type), cache=self._cache, progress=self._progress)
 
     def nodes(self, node_type: str) -> Nodes:
         """Return the nodes of a type as relation builders see them."""
@@ -134,6 +151,8 @@ class NodeFactory:
     def _encode(self, node_type: str) -> Encoded:
         entity, modality = self.parts(node_type)
         assert modality is not None
+        if self._encoders is not None:
+            return Encoded(self.encode_by(node_type, self._encoders[node_type]), self._encoders[node_type])
         result = encode_modality(self.dataset, entity, modality, cache=self._cache, progress=self._progress)
         self._progress.say(
             f"{node_type}: {len(result.features):,} nodes with {result.features.shape[1]} channels"

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.errors import GraphError
+from mmgraph.graph.filters import Filters
 from mmgraph.parameters import WithParameters
 
 if TYPE_CHECKING:
+    from mmgraph.graph.attach_context import AttachContext
     from mmgraph.graph.context import BuildContext
+
+Scope = Literal["all", "training"]
+"""Whose nodes send along a relation: those of all entities, or of training entities alone."""
+
+Fitted = dict[str, NDArray[Any]]
+"""What a relation learnt: arrays of numbers or of text of a fixed width, by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +59,50 @@ class Edges:
         source: int64 [E].
         target: int64 [E].
         weight: float32 [E], finite and greater than 0; nothing for an unweighted relation.
+        attr: Edge features, float32 [E, F], finite; nothing for a relation that has none.
+        attr_names: The names of the F edge features.
+        time: When each edge came to be, int64 [E]: seconds since 1970 for dates, else the number itself;
+            nothing for a relation that knows no time.
     """
 
     source: NDArray[np.int64]
     target: NDArray[np.int64]
     weight: NDArray[np.float32] | None = None
+    attr: NDArray[np.float32] | None = None
+    attr_names: tuple[str, ...] = ()
+    time: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def take(self, which: NDArray[Any]) -> Edges:
+        """Return some of the edges, by their positions [K] or by a mask [E]."""
+        return Edges(
+            self.source[which],
+            self.target[which],
+            None if self.weight is None else self.weight[which],
+            None if self.attr is None else self.attr[which],
+            self.attr_names,
+            None if self.time is None else self.time[which],
+        )
+
+    def reversed(self) -> Edges:
+        """Return the edges the other way round, in the same order."""
+        return replace(self, source=self.target, target=self.source)
+
+
+@dataclass(frozen=True, eq=False)
+class Attached:
+    """The edges that new nodes get. Messages run from known nodes to new ones only.
+
+    Args:
+        incoming: Edges of the relation from known source nodes to new target nodes.
+        outgoing: Edges of the relation from new source nodes to known target nodes: the new nodes hear from
+            those along the reverse relation. Nothing for a relation whose incoming edges say all.
+    """
+
+    incoming: Edges
+    outgoing: Edges | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +115,10 @@ class RelationBuilder(WithParameters, ABC):
 
     Args:
         allow_empty: Accept that the relation has no edge, which is an error otherwise.
+        filters: Which of the edges stay, and whether they hold in both directions.
+        scope: ``training`` lets no edge leave a held-out entity, so that the model hears nothing of those
+            while it trains (inductive); ``all`` builds the edges among all entities, without labels
+            (transductive).
 
     Raises:
         ConfigError: If parameters cannot be used; all faults at once.
@@ -81,9 +130,18 @@ class RelationBuilder(WithParameters, ABC):
     uses_features: ClassVar[bool] = False
     """Whether it needs features. If not, it is built first, so that its faults show before the encoding."""
 
+    inductive: ClassVar[bool] = False
+    """Whether :meth:`attach` gives new entities their edges. If not, a new entity asks for a new graph."""
+
     allow_empty: Annotated[
         bool, Field(description="Accept that the relation has no edge, which is an error otherwise.")
     ] = field(default=False, kw_only=True)
+    filters: Annotated[
+        Filters, Field(description="Which of the edges stay, and whether they hold in both directions.")
+    ] = field(default=Filters(), kw_only=True)
+    scope: Annotated[
+        Scope, Field(description="Whose nodes send: those of all entities, or of training ones alone.")
+    ] = field(default="all", kw_only=True)
 
     @property
     def symmetric(self) -> bool:
@@ -110,6 +168,21 @@ class RelationBuilder(WithParameters, ABC):
             MMGraphError: With all faults that were found.
         """
 
+    def needs(self) -> tuple[str, ...]:
+        """Return the names of the relations that it is made of; ``context.edges_of`` gives their edges."""
+        return ()
+
+    def fit(self, context: BuildContext) -> Fitted:  # noqa: ARG002 - for subclasses
+        """Return what the relation learns before it is built: statistics of training entities, and whatever
+        of the known entities :meth:`attach` will need beyond ids and features.
+
+        It stays in the graph's folder. :meth:`build` and :meth:`attach` find it as ``context.fitted``.
+
+        Raises:
+            MMGraphError: With all faults that were found.
+        """
+        return {}
+
     @abstractmethod
     def build(self, context: BuildContext) -> Edges:
         """Return the edges. What is worth telling goes to ``context.count`` and ``context.warn``.
@@ -117,6 +190,19 @@ class RelationBuilder(WithParameters, ABC):
         Raises:
             MMGraphError: With all faults that were found.
         """
+
+    def attach(self, context: AttachContext) -> Attached:
+        """Return the edges between known nodes and new ones, without touching those among known nodes.
+
+        Raises:
+            GraphError: If the relation is not inductive.
+            MMGraphError: With all faults that were found.
+        """
+        raise GraphError(
+            f"a {type(self).__name__} relation cannot be extended by new entities",
+            where=context.where,
+            fix="Build the graph again with them, or leave the relation out.",
+        )
 
     def why_empty(self, context: BuildContext) -> str:  # noqa: ARG002 - for subclasses
         """Return why the relation came out without an edge."""

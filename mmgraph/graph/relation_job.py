@@ -1,14 +1,19 @@
-"""One relation on its way into a graph: checked, built, merged, and described for the manifest."""
+"""One relation on its way into a graph: checked, fitted, built, filtered, and described for the manifest."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from mmgraph.errors import GraphError
+import numpy as np
+
+from mmgraph.encoders import Encoder
+from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.choose import ChosenRelation
 from mmgraph.graph.context import BuildContext
-from mmgraph.graph.edges import Merged, merge, read_edges
+from mmgraph.graph.edges import StoredEdges, merge, read_edges, symmetrise
 from mmgraph.graph.nodes import NodeFactory
+from mmgraph.graph.relation import Edges, Fitted
 from mmgraph.graph.schema import EdgeType
 from mmgraph.progress import Progress
 
@@ -20,22 +25,59 @@ class RelationJob:
         relation: The relation.
         factory: Makes the nodes.
         progress: Told about the result.
+        others: The jobs of all relations of the graph by name, for a relation that is made of others.
     """
 
-    def __init__(self, relation: ChosenRelation, factory: NodeFactory, progress: Progress) -> None:
+    def __init__(
+        self,
+        relation: ChosenRelation,
+        factory: NodeFactory,
+        progress: Progress,
+        others: Mapping[str, RelationJob],
+    ) -> None:
         self.name = relation.name
         self.builder = relation.builder
+        self.fitted: Fitted = {}
         self._relation = relation
         self._progress = progress
-        self._context = BuildContext(factory, name=relation.name, where=relation.where, progress=progress)
+        self._others = others
+        self._context = BuildContext(
+            factory,
+            name=relation.name,
+            where=relation.where,
+            progress=progress,
+            scope=relation.builder.scope,
+            edges_of=self._edges_of,
+        )
         self._endpoints = ("", "")
-        self._merged: Merged | None = None
+        self._edges: Edges | None = None
+        self._stored: StoredEdges | None = None
 
     @property
-    def merged(self) -> Merged:
+    def stored(self) -> StoredEdges:
         """The edges."""
-        assert self._merged is not None, "run() comes first"
-        return self._merged
+        assert self._stored is not None, "run() comes first"
+        return self._stored
+
+    @property
+    def encoders(self) -> Mapping[str, Encoder[Any, Any]]:
+        """By modality node type, the encoder that serves this relation alone."""
+        return self._context.encoders
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether the relation, or one that it is made of, needs features."""
+        return self.builder.uses_features or any(
+            self._others[name].uses_features for name in self.builder.needs()
+        )
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether an edge holds in both directions after the filters."""
+        filters = self.builder.filters
+        if self.builder.scope == "training":
+            return False
+        return filters.symmetrise or (self.builder.symmetric and filters.keeps_symmetry())
 
     def check(self) -> None:
         """Find what is wrong before anything is encoded.
@@ -44,11 +86,24 @@ class RelationJob:
             MMGraphError: With all faults that were found.
         """
         source, target = self._endpoints = self.builder.endpoints(self._context)
+        filters, where = self.builder.filters, self._relation.where
         if self.builder.symmetric and source != target:
             raise GraphError(
                 f"leads from {source} to {target}; a symmetric relation stays within one node type",
-                where=self._relation.where,
+                where=where,
                 fix="Leave `symmetric` out: the reverse relation is made in any case.",
+            )
+        if filters.symmetrise and source != target:
+            raise GraphError(
+                f"asks for both directions of edges from {source} to {target}; wanted one node type",
+                where=self._context.at("filters.symmetrise"),
+                fix="Remove the filter: the reverse relation is made in any case.",
+            )
+        if filters.symmetrise and self.builder.scope == "training":
+            raise GraphError(
+                "asks for both directions, but by scope: training held-out entities must not send",
+                where=self._context.at("filters.symmetrise"),
+                fix="Remove the filter, or set scope to all.",
             )
         self.builder.check(self._context)
 
@@ -61,44 +116,111 @@ class RelationJob:
         context, where = self._context, self._relation.where
         source, target = self._endpoints
         num_sources = context.num_nodes(source)
-        edges = read_edges(self.builder.build(context), num_sources, context.num_nodes(target), where=where)
-        merged = merge(edges, num_sources, homogeneous=source == target, symmetric=self.builder.symmetric)
-        if len(edges) == 0 and not self.builder.allow_empty:
-            raise GraphError(
-                f"the relation has no edge: {self.builder.why_empty(context)}",
-                where=where,
-                fix="Mend it, leave it out, or set allow_empty to true.",
-            )
-        context.count("duplicates_merged", merged.duplicates)
-        context.count("self_loops", merged.self_loops)
-        self._merged = merged
-        self._progress.say(f"relation {self.name}: {merged.edge_index.shape[1]:,} edges")
+        self.fitted = context.fitted = _checked(self.builder.fit(context), where)
+        given = read_edges(self.builder.build(context), num_sources, context.num_nodes(target), where=where)
+        if len(given) == 0 and not self.builder.allow_empty:
+            self._refuse_empty(self.builder.why_empty(context))
+        edges = self._filtered(given)
+        if len(given) and len(edges) == 0 and not self.builder.allow_empty:
+            self._refuse_empty(f"the filters and the scope leave none of {len(given):,}")
+        if source == target:
+            context.count("self_loops", int((edges.source == edges.target).sum()))
+        self._edges, self._stored = edges, StoredEdges.of(edges)
+        self._progress.say(f"relation {self.name}: {len(edges):,} edges")
         for sentence in context.warnings:
             self._progress.say(f"relation {self.name}: warning: {sentence}")
 
     def edge_type(self) -> EdgeType:
         """Return the type of the edges."""
         source, target = self._endpoints
+        edges = self._edges
+        assert edges is not None, "run() comes first"
         return EdgeType(
             source=source,
             name=self.name,
             target=target,
-            num_edges=self.merged.edge_index.shape[1],
+            num_edges=len(edges),
             kind=self.builder.kind,
-            weighted=self.merged.edge_weight is not None,
-            symmetric=self.builder.symmetric,
-            made_from=self.builder.made_from(self._context),
+            weighted=edges.weight is not None,
+            symmetric=self.symmetric,
+            made_from=tuple(sorted(self._made_from())),
+            made_of=tuple(sorted(self._made_of())),
+            attr_names=edges.attr_names,
+            timed=edges.time is not None,
+            one_way=self.builder.scope == "training",
         )
 
     def description(self) -> dict[str, Any]:
         """Return what the manifest says about the relation."""
-        derived = self.builder.kind == "derived"
         return {
             "builder": self._relation.registered_as,
             "parameters": self._relation.parameters,
             "kind": self.builder.kind,
             # Built among all entities, also those of validation and test, but without any labels.
-            "transductive": derived,
-            "counts": self._context.counts | {"edges": self.merged.edge_index.shape[1]},
+            "transductive": self.builder.kind == "derived" and self.builder.scope == "all",
+            "inductive": self.builder.inductive,
+            "counts": self._context.counts | {"edges": self.stored.index.shape[1]},
             "warnings": self._context.warnings,
         }
+
+    def _filtered(self, given: Edges) -> Edges:
+        """Return the edges that the scope and the filters leave, each once."""
+        context, builder = self._context, self.builder
+        source, target = self._endpoints
+        num_sources = context.num_nodes(source)
+        edges = merge(given, num_sources)
+        context.count("duplicates_merged", len(given) - len(edges))
+        if builder.symmetric:
+            edges = symmetrise(edges, num_sources)
+        if builder.scope == "training":
+            may_send = context.permitted(source)[edges.source]
+            context.count("from_held_out", int((~may_send).sum()))
+            edges = edges.take(may_send)
+        edges = builder.filters.apply(edges, context, homogeneous=source == target)
+        return symmetrise(edges, num_sources) if builder.filters.symmetrise else edges
+
+    def _edges_of(self, name: str) -> Edges:
+        """Return the edges of a relation that this one is made of; ``rev_`` turns them round."""
+        forward = name.removeprefix("rev_")
+        assert forward in self.builder.needs(), f"needs() does not name {forward}"
+        edges = self._others[forward]._edges
+        if edges is None:
+            raise GraphError(
+                f"is made of the relation {forward!r}, which could not be built",
+                where=self._relation.where,
+                fix="Mend that relation first.",
+            )
+        return edges if forward == name else edges.reversed()
+
+    def _made_from(self) -> set[str]:
+        """Return the modality node types whose content went into the edges, by whatever way."""
+        return set(self.builder.made_from(self._context)).union(
+            *(self._others[name]._made_from() for name in self.builder.needs())
+        )
+
+    def _made_of(self) -> set[str]:
+        """Return the relations that went into the edges, by whatever way."""
+        needs = self.builder.needs()
+        return set(needs).union(*(self._others[name]._made_of() for name in needs))
+
+    def _refuse_empty(self, why: str) -> None:
+        raise GraphError(
+            f"the relation has no edge: {why}",
+            where=self._relation.where,
+            fix="Mend it, leave it out, or set allow_empty to true.",
+        )
+
+
+def _checked(fitted: Fitted, where: str) -> Fitted:
+    """Return what a builder's ``fit`` gave, if it can be kept in the graph's folder."""
+    faults = Faults()
+    for name, array in fitted.items():
+        if not name.isidentifier() or not isinstance(array, np.ndarray) or array.dtype.kind not in "biufU":
+            came = f"{array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+            faults.add(
+                where,
+                f"its fit() gave {came} as {name!r}; wanted an array of numbers or of text (dtype U)",
+                "Mend the builder: objects cannot be kept.",
+            )
+    faults.raise_if_any(GraphError)
+    return fitted

@@ -14,7 +14,8 @@ def restricted_schema(
     """Return a schema without some modalities and relations.
 
     Relations at nodes of such a modality go with it, and so do relations that were made from its content,
-    also where they lead from entity to entity: they would tell what shall not be told.
+    also where they lead from entity to entity, or of a relation that goes: they would tell what shall not be
+    told.
 
     Args:
         schema: The schema.
@@ -50,6 +51,7 @@ def restricted_schema(
         tuple(
             t
             for t in schema.edge_types
-            if t.relation not in relations and not hidden & {t.source, t.target, *t.made_from}
+            if not {t.relation, *t.made_of} & set(relations)
+            and not hidden & {t.source, t.target, *t.made_from}
         ),
     )

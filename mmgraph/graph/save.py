@@ -14,7 +14,16 @@ import pyarrow.parquet
 from mmgraph.atomic import atomic_folder
 from mmgraph.encoders import save_encoder
 from mmgraph.graph.edges import compress
-from mmgraph.graph.layout import MANIFEST, edges_path, encoder_path, features_path, table_path
+from mmgraph.graph.layout import (
+    MANIFEST,
+    carried,
+    edges_path,
+    encoder_path,
+    features_path,
+    fitted_path,
+    relation_encoder_path,
+    table_path,
+)
 from mmgraph.hashing import Hasher
 
 if TYPE_CHECKING:
@@ -37,6 +46,11 @@ def save_graph(graph: Graph, folder: Path, *, overwrite: bool) -> None:
         _write_edges(graph, new)
         for name, encoder in graph.encoders.items():
             save_encoder(encoder, new / encoder_path(name))
+        for (relation, name), encoder in graph.relation_encoders.items():
+            save_encoder(encoder, new / relation_encoder_path(relation, name))
+        for relation, arrays in graph.fitted.items():
+            for key, array in arrays.items():
+                _write_array(array, new / fitted_path(relation) / f"{key}.npy")
         manifest = graph.manifest | {
             "fingerprint": graph.fingerprint(),
             "schema": graph.schema.to_json(),
@@ -71,11 +85,12 @@ def _write_edges(graph: Graph, folder: Path) -> None:
             continue
         triple = edge_type.triple
         into = folder / edges_path(triple)
-        indptr, indices = compress(graph.edge_index[triple], sizes[edge_type.target])
+        edges = graph.edges[triple]
+        indptr, indices = compress(edges.index, sizes[edge_type.target])
         _write_array(indptr, into / "indptr.npy")
         _write_array(indices, into / "indices.npy")
-        if edge_type.weighted:
-            _write_array(graph.edge_weight[triple], into / "weight.npy")
+        for name in carried(edge_type):
+            _write_array(getattr(edges, name), into / f"{name}.npy")
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

@@ -58,6 +58,11 @@ class EdgeType:
         symmetric: Whether every edge is stored in both directions, so that there is no reverse relation.
         made_from: The modality node types whose content went into the edges. A task that must not see one of
             them must not see these edges either.
+        made_of: The relations whose edges went into these, and those whose edges went into them. A task that
+            must not see one of them must not see these edges either.
+        attr_names: The names of the edge features; none for edges that have none.
+        timed: Whether every edge has a time.
+        one_way: Whether there is no reverse relation, because held-out entities may not send.
     """
 
     source: NodeTypeName
@@ -69,6 +74,10 @@ class EdgeType:
     weighted: bool = False
     symmetric: bool = False
     made_from: tuple[str, ...] = ()
+    made_of: tuple[str, ...] = ()
+    attr_names: tuple[str, ...] = ()
+    timed: bool = False
+    one_way: bool = False
 
     @property
     def triple(self) -> Triple:
@@ -155,7 +164,8 @@ class GraphSchema:
         """Return the schema as JSON values."""
         content = asdict(self)
         for edge_type in content["edge_types"]:
-            edge_type["made_from"] = list(edge_type["made_from"])
+            for key in ("made_from", "made_of", "attr_names"):
+                edge_type[key] = list(edge_type[key])
         return {name: list(types) for name, types in content.items()}
 
     @classmethod

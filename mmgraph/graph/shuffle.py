@@ -3,84 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmgraph.graph.edges import reverse
-from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
+from mmgraph.graph.edges import StoredEdges
+from mmgraph.graph.schema import GraphSchema, Triple
 
 _ROUNDS = 50
 
 
 def shuffled_edges(
-    schema: GraphSchema,
-    edge_index: Mapping[Triple, NDArray[np.int64]],
-    edge_weight: Mapping[Triple, NDArray[np.float32]],
-    *,
-    seed: int,
-) -> tuple[dict[Triple, NDArray[np.int64]], dict[Triple, NDArray[np.float32]]]:
+    schema: GraphSchema, edges: Mapping[Triple, StoredEdges], *, seed: int
+) -> dict[Triple, StoredEdges]:
     """Return the edges with the targets of every relation but ``of`` dealt out anew.
 
-    Every node keeps its degree at both ends, and a weight stays with its edge's source. A relation's shuffle
-    depends on its name and the seed alone, not on the other relations.
+    Every node keeps its degree at both ends, and weight, features and time stay with an edge's source. A
+    relation's shuffle depends on its name and the seed alone, not on the other relations.
 
     Args:
         schema: The graph's schema.
-        edge_index: By edge type, int64 [2, E].
-        edge_weight: By edge type that has weights, float32 [E].
+        edges: By edge type.
         seed: The seed.
-
-    Returns:
-        ``edge_index`` and ``edge_weight`` of the control.
     """
-    index, weight = dict[Triple, NDArray[np.int64]](), dict[Triple, NDArray[np.float32]]()
-    forward = [t for t in schema.edge_types if t.reverse_of is None]
-    for edge_type in forward:
-        triple = edge_type.triple
-        weights = edge_weight.get(triple)
-        if edge_type.kind == "of":
-            index[triple] = edge_index[triple]
-        else:
-            rng = np.random.default_rng([seed, *edge_type.name.encode()])
-            index[triple], weights = _shuffle(edge_type, edge_index[triple], weights, rng)
-        if weights is not None:
-            weight[triple] = weights
+    new = dict[Triple, StoredEdges]()
+    for edge_type in schema.edge_types:
+        if edge_type.reverse_of is None:
+            triple = edge_type.triple
+            if edge_type.kind == "of":
+                new[triple] = edges[triple]
+            else:
+                rng = np.random.default_rng([seed, *edge_type.name.encode()])
+                new[triple] = shuffle_edges(
+                    edges[triple],
+                    rng,
+                    homogeneous=edge_type.source == edge_type.target,
+                    symmetric=edge_type.symmetric,
+                )
     for edge_type in schema.edge_types:
         if edge_type.reverse_of is not None:
-            triple = edge_type.triple
             original = (edge_type.target, edge_type.reverse_of, edge_type.source)
-            index[triple], weights = reverse(index[original], weight.get(original))
-            if weights is not None:
-                weight[triple] = weights
-    return {triple: index[triple] for triple in schema.metadata[1]}, weight
+            new[edge_type.triple] = new[original].reversed()
+    return {triple: new[triple] for triple in schema.metadata[1]}
 
 
-def _shuffle(
-    edge_type: EdgeType,
-    edge_index: NDArray[np.int64],
-    weight: NDArray[np.float32] | None,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
-    source, target = edge_index
-    homogeneous = edge_type.source == edge_type.target
+def shuffle_edges(
+    edges: StoredEdges, rng: np.random.Generator, *, homogeneous: bool, symmetric: bool
+) -> StoredEdges:
+    """Return the edges of one relation with their targets dealt out anew; every node keeps its degrees.
+
+    Args:
+        edges: The edges.
+        rng: Where chance comes from.
+        homogeneous: Whether source and target are the same node type; loops stay as they are then.
+        symmetric: Whether every edge is there in both directions, and shall be.
+    """
+    source, target = edges.index
     # A loop tells nothing about other nodes: it stays, and no new one is wanted.
     loop = (source == target) & homogeneous
-    moved = ~loop & (source < target) if edge_type.symmetric else ~loop
+    moved = np.flatnonzero(~loop & (source < target) if symmetric else ~loop)
     u, v = source[moved], target[moved]
-    if edge_type.symmetric:
+    if symmetric:
         # Pairs come with the smaller index first; without a coin for each, small ones would only meet large.
         flip = rng.random(len(u)) < 0.5
         u, v = np.where(flip, v, u), np.where(flip, u, v)
-    v = _deal(u, v, rng, loops=not homogeneous, ordered=not edge_type.symmetric)
-    ends = [source[loop], u], [target[loop], v]
-    weights = None if weight is None else [weight[loop], weight[moved]]
-    if edge_type.symmetric:
-        ends = [*ends[0], v], [*ends[1], u]
-        weights = None if weights is None else [*weights, weights[-1]]
-    new = np.stack([np.concatenate(ends[0]), np.concatenate(ends[1])])
-    order = np.lexsort((new[0], new[1]))
-    return new[:, order], None if weights is None else np.concatenate(weights)[order]
+    v = _deal(u, v, rng, loops=not homogeneous, ordered=not symmetric)
+    fixed = np.flatnonzero(loop)
+    ends, carried = [np.stack([source[fixed], target[fixed]]), np.stack([u, v])], [fixed, moved]
+    if symmetric:
+        ends, carried = [*ends, np.stack([v, u])], [*carried, moved]
+    index, origin = np.concatenate(ends, axis=1), np.concatenate(carried)
+    order = np.lexsort((index[0], index[1]))
+    carrying = edges.ordered(edges.index, origin[order])
+    return replace(carrying, index=index[:, order])
 
 
 def _deal(

@@ -17,14 +17,17 @@ from mmgraph.config import parse
 from mmgraph.data.spec import TaskSpec
 from mmgraph.encoders import Encoder, load_encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
-from mmgraph.graph.edges import decompress, reverse
+from mmgraph.graph.edges import StoredEdges, decompress
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.layout import (
     FORMAT,
     MANIFEST,
+    carried,
     edges_path,
     encoder_path,
     features_path,
+    fitted_path,
+    relation_encoder_path,
     required_files,
     table_path,
 )
@@ -73,12 +76,28 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         tasks=tasks,
         nodes=LazyMapping(schema.metadata[0], reader.table),
         features=LazyMapping(modal, reader.features),
-        edge_index=LazyMapping(schema.metadata[1], lambda triple: reader.edges[triple][0]),
-        edge_weight=LazyMapping(schema.weighted, reader.weight),
+        edges=reader.edges,
         encoders=LazyMapping(encoded, reader.encoder),
+        fitted=LazyMapping(_below("relations/", "/fitted/", files), lambda name: reader.fitted(name, files)),
+        relation_encoders=LazyMapping(_relation_encoders(schema, files), reader.relation_encoder),
         stored_fingerprint=str(manifest["fingerprint"]),
         folder=path.absolute(),
     )
+
+
+def _below(start: str, end: str, files: Mapping[str, Any]) -> list[str]:
+    """Return the names between two parts of paths, each once."""
+    return sorted({f.removeprefix(start).split(end)[0] for f in files if f.startswith(start) and end in f})
+
+
+def _relation_encoders(schema: GraphSchema, files: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the relations and node types for which there is an encoder of their own."""
+    return [
+        (relation, name)
+        for relation in _below("relations/", "/encoders/", files)
+        for name in schema.metadata[0]
+        if any(file.startswith(f"{relation_encoder_path(relation, name)}/") for file in files)
+    ]
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -165,18 +184,21 @@ class _Reader:
         size = (self._sizes[node_type], self._schema.channels[node_type])
         return self._array(features_path(node_type), size, "f4")
 
-    def weight(self, triple: Triple) -> NDArray[np.float32]:
-        weight = self.edges[triple][1]
-        assert weight is not None
-        return weight
-
     def encoder(self, node_type: str) -> Encoder[Any, Any]:
         return load_encoder(self._folder / encoder_path(node_type))
 
-    def _read_edges(self, triple: Triple) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+    def relation_encoder(self, key: tuple[str, str]) -> Encoder[Any, Any]:
+        return load_encoder(self._folder / relation_encoder_path(*key))
+
+    def fitted(self, relation: str, files: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        folder = f"{fitted_path(relation)}/"
+        names = [file for file in files if file.startswith(folder)]
+        return {name.removeprefix(folder).removesuffix(".npy"): self._load(name) for name in names}
+
+    def _read_edges(self, triple: Triple) -> StoredEdges:
         edge_type = self._schema.edge_type(triple)
         if edge_type.reverse_of is not None:
-            return reverse(*self.edges[edge_type.target, edge_type.reverse_of, edge_type.source])
+            return self.edges[edge_type.target, edge_type.reverse_of, edge_type.source].reversed()
         folder = edges_path(triple)
         indptr = self._array(f"{folder}/indptr.npy", (self._sizes[edge_type.target] + 1,), "i4", "i8")
         indices = self._array(f"{folder}/indices.npy", (edge_type.num_edges,), "i4", "i8")
@@ -185,17 +207,26 @@ class _Reader:
             raise _damaged(self._folder / folder / "indptr.npy", "its numbers do not rise from 0 to the end")
         if len(indices) and not 0 <= indices.min() <= indices.max() < self._sizes[edge_type.source]:
             raise _damaged(self._folder / folder / "indices.npy", "it names nodes that are not there")
-        weighted = edge_type.weighted
-        weight = self._array(f"{folder}/weight.npy", (edge_type.num_edges,), "f4") if weighted else None
-        return decompress(indptr, indices), weight
+        size = edge_type.num_edges
+        shapes = {
+            "weight": ((size,), "f4"),
+            "attr": ((size, len(edge_type.attr_names)), "f4"),
+            "time": ((size,), "i8"),
+        }
+        there = {name: self._array(f"{folder}/{name}.npy", *shapes[name]) for name in carried(edge_type)}
+        return StoredEdges(decompress(indptr, indices), **there)
 
-    def _array(self, name: str, shape: tuple[int, ...], *dtypes: str) -> NDArray[Any]:
+    def _load(self, name: str) -> NDArray[Any]:
         path = self._folder / name
         try:
             # Copy on write: torch wants arrays that it could write to, and the file must stay as it is.
             array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise _damaged(path, str(error)) from None
+        return array
+
+    def _array(self, name: str, shape: tuple[int, ...], *dtypes: str) -> NDArray[Any]:
+        path, array = self._folder / name, self._load(name)
         if array.shape != shape or array.dtype not in [np.dtype(d) for d in dtypes]:
             raise _damaged(path, f"it holds {array.dtype} {array.shape}; wanted {'/'.join(dtypes)} {shape}")
         return array

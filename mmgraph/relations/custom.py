@@ -6,7 +6,7 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, field, make_dataclass, replace
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_type_hints
 
@@ -20,6 +20,9 @@ from mmgraph.graph.relation import Edges, Nodes, RelationBuilder
 from mmgraph.registry import RELATIONS
 
 _Function = Callable[..., Any]
+_COMMON = frozenset(field.name for field in fields(RelationBuilder))
+"""The parameters of every relation builder, which are none of the function's."""
+
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -94,7 +97,7 @@ class CustomRelation(RelationBuilder):
         source = self._shown(context.nodes(self._ends[0]))
         target = source if self._ends[0] == self._ends[1] else self._shown(context.nodes(self._ends[1]))
         where = f"{context.where}: function {self.function.__name__}"
-        parameters = {name: value for name, value in self._given().items() if name != "allow_empty"}
+        parameters = {name: value for name, value in self._given().items() if name not in _COMMON}
         try:
             result = self.function(source, target, **parameters)
         except MMGraphError:
@@ -157,8 +160,8 @@ def relation(
         ...     width = source.frame["width"].to_numpy(float)
         ...     apart = abs(width[:, None] - width[None, :])
         ...     return (apart <= tolerance).nonzero()
-        >>> same_width(tolerance=0.2).parameters()
-        {'allow_empty': False, 'tolerance': 0.2}
+        >>> same_width(tolerance=0.2).parameters()  # doctest: +ELLIPSIS
+        {'allow_empty': False, 'filters': {...}, 'scope': 'all', 'tolerance': 0.2}
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise ConfigError(

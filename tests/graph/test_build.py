@@ -95,7 +95,7 @@ def test_a_path_will_do(shop_folder: Path, graph: Graph):
 
 def test_the_manifest_tells_what_went_in_and_nothing_of_the_machine(graph: Graph, shop: Dataset):
     manifest = graph.manifest
-    assert manifest["format"] == 1
+    assert manifest["format"] == 2
     assert manifest["name"] == "shop"
     assert manifest["dataset"]["fingerprint"] == shop.fingerprint()
     assert manifest["dataset"]["spec"] == shop.spec.model_dump(mode="json")

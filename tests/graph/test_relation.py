@@ -47,9 +47,10 @@ def test_it_becomes_a_relation_with_counts_and_warnings(shop: Dataset):
     assert graph.edge_index["product", "ladder", "product"].tolist() == [[0, 1, 2, 3], [20, 21, 22, 23]]
     assert graph.manifest["relations"]["ladder"] == {
         "builder": "Ladder",
-        "parameters": {"allow_empty": False, "entity": "product", "step": 20, "result": None},
+        "parameters": Ladder("product", 20).parameters(),
         "kind": "derived",
         "transductive": True,
+        "inductive": False,
         "counts": {"steps": 20, "edges": 4},
         "warnings": ["it is steep"],
     }

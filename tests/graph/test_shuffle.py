@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgraph.graph import EdgeType, Graph, GraphSchema, NodeType
-from mmgraph.graph.edges import merge, reverse
+from mmgraph.graph.edges import StoredEdges, merge, symmetrise
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.shuffle import shuffled_edges
 
@@ -24,13 +24,18 @@ def schema_of(num_edges, *, symmetric):
 def relation(pairs, *, symmetric):
     source, target = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     weight = (1 + source % 7).astype(np.float32)
-    merged = merge(Edges(source, target, weight), N, homogeneous=True, symmetric=symmetric)
-    index, weights = {("a", "near", "a"): merged.edge_index}, {("a", "near", "a"): merged.edge_weight}
+    edges = merge(Edges(source, target, weight), N)
+    stored = StoredEdges.of(symmetrise(edges, N) if symmetric else edges)
+    found = {("a", "near", "a"): stored}
     if not symmetric:
-        index["a", "rev_near", "a"], weights["a", "rev_near", "a"] = reverse(
-            merged.edge_index, merged.edge_weight
-        )
-    return schema_of(merged.edge_index.shape[1], symmetric=symmetric), index, weights
+        found["a", "rev_near", "a"] = stored.reversed()
+    return schema_of(stored.index.shape[1], symmetric=symmetric), found
+
+
+def shuffled(schema, edges, seed):
+    """Return edge indices and weights of the control."""
+    new = shuffled_edges(schema, edges, seed=seed)
+    return {t: e.index for t, e in new.items()}, {t: e.weight for t, e in new.items()}
 
 
 PAIRS = st.lists(st.tuples(st.integers(0, N - 1), st.integers(0, N - 1)), min_size=1, max_size=120)
@@ -39,8 +44,9 @@ PAIRS = st.lists(st.tuples(st.integers(0, N - 1), st.integers(0, N - 1)), min_si
 @settings(deadline=None)
 @given(pairs=PAIRS, symmetric=st.booleans(), seed=st.integers(0, 5))
 def test_degrees_symmetry_and_reverse_are_kept(pairs, symmetric, seed):
-    schema, index, weight = relation(pairs, symmetric=symmetric)
-    new, new_weight = shuffled_edges(schema, index, weight, seed=seed)
+    schema, edges = relation(pairs, symmetric=symmetric)
+    index, weight = {t: e.index for t, e in edges.items()}, {t: e.weight for t, e in edges.items()}
+    new, new_weight = shuffled(schema, edges, seed)
     forward = ("a", "near", "a")
     for end in (0, 1):
         old_degrees = np.bincount(index[forward][end], minlength=N)
@@ -68,9 +74,9 @@ def test_degrees_symmetry_and_reverse_are_kept(pairs, symmetric, seed):
 def test_neighbours_are_random_without_doubles_and_loops(symmetric):
     rng = np.random.default_rng(0)
     pairs = [(n, (n + step) % N) for n in range(N) for step in (1, 2, 3)] + [(0, 0), (5, 5)]
-    schema, index, weight = relation(rng.permutation(pairs).tolist(), symmetric=symmetric)
-    new = shuffled_edges(schema, index, weight, seed=1)[0]["a", "near", "a"]
-    old = index["a", "near", "a"]
+    schema, stored = relation(rng.permutation(pairs).tolist(), symmetric=symmetric)
+    new = shuffled(schema, stored, 1)[0]["a", "near", "a"]
+    old = stored["a", "near", "a"].index
     edges = set(map(tuple, new.T.tolist()))
     assert len(edges) == new.shape[1]
     assert {(s, t) for s, t in edges if s == t} == {(0, 0), (5, 5)}
@@ -80,15 +86,15 @@ def test_neighbours_are_random_without_doubles_and_loops(symmetric):
 
 def test_ends_of_a_symmetric_relation_are_alike():
     # Every pair has one end in either half. Were ends kept apart by their order, none could lie in one.
-    schema, index, weight = relation([(n, n + N // 2) for n in range(N // 2)], symmetric=True)
-    source, target = shuffled_edges(schema, index, weight, seed=0)[0]["a", "near", "a"]
+    schema, stored = relation([(n, n + N // 2) for n in range(N // 2)], symmetric=True)
+    source, target = shuffled(schema, stored, 0)[0]["a", "near", "a"]
     assert ((source < N // 2) == (target < N // 2)).any()
 
 
 def test_hubs_keep_their_degrees_even_if_doubles_remain():
     pairs = [(n, 0) for n in range(N)] + [(0, n) for n in range(N)]
-    schema, index, weight = relation(pairs, symmetric=False)
-    new = shuffled_edges(schema, index, weight, seed=0)[0]["a", "near", "a"]
+    schema, stored = relation(pairs, symmetric=False)
+    new = shuffled(schema, stored, 0)[0]["a", "near", "a"]
     assert np.bincount(new[1], minlength=N)[0] == N
 
 

@@ -1,0 +1,117 @@
+"""What a relation builder is given when new entities join a graph: what the graph knows, and what is new."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mmgraph.graph.relation import Fitted, Scope
+
+if TYPE_CHECKING:
+    from mmgraph.data.spec import Choice
+    from mmgraph.graph.graph import Graph
+    from mmgraph.graph.nodes import NodeFactory
+
+
+class AttachContext:
+    """The surroundings of one relation while new entities get their edges.
+
+    Positions of known nodes are those of the graph; positions of new nodes count the new ones alone.
+
+    Args:
+        graph: The graph.
+        factory: Makes the nodes of the new entities, by the graph's encoders.
+        name: The relation's name.
+        where: The place, for messages.
+        scope: ``training`` if known nodes of held-out entities must not send.
+
+    Attributes:
+        fitted: What the builder's ``fit`` gave when the graph was built.
+        counts: Numbers worth knowing.
+        warnings: Sentences worth reading.
+    """
+
+    def __init__(self, graph: Graph, factory: NodeFactory, *, name: str, where: str, scope: Scope) -> None:
+        self._graph = graph
+        self._factory = factory
+        self._scope = scope
+        self.name = name
+        self.where = where
+        self.fitted: Fitted = dict(graph.fitted.get(name, {}))
+        self.counts: dict[str, int | float] = {}
+        self.warnings: list[str] = []
+
+    def count(self, what: str, number: int | float) -> None:
+        """Note a number, unless it is 0."""
+        if number:
+            self.counts[what] = number
+
+    def warn(self, sentence: str) -> None:
+        """Note a sentence for the person who attaches the entities."""
+        self.warnings.append(sentence)
+
+    def at(self, parameter: str) -> str:
+        """Return the place of one of the relation's parameters, for messages."""
+        return f"{self.where}.{parameter}"
+
+    def known_ids(self, node_type: str) -> NDArray[np.object_]:
+        """Return the id of each known node's entity, text [N]."""
+        ids: NDArray[np.object_] = self._graph.nodes[node_type]["id"].to_numpy(object)
+        return ids
+
+    def known_features(self, node_type: str) -> NDArray[np.float32]:
+        """Return the features of a modality's known nodes, float32 [N, D]."""
+        return self._graph.features[node_type]
+
+    def known_entity_index(self, node_type: str) -> NDArray[np.int64]:
+        """Return the row of each known node's entity in the table of entity nodes, int64 [N]."""
+        table = self._graph.nodes[node_type]
+        if "entity_index" not in table:
+            return np.arange(len(table), dtype=np.int64)
+        rows: NDArray[np.int64] = table["entity_index"].to_numpy(np.int64)
+        return rows
+
+    def permitted(self, node_type: str) -> NDArray[np.bool_]:
+        """Return which known nodes may send, bool [N]."""
+        rows = self.known_entity_index(node_type)
+        if self._scope == "all":
+            return np.ones(len(rows), dtype=bool)
+        training: NDArray[np.bool_] = self._graph.nodes[node_type.partition("/")[0]]["training"].to_numpy(
+            bool
+        )
+        return training[rows]
+
+    def num_nodes(self, node_type: str) -> int:
+        """Return the number of new nodes of a type."""
+        return self._factory.num_nodes(node_type)
+
+    def ids(self, node_type: str) -> NDArray[np.object_]:
+        """Return the id of each new node's entity, text [N]."""
+        entity, _ = self._factory.parts(node_type)
+        return np.array(self._factory.dataset.entity_ids(entity), dtype=object)[self.entity_index(node_type)]
+
+    def features(self, node_type: str, encoder: Choice | None = None) -> NDArray[np.float32]:
+        """Return the features of a modality's new nodes, float32 [N, D].
+
+        Args:
+            node_type: The modality's node type.
+            encoder: Given where the relation has an encoder for itself: the one fitted then is used.
+        """
+        if encoder is None:
+            return self._factory.encoded(node_type).features
+        return self._factory.encode_by(node_type, self._graph.relation_encoders[self.name, node_type])
+
+    def entity_index(self, node_type: str) -> NDArray[np.int64]:
+        """Return the row of each new node's entity among the new entities, int64 [N]."""
+        return self._factory.entity_index(node_type)
+
+    def frame(self, entity: str) -> pd.DataFrame:
+        """Return the table of the new entities of a type, one row an entity."""
+        return self._factory.dataset.frame(entity)
+
+    def table(self, path: str) -> pd.DataFrame:
+        """Return another table of the folder that the new entities come from."""
+        return self._factory.dataset.table(path, where=self.at("table"))
