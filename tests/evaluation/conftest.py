@@ -13,6 +13,7 @@ from PIL import Image
 from mmgraph.data.spec import TaskSpec
 from mmgraph.evaluation.comparison import Comparison, Trial
 from mmgraph.evaluation.entries import Entry
+from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 
@@ -80,7 +81,8 @@ def graph() -> Graph:
         "size": TaskSpec(entity="mark", kind="regression", target="size", split="parts"),
     }
     manifest = {"format": 1, "name": "marks", "dataset": {}, "relations": {}, "encoders": {}}
-    return Graph(schema, manifest, tasks, nodes, features, edges, {})
+    stored = {triple: StoredEdges(index) for triple, index in edges.items()}
+    return Graph(schema, manifest, tasks, nodes, features, stored)
 
 
 def _nodes(rows: np.ndarray, previews: list[bytes] | list[str]) -> pd.DataFrame:

@@ -43,9 +43,7 @@ def test_test_labels_play_no_part(graph: Graph, task_name: str, baseline: str) -
     column = f"target:{task_name}"
     table.loc[held_out, column] = np.roll(table.loc[held_out, column].to_numpy(), 1)
     nodes = {**graph.nodes, "mark": table}
-    other = Graph(
-        graph.schema, graph.manifest, graph.tasks, nodes, graph.features, graph.edge_index, graph.edge_weight
-    )
+    other = Graph(graph.schema, graph.manifest, graph.tasks, nodes, graph.features, graph.edges)
     assert torch.equal(_fit(graph, task_name, baseline)[1].output, _fit(other, task_name, baseline)[1].output)
 
 

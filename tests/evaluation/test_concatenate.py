@@ -49,9 +49,7 @@ def test_rows_follow_the_entity_not_the_node(graph: Graph) -> None:
 
 def test_constant_column_stays_finite(graph: Graph) -> None:
     features = {**graph.features, "mark/name": np.ones((90, 4), np.float32)}
-    constant = Graph(
-        graph.schema, graph.manifest, graph.tasks, graph.nodes, features, graph.edge_index, graph.edge_weight
-    )
+    constant = Graph(graph.schema, graph.manifest, graph.tasks, graph.nodes, features, graph.edges)
     np.testing.assert_array_equal(concatenated_features(constant, "mark", _training(graph))[:, 7:], 0)
 
 

@@ -34,9 +34,7 @@ def test_needs_test_labels(graph: Graph) -> None:
     table = graph.nodes["mark"].copy()
     table.loc[table["split:script"] == "test", "target:script"] = None
     nodes = {**graph.nodes, "mark": table}
-    unlabelled = Graph(
-        graph.schema, graph.manifest, graph.tasks, nodes, graph.features, graph.edge_index, graph.edge_weight
-    )
+    unlabelled = Graph(graph.schema, graph.manifest, graph.tasks, nodes, graph.features, graph.edges)
     with pytest.raises(MMGraphError, match="test split"):
         plan_comparison(unlabelled, "script", ["mlp"], 1)
 

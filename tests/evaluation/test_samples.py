@@ -30,9 +30,7 @@ def test_bytes_that_are_no_png_are_not_shown(graph: Graph) -> None:
     table = graph.nodes["mark/picture"].copy()
     table["preview"] = [b'"><script>' for _ in range(len(table))]
     nodes = {**graph.nodes, "mark/picture": table}
-    other = Graph(
-        graph.schema, graph.manifest, graph.tasks, nodes, graph.features, graph.edge_index, graph.edge_weight
-    )
+    other = Graph(graph.schema, graph.manifest, graph.tasks, nodes, graph.features, graph.edges)
     assert show_entities(other, "mark", [6], targets=[1.23456])[0].pictures == ()
 
 

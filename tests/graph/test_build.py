@@ -104,6 +104,7 @@ def test_the_manifest_tells_what_went_in_and_nothing_of_the_machine(graph: Graph
         "parameters": KNN("product/vector", k=3).parameters(),
         "kind": "derived",
         "transductive": True,
+        "inductive": KNN.inductive,
         "counts": {"edges": 72},
         "warnings": [],
     }

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mmgraph.data.spec import TaskSpec
+from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 
@@ -113,8 +114,7 @@ def assembled(
         },
         nodes=nodes,
         features={name: values.astype(np.float32) for name, values in features.items()},
-        edge_index={triple: _sorted(pairs) for triple, pairs in edge_index.items()},
-        edge_weight={},
+        edges={triple: StoredEdges(_sorted(pairs)) for triple, pairs in edge_index.items()},
     )
 
 
