@@ -53,6 +53,11 @@ class Layer(nn.Module, ABC):
             )
 
     @property
+    def not_weighted(self) -> str | None:
+        """Why weights of edges make no difference to any state; None if they do."""
+        return None
+
+    @property
     def not_local(self) -> str | None:
         """Why a state depends on nodes that no edges lead from; None if none does."""
         return None

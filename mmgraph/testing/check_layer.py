@@ -14,6 +14,7 @@ from torch_geometric.nn import HeteroConv, SAGEConv
 from mmgraph.layers import Layer, Metadata
 from mmgraph.registry import LAYERS
 from mmgraph.testing.compiler_rules import COMPILER_RULES
+from mmgraph.testing.edge_rules import EDGE_RULES, ONE_STEP
 from mmgraph.testing.example_graph import SIZES, ExampleGraph, example_graph, tiny_graph
 from mmgraph.testing.graph_rules import GRAPH_RULES
 from mmgraph.testing.module_rules import DROPOUT, MODULE_RULES
@@ -142,6 +143,8 @@ LAYER_RULES = (
         _base_class,
     ),
     *GRAPH_RULES,
+    *EDGE_RULES,
+    ONE_STEP,
     *MODULE_RULES,
     Rule(
         "dropout",

@@ -13,6 +13,7 @@ from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 from mmgraph.models import build
 from mmgraph.registry import MODELS
 from mmgraph.testing.compiler_rules import COMPILER_RULES
+from mmgraph.testing.edge_rules import EDGE_RULES
 from mmgraph.testing.example_graph import ExampleGraph, example_graph, tiny_graph
 from mmgraph.testing.graph_rules import GRAPH_RULES
 from mmgraph.testing.module_rules import MODULE_RULES
@@ -138,6 +139,7 @@ def _learning(subject: Subject) -> Iterator[str]:
 
 MODEL_RULES = (
     *GRAPH_RULES,
+    *EDGE_RULES,
     *MODULE_RULES,
     Rule(
         "widths",
