@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch_geometric.nn.module_dict import ModuleDict
 
-from mmgraph.errors import UnknownNameError, UserError
+from mmgraph.errors import ConfigError, UnknownNameError, UserError
 from mmgraph.layers import HeteroGAT
 from mmgraph.ops import EdgePlan
 from mmgraph.registry import LAYERS
@@ -402,6 +402,13 @@ def test_a_layer_that_cannot_be_made_is_said_to_be(mean_layer):
     error = broken(mean_layer, options={"haeds": 2})
     assert error.rules == ("making",)
     assert "haeds" in str(error)
+
+
+def test_a_rule_can_be_left_out(mean_layer):
+    broken_layer = detaches(mean_layer)
+    check_layer(broken_layer, skip=["gradients", "compile"])
+    with pytest.raises(ConfigError, match="there is no rule 'gradient'. Did you mean 'gradients'"):
+        check_layer(broken_layer, skip=["gradient"])
 
 
 def test_a_registered_name_will_do(mean_layer, monkeypatch):
