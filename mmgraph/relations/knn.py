@@ -15,7 +15,7 @@ from mmgraph.errors import GraphError
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Edges, RelationBuilder
 from mmgraph.registry import RELATIONS
-from mmgraph.relations.nearest import ApproximateNeighbours, Metric, exact_neighbours, normalise
+from mmgraph.relations.vector_space import Metric
 
 _EXACT_UP_TO = 50_000
 _EFFORTS = (64, 256, 1024)
