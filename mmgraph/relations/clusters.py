@@ -20,6 +20,8 @@ from mmgraph.relations.copies import among_distinct
 from mmgraph.relations.nearest import exact_neighbours
 from mmgraph.relations.vector_space import Metric
 
+# Clusters for N sources: so many times the square root of N.
+_CENTRES = 2
 _ROUNDS = 6
 # So many rows a cluster are enough to find its centre.
 _ROWS_A_CENTRE = 40
@@ -96,7 +98,7 @@ class Clusters:
     def __init__(self, sources: NDArray[np.float32], metric: Metric) -> None:
         self._metric = metric
         self._sources = sources
-        self._centres = centres(sources, max(1, round(math.sqrt(len(sources)))), metric)
+        self._centres = centres(sources, max(1, round(_CENTRES * math.sqrt(len(sources)))), metric)
         self._cluster = exact_neighbours(self._centres, 1, metric, queries=sources).index[:, 0]
         self._members = np.argsort(self._cluster, kind="stable")
         sizes = np.bincount(self._cluster, minlength=len(self._centres))
