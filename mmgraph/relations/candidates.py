@@ -63,7 +63,7 @@ class Candidates:
         self._queries, self._sources = np.ascontiguousarray(queries), np.ascontiguousarray(sources)
         self._euclidean = metric == "euclidean"
         self._own = own
-        self._lengths = _lengths(self._sources)
+        self._lengths = single_lengths(self._sources)
         # By -|a - b|^2 the b rank as by a.b - |b|^2 / 2; unit vectors as by a.b.
         self._halves = np.square(self._lengths) / 2 * np.float32(self._euclidean)
         size = (len(queries), max(min(k + _MARGIN, len(sources)), 1))
@@ -111,7 +111,7 @@ class Candidates:
     def _settle(self, *, certain: bool) -> tuple[Neighbours, NDArray[np.float64]]:
         found = Neighbours.none(len(self._queries), self._k)
         floor = np.full(len(self._queries), -np.inf)
-        given = self._queries, self._sources, self._euclidean, _lengths(self._queries), self._lengths
+        given = self._queries, self._sources, self._euclidean, single_lengths(self._queries), self._lengths
         settle = partial(kernels.settle, *given, self._best, self._kept, certain, *found, floor)
         together(settle, len(floor), self._k * self._queries.shape[1])
         return found, floor
@@ -131,7 +131,8 @@ def together(kernel: Callable[[int, int], None], rows: int, numbers: int) -> Non
     run_together([partial(kernel, *ends) for ends in itertools.pairwise(cuts)])
 
 
-def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def single_lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the length of each vector, float32 [N]."""
     return np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64)).astype(np.float32)
 
 

@@ -10,13 +10,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmgraph.data.spec import Choice
-from mmgraph.encoders import build_encoder
 from mmgraph.errors import GraphError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.registry import RELATIONS
 from mmgraph.relations.candidates import Neighbours
+from mmgraph.relations.modality_features import (
+    check_encoder,
+    fitted_features,
+    known_features,
+    usable_nodes,
+    with_direction,
+)
 from mmgraph.relations.nearest import exact_neighbours
 from mmgraph.relations.search import Method, nearest_neighbours
 from mmgraph.relations.vector_space import Metric, VectorSpace
@@ -106,10 +112,7 @@ class KNN(RelationBuilder):
             GraphError: If k is not less than the number of nodes, or if ``mutual`` meets ``scope: training``.
             ConfigError: If the encoder cannot read the modality, or has wrong parameters.
         """
-        entity, modality = context.modality(self.on, parameter="on")
-        if self.encoder is not None:
-            kind = context.dataset.spec.entities[entity].modalities[modality].kind
-            build_encoder(self.encoder, kind, where=context.at("encoder"))
+        check_encoder(self.encoder, self.on, context)
         if self.mutual and self.scope == "training":
             raise GraphError(
                 "got true, but by scope: training a held-out node is nobody's neighbour",
@@ -120,18 +123,16 @@ class KNN(RelationBuilder):
 
     def fit(self, context: BuildContext) -> Fitted:
         """Return the unit of distance that weights are measured in, and features of an encoder of its own."""
-        fitted: Fitted = {}
-        features = context.features(self.on, self.encoder)
-        if self.encoder is not None:
-            fitted["features"] = features
+        fitted = fitted_features(self.encoder, self.on, context)
         if self.weight == "similarity" and self.metric == "euclidean":
+            features = fitted["features"] if fitted else context.features(self.on)
             fitted["typical_distance"] = np.array(self._typical_distance(features, context))
         return fitted
 
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from neighbours to their nodes."""
-        features = self._known(context)
-        usable = self._usable(features, context)
+        features = known_features(self.encoder, self.on, context)
+        usable = usable_nodes(features, self.metric, self.on, context)
         permitted = context.permitted(self.on)[usable]
         if len(usable) < len(features):
             self._check_k(int(permitted.sum()), " whose scaled vectors are not all zeros", context)
@@ -152,9 +153,9 @@ class KNN(RelationBuilder):
 
     def attach(self, context: AttachContext) -> Attached:
         """Return the edges from the nearest known nodes to new ones."""
-        known, new = self._known(context), context.features(self.on, self.encoder)
-        sources = np.flatnonzero(context.permitted(self.on) & self._has_direction(known))
-        targets = self._usable(new, context)
+        known, new = known_features(self.encoder, self.on, context), context.features(self.on, self.encoder)
+        sources = np.flatnonzero(context.permitted(self.on) & with_direction(known, self.metric))
+        targets = usable_nodes(new, self.metric, self.on, context)
         space = VectorSpace.of(known, self.metric)
         found = self._search(space.place(known[sources]), context, space.place(new[targets]))
         edges = self._edges(found, sources, targets, space, context)
@@ -162,14 +163,6 @@ class KNN(RelationBuilder):
             known_rows, new_rows = context.known_entity_index(self.on), context.entity_index(self.on)
             edges = Edges(known_rows[edges.source], new_rows[edges.target], edges.weight)
         return Attached(edges)
-
-    def _known(self, context: BuildContext | AttachContext) -> NDArray[np.float32]:
-        """Return the features of known nodes by which neighbours are sought, float32 [N, D]."""
-        if self.encoder is not None:
-            return context.fitted["features"]
-        return (
-            context.features(self.on) if isinstance(context, BuildContext) else context.known_features(self.on)
-        )
 
     def _search(
         self,
@@ -232,26 +225,6 @@ class KNN(RelationBuilder):
                 where=context.at("k"),
                 fix=f"Set k to at most {num_nodes - 1}." if num_nodes > 1 else "Leave the relation out.",
             )
-
-    def _has_direction(self, features: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return which nodes have a direction, if that is what counts, bool [N]."""
-        everything = np.ones(len(features), dtype=bool)
-        return everything if self.metric == "euclidean" else features.any(axis=1)
-
-    def _usable(
-        self, features: NDArray[np.float32], context: BuildContext | AttachContext
-    ) -> NDArray[np.int64]:
-        """Return the nodes that have a direction, and count those that have none."""
-        usable = np.flatnonzero(self._has_direction(features))
-        zeros = len(features) - len(usable)
-        if zeros:
-            context.count("zero_vectors", zeros)
-            context.warn(
-                f"{zeros} of {len(features)} nodes of {self.on} get no neighbours: "
-                "their vectors, as scaled by what the training entities show, "
-                "are all zeros and have no direction"
-            )
-        return usable
 
 
 def _mutual(source: NDArray[np.int64], target: NDArray[np.int64], num_nodes: int) -> NDArray[np.bool_]:

@@ -196,3 +196,10 @@ def spread(found, near, group, pointer, members, own, index, similarity, begin, 
                     break
                 if members[position] != own[query]:
                     _rank(query, members[position], close, index, similarity)
+
+
+@_kernel
+def compare(rows, sources, query, source, euclidean, similarity, begin, end):  # type: ignore[no-untyped-def]
+    """Write the similarity of each pair of a row and a source."""
+    for pair in range(begin, end):
+        similarity[pair] = _similarity(rows[query[pair]], sources[source[pair]], euclidean)

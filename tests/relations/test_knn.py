@@ -9,7 +9,6 @@ import pytest
 
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph import build_graph
-from mmgraph.graph.attach import attached_edges
 from mmgraph.relations import KNN, search
 
 MODALITY = ("thing/vector", "knn_vector", "thing/vector")
@@ -217,7 +216,7 @@ def test_k_is_held_against_the_nodes_that_may_send(make_dataset):
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("connect", ["modality", "entity"])
 @pytest.mark.parametrize("encoder", [None, {"name": "standardise"}])
-def test_new_entities_hear_from_their_nearest_known_ones(make_dataset, metric, connect, encoder):
+def test_new_entities_hear_from_their_nearest_known_ones(make_dataset, attached, metric, connect, encoder):
     vectors, present = clustered(), np.arange(60) % 3 > 0
     options = {"k": 4, "metric": metric, "connect": connect, "encoder": encoder, "weight": "similarity"}
     dataset = split(make_dataset, vectors, present=present)
@@ -225,16 +224,16 @@ def test_new_entities_hear_from_their_nearest_known_ones(make_dataset, metric, c
     # The known ones come once more, as strangers: the held-out hear from the same as they did.
     triple = ENTITY if connect == "entity" else MODALITY
     again = make_dataset(dataset_rows(dataset), vectors=vectors, target="kind")
-    attached = attached_edges(graph, again)["knn_vector"].edges
+    found = attached(graph, again, "knn_vector")
     held_out = ~dataset.training_rows("thing")
     if connect == "modality":
         held_out = held_out[present]
     source, target = graph.edge_index[triple]
     weight = graph.edge_weight[triple]
     known = {(s, t): w for s, t, w in zip(source, target, weight, strict=True) if held_out[t]}
-    new = attached.incoming
-    found = zip(new.source, new.target, new.weight, strict=True)
-    assert {(s, t): w for s, t, w in found if held_out[t]} == pytest.approx(known, rel=1e-5)
+    new = found.incoming
+    pairs = zip(new.source, new.target, new.weight, strict=True)
+    assert {(s, t): w for s, t, w in pairs if held_out[t]} == pytest.approx(known, rel=1e-5)
     # A training node finds its own copy first.
     if connect == "modality":
         assert {(i, i) for i in np.flatnonzero(~held_out)} <= set(zip(new.source, new.target, strict=True))
