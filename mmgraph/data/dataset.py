@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmgraph.data.entity_table import EntityTable, read_entity_table
+from mmgraph.data.entity_table import EntityTable, read_entity_table, value_table
 from mmgraph.data.files import file_inside, raw_file_faults
 from mmgraph.data.modalities import RawModality, read_modality
-from mmgraph.data.spec import Choice, DatasetSpec, EntitySpec, FeaturesModality, RelationSpec
+from mmgraph.data.spec import Choice, DatasetSpec, EntitySpec, FeaturesModality, RelationSpec, ValuesOf
 from mmgraph.data.splits import assign
 from mmgraph.data.tables import read_table
 from mmgraph.errors import ConfigError, DataError, did_you_mean
@@ -29,7 +29,7 @@ class Dataset:
         folder: The folder that the paths in ``spec`` are relative to.
         file: The path of ``dataset.yaml``, for messages.
         additional: Its entities join those of another dataset: an entity type whose table is not there has
-            none, and no entity need have a modality.
+            none, nor has one that consists of values, and no entity need have a modality.
     """
 
     def __init__(
@@ -73,13 +73,33 @@ class Dataset:
         """
         spec = self._entity(entity)
         if entity not in self._entities:
-            if self.additional and not (self.folder / spec.table).is_file():
+            where = f"{self.file}: entities.{entity}"
+            if self.additional and (spec.table is None or not (self.folder / spec.table).is_file()):
                 nothing = pd.DataFrame({spec.id: pd.Series(dtype=object)})
-                self._entities[entity] = EntityTable(nothing, [], str(self.folder / spec.table))
+                self._entities[entity] = EntityTable(nothing, [], str(self.folder / (spec.table or "")))
+            elif spec.values_of is not None:
+                self._entities[entity] = self._values(spec.values_of, where=f"{where}.values_of")
             else:
-                where = f"{self.file}: entities.{entity}"
                 self._entities[entity] = read_entity_table(spec, self.folder, where=where)
         return self._entities[entity]
+
+    def _values(self, values_of: ValuesOf, *, where: str) -> EntityTable:
+        if self._entity(values_of.entity).table is None:
+            tables = [name for name, spec in self.spec.entities.items() if spec.table is not None]
+            raise ConfigError(
+                f"there is no entity type with a table {values_of.entity!r}",
+                where=f"{where}.entity",
+                fix=did_you_mean(values_of.entity, tables),
+            )
+        for name, task in self.spec.tasks.items():
+            if (task.entity, task.target) == (values_of.entity, values_of.column):
+                raise DataError(
+                    f"got {values_of.column!r}, which the task {name!r} predicts: nodes of its values would "
+                    "give the label away",
+                    where=f"{where}.column",
+                    fix="Choose another column, or remove the task.",
+                )
+        return value_table(values_of, self.entity_table(values_of.entity), where=where)
 
     def titles(self, entity: str) -> list[str]:
         """Return what people call the entities, in the table's order; their ids where they have no title.
@@ -194,7 +214,8 @@ class Dataset:
         """Return the names of all files that the dataset is made of, relative to its folder."""
         names = set()
         for entity, spec in self.spec.entities.items():
-            names.add(spec.table)
+            if spec.table is not None:
+                names.add(spec.table)
             for name, modality in spec.modalities.items():
                 if modality.kind in ("image", "audio"):
                     raw = self.modality(entity, name)

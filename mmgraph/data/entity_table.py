@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmgraph.data.cell_values import cell_values
 from mmgraph.data.columns import Column, pick, row_numbers, shorten
 from mmgraph.data.files import file_inside
-from mmgraph.data.spec import EntitySpec
+from mmgraph.data.spec import EntitySpec, ValuesOf
 from mmgraph.data.tables import read_table
 from mmgraph.errors import DataError, Faults
 
@@ -51,6 +52,7 @@ def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTa
     Raises:
         DataError: If the table cannot be read or has no rows, or if an id is missing or stands twice.
     """
+    assert spec.table is not None, "an entity type of values has no table"
     path = file_inside(folder, spec.table, where=f"{where}.table")
     frame = read_table(path)
     if frame.empty:
@@ -65,6 +67,29 @@ def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTa
     _note_padded(ids, column, faults)
     faults.raise_if_any(DataError)
     return EntityTable(frame.assign(**{spec.id: ids}), list(ids), str(path))
+
+
+def value_table(values_of: ValuesOf, table: EntityTable, *, where: str) -> EntityTable:
+    """Return the table of an entity type that consists of the values of a column, in their order as text.
+
+    Args:
+        values_of: The column.
+        table: The table that holds the column.
+        where: The place of ``values_of``, e.g. ``dataset.yaml: entities.tag.values_of``.
+
+    Raises:
+        DataError: If there is no such column, or no value in it.
+    """
+    column = table.column(values_of.column, where=f"{where}.column")
+    _, values = cell_values(column.values, values_of.separator)
+    ids = sorted(set(values))
+    if not ids:
+        raise DataError(
+            f"got {values_of.column!r}, whose cells are all empty; wanted at least one value",
+            where=f"{where}.column",
+            fix="Choose another column, or leave the entity type out.",
+        )
+    return EntityTable(pd.DataFrame({"id": pd.Series(ids, dtype=object)}), ids, table.file)
 
 
 def _note_missing(column: Column, faults: Faults) -> None:
