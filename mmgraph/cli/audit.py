@@ -36,7 +36,7 @@ def audit(
         typer.Option(
             "--group",
             metavar="NAME",
-            help="A column of the dataset, or a relation, whose groups are to stay together; may be given again.",
+            help="A column of the dataset, or a relation, whose groups stay together; may be given again.",
         ),
     ] = None,
     skip: Annotated[

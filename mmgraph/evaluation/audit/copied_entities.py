@@ -35,8 +35,8 @@ def copied_entities(subject: Subject) -> Iterator[Finding]:
             severity="high",
             where=f"{part} of {subject.entity}",
             what=(
-                f"Of {of:,} held-out entities {len(held_out):,} agree with a training entity of another id in "
-                f"{'all of their modalities' if part == 'modalities' else 'their title'}"
+                f"Of {of:,} held-out entities {len(held_out):,} agree with a training entity of another id "
+                f"in {'all of their modalities' if part == 'modalities' else 'their title'}"
                 f"{subject.agreement(held_out, training)}."
             ),
             count=len(held_out),

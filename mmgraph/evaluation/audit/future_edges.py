@@ -61,15 +61,15 @@ def _finding(
         severity="high",
         where=f"relation {edge_type.name}",
         what=(
-            f"{len(source):,} of {of:,} edges lead from a later entity to an earlier one, {asked:,} of them to "
-            "held-out entities."
+            f"{len(source):,} of {of:,} edges lead from a later entity to an earlier one, {asked:,} of them "
+            "to held-out entities."
         ),
         count=len(source),
         of=of,
         sure="counted",
         fix=(
-            "Let edges lead from earlier to later entities alone, and build the relation with scope: training, "
-            "which makes no reverse relation."
+            "Let edges lead from earlier to later entities alone, and build the relation with scope: "
+            "training, which makes no reverse relation."
         ),
         figure=len(source) / of,
         examples=tuple(

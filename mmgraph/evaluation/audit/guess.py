@@ -1,4 +1,4 @@
-"""Simple guesses of a label, learnt from training entities: from one value, from a small tree, from a vote."""
+"""Simple guesses of a label, learnt from training entities: from one value, or by a small tree."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _findings(
         where=where,
         what=(
             f"{hits:,} of {len(places):,} labelled entities have a word of their own label in it (such as "
-            f"{_common(subject, texts, places[own], words)}); {right:.0%} of the labels named are the right ones."
+            f"{_common(texts, places[own], words)}); {right:.0%} of the labels named are the right ones."
         ),
         count=hits,
         of=len(places),
@@ -115,7 +115,7 @@ def _findings(
     )
 
 
-def _common(subject: Subject, texts: Sequence[str], places: NDArray[np.int64], words: dict[str, int]) -> str:
+def _common(texts: Sequence[str], places: NDArray[np.int64], words: dict[str, int]) -> str:
     """Return the commonest words that give a label away."""
     counts = Counter(
         word for place in places.tolist() for word in dict.fromkeys(_words(texts[place])) if word in words

@@ -19,7 +19,8 @@ SKILL = 0.5
 def telling_order(subject: Subject) -> Iterator[Finding]:
     """Yield the order of the entities, by row or by id, if the nearest training one gives the label."""
     orders = {"rows": np.arange(subject.num_entities)}
-    by_id = np.array(sorted(range(subject.num_entities), key=lambda row: _natural(subject.labels.ids[row])))
+    ids = subject.labels.ids.tolist()
+    by_id = np.array(sorted(range(len(ids)), key=lambda row: _natural(ids[row])))
     if (by_id != orders["rows"]).any():
         orders["ids"] = by_id
     figures = {

@@ -43,8 +43,8 @@ def straddling_groups(subject: Subject) -> Iterator[Finding]:
             severity="high",
             where=f"groups by {name}",
             what=(
-                f"{groups:,} groups straddle the split: {len(held_out):,} of {of:,} held-out entities are in a "
-                f"group with training entities{subject.agreement(held_out, training)}."
+                f"{groups:,} groups straddle the split: {len(held_out):,} of {of:,} held-out entities are in "
+                f"a group with training entities{subject.agreement(held_out, training)}."
             ),
             count=len(held_out),
             of=of,

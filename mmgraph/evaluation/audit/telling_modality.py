@@ -32,8 +32,8 @@ def telling_modalities(subject: Subject) -> Iterator[Finding]:
             of=int((subject.held_out & subject.labelled).sum()),
             sure=figure.sure,
             fix=(
-                "Look whether the label, or what was made from it, is in the modality; if so, mend the data or "
-                "add the modality to the task's without.modalities. If not, the task is easy: say so."
+                "Look whether the label, or what was made from it, is in the modality; if so, mend the data "
+                "or add the modality to the task's without.modalities. If not, the task is easy: say so."
             ),
             figure=figure.value,
             chance=figure.chance,
