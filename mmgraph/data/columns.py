@@ -61,7 +61,8 @@ class Column:
         name: The column's name.
         file: The table's file, for messages.
         ids: The id of each row, for messages.
-        rows: The row of the file in which each cell stands, counted from 0; nothing where they stand in order.
+        rows: The row of the file in which each cell stands, counted from 0; nothing where that is the
+            cell's own number.
 
     Example:
         >>> colour = pick(pd.DataFrame({"hue": ["red", None]}), "hue", file="a.csv", where="dataset.yaml: x")

@@ -24,8 +24,8 @@ _SHOWN = 5
 class EntityTable:
     """A table whose ids have been checked.
 
-    Its rows are sorted by id, short ones first and else as text sorts (``p2`` before ``p10``), so that it does
-    not matter how they stand in the file.
+    Its rows are sorted by id, short ones first and else as text sorts (``p2`` before ``p10``), so that it
+    does not matter how they stand in the file.
 
     Args:
         frame: The rows; the id column holds text.

@@ -56,7 +56,7 @@ def fill(offsets, data, tags):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _same(data, begin, wanted, first, end):  # type: ignore[no-untyped-def]
-    for place in range(first, end):
+    for place in range(first, end):  # noqa: SIM110 - a loop is what is compiled
         if data[begin + place - first] != wanted[place]:
             return False
     return True

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from mmgraph.data.tables import csv_batches, csv_header, readable, read_table, refuse_twins, table_ending
+from mmgraph.data.tables import csv_batches, csv_header, read_table, readable, refuse_twins, table_ending
 from mmgraph.errors import DataError
 
 Cells = Any
