@@ -38,4 +38,9 @@ def fingerprint(graph: Graph) -> str:
             for carried in (edges.weight, edges.attr, edges.time):
                 if carried is not None:
                     hasher.array(carried)
+    for relation, held_out in graph.held_out.items():
+        hasher.json([relation, held_out.part.tolist()])
+        for array in (held_out.source, held_out.target, held_out.weight, held_out.attr, held_out.time):
+            if array is not None:
+                hasher.array(array)
     return hasher.hexdigest()
