@@ -44,6 +44,7 @@ def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[
         features=features,
         edges=edges.edges,
         encoders={name: result.encoder for name, result in encoded.items()},
+        held_out={job.name: job.held_out for job in jobs if job.held_out is not None},
         fitted={job.name: job.fitted for job in jobs if job.fitted},
         relation_encoders={
             (job.name, node_type): encoder for job in jobs for node_type, encoder in job.encoders.items()

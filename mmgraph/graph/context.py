@@ -193,6 +193,11 @@ class BuildContext:
         self.dataset.entity_table(entity).column(column, where=self.at(parameter))
         return self.dataset.frame(entity)[column]
 
+    def ids(self, node_type: str) -> NDArray[np.object_]:
+        """Return the id of each node's entity, text [N], without encoding anything."""
+        entity, _ = self._factory.parts(node_type)
+        return np.array(self.dataset.entity_ids(entity), dtype=object)[self.entity_index(node_type)]
+
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each node's entity in the entity table, int64 [N]."""
         return self._factory.entity_index(node_type)

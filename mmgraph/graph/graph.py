@@ -17,6 +17,7 @@ from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.fingerprint import fingerprint
+from mmgraph.graph.hold_out import HeldOutEdges
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
@@ -45,6 +46,7 @@ class Graph:
             ``split:<task>``. Modalities: ``id`` (of the entity), ``entity_index``, ``preview``.
         features: By modality node type, float32 [M, D].
         edges: By edge type, its edges, sorted by (target, source).
+        held_out: By relation whose edges are split, the edges that the graph does not have.
         fitted: By relation, the arrays that it learnt, for edges of new entities.
         relation_encoders: By relation and modality node type, an encoder that serves the relation alone.
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
@@ -59,6 +61,7 @@ class Graph:
     features: Mapping[str, NDArray[np.float32]]
     edges: Mapping[Triple, StoredEdges]
     encoders: Mapping[str, Encoder[Any, Any]] = field(default_factory=dict)
+    held_out: Mapping[str, HeldOutEdges] = field(default_factory=dict)
     fitted: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     relation_encoders: Mapping[tuple[str, str], Encoder[Any, Any]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
@@ -211,6 +214,7 @@ class Graph:
             features=LazyMapping(modal, self.features.__getitem__),
             edges=LazyMapping(triples, self.edges.__getitem__),
             encoders=LazyMapping([n for n in modal if n in self.encoders], self.encoders.__getitem__),
+            held_out=LazyMapping(schema.held_out, self.held_out.__getitem__),
             fitted=LazyMapping([n for n in self.fitted if n in kept], self.fitted.__getitem__),
             relation_encoders=LazyMapping(
                 [key for key in self.relation_encoders if key[0] in kept], self.relation_encoders.__getitem__

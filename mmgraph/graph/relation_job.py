@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from mmgraph.data.split_spec import EdgeSplit
 from mmgraph.encoders import Encoder
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.choose import ChosenRelation
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.edges import StoredEdges, merge, read_edges, symmetrise
+from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges, hold_out
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.relation import Edges, Fitted
 from mmgraph.graph.schema import EdgeType
@@ -50,6 +52,7 @@ class RelationJob:
             edges_of=self._edges_of,
         )
         self._endpoints = ("", "")
+        self.held_out: HeldOutEdges | None = None
         self._edges: Edges | None = None
         self._stored: StoredEdges | None = None
 
@@ -120,7 +123,7 @@ class RelationJob:
         given = read_edges(self.builder.build(context), num_sources, context.num_nodes(target), where=where)
         if len(given) == 0 and not self.builder.allow_empty:
             self._refuse_empty(self.builder.why_empty(context))
-        edges = self._filtered(given)
+        edges = self._message_edges(self._filtered(given))
         if len(given) and len(edges) == 0 and not self.builder.allow_empty:
             self._refuse_empty(f"the filters and the scope leave none of {len(given):,}")
         if source == target:
@@ -148,6 +151,7 @@ class RelationJob:
             attr_names=edges.attr_names,
             timed=edges.time is not None,
             one_way=self.builder.scope == "training",
+            held_out=0 if self.held_out is None else len(self.held_out),
         )
 
     def description(self) -> dict[str, Any]:
@@ -161,6 +165,7 @@ class RelationJob:
             "inductive": self.builder.inductive,
             "counts": self._context.counts | {"edges": self.stored.index.shape[1]},
             "warnings": self._context.warnings,
+            **self._held_out_description(),
         }
 
     def _filtered(self, given: Edges) -> Edges:
@@ -179,8 +184,39 @@ class RelationJob:
         edges = builder.filters.apply(edges, context, homogeneous=source == target)
         return symmetrise(edges, num_sources) if builder.filters.symmetrise else edges
 
+    def _message_edges(self, edges: Edges) -> Edges:
+        """Return the edges without those that a split holds out, which are put aside."""
+        name, split = self._split()
+        if split is None:
+            return edges
+        source, target = self._endpoints
+        left, self.held_out = hold_out(
+            edges,
+            split,
+            ids=(self._context.ids(source), self._context.ids(target)),
+            homogeneous=source == target,
+            symmetric=self.symmetric,
+            where=f"{self._context.dataset.file}: splits.{name}",
+        )
+        return left
+
+    def _split(self) -> tuple[str, EdgeSplit | None]:
+        """Return the split of the relation's edges, if there is one, and its name."""
+        splits = self._context.dataset.spec.edge_splits
+        return next(((n, split) for n, split in splits.items() if split.relation == self.name), ("", None))
+
+    def _held_out_description(self) -> dict[str, Any]:
+        """Return what the manifest says about edges that are held out, where there are any."""
+        if self.held_out is None:
+            return {}
+        parts = {part: len(self.held_out.of(part)) for part in HELD_OUT}
+        return {"held_out": {"split": self._split()[0], **parts}}
+
     def _edges_of(self, name: str) -> Edges:
-        """Return the edges of a relation that this one is made of; ``rev_`` turns them round."""
+        """Return the edges of a relation that this one is made of; ``rev_`` turns them round.
+
+        What is held out of that relation does not go into this one either.
+        """
         forward = name.removeprefix("rev_")
         assert forward in self.builder.needs(), f"needs() does not name {forward}"
         edges = self._others[forward]._edges

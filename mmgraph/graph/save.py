@@ -22,6 +22,8 @@ from mmgraph.graph.layout import (
     encoder_path,
     features_path,
     fitted_path,
+    held_out_files,
+    held_out_path,
     relation_encoder_path,
     table_path,
 )
@@ -99,6 +101,9 @@ def _write_edges(graph: Graph, folder: Path) -> None:
         _write_array(indices, into / "indices.npy")
         for name in carried(edge_type):
             _write_array(getattr(edges, name), into / f"{name}.npy")
+        for name in held_out_files(edge_type):
+            array = getattr(graph.held_out[edge_type.name], name)
+            _write_array(array, folder / held_out_path(edge_type.name) / f"{name}.npy")
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

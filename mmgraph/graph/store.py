@@ -19,6 +19,7 @@ from mmgraph.encoders import Encoder, load_encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.edges import StoredEdges, decompress
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges
 from mmgraph.graph.layout import (
     FORMAT,
     MANIFEST,
@@ -27,13 +28,15 @@ from mmgraph.graph.layout import (
     encoder_path,
     features_path,
     fitted_path,
+    held_out_path,
     relation_encoder_path,
     required_files,
     table_path,
 )
 from mmgraph.graph.lazy import LazyMapping
+from mmgraph.graph.relation import Edges
 from mmgraph.graph.save import describe_file
-from mmgraph.graph.schema import GraphSchema, Triple
+from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
 from mmgraph.paths import inside
 
 _REBUILD = "Build the graph again with `mmgraph build-graph`."
@@ -77,6 +80,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         nodes=LazyMapping(schema.metadata[0], reader.table),
         features=LazyMapping(modal, reader.features),
         edges=reader.edges,
+        held_out=reader.held_out,
         encoders=LazyMapping(encoded, reader.encoder),
         fitted=LazyMapping(_below("relations/", "/fitted/", files), lambda name: reader.fitted(name, files)),
         relation_encoders=LazyMapping(_relation_encoders(schema, files), reader.relation_encoder),
@@ -169,6 +173,7 @@ class _Reader:
         self._schema = schema
         self._sizes = {t.name: t.num_nodes for t in schema.node_types}
         self.edges = LazyMapping(schema.metadata[1], self._read_edges)
+        self.held_out = LazyMapping(schema.held_out, self._read_held_out)
 
     def table(self, node_type: str) -> pd.DataFrame:
         path = self._folder / table_path(node_type)
@@ -207,14 +212,30 @@ class _Reader:
             raise _damaged(self._folder / folder / "indptr.npy", "its numbers do not rise from 0 to the end")
         if len(indices) and not 0 <= indices.min() <= indices.max() < self._sizes[edge_type.source]:
             raise _damaged(self._folder / folder / "indices.npy", "it names nodes that are not there")
-        size = edge_type.num_edges
+        there = self._carried(folder, edge_type, edge_type.num_edges)
+        return StoredEdges(decompress(indptr, indices), **there)
+
+    def _carried(self, folder: str, edge_type: EdgeType, size: int) -> dict[str, NDArray[Any]]:
         shapes = {
             "weight": ((size,), "f4"),
             "attr": ((size, len(edge_type.attr_names)), "f4"),
             "time": ((size,), "i8"),
         }
-        there = {name: self._array(f"{folder}/{name}.npy", *shapes[name]) for name in carried(edge_type)}
-        return StoredEdges(decompress(indptr, indices), **there)
+        return {name: self._array(f"{folder}/{name}.npy", *shapes[name]) for name in carried(edge_type)}
+
+    def _read_held_out(self, relation: str) -> HeldOutEdges:
+        edge_type = next(t for t in self._schema.edge_types if t.name == relation)
+        folder, size = held_out_path(relation), edge_type.held_out
+        ends = {}
+        for name, node_type in (("source", edge_type.source), ("target", edge_type.target)):
+            ends[name] = self._array(f"{folder}/{name}.npy", (size,), "i8")
+            if not 0 <= ends[name].min() <= ends[name].max() < self._sizes[node_type]:
+                raise _damaged(self._folder / folder / f"{name}.npy", "it names nodes that are not there")
+        part = self._load(f"{folder}/part.npy")
+        if part.shape != (size,) or not np.isin(part, HELD_OUT).all():
+            raise _damaged(self._folder / folder / "part.npy", f"it does not hold {size} names of parts")
+        carries = self._carried(folder, edge_type, size)
+        return HeldOutEdges(Edges(**ends, **carries, attr_names=edge_type.attr_names), part)
 
     def _load(self, name: str) -> NDArray[Any]:
         path = self._folder / name
