@@ -15,8 +15,8 @@ class CCA:
     They maximise the correlation of the two images, dimension by dimension: with the covariances
     :math:`C_{xx}, C_{yy}, C_{xy}` they are :math:`C_{xx}^{-1/2} U` and :math:`C_{yy}^{-1/2} V`, where
     :math:`C_{xx}^{-1/2} C_{xy} C_{yy}^{-1/2} = U S V^\top`. Each dimension is scaled by its correlation, so
-    that those in which the views agree count most. The covariances are shrunk towards a multiple of the
-    identity, without which few pairs of many dimensions agree by chance alone.
+    that those in which the views agree count most. The covariance of both views together is shrunk towards
+    a diagonal, without which few pairs of many dimensions agree by chance alone.
 
     H. Hotelling, "Relations between two sets of variates", https://doi.org/10.1093/biomet/28.3-4.321;
     H. D. Vinod, "Canonical ridge", https://doi.org/10.1016/0304-4076(76)90010-5
@@ -52,7 +52,8 @@ class CCA:
         means = x.mean(axis=0, dtype=np.float64), y.mean(axis=0, dtype=np.float64)
         x, y = x - means[0], y - means[1]
         roots = _inverse_root(x, shrinkage), _inverse_root(y, shrinkage)
-        u, correlations, v = np.linalg.svd(roots[0].T @ (x.T @ y / len(x)) @ roots[1], full_matrices=False)
+        cross = (1 - shrinkage) * (x.T @ y) / len(x)
+        u, correlations, v = np.linalg.svd(roots[0].T @ cross @ roots[1], full_matrices=False)
         kept = slice(min(components, len(correlations)))
         maps = roots[0] @ u[:, kept], roots[1] @ v.T[:, kept]
         # Of the two ways round that each dimension can have, the one whose largest weight is above 0.

@@ -29,7 +29,7 @@ def test_it_solves_the_textbooks_equation(shrinkage):
         c = view.T @ view / len(view)
         return (1 - shrinkage) * c + shrinkage * np.trace(c) / len(c) * np.eye(len(c))
 
-    cxx, cyy, cxy = covariance(x), covariance(y), x.T @ y / len(x)
+    cxx, cyy, cxy = covariance(x), covariance(y), (1 - shrinkage) * x.T @ y / len(x)
     squares, directions = scipy.linalg.eigh(cxy @ np.linalg.inv(cyy) @ cxy.T, cxx)
     assert cca.correlations**2 == pytest.approx(squares[::-1][:4], abs=1e-9)
     for c in range(4):
