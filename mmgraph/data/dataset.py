@@ -11,6 +11,7 @@ import pandas as pd
 
 from mmgraph.data.entity_table import EntityTable, read_entity_table, value_table
 from mmgraph.data.files import file_inside, raw_file_faults
+from mmgraph.data.id_index import IdIndex
 from mmgraph.data.modalities import RawModality, read_modality
 from mmgraph.data.spec import Choice, DatasetSpec, EntitySpec, FeaturesModality, RelationSpec, ValuesOf
 from mmgraph.data.splits import assign
@@ -40,6 +41,7 @@ class Dataset:
         self.folder = folder
         self.file = file or folder / "dataset.yaml"
         self._entities: dict[str, EntityTable] = {}
+        self._indices: dict[str, IdIndex] = {}
         self._splits: dict[str, npt.NDArray[np.str_]] = {}
         self._tables: dict[str, pd.DataFrame] = {}
 
@@ -47,7 +49,7 @@ class Dataset:
         return f"Dataset({self.spec.name!r}, entities: {', '.join(self.spec.entities)})"
 
     def entity_ids(self, entity: str) -> list[str]:
-        """Return the ids of an entity type, in the order of its table.
+        """Return the ids of an entity type, in the order of its nodes: short ones first, then as text sorts.
 
         Raises:
             ConfigError: If there is no such entity type.
@@ -55,8 +57,19 @@ class Dataset:
         """
         return self.entity_table(entity).ids
 
+    def id_index(self, entity: str) -> IdIndex:
+        """Return what finds the entities of a type by their ids.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table cannot be used.
+        """
+        if entity not in self._indices:
+            self._indices[entity] = IdIndex(self.entity_ids(entity))
+        return self._indices[entity]
+
     def frame(self, entity: str) -> pd.DataFrame:
-        """Return the table of an entity type as it stands in its file, but for the ids, which are text.
+        """Return the table of an entity type in the order of its nodes, its ids as text, else as in its file.
 
         Raises:
             ConfigError: If there is no such entity type.
@@ -189,6 +202,14 @@ class Dataset:
         if path not in self._tables:
             self._tables[path] = read_table(file_inside(self.folder, path, where=where))
         return self._tables[path]
+
+    def table_file(self, path: str, *, where: str) -> Path:
+        """Return the file of another table of the folder, for :func:`mmgraph.data.stream.read_columns`.
+
+        Raises:
+            DataError: If the path leaves the folder or leads to no file.
+        """
+        return file_inside(self.folder, path, where=where)
 
     def fingerprint(self) -> str:
         """Return a hash of the resolved ``dataset.yaml`` and of every file that it leads to.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +32,13 @@ class Choice(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value and "name" not in value:
+            key, options = next(iter(value.items()))
+            if options is None or isinstance(options, Mapping):
+                written = ", ".join([f"name: {key}", *(f"{name}: {value}" for name, value in (options or {}).items())])
+                raise PydanticCustomError(
+                    "choice", "has no `name`", {"fix": f"Write {{{written}}}: the name, and the options beside it."}
+                )
         return {"name": value} if isinstance(value, str) else value
 
     @classmethod

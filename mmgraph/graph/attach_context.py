@@ -82,9 +82,13 @@ class AttachContext:
 
     def permitted(self, node_type: str) -> NDArray[np.bool_]:
         """Return which known nodes may send, bool [N]."""
-        rows = self.known_entity_index(node_type)
         if self._scope == "all":
-            return np.ones(len(rows), dtype=bool)
+            return np.ones(len(self._graph.nodes[node_type]), dtype=bool)
+        return self.training(node_type)
+
+    def training(self, node_type: str) -> NDArray[np.bool_]:
+        """Return which known nodes belong to entities that no split holds out, bool [N]."""
+        rows = self.known_entity_index(node_type)
         training: NDArray[np.bool_] = self._graph.nodes[node_type.partition("/")[0]]["training"].to_numpy(
             bool
         )

@@ -59,13 +59,13 @@ def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRe
     incoming = read_edges(given.incoming, known[source], factory.num_nodes(target), where=where)
     outgoing = given.outgoing or _like(edge_type, np.empty(0, dtype=np.int64))
     outgoing = read_edges(outgoing, factory.num_nodes(source), known[target], where=where)
-    if edge_type.symmetric:
-        # Held in both directions, so that there is no reverse relation to hear along.
-        incoming = _joined(incoming, outgoing.reversed())
-    if edge_type.symmetric or edge_type.one_way:
-        outgoing = _like(edge_type, np.empty(0, dtype=np.int64))
     incoming = merge(incoming.take(context.permitted(source)[incoming.source]), known[source])
     outgoing = merge(outgoing, factory.num_nodes(source))
+    if edge_type.symmetric:
+        # Held in both directions, so that there is no reverse relation to hear along.
+        incoming = merge(_joined(incoming, outgoing.reversed()), known[source], mean=True)
+    if edge_type.symmetric or edge_type.one_way:
+        outgoing = _like(edge_type, np.empty(0, dtype=np.int64))
     incoming = builder.filters.apply(incoming, context, homogeneous=False)
     _check_carried(edge_type, (incoming, outgoing), where)
     return AttachedRelation(incoming, outgoing, context.counts, context.warnings)
