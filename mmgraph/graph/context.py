@@ -31,6 +31,7 @@ class BuildContext:
         progress: Told what takes long.
         scope: ``training`` if nodes of held-out entities must not send.
         edges_of: Gives the edges of another relation.
+        ends_of: Gives the node types at its ends.
 
     Attributes:
         fitted: What the builder's ``fit`` gave.
@@ -48,6 +49,7 @@ class BuildContext:
         progress: Progress,
         scope: Scope = "all",
         edges_of: Callable[[str], Edges] | None = None,
+        ends_of: Callable[[str], tuple[str, str]] | None = None,
     ) -> None:
         self._factory = factory
         self.name = name
@@ -57,6 +59,7 @@ class BuildContext:
         self.encoders: dict[str, Encoder[Any, Any]] = {}
         self._scope = scope
         self._edges_of = edges_of
+        self._ends_of = ends_of
         self.counts: dict[str, int | float] = {}
         self.warnings: list[str] = []
 
@@ -176,6 +179,11 @@ class BuildContext:
         """
         assert self._edges_of is not None
         return self._edges_of(name)
+
+    def ends_of(self, name: str) -> tuple[str, str]:
+        """Return the source and the target node type of another relation, as for :meth:`edges_of`."""
+        assert self._ends_of is not None
+        return self._ends_of(name)
 
     def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
         """Return a column of an entity table, as it stands in its file, [N].
