@@ -10,7 +10,8 @@ from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.edges import read_edges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.nodes import NodeFactory
-from mmgraph.graph.relation import Attached, RelationBuilder
+from mmgraph.graph.relation import Attached, Edges, RelationBuilder
+from mmgraph.graph.schema import EdgeType
 from mmgraph.progress import Progress
 from mmgraph.registry import RELATIONS
 
@@ -65,10 +66,27 @@ def _attach(graph: Graph, factory: NodeFactory, name: str) -> AttachedRelation:
     known = {t.name: t.num_nodes for t in graph.schema.node_types}
     new = {end: factory.num_nodes(end) for end in (edge_type.source, edge_type.target)}
     incoming = read_edges(attached.incoming, known[edge_type.source], new[edge_type.target], where=where)
-    outgoing = attached.outgoing
+    outgoing = None if edge_type.one_way else attached.outgoing
     if outgoing is not None:
         outgoing = read_edges(outgoing, new[edge_type.source], known[edge_type.target], where=where)
-    return AttachedRelation(Attached(incoming, outgoing), context.counts, context.warnings)
+    own = attached.own
+    if own is not None:
+        own = read_edges(own, new[edge_type.source], new[edge_type.target], where=where)
+        _refuse_company(own, factory, edge_type, where)
+    return AttachedRelation(Attached(incoming, outgoing, own), context.counts, context.warnings)
+
+
+def _refuse_company(own: Edges, factory: NodeFactory, edge_type: EdgeType, where: str) -> None:
+    """Raise if an edge leads from one new entity to another."""
+    ends = (edge_type.source, own.source), (edge_type.target, own.target)
+    source, target = (factory.entity_index(node_type)[nodes] for node_type, nodes in ends)
+    same_type = factory.parts(edge_type.source)[0] == factory.parts(edge_type.target)[0]
+    if len(own) and not (same_type and (source == target).all()):
+        raise GraphError(
+            "gave edges from one new entity to another as those of one entity",
+            where=where,
+            fix="Mend the builder: new entities hear from known ones and from themselves.",
+        )
 
 
 def relation_builder(graph: Graph, name: str) -> RelationBuilder:

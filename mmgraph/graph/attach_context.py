@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mmgraph.graph.relation import Fitted, Scope
 
 if TYPE_CHECKING:
+    from mmgraph.data.entity_table import EntityTable
     from mmgraph.data.spec import Choice
     from mmgraph.graph.graph import Graph
     from mmgraph.graph.nodes import NodeFactory
@@ -107,6 +108,10 @@ class AttachContext:
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each new node's entity among the new entities, int64 [N]."""
         return self._factory.entity_index(node_type)
+
+    def entity_table(self, entity: str) -> EntityTable:
+        """Return the checked table of the new entities of a type."""
+        return self._factory.dataset.entity_table(entity)
 
     def frame(self, entity: str) -> pd.DataFrame:
         """Return the table of the new entities of a type, one row an entity."""

@@ -13,6 +13,7 @@ from mmgraph.errors import GraphError
 
 if TYPE_CHECKING:
     from mmgraph.data.dataset import Dataset
+    from mmgraph.data.entity_table import EntityTable
     from mmgraph.data.spec import Choice
     from mmgraph.encoders import Encoder
     from mmgraph.graph.nodes import NodeFactory
@@ -30,6 +31,7 @@ class BuildContext:
         progress: Told what takes long.
         scope: ``training`` if nodes of held-out entities must not send.
         edges_of: Gives the edges of another relation.
+        ends_of: Gives the node types at its ends.
 
     Attributes:
         fitted: What the builder's ``fit`` gave.
@@ -47,6 +49,7 @@ class BuildContext:
         progress: Progress,
         scope: Scope = "all",
         edges_of: Callable[[str], Edges] | None = None,
+        ends_of: Callable[[str], tuple[str, str]] | None = None,
     ) -> None:
         self._factory = factory
         self.name = name
@@ -56,6 +59,7 @@ class BuildContext:
         self.encoders: dict[str, Encoder[Any, Any]] = {}
         self._scope = scope
         self._edges_of = edges_of
+        self._ends_of = ends_of
         self.counts: dict[str, int | float] = {}
         self.warnings: list[str] = []
 
@@ -176,6 +180,11 @@ class BuildContext:
         assert self._edges_of is not None
         return self._edges_of(name)
 
+    def ends_of(self, name: str) -> tuple[str, str]:
+        """Return the source and the target node type of another relation, as for :meth:`edges_of`."""
+        assert self._ends_of is not None
+        return self._ends_of(name)
+
     def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
         """Return a column of an entity table, as it stands in its file, [N].
 
@@ -191,6 +200,10 @@ class BuildContext:
         self.refuse_target(entity, column, parameter=parameter)
         self.dataset.entity_table(entity).column(column, where=self.at(parameter))
         return self.dataset.frame(entity)[column]
+
+    def entity_table(self, entity: str) -> EntityTable:
+        """Return the checked table of an entity type; ask :meth:`refuse_target` before a column is read."""
+        return self.dataset.entity_table(entity)
 
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each node's entity in the entity table, int64 [N]."""

@@ -99,10 +99,13 @@ class Attached:
         incoming: Edges of the relation from known source nodes to new target nodes.
         outgoing: Edges of the relation from new source nodes to known target nodes: the new nodes hear from
             those along the reverse relation. Nothing for a relation whose incoming edges say all.
+        own: Edges among the new nodes of one and the same entity, such as those of a sequence. New entities
+            hear nothing from each other, so that what becomes of one does not depend on its company.
     """
 
     incoming: Edges
     outgoing: Edges | None = None
+    own: Edges | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,11 @@ class RelationBuilder(WithParameters, ABC):
     def symmetric(self) -> bool:
         """Whether an edge holds in both directions, so that both are stored and no reverse is made."""
         return False
+
+    @property
+    def one_way(self) -> bool:
+        """Whether no reverse relation is made, as nothing may run backwards or both directions are there."""
+        return self.scope == "training"
 
     @property
     @abstractmethod

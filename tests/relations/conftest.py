@@ -13,6 +13,8 @@ import yaml
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
+from mmgraph.graph import RelationBuilder, build_graph
+from mmgraph.graph.attach import attached_edges
 
 Rows = Sequence[Mapping[str, Any]]
 MakeDataset = Callable[..., Dataset]
@@ -63,3 +65,45 @@ def write_rows(path: Path, rows: Rows) -> None:
 def things() -> list[dict[str, Any]]:
     """Return six things, `a` to `f`."""
     return [{"id": name} for name in "abcdef"]
+
+
+@pytest.fixture
+def check_joining(make_dataset: MakeDataset) -> Callable[..., None]:
+    """Return a function that checks what new things hear: what they would in a graph built with each."""
+
+    def check(builder: RelationBuilder, known: Rows, new: Rows, **files: Any) -> None:
+        graph = build_graph(make_dataset(known, **files), relations=[("r", builder)])
+        found = attached_edges(graph, make_dataset(new, **files))["r"].edges
+        both = [t.name for t in graph.schema.edge_types] == ["r", "rev_r"]
+        assert found.own is None
+        assert (found.outgoing is None) or both
+        for row, thing in enumerate(new):
+            whole = build_graph(make_dataset([*known, thing], **files), relations=[("r", builder)])
+            edges = whole.edges["thing", "r", "thing"]
+            into = (edges.index[1] == len(known)) & (edges.index[0] != len(known))
+            wanted = told(edges.index[0], edges.weight, edges.attr, edges.time, into)
+            incoming = found.incoming
+            assert wanted == told(
+                incoming.source, incoming.weight, incoming.attr, incoming.time, incoming.target == row
+            )
+            if found.outgoing is not None:
+                out = (edges.index[0] == len(known)) & (edges.index[1] != len(known))
+                wanted = told(edges.index[1], edges.weight, edges.attr, edges.time, out)
+                outgoing = found.outgoing
+                assert wanted == told(
+                    outgoing.target, outgoing.weight, outgoing.attr, outgoing.time, outgoing.source == row
+                )
+
+    return check
+
+
+def told(nodes: Any, weight: Any, attr: Any, time: Any, which: Any) -> list[Any]:
+    """Return the nodes at the other end of some edges with all that these carry, in order."""
+    carried = [np.zeros(len(nodes)) if x is None else x for x in (weight, time)]
+    rows = zip(
+        nodes[which].tolist(),
+        *(x[which].tolist() for x in carried),
+        (np.zeros((len(nodes), 1)) if attr is None else attr)[which].round(4).tolist(),
+        strict=True,
+    )
+    return sorted((n, round(w, 5), t, tuple(a)) for n, w, t, a in rows)
