@@ -33,9 +33,13 @@ if TYPE_CHECKING:
     from mmgraph.errors import UserError as UserError
     from mmgraph.evaluation.compare import compare as compare
     from mmgraph.evaluation.comparison import Comparison as Comparison
+    from mmgraph.graph.attach import AttachedGraph as AttachedGraph
+    from mmgraph.graph.attach import attach as attach
     from mmgraph.graph.build import build_graph as build_graph
+    from mmgraph.graph.filters import Filters as Filters
     from mmgraph.graph.from_hetero_data import from_hetero_data as from_hetero_data
     from mmgraph.graph.graph import Graph as Graph
+    from mmgraph.graph.relation import Attached as Attached
     from mmgraph.graph.relation import Edges as Edges
     from mmgraph.graph.relation import Nodes as Nodes
     from mmgraph.graph.relation import RelationBuilder as RelationBuilder
@@ -78,10 +82,12 @@ _MODULES = {
     "errors": ("ConfigError", "DataError", "GraphError", "MMGraphError", "RunError", "UserError"),
     "evaluation.compare": ("compare",),
     "evaluation.comparison": ("Comparison",),
+    "graph.attach": ("AttachedGraph", "attach"),
     "graph.build": ("build_graph",),
+    "graph.filters": ("Filters",),
     "graph.from_hetero_data": ("from_hetero_data",),
     "graph.graph": ("Graph",),
-    "graph.relation": ("Edges", "Nodes", "RelationBuilder"),
+    "graph.relation": ("Attached", "Edges", "Nodes", "RelationBuilder"),
     "graph.schema": ("EdgeType", "GraphSchema", "NodeType"),
     "graph.statistics": ("summarise",),
     "graph.store": ("load_graph",),

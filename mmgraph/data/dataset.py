@@ -28,10 +28,15 @@ class Dataset:
         spec: The content of its ``dataset.yaml``.
         folder: The folder that the paths in ``spec`` are relative to.
         file: The path of ``dataset.yaml``, for messages.
+        additional: Its entities join those of another dataset: an entity type whose table is not there has
+            none, and no entity need have a modality.
     """
 
-    def __init__(self, spec: DatasetSpec, folder: Path, *, file: Path | None = None) -> None:
+    def __init__(
+        self, spec: DatasetSpec, folder: Path, *, file: Path | None = None, additional: bool = False
+    ) -> None:
         self.spec = spec
+        self.additional = additional
         self.folder = folder
         self.file = file or folder / "dataset.yaml"
         self._entities: dict[str, EntityTable] = {}
@@ -68,9 +73,12 @@ class Dataset:
         """
         spec = self._entity(entity)
         if entity not in self._entities:
-            self._entities[entity] = read_entity_table(
-                spec, self.folder, where=f"{self.file}: entities.{entity}"
-            )
+            if self.additional and not (self.folder / spec.table).is_file():
+                nothing = pd.DataFrame({spec.id: pd.Series(dtype=object)})
+                self._entities[entity] = EntityTable(nothing, [], str(self.folder / spec.table))
+            else:
+                where = f"{self.file}: entities.{entity}"
+                self._entities[entity] = read_entity_table(spec, self.folder, where=where)
         return self._entities[entity]
 
     def titles(self, entity: str) -> list[str]:
@@ -81,7 +89,7 @@ class Dataset:
             DataError: If its table or the title's column cannot be used.
         """
         table, title = self.entity_table(entity), self._entity(entity).title
-        if title is None:
+        if title is None or not table.ids:
             return list(table.ids)
         cells = table.column(title, where=f"{self.file}: entities.{entity}.title").text()
         return [cell or name for cell, name in zip(cells, table.ids, strict=True)]
@@ -100,11 +108,15 @@ class Dataset:
                 where=str(self.file),
                 fix=did_you_mean(name, modalities),
             )
+        table = self.entity_table(entity)
+        if not table.ids:
+            return RawModality(modalities[name].kind, np.empty(0, dtype=np.int64), [])
         return read_modality(
             modalities[name],
-            self.entity_table(entity),
+            table,
             self.folder,
             where=f"{self.file}: entities.{entity}.modalities.{name}",
+            may_be_empty=self.additional,
         )
 
     def split(self, name: str) -> npt.NDArray[np.str_]:

@@ -50,7 +50,9 @@ class RawModality:
         return len(self.index)
 
 
-def read_modality(spec: Modality, table: EntityTable, folder: Path, *, where: str) -> RawModality:
+def read_modality(
+    spec: Modality, table: EntityTable, folder: Path, *, where: str, may_be_empty: bool = False
+) -> RawModality:
     """Return the raw content of a modality.
 
     Args:
@@ -58,6 +60,7 @@ def read_modality(spec: Modality, table: EntityTable, folder: Path, *, where: st
         table: The table of its entity type.
         folder: The folder of the dataset.
         where: The place of ``spec``, e.g. ``dataset.yaml: entities.glyph.modalities.sans``.
+        may_be_empty: Accept that no entity has the modality.
 
     Raises:
         DataError: If a column, a cell, a file or an array cannot be used, or no entity has the modality.
@@ -73,7 +76,7 @@ def read_modality(spec: Modality, table: EntityTable, folder: Path, *, where: st
             raw = _features(spec, table, folder, where)
         case _:
             assert_never(spec)
-    if not len(raw):
+    if not len(raw) and not may_be_empty:
         raise DataError(
             f"no entity of {table.file} has this modality",
             where=where,

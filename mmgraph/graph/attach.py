@@ -1,108 +1,161 @@
-"""The edges of new entities: what each relation of a graph gives them, without building it anew."""
+"""New entities of a graph: encoded by its encoders, tied by its relations, without building it anew."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from mmgraph.config import parse
 from mmgraph.data.dataset import Dataset
+from mmgraph.data.spec import DatasetSpec
 from mmgraph.errors import Faults, GraphError, MMGraphError
-from mmgraph.graph.attach_context import AttachContext
-from mmgraph.graph.edges import read_edges
+from mmgraph.graph.attach_relation import AttachedRelation, attach_relation
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.grow import grown
 from mmgraph.graph.nodes import NodeFactory
-from mmgraph.graph.relation import Attached, Edges, RelationBuilder
-from mmgraph.graph.schema import EdgeType
 from mmgraph.progress import Progress
-from mmgraph.registry import RELATIONS
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
-class AttachedRelation:
-    """The edges that one relation gives to new entities.
+class AttachedGraph:
+    """A graph that new entities have joined, and how they did.
 
     Args:
-        edges: The edges, checked.
-        counts: Numbers worth knowing.
-        warnings: Sentences worth reading.
+        graph: The graph with the new entities, whose nodes come after the known ones of their type. Messages
+            run to them and not from them: states of known nodes stay what they were, and a new entity's do
+            not depend on which others are new.
+        new: By entity type, the ids of the new entities.
+        relations: By relation, the edges that they got.
     """
 
-    edges: Attached
-    counts: dict[str, int | float]
-    warnings: list[str]
+    graph: Graph
+    new: dict[str, list[str]]
+    relations: dict[str, AttachedRelation]
+
+    def edge_table(self) -> pd.DataFrame:
+        """Return every edge that a new entity got, by the ids of its ends.
+
+        Returns:
+            ``relation``, ``source_type``, ``source``, ``target_type``, ``target``, ``weight`` (missing where
+            there is none); ``of`` edges are not among them.
+        """
+        parts = []
+        for name, found in self.relations.items():
+            edge_type = next(t for t in self.graph.schema.edge_types if t.name == name)
+            known = {end: self._known(end) for end in (edge_type.source, edge_type.target)}
+            for edges, ends in (
+                (found.incoming, (0, known[edge_type.target])),
+                (found.outgoing, (known[edge_type.source], 0)),
+                (found.own, (known[edge_type.source], known[edge_type.target])),
+            ):
+                columns = {"relation": np.full(len(edges), name, dtype=object)}
+                sides = zip(("source", "target"), (edges.source, edges.target), ends, strict=True)
+                for end, positions, first in sides:
+                    node_type = getattr(edge_type, end)
+                    columns[f"{end}_type"] = np.full(len(edges), node_type, dtype=object)
+                    columns[end] = self.graph.nodes[node_type]["id"].to_numpy(object)[positions + first]
+                nothing = np.full(len(edges), np.nan, dtype=np.float32)
+                columns["weight"] = nothing if edges.weight is None else edges.weight
+                parts.append(pd.DataFrame(columns))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def _known(self, node_type: str) -> int:
+        table = self.graph.nodes[node_type]
+        new = self.new.get(node_type.partition("/")[0], [])
+        return len(table) - int(table["id"].isin(new).sum())
 
 
-def attached_edges(
-    graph: Graph, dataset: Dataset, *, progress: Progress | None = None
-) -> dict[str, AttachedRelation]:
-    """Return by relation the edges between the nodes of a graph and those of new entities.
+def attach(
+    graph: Graph, entities: Dataset | str | Path, *, progress: Progress | None = None
+) -> AttachedGraph:
+    """Let new entities join a graph, without building it anew.
+
+    They are encoded by the encoders that were fitted when the graph was built, and each relation gives them
+    edges from what it learnt then. Known nodes, their features and the edges among them stay as they are.
 
     Args:
         graph: The graph, as ``build_graph`` made it or ``load_graph`` opened it.
-        dataset: The new entities, in a dataset of the same form as the graph's.
+        entities: A folder in the form of the graph's dataset: tables, arrays and files under the names that
+            its ``dataset.yaml`` gives, for the new entities alone. An entity type whose table is not there
+            has no new entities, any modality may be missing, and columns that tasks predict need not be
+            there.
         progress: Told what is being done; nothing for silence.
 
     Raises:
-        MMGraphError: If a relation is not inductive, or cannot read the new entities; all faults at once.
+        MMGraphError: If an id is known already, a relation is not inductive, or something cannot be read:
+            all faults at once.
+
+    Example:
+        >>> graph = load_graph("graphs/emoji")  # doctest: +SKIP
+        >>> attach(graph, "new-emoji").edge_table()  # doctest: +SKIP
     """
     progress = progress or Progress(quiet=True)
+    dataset = entities if isinstance(entities, Dataset) else new_entities(graph, entities)
     factory = NodeFactory(dataset, cache=None, progress=progress, encoders=graph.encoders)
+    new = {name: dataset.entity_ids(name) for name in dataset.spec.entities}
+    _refuse_known(graph, dataset, new)
     faults = Faults()
-    found = {}
+    relations = {}
     for name in graph.schema.relations:
         try:
-            found[name] = _attach(graph, factory, name)
+            relations[name] = attach_relation(graph, factory, name)
         except MMGraphError as error:
             faults.extend(error)
     faults.raise_if_any(GraphError)
-    return found
+    for name, found in relations.items():
+        edges = len(found.incoming) + len(found.outgoing) + len(found.own)
+        progress.say(f"relation {name}: {edges:,} edges of new entities")
+        for sentence in found.warnings:
+            progress.say(f"relation {name}: warning: {sentence}")
+    return AttachedGraph(grown(graph, factory, new, relations), new, relations)
 
 
-def _attach(graph: Graph, factory: NodeFactory, name: str) -> AttachedRelation:
-    builder = relation_builder(graph, name)
-    edge_type = next(t for t in graph.schema.edge_types if t.name == name)
-    where = f"graph {graph.name}: relations.{name}"
-    context = AttachContext(graph, factory, name=name, where=where, scope=builder.scope)
-    attached = builder.attach(context)
-    known = {t.name: t.num_nodes for t in graph.schema.node_types}
-    new = {end: factory.num_nodes(end) for end in (edge_type.source, edge_type.target)}
-    incoming = read_edges(attached.incoming, known[edge_type.source], new[edge_type.target], where=where)
-    outgoing = None if edge_type.one_way else attached.outgoing
-    if outgoing is not None:
-        outgoing = read_edges(outgoing, new[edge_type.source], known[edge_type.target], where=where)
-    own = attached.own
-    if own is not None:
-        own = read_edges(own, new[edge_type.source], new[edge_type.target], where=where)
-        _refuse_company(own, factory, edge_type, where)
-    return AttachedRelation(Attached(incoming, outgoing, own), context.counts, context.warnings)
+def new_entities(graph: Graph, folder: str | Path) -> Dataset:
+    """Return the dataset of new entities in a folder of the form of a graph's dataset.
 
-
-def _refuse_company(own: Edges, factory: NodeFactory, edge_type: EdgeType, where: str) -> None:
-    """Raise if an edge leads from one new entity to another."""
-    ends = (edge_type.source, own.source), (edge_type.target, own.target)
-    source, target = (factory.entity_index(node_type)[nodes] for node_type, nodes in ends)
-    same_type = factory.parts(edge_type.source)[0] == factory.parts(edge_type.target)[0]
-    if len(own) and not (same_type and (source == target).all()):
-        raise GraphError(
-            "gave edges from one new entity to another as those of one entity",
-            where=where,
-            fix="Mend the builder: new entities hear from known ones and from themselves.",
-        )
-
-
-def relation_builder(graph: Graph, name: str) -> RelationBuilder:
-    """Return the builder that made a relation of a graph, from what the manifest says of it.
+    Args:
+        graph: The graph.
+        folder: The folder.
 
     Raises:
-        GraphError: If the manifest tells nothing of the relation.
-        UnknownNameError: If no such builder is registered, e.g. as its plugin is not loaded.
+        GraphError: If the graph was not built from a dataset, or the folder holds none of its tables.
     """
-    where = f"graph {graph.name}: relations.{name}"
-    described = graph.manifest.get("relations", {}).get(name)
-    if described is None:
+    path = Path(folder)
+    content = graph.manifest.get("dataset", {}).get("spec")
+    if content is None:
         raise GraphError(
-            "the graph does not tell how the relation was made",
-            where=where,
-            fix="Build the graph from a dataset.",
+            "was not built from a dataset, so that it does not tell how new entities are to be read",
+            where=f"graph {graph.name}",
+            fix="Build a graph with `mmgraph build-graph`.",
         )
-    kind: type[RelationBuilder] = RELATIONS.get(described["builder"], where=where)
-    return kind.from_config(described["parameters"], where=where)
+    spec = parse(DatasetSpec, content, where=f"graph {graph.name}: dataset.spec")
+    tables = sorted({entity.table for entity in spec.entities.values()})
+    if not any((path / table).is_file() for table in tables):
+        raise GraphError(
+            f"holds none of the tables {', '.join(tables)}",
+            where=str(path),
+            fix="Give a folder that holds the new entities in tables of these names.",
+        )
+    return Dataset(spec.model_copy(update={"splits": {}, "tasks": {}}), path, additional=True)
+
+
+def _refuse_known(graph: Graph, dataset: Dataset, new: dict[str, list[str]]) -> None:
+    faults = Faults()
+    for entity, ids in new.items():
+        known = set(graph.nodes[entity]["id"])
+        twice = [name for name in ids if name in known]
+        if twice:
+            more = f" and {len(twice) - _SHOWN} more" if len(twice) > _SHOWN else ""
+            faults.add(
+                dataset.entity_table(entity).file,
+                f"the graph has {', '.join(map(repr, twice[:_SHOWN]))}{more} already",
+                "Remove the rows, or give the entities ids of their own.",
+            )
+    if not any(new.values()):
+        faults.add(str(dataset.folder), "holds no new entity", "Fill a table.")
+    faults.raise_if_any(GraphError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from mmgraph.config import Config
 from mmgraph.errors import GraphError
 
 if TYPE_CHECKING:
+    from mmgraph.graph.attach_context import AttachContext
     from mmgraph.graph.context import BuildContext
     from mmgraph.graph.relation import Edges
+
+    Context: TypeAlias = BuildContext | AttachContext
 
 
 class Filters(Config):
@@ -39,7 +42,7 @@ class Filters(Config):
         """Return whether a relation that holds in both directions still does after the filters."""
         return self.top_k is None
 
-    def apply(self, edges: Edges, context: BuildContext, *, homogeneous: bool) -> Edges:
+    def apply(self, edges: Edges, context: Context, *, homogeneous: bool) -> Edges:
         """Return the edges that stay, and count those that do not.
 
         Args:
@@ -75,7 +78,7 @@ def strongest(edges: Edges, weight: NDArray[np.float32], k: int) -> NDArray[np.b
     return kept
 
 
-def _weights(edges: Edges, parameter: str, context: BuildContext) -> NDArray[np.float32]:
+def _weights(edges: Edges, parameter: str, context: Context) -> NDArray[np.float32]:
     if edges.weight is None:
         raise GraphError(
             f"asks for the largest weights, but the relation {context.name!r} has none",
@@ -85,6 +88,6 @@ def _weights(edges: Edges, parameter: str, context: BuildContext) -> NDArray[np.
     return edges.weight
 
 
-def _keep(edges: Edges, kept: NDArray[np.bool_], what: str, context: BuildContext) -> Edges:
+def _keep(edges: Edges, kept: NDArray[np.bool_], what: str, context: Context) -> Edges:
     context.count(what, int((~kept).sum()))
     return edges.take(kept)

@@ -120,6 +120,8 @@ class NodeFactory:
 
     def encode_by(self, node_type: str, encoder: Encoder[Any, Any]) -> NDArray[np.float32]:
         """Return the features that a fitted encoder gives a modality node type, float32 [N, D]."""
+        if not self.num_nodes(node_type):
+            return np.empty((0, encoder.channels), dtype=np.float32)
         return encode(encoder, self.raw(node_type), cache=self._cache, progress=self._progress)
 
     def nodes(self, node_type: str) -> Nodes:

@@ -13,6 +13,7 @@ import pyarrow.parquet
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.encoders import save_encoder
+from mmgraph.errors import GraphError
 from mmgraph.graph.edges import compress
 from mmgraph.graph.layout import (
     MANIFEST,
@@ -40,7 +41,14 @@ def save_graph(graph: Graph, folder: Path, *, overwrite: bool) -> None:
 
     Raises:
         UserError: If the folder is there already and must not be replaced.
+        GraphError: If entities have been attached to the graph.
     """
+    if any("attached" in change for change in graph.manifest.get("changes", [])):
+        raise GraphError(
+            "entities have been attached to the graph, which hear from it and are not heard",
+            where=f"graph {graph.name}",
+            fix="Add them to the dataset and build the graph again, to have them as entities like others.",
+        )
     with atomic_folder(folder, marker=MANIFEST, overwrite=overwrite) as new:
         _write_nodes(graph, new)
         _write_edges(graph, new)

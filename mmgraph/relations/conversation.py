@@ -18,7 +18,7 @@ from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.registry import RELATIONS
 from mmgraph.relations.entity_columns import Context, entity_column, labels, read_by
 from mmgraph.relations.spans import Positions
-from mmgraph.relations.timeline import Timeline, earlier, heard_when_joining
+from mmgraph.relations.timeline import Timeline, earlier, later
 
 Pairs = tuple[Positions, Positions]
 
@@ -146,18 +146,12 @@ class Conversation(RelationBuilder):
             # New utterances may answer each other, but hear from known ones only.
             known_ids, new_ids = context.known_ids(self.entity), context.ids(self.entity)
             source, target = self._replies(context, np.concatenate([known_ids, new_ids]))
-            may_send = np.concatenate([context.permitted(self.entity), np.zeros(len(new_ids), dtype=bool)])
-            return Attached(Edges(source[may_send[source]], target[may_send[source]]))
+            known = source < len(known_ids)
+            return Attached(Edges(source[known], target[known]))
         known, new = Timeline(context.fitted["turn"], context.fitted["group"]), self._line(context)
-        source, target = heard_when_joining(
-            known,
-            new,
-            may_send=context.permitted(self.entity),
-            # By scope: training a new utterance is nobody's source, and so nobody's neighbour.
-            both=self.direction == "both" and self.scope == "all",
-            k=self._reach,
-        )
-        return Attached(Edges(source, target))
+        source, target, _ = earlier(known.take(context.permitted(self.entity)), new, k=self._reach)
+        after, before = later(known, new, k=self._reach)
+        return Attached(Edges(source, target), Edges(before, after))
 
     def why_empty(self, context: BuildContext) -> str:  # noqa: ARG002
         """Return why no utterance has one before it."""

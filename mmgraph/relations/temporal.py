@@ -17,7 +17,7 @@ from mmgraph.registry import RELATIONS
 from mmgraph.relations.duration import Duration, in_units_of
 from mmgraph.relations.entity_columns import Context, entity_column, labels, read_by
 from mmgraph.relations.spans import Positions
-from mmgraph.relations.timeline import Timeline, earlier, heard_when_joining
+from mmgraph.relations.timeline import Timeline, earlier, later
 
 _EXACT = 2.0**53
 """Up to here every whole number is one of 64 bits."""
@@ -126,12 +126,10 @@ class Temporal(RelationBuilder):
         source, target, beyond = earlier(senders, line, k=self.k, window=window)
         if self.window is not None:
             context.count("with_more_than_k_in_window", beyond)
-        age = line.time[target] - line.time[source]
-        return Edges(source, target, self._weight(age, context), time=_edge_time(line.time[target], context))
+        return self._edges(source, target, line.time[source], line.time[target], context)
 
     def attach(self, context: AttachContext) -> Attached:
-        """Return the edges to new entities from the known ones before them, and after them if they hold both
-        ways."""
+        """Return the edges to new entities from the known ones before them, and from those to later ones."""
         known = Timeline(context.fitted["time"], context.fitted["group"])
         time, group, dated = self._line(context)
         if dated != bool(context.fitted["dated"]) and not np.isnan(time).all():
@@ -141,20 +139,14 @@ class Temporal(RelationBuilder):
                 where=context.at("column"),
                 fix="Write the times alike.",
             )
-        new = Timeline(time, group)
-        source, target = heard_when_joining(
-            known,
-            new,
-            may_send=context.permitted(self.entity),
-            # By scope: training a new entity is nobody's source, and so nobody's neighbour.
-            both=self.direction == "both" and self.scope == "all",
-            k=self.k,
-            window=self._units("window", context),
+        new, window = Timeline(time, group), self._units("window", context)
+        senders = known.take(context.permitted(self.entity))
+        source, target, _ = earlier(senders, new, k=self.k, window=window)
+        after, before = later(known, new, k=self.k, window=window)
+        return Attached(
+            self._edges(source, target, known.time[source], new.time[target], context),
+            self._edges(before, after, new.time[before], known.time[after], context),
         )
-        sent, heard = known.time[source], new.time[target]
-        weight = self._weight(np.abs(heard - sent), context)
-        time_of_edge = _edge_time(np.maximum(sent, heard), context)
-        return Attached(Edges(source, target, weight, time=time_of_edge))
 
     def why_empty(self, context: BuildContext) -> str:
         """Return why no entity has one before it."""
@@ -171,6 +163,17 @@ class Temporal(RelationBuilder):
         given = getattr(self, parameter)
         dated = bool(context.fitted["dated"])
         return None if given is None else in_units_of(given, dated=dated, where=context.at(parameter))
+
+    def _edges(
+        self,
+        source: Positions,
+        target: Positions,
+        sent: NDArray[np.float64],
+        heard: NDArray[np.float64],
+        context: Context,
+    ) -> Edges:
+        """Return edges with weights and times, from the times of their ends."""
+        return Edges(source, target, self._weight(heard - sent, context), time=_edge_time(heard, context))
 
     def _weight(self, age: NDArray[np.float64], context: Context) -> NDArray[np.float32] | None:
         half_life = self._units("half_life", context)

@@ -93,32 +93,6 @@ def later(
     return line.order[position], line.asked[asked]
 
 
-def heard_when_joining(
-    known: Timeline,
-    new: Timeline,
-    *,
-    may_send: NDArray[np.bool_],
-    both: bool,
-    k: int | None = None,
-    window: float | None = None,
-) -> tuple[Positions, Positions]:
-    """Return the pairs of a known point and a new one that hears from it.
-
-    Args:
-        known: The points that are there.
-        new: The points that join, each by itself.
-        may_send: Which known points may be heard, bool [N].
-        both: Whether a new point hears later ones too: those that would have it among their earlier ones.
-        k: How many earlier ones a point has at most.
-        window: How long ago these may be.
-    """
-    source, target, _ = earlier(known.take(may_send), new, k=k, window=window)
-    if not both:
-        return source, target
-    after, before = later(known, new, k=k, window=window)
-    return np.concatenate([source, after]), np.concatenate([target, before])
-
-
 class _Line:
     """Sources in order, and where the targets stand among them.
 

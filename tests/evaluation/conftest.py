@@ -80,7 +80,7 @@ def graph() -> Graph:
         ),
         "size": TaskSpec(entity="mark", kind="regression", target="size", split="parts"),
     }
-    manifest = {"format": 1, "name": "marks", "dataset": {}, "relations": {}, "encoders": {}}
+    manifest = {"format": 2, "name": "marks", "dataset": {}, "relations": {}, "encoders": {}}
     stored = {triple: StoredEdges(index) for triple, index in edges.items()}
     return Graph(schema, manifest, tasks, nodes, features, stored)
 

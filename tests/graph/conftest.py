@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ from PIL import Image
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
-from mmgraph.graph import Graph, build_graph
+from mmgraph.graph import Attached, Edges, Graph, RelationBuilder, build_graph
+from mmgraph.registry import RELATIONS
 
 PRODUCTS = 24
 WORDS = ["red", "blue", "small", "large", "round", "square", "cheap", "fine"]
@@ -141,3 +143,49 @@ def stored(graph: Graph, tmp_path: Path) -> Path:
     """The graph of the shop in a folder that a test may damage."""
     graph.save(tmp_path / "graph")
     return tmp_path / "graph"
+
+
+def nearest_price(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return for each wanted price the position of the nearest known one."""
+    return abs(known[None, :] - wanted[:, None]).argmin(axis=1)
+
+
+def prices(frame: Any) -> np.ndarray:
+    return np.array([float(str(sku)[1:]) for sku in frame["sku"]])
+
+
+@pytest.fixture
+def closest() -> Iterator[type[RelationBuilder]]:
+    """A registered inductive builder: everything hears from the product whose number is nearest."""
+
+    @RELATIONS.register("closest")
+    @dataclass(frozen=True)
+    class Closest(RelationBuilder):
+        kind: ClassVar = "derived"
+        inductive: ClassVar = True
+
+        @property
+        def default_name(self):
+            return "closest"
+
+        def endpoints(self, context):
+            return "product", "product"
+
+        def fit(self, context):
+            return {"price": prices(context.dataset.frame("product"))}
+
+        def build(self, context):
+            price = context.fitted["price"].copy()
+            price[~context.permitted("product")] = np.inf
+            target = np.arange(len(price))
+            source = nearest_price(price, context.fitted["price"])
+            return Edges(source, target, np.ones(len(price), np.float32))
+
+        def attach(self, context):
+            price = context.fitted["price"].copy()
+            price[~context.permitted("product")] = np.inf
+            source = nearest_price(price, prices(context.frame("product")))
+            return Attached(Edges(source, np.arange(len(source)), np.ones(len(source), np.float32)))
+
+    yield Closest
+    RELATIONS._things.pop("closest")

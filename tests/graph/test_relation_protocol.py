@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,57 +12,10 @@ import pytest
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.errors import ConfigError, GraphError
-from mmgraph.graph import Attached, Edges, Filters, Graph, RelationBuilder, build_graph, load_graph
-from mmgraph.graph.attach import attached_edges
+from mmgraph.graph import Edges, Filters, RelationBuilder, build_graph, load_graph
 from mmgraph.registry import RELATIONS
 
 PRODUCT = ("product", "closest", "product")
-
-
-def nearest_price(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return for each wanted price the position of the nearest known one."""
-    return abs(known[None, :] - wanted[:, None]).argmin(axis=1)
-
-
-def prices(frame: Any) -> np.ndarray:
-    return np.array([float(str(sku)[1:]) for sku in frame["sku"]])
-
-
-@pytest.fixture
-def closest() -> Iterator[type[RelationBuilder]]:
-    """A registered inductive builder: everything hears from the product whose number is nearest."""
-
-    @RELATIONS.register("closest")
-    @dataclass(frozen=True)
-    class Closest(RelationBuilder):
-        kind: ClassVar = "derived"
-        inductive: ClassVar = True
-
-        @property
-        def default_name(self):
-            return "closest"
-
-        def endpoints(self, context):
-            return "product", "product"
-
-        def fit(self, context):
-            return {"price": prices(context.dataset.frame("product"))}
-
-        def build(self, context):
-            price = context.fitted["price"].copy()
-            price[~context.permitted("product")] = np.inf
-            target = np.arange(len(price))
-            source = nearest_price(price, context.fitted["price"])
-            return Edges(source, target, np.ones(len(price), np.float32))
-
-        def attach(self, context):
-            price = context.fitted["price"].copy()
-            price[~context.permitted("product")] = np.inf
-            source = nearest_price(price, prices(context.frame("product")))
-            return Attached(Edges(source, np.arange(len(source))))
-
-    yield Closest
-    RELATIONS._things.pop("closest")
 
 
 @dataclass(frozen=True)
@@ -155,25 +108,6 @@ def test_relations_that_are_not_there_or_go_in_circles_are_refused(shop: Dataset
     circle = [("a", TwoSteps("b")), ("b", TwoSteps("a"))]
     with pytest.raises(ConfigError, match="is made of itself: a -> b -> a"):
         build_graph(shop, relations=circle, cache=False)
-
-
-def test_new_entities_get_edges_from_known_ones(
-    shop: Dataset, make_shop: Callable[..., Dataset], closest, tmp_path: Path
-):
-    built = build_graph(shop, relations=[closest(scope="training")], cache=False)
-    built.save(tmp_path / "graph")
-    for graph in (built, load_graph(tmp_path / "graph")):
-        assert graph.fitted["closest"]["price"].tolist() == list(range(24))
-        found = attached_edges(graph, make_shop())["closest"].edges
-        # The new entities are those of the graph once more, and hear from the same.
-        order = np.argsort(found.incoming.target)
-        assert np.array_equal(found.incoming.source[order], graph.edge_index[PRODUCT][0])
-        assert found.outgoing is None
-
-
-def test_a_relation_that_is_not_inductive_says_so(graph: Graph, shop: Dataset):
-    with pytest.raises(GraphError, match="cannot be extended by new entities"):
-        attached_edges(graph, shop)
 
 
 @pytest.mark.parametrize("value", [np.array([object()]), [1.0]])

@@ -14,7 +14,7 @@ import yaml
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
 from mmgraph.graph import RelationBuilder, build_graph
-from mmgraph.graph.attach import attached_edges
+from mmgraph.graph.attach import attach
 
 Rows = Sequence[Mapping[str, Any]]
 MakeDataset = Callable[..., Dataset]
@@ -72,21 +72,22 @@ def check_joining(make_dataset: MakeDataset) -> Callable[..., None]:
     """Return a function that checks what new things hear: what they would in a graph built with each."""
 
     def check(builder: RelationBuilder, known: Rows, new: Rows, **files: Any) -> None:
+        """Check the edges that new things get, once as they are and once in the reverse relation."""
         graph = build_graph(make_dataset(known, **files), relations=[("r", builder)])
-        found = attached_edges(graph, make_dataset(new, **files))["r"].edges
-        both = [t.name for t in graph.schema.edge_types] == ["r", "rev_r"]
-        assert found.own is None
-        assert (found.outgoing is None) or both
+        found = attach(graph, make_dataset(new, **files)).relations["r"]
+        both = [t.name for t in graph.schema.edge_types if t.relation == "r"] == ["r", "rev_r"]
+        assert not len(found.own)
         for row, thing in enumerate(new):
             whole = build_graph(make_dataset([*known, thing], **files), relations=[("r", builder)])
-            edges = whole.edges["thing", "r", "thing"]
+            triple = next(t.triple for t in whole.schema.edge_types if t.name == "r")
+            edges = whole.edges[triple]
             into = (edges.index[1] == len(known)) & (edges.index[0] != len(known))
             wanted = told(edges.index[0], edges.weight, edges.attr, edges.time, into)
             incoming = found.incoming
             assert wanted == told(
                 incoming.source, incoming.weight, incoming.attr, incoming.time, incoming.target == row
             )
-            if found.outgoing is not None:
+            if both:
                 out = (edges.index[0] == len(known)) & (edges.index[1] != len(known))
                 wanted = told(edges.index[1], edges.weight, edges.attr, edges.time, out)
                 outgoing = found.outgoing

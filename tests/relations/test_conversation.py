@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mmgraph.errors import GraphError
 from mmgraph.graph import build_graph
+from mmgraph.graph.attach import attach
 from mmgraph.relations import Conversation
 
 PROPERTY = settings(
@@ -82,13 +83,11 @@ def test_who_answers_whom_can_be_said(make_dataset, check_joining):
 
 
 def test_new_utterances_may_answer_each_other_but_do_not_hear(make_dataset):
-    from mmgraph.graph.attach import attached_edges
-
     graph = build_graph(
         make_dataset(REPLIES), relations=[("r", Conversation("thing", "reply", reply_to="to"))]
     )
     new = make_dataset([{"id": "e", "to": "b"}, {"id": "f", "to": "e"}])
-    incoming = attached_edges(graph, new)["r"].edges.incoming
+    incoming = attach(graph, new).relations["r"].incoming
     assert (incoming.source.tolist(), incoming.target.tolist()) == ([1], [0])
 
 

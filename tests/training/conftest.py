@@ -107,7 +107,7 @@ def assembled(
         edge_types += _both_ways(edge_index, triple, kind="given")
     return Graph(
         schema=GraphSchema(tuple(node_types), tuple(edge_types)),
-        manifest={"format": 1, "name": "things", "dataset": {}, "relations": {}},
+        manifest={"format": 2, "name": "things", "dataset": {}, "relations": {}},
         tasks={
             "colour": TaskSpec(entity="thing", target="hue", split="random"),
             "size": TaskSpec(entity="thing", kind="regression", target="size", split="random"),
