@@ -109,6 +109,10 @@ class AttachContext:
         """Return the row of each new node's entity among the new entities, int64 [N]."""
         return self._factory.entity_index(node_type)
 
+    def position(self, node_type: str) -> NDArray[np.int64] | None:
+        """Return the position of each new element of a sequence, int64 [N]; nothing for other node types."""
+        return self._factory.position(node_type)
+
     def entity_table(self, entity: str) -> EntityTable:
         """Return the checked table of the new entities of a type."""
         return self._factory.dataset.entity_table(entity)
@@ -116,6 +120,17 @@ class AttachContext:
     def frame(self, entity: str) -> pd.DataFrame:
         """Return the table of the new entities of a type, one row an entity."""
         return self._factory.dataset.frame(entity)
+
+    def file(self, path: str) -> str:
+        """Return where a file of the new entities' folder is, for messages."""
+        return str(self._factory.dataset.folder / path)
+
+    def has_table(self, path: str) -> bool:
+        """Return whether the folder that the new entities come from holds a table; if not, that is told."""
+        there = (self._factory.dataset.folder / path).is_file()
+        if not there:
+            self.warn(f"there is no {path} beside the new entities, so that they have no edge here")
+        return there
 
     def table(self, path: str) -> pd.DataFrame:
         """Return another table of the folder that the new entities come from."""

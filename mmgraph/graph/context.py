@@ -209,6 +209,14 @@ class BuildContext:
         """Return the row of each node's entity in the entity table, int64 [N]."""
         return self._factory.entity_index(node_type)
 
+    def position(self, node_type: str) -> NDArray[np.int64] | None:
+        """Return the position of each element of a sequence, int64 [N]; nothing for other node types."""
+        return self._factory.position(node_type)
+
+    def file(self, path: str) -> str:
+        """Return where a file of the dataset folder is, for messages."""
+        return str(self.dataset.folder / path)
+
     def table(self, path: str) -> pd.DataFrame:
         """Return a table of the dataset folder."""
         return self.dataset.table(path, where=self.at("table"))

@@ -40,6 +40,8 @@ def grown(
             rows |= {"title": np.array(factory.dataset.titles(name), dtype=object), "training": False}
         else:
             rows["entity_index"] = factory.entity_index(name) + known[node_type.entity]
+            if (position := factory.position(name)) is not None:
+                rows["position"] = position
             features[name] = np.concatenate([graph.features[name], factory.encoded(name).features])
         nodes[name] = _extended(graph.nodes[name], pd.DataFrame(rows, index=range(sizes[name])))
     edges = {t.triple: _more(graph, t, known, relations, factory) for t in graph.schema.edge_types}

@@ -38,6 +38,7 @@ class Nodes:
             those that it names.
         entity_index: The row of each node's entity in the entity table, int64 [N].
         training: Whether the entity is a training one in every split, bool [N].
+        position: The position of each element of a sequence, int64 [N]; nothing for other node types.
     """
 
     type: str
@@ -46,6 +47,7 @@ class Nodes:
     frame: pd.DataFrame
     entity_index: NDArray[np.int64]
     training: NDArray[np.bool_]
+    position: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -106,6 +108,12 @@ class Attached:
     incoming: Edges
     outgoing: Edges | None = None
     own: Edges | None = None
+
+
+def nothing() -> Attached:
+    """Return no edges for new nodes."""
+    empty = np.empty(0, dtype=np.int64)
+    return Attached(Edges(empty, empty))
 
 
 @dataclass(frozen=True)

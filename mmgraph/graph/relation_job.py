@@ -92,7 +92,7 @@ class RelationJob:
             raise GraphError(
                 f"leads from {source} to {target}; a symmetric relation stays within one node type",
                 where=where,
-                fix="Leave `symmetric` out: the reverse relation is made in any case.",
+                fix="Let edges hold in one direction: the reverse relation is made in any case.",
             )
         if filters.symmetrise and source != target:
             raise GraphError(

@@ -2,9 +2,29 @@
 
 from mmgraph.relations.conversation import Conversation
 from mmgraph.relations.custom import CustomRelation, relation
+from mmgraph.relations.hierarchy import Hierarchy
 from mmgraph.relations.knn import KNN
+from mmgraph.relations.meta_path import MetaPath
+from mmgraph.relations.sequence import Sequence
 from mmgraph.relations.shared_attribute import SharedAttribute
+from mmgraph.relations.spatial_boxes import SpatialBoxes
+from mmgraph.relations.spatial_distance import SpatialDistance
+from mmgraph.relations.spatial_grid import SpatialGrid
 from mmgraph.relations.table import Table
 from mmgraph.relations.temporal import Temporal
 
-__all__ = ["KNN", "Conversation", "CustomRelation", "SharedAttribute", "Table", "Temporal", "relation"]
+__all__ = [
+    "KNN",
+    "Conversation",
+    "CustomRelation",
+    "Hierarchy",
+    "MetaPath",
+    "Sequence",
+    "SharedAttribute",
+    "SpatialBoxes",
+    "SpatialDistance",
+    "SpatialGrid",
+    "Table",
+    "Temporal",
+    "relation",
+]

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmgraph.data.columns import row_numbers
-from mmgraph.errors import DataError, GraphError
+from mmgraph.errors import DataError, Faults, GraphError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.registry import RELATIONS
 from mmgraph.relations.entity_columns import Context, entity_column, labels, read_by
+from mmgraph.relations.id_columns import Unknown, positions_of
 from mmgraph.relations.spans import Positions
 from mmgraph.relations.timeline import Timeline, earlier, later
 
@@ -44,7 +43,7 @@ class Conversation(RelationBuilder):
             without it the turn before is answered.
         window: How many utterances back ``window`` and ``same_speaker`` reach.
         direction: ``past`` for edges from earlier to later only, or ``both``.
-        unknown: What to do with a ``reply_to`` that is no utterance's id: ``error``, or ``skip`` and count it.
+        unknown: What to do with a ``reply_to`` that is no utterance's id: ``error``, or ``skip`` it.
 
     Example:
         >>> Conversation("utterance", "same_speaker", window=5).default_name
@@ -69,7 +68,7 @@ class Conversation(RelationBuilder):
         Literal["past", "both"], Field(description="From earlier to later only, or both ways.")
     ] = "past"
     unknown: Annotated[
-        Literal["error", "skip"], Field(description="What to do with a reply_to that is no utterance's id.")
+        Unknown, Field(description="What to do with a reply_to that is no utterance's id.")
     ] = "error"
 
     @property
@@ -146,8 +145,8 @@ class Conversation(RelationBuilder):
             # New utterances may answer each other, but hear from known ones only.
             known_ids, new_ids = context.known_ids(self.entity), context.ids(self.entity)
             source, target = self._replies(context, np.concatenate([known_ids, new_ids]))
-            known = source < len(known_ids)
-            return Attached(Edges(source[known], target[known]))
+            heard = source < len(known_ids)
+            return Attached(Edges(source[heard], target[heard]))
         known, new = Timeline(context.fitted["turn"], context.fitted["group"]), self._line(context)
         source, target, _ = earlier(known.take(context.permitted(self.entity)), new, k=self._reach)
         after, before = later(known, new, k=self._reach)
@@ -182,19 +181,14 @@ class Conversation(RelationBuilder):
         """
         assert self.reply_to is not None
         column = entity_column(context, self.entity, self.reply_to, parameter="reply_to")
-        ids = column.id_texts()
-        target = np.flatnonzero(~column.missing)
-        source = pd.Index(known, dtype=object).get_indexer(pd.Index(ids[target], dtype=object))
-        unknown = target[source < 0]
-        if len(unknown) and self.unknown == "error":
-            also = f" (also in {row_numbers(unknown[1:])})" if len(unknown) > 1 else ""
-            raise DataError(
-                f"got {ids[unknown[0]]!r}; wanted the id of a known {self.entity}{also}",
-                where=column.place(int(unknown[0])),
-                fix="Mend the cell, empty it, or set unknown to skip.",
-            )
-        context.count("unknown_skipped", len(unknown))
-        return source[source >= 0].astype(np.int64), target[source >= 0]
+        faults = Faults()
+        source = positions_of(
+            column, known, entity=self.entity, unknown=self.unknown, faults=faults, empty_is_unknown=False
+        )
+        faults.raise_if_any(DataError)
+        context.count("unknown_skipped", int(((source < 0) & ~column.missing).sum()))
+        target = np.flatnonzero(source >= 0)
+        return source[target], target
 
 
 def _both(one: NDArray[np.str_], other: NDArray[np.str_]) -> NDArray[np.str_]:

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from mmgraph.relations.spans import Positions
 
-_CHUNK = 4096
-
 
 @dataclass(frozen=True, eq=False)
 class Places:
@@ -30,7 +28,8 @@ class Places:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """Which points have a place and a group, bool [N]."""
-        return ~np.isnan(self.point).any(axis=1) & (self.group != "")
+        usable: NDArray[np.bool_] = ~np.isnan(self.point).any(axis=1) & (self.group != "")
+        return usable
 
     def take(self, which: NDArray[np.bool_]) -> Places:
         """Return the points of a mask; the others are at no place, so that positions stay what they are."""
@@ -86,12 +85,9 @@ class Search:
         more = k + int(without_self)
         if not len(self._rows) or not len(self._asked):
             return _nothing()
-        limit = np.nextafter(min(radius, self._apart / 2), np.inf)
-        found = [
-            self._tree.query(self._points[start : start + _CHUNK], k=np.arange(1, more + 1), distance_upper_bound=limit)
-            for start in range(0, len(self._points), _CHUNK)
-        ]
-        distance, index = (np.concatenate([part[i] for part in found]) for i in (0, 1))
+        # The tree wants less than a bound, and the radius itself is near enough.
+        bound = np.nextafter(self._limit(radius), np.inf)
+        distance, index = self._tree.query(self._points, k=np.arange(1, more + 1), distance_upper_bound=bound)
         there = index < len(self._rows)
         if without_self:
             itself = there & (self._rows[np.where(there, index, 0)] == self._asked[:, None])
@@ -102,20 +98,33 @@ class Search:
         return Near(self._rows[index[there]], target, distance[there])
 
     def count_within(self, radius: float) -> int:
-        """Return how many pairs :meth:`within` gives, a point beside itself included."""
+        """Return how many pairs :meth:`within` gives, without making them."""
         if not len(self._rows) or not len(self._asked):
             return 0
-        limit = min(radius, self._apart / 2)
-        return int(self._tree.query_ball_point(self._points, limit, return_length=True).sum())
+        return int(self._tree.count_neighbors(scipy.spatial.cKDTree(self._points), self._limit(radius)))
 
     def within(self, radius: float) -> Near:
-        """Return all pairs that are no further apart than the radius."""
+        """Return all pairs that are no further apart than the radius, a point beside itself included."""
         if not len(self._rows) or not len(self._asked):
             return _nothing()
         other = scipy.spatial.cKDTree(self._points)
-        limit = min(radius, self._apart / 2)
-        found = self._tree.sparse_distance_matrix(other, limit, output_type="ndarray")
+        found = self._tree.sparse_distance_matrix(other, self._limit(radius), output_type="ndarray")
         return Near(self._rows[found["i"]], self._asked[found["j"]], found["v"])
+
+    def within_reach(self, reach: NDArray[np.float64]) -> Near:
+        """Return all pairs that are no further apart than the reach of the one asked about, float64 [N]."""
+        if not len(self._rows) or not len(self._asked):
+            return _nothing()
+        limits = np.minimum(reach[self._asked], self._apart / 2)
+        lists = self._tree.query_ball_point(self._points, limits)
+        asked = np.repeat(np.arange(len(lists)), [len(found) for found in lists])
+        index = np.array([one for found in lists for one in found], dtype=np.int64)
+        apart = self._tree.data[index] - self._points[asked]
+        return Near(self._rows[index], self._asked[asked], np.sqrt((apart**2).sum(axis=1)))
+
+    def _limit(self, radius: float) -> float:
+        """Return a radius that no other group is within."""
+        return min(radius, self._apart / 2)
 
 
 def _nothing() -> Near:

@@ -148,7 +148,7 @@ class Temporal(RelationBuilder):
             self._edges(before, after, new.time[before], known.time[after], context),
         )
 
-    def why_empty(self, context: BuildContext) -> str:
+    def why_empty(self, context: BuildContext) -> str:  # noqa: ARG002
         """Return why no entity has one before it."""
         group = f" with the same {self.within!r}" if self.within else ""
         return f"no two entities{group} are at different times of {self.column!r} and near enough"

@@ -27,7 +27,8 @@ class Timeline:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """Which points have a time and a group, bool [N]."""
-        return ~np.isnan(self.time) & (self.group != "")
+        usable: NDArray[np.bool_] = ~np.isnan(self.time) & (self.group != "")
+        return usable
 
     def take(self, which: NDArray[np.bool_]) -> Timeline:
         """Return the points of a mask; the others are at no time, so that positions stay what they are."""

@@ -10,7 +10,8 @@ from mmgraph.relations.duration import in_units_of
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("30s", 30), ("2 min", 120), ("1.5h", 5400), ("7d", 604800), ("2w", 1209600), (9, 9)]
+    ("text", "seconds"),
+    [("30s", 30), ("2 min", 120), ("1.5h", 5400), ("7d", 604800), ("2w", 1209600), (9, 9)],
 )
 def test_units(text, seconds):
     assert in_units_of(text, dated=True, where="x") == seconds

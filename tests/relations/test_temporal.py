@@ -148,7 +148,11 @@ def test_it_scales_with_the_edges(make_dataset):
 @pytest.mark.parametrize(
     ("times", "parameters", "message"),
     [
-        (["2024-01-01", "soon"], {"k": 1}, r"column 'when', row 2 \(id '1'\): got 'soon'; wanted a number or"),
+        (
+            ["2024-01-01", "soon"],
+            {"k": 1},
+            r"column 'when', row 2 \(id '1'\): got 'soon'; wanted a number or",
+        ),
         ([3, "2024-01-01x"], {"k": 1}, "wanted a number or a date"),
         ([1, 2], {}, "k: is missing, and so is window"),
         ([1, 2], {"window": "7d"}, "window: got '7d', but the times are numbers, not dates"),
