@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from mmgraph.errors import MMGraphError as MMGraphError
     from mmgraph.errors import RunError as RunError
     from mmgraph.errors import UserError as UserError
+    from mmgraph.evaluation.audit.audit import audit as audit
+    from mmgraph.evaluation.audit.report import AuditReport as AuditReport
+    from mmgraph.evaluation.audit.report import Finding as Finding
     from mmgraph.evaluation.compare import compare as compare
     from mmgraph.evaluation.comparison import Comparison as Comparison
     from mmgraph.graph.attach import AttachedGraph as AttachedGraph
@@ -80,6 +83,8 @@ _MODULES = {
     "data.validation": ("validate_dataset",),
     "encoders": ("Encoder",),
     "errors": ("ConfigError", "DataError", "GraphError", "MMGraphError", "RunError", "UserError"),
+    "evaluation.audit.audit": ("audit",),
+    "evaluation.audit.report": ("AuditReport", "Finding"),
     "evaluation.compare": ("compare",),
     "evaluation.comparison": ("Comparison",),
     "graph.attach": ("AttachedGraph", "attach"),

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli import (
+    audit,
     build_graph,
     compare,
     demo,
@@ -28,6 +29,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "validate": (validate.validate, validate.EXAMPLES),
     "build-graph": (build_graph.build_graph, build_graph.EXAMPLES),
     "inspect": (inspect.inspect, inspect.EXAMPLES),
+    "audit": (audit.audit, audit.EXAMPLES),
     "train": (train.train, train.EXAMPLES),
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
     "compare": (compare.compare, compare.EXAMPLES),

@@ -34,17 +34,20 @@ class Elements:
     position: npt.NDArray[np.int64]
 
 
-def array_sequences(path: Path, *, ids: Sequence[str], where: str) -> Elements:
+def array_sequences(
+    path: Path, *, ids: Sequence[str], where: str, rows: npt.NDArray[np.int64] | None = None
+) -> Elements:
     """Return the sequences of a `.npz` or `.safetensors` file.
 
-    It holds ``values`` [M, D], the vectors of all entities in the order of their table, and ``offsets``
-    [N + 1]: those of entity n are the rows from ``offsets[n]`` to before ``offsets[n + 1]``. An entity
-    without a row lacks the modality.
+    It holds ``values`` [M, D], the vectors of all entities in the order of their table's file, and
+    ``offsets`` [N + 1]: those of entity n are the rows from ``offsets[n]`` to before ``offsets[n + 1]``. An
+    entity without a row lacks the modality.
 
     Args:
         path: The file.
         ids: The entities' ids, [N].
         where: The modality in ``dataset.yaml``, for messages.
+        rows: The row of each entity in its table's file, [N]; nothing if they are in that order.
 
     Raises:
         DataError: If the file cannot be read, offsets do not part the values, or a value is no finite number.
@@ -65,15 +68,17 @@ def array_sequences(path: Path, *, ids: Sequence[str], where: str) -> Elements:
     array = read_array(path, key=VALUES, where=where)
     offsets = open_array(path, key=OFFSETS, where=where)
     _check_offsets(offsets, len(array), len(ids), str(path))
-    with np.errstate(over="ignore"):
-        values = array.astype(np.float32)
-    starts = offsets[:-1].astype(np.int64)
-    lengths: npt.NDArray[np.int64] = offsets[1:].astype(np.int64) - starts
+    starts, stops = offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
+    if rows is not None:
+        starts, stops = starts[rows], stops[rows]
+    lengths = stops - starts
     index = np.repeat(np.arange(len(ids), dtype=np.int64), lengths)
-    refuse_non_finite(
-        values, file=f"{path}: values", rows=np.arange(len(values)), ids=np.array(ids, dtype=object)[index]
-    )
-    position = np.arange(len(index), dtype=np.int64) - np.repeat(starts, lengths)
+    position = np.arange(len(index), dtype=np.int64) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    places = position + np.repeat(starts, lengths)
+    with np.errstate(over="ignore"):
+        values = array[places].astype(np.float32)
+    names = np.array(ids, dtype=object)[index]
+    refuse_non_finite(values, file=f"{path}: {VALUES}", rows=places, ids=names)
     return Elements(index, values, position)
 
 

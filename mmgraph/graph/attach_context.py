@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.data.stream import Wanted, read_columns
+from mmgraph.errors import Faults
 from mmgraph.graph.relation import Fitted, Scope
+from mmgraph.progress import Progress
 
 if TYPE_CHECKING:
     from mmgraph.data.entity_table import EntityTable
@@ -77,9 +81,13 @@ class AttachContext:
 
     def permitted(self, node_type: str) -> NDArray[np.bool_]:
         """Return which known nodes may send, bool [N]."""
-        rows = self.known_entity_index(node_type)
         if self._scope == "all":
-            return np.ones(len(rows), dtype=bool)
+            return np.ones(len(self._graph.nodes[node_type]), dtype=bool)
+        return self.training(node_type)
+
+    def training(self, node_type: str) -> NDArray[np.bool_]:
+        """Return which known nodes belong to entities that no split holds out, bool [N]."""
+        rows = self.known_entity_index(node_type)
         training: NDArray[np.bool_] = self._graph.nodes[node_type.partition("/")[0]]["training"].to_numpy(
             bool
         )
@@ -121,6 +129,13 @@ class AttachContext:
         """Return the table of the new entities of a type, one row an entity."""
         return self._factory.dataset.frame(entity)
 
+    def columns(self, path: str, wanted: Sequence[Wanted], faults: Faults) -> list[NDArray[Any] | None]:
+        """Return columns of another table of the new entities' folder; see :meth:`BuildContext.columns`."""
+        file = self._factory.dataset.table_file(path, where=self.at("table"))
+        arrays, rows = read_columns(file, wanted, faults, progress=Progress(quiet=True), name=self.name)
+        self.counts["rows"] = rows
+        return arrays
+
     def file(self, path: str) -> str:
         """Return where a file of the new entities' folder is, for messages."""
         return str(self._factory.dataset.folder / path)
@@ -131,6 +146,22 @@ class AttachContext:
         if not there:
             self.warn(f"there is no {path} beside the new entities, so that they have no edge here")
         return there
+
+    def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
+        """Return a column of the table of the new entities of a type, [N].
+
+        Args:
+            entity: The entity type.
+            column: The column.
+            parameter: The relation's parameter that named it, for messages.
+
+        Raises:
+            DataError: If there is no such column.
+        """
+        table = self._factory.dataset.entity_table(entity)
+        if not table.ids:
+            return pd.Series(dtype=object)
+        return table.column(column, where=self.at(parameter)).values
 
     def table(self, path: str) -> pd.DataFrame:
         """Return another table of the folder that the new entities come from."""

@@ -61,14 +61,13 @@ def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRe
     incoming = read_edges(given.incoming, known[source], factory.num_nodes(target), where=where)
     outgoing = given.outgoing or _like(edge_type, np.empty(0, dtype=np.int64))
     outgoing = read_edges(outgoing, factory.num_nodes(source), known[target], where=where)
-    incoming = merge(incoming, known[source])
+    incoming = merge(incoming.take(context.permitted(source)[incoming.source]), known[source])
     outgoing = merge(outgoing, factory.num_nodes(source))
     if edge_type.symmetric:
         # Held in both directions, so that there is no reverse relation to hear along.
         incoming = merge(joined(incoming, outgoing.reversed()), known[source], mean=True)
     if edge_type.symmetric or edge_type.one_way:
         outgoing = _like(edge_type, np.empty(0, dtype=np.int64))
-    incoming = incoming.take(context.permitted(source)[incoming.source])
     incoming = builder.filters.apply(incoming, context, homogeneous=False)
     own = given.own or _like(edge_type, np.empty(0, dtype=np.int64))
     own = read_edges(own, factory.num_nodes(source), factory.num_nodes(target), where=where)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmgraph.errors import GraphError
+from mmgraph.data.stream import Wanted, read_columns
+from mmgraph.errors import Faults, GraphError
 
 if TYPE_CHECKING:
     from mmgraph.data.dataset import Dataset
@@ -216,6 +217,27 @@ class BuildContext:
     def file(self, path: str) -> str:
         """Return where a file of the dataset folder is, for messages."""
         return str(self.dataset.folder / path)
+
+    def columns(self, path: str, wanted: Sequence[Wanted], faults: Faults) -> list[NDArray[Any] | None]:
+        """Return columns of a table of the dataset folder, read block by block, so that it may be large.
+
+        The number of rows is counted as ``rows``.
+
+        Args:
+            path: The table, relative to the dataset folder.
+            wanted: The columns, and what each block of them is turned into.
+            faults: Is told every fault of every column.
+
+        Returns:
+            For each of ``wanted`` an array [E] or [E, D], or nothing if it has faults.
+
+        Raises:
+            DataError: If there is no such table.
+        """
+        file = self.dataset.table_file(path, where=self.at("table"))
+        arrays, rows = read_columns(file, wanted, faults, progress=self.progress, name=self.name)
+        self.counts["rows"] = rows
+        return arrays
 
     def table(self, path: str) -> pd.DataFrame:
         """Return a table of the dataset folder."""

@@ -1,10 +1,12 @@
 """Relation builders, one file each."""
 
+from mmgraph.relations.co_occurrence import CoOccurrence
 from mmgraph.relations.conversation import Conversation
 from mmgraph.relations.custom import CustomRelation, relation
 from mmgraph.relations.hierarchy import Hierarchy
 from mmgraph.relations.knn import KNN
 from mmgraph.relations.meta_path import MetaPath
+from mmgraph.relations.radius import Radius
 from mmgraph.relations.sequence import Sequence
 from mmgraph.relations.shared_attribute import SharedAttribute
 from mmgraph.relations.spatial_boxes import SpatialBoxes
@@ -15,10 +17,12 @@ from mmgraph.relations.temporal import Temporal
 
 __all__ = [
     "KNN",
+    "CoOccurrence",
     "Conversation",
     "CustomRelation",
     "Hierarchy",
     "MetaPath",
+    "Radius",
     "Sequence",
     "SharedAttribute",
     "SpatialBoxes",

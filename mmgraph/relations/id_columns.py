@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmgraph.data.columns import Column, row_numbers, shorten
+from mmgraph.data.columns import Column, shorten
 from mmgraph.errors import Faults, did_you_mean
 from mmgraph.relations.spans import Positions
 
@@ -44,15 +44,15 @@ def positions_of(
     rows: Positions = index.get_indexer(pd.Index(ids, dtype=object)).astype(np.int64)
     wrong = np.flatnonzero((rows < 0) & (empty_is_unknown | ~column.missing))
     if len(wrong) and unknown == "error":
+        wrong = column.in_file(wrong)
         first = ids[wrong[0]]
         near = "" if first is None else did_you_mean(first, list(known))
         # Where nothing is near, did_you_mean lists all that there is: no help with thousands of ids.
         near = f"{near} " if near.startswith("Did you mean") else ""
         came = "an empty cell" if first is None else shorten(first)
-        also = f" (also in {row_numbers(wrong[1:])})" if len(wrong) > 1 else ""
         faults.add(
             column.place(int(wrong[0])),
-            f"got {came}; wanted the id of a {entity}{also}",
+            f"got {came}; wanted the id of a {entity}{column.also(wrong)}",
             f"{near}Mend the rows, or set unknown to skip.",
         )
     return rows

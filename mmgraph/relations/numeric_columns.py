@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmgraph.data.columns import Column, row_numbers
+from mmgraph.data.columns import Column
 from mmgraph.errors import DataError, Faults, MMGraphError
 from mmgraph.relations.entity_columns import Context, entity_column
 
@@ -33,12 +33,11 @@ class NumericColumn:
             wanted: What is wanted of them.
             faults: Where to note it.
         """
-        rows = np.flatnonzero(wrong)
+        rows = self.column.in_file(np.flatnonzero(wrong))
         if len(rows):
-            also = f" (also in {row_numbers(rows[1:])})" if len(rows) > 1 else ""
             faults.add(
                 self.column.place(int(rows[0])),
-                f"got {self.numbers[rows[0]]:g}; wanted {wanted}{also}",
+                f"got {self.numbers[rows[0]]:g}; wanted {wanted}{self.column.also(rows)}",
                 "Mend the cells, or empty them.",
             )
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.data.id_index import IdIndex
 from mmgraph.errors import DataError, Faults, GraphError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Attached, Edges, RelationBuilder, nothing
 from mmgraph.registry import RELATIONS
-from mmgraph.relations.edge_table import EdgeColumns, read_edge_table
+from mmgraph.relations.edge_table import EdgeColumns, EdgeEnd, read_edge_table
 from mmgraph.relations.entity_columns import Context
 from mmgraph.relations.id_columns import Unknown
 from mmgraph.relations.repeated import Repeated, once_each
@@ -117,8 +115,11 @@ class Table(RelationBuilder):
         Raises:
             DataError: With all faults of the table: columns, ids, weights, features, times, duplicates.
         """
-        known = context.dataset.entity_ids
-        edges = self._read(context, known(self.source), known(self.target), self.unknown)
+        ends = [
+            EdgeEnd(entity, column, context.dataset.entity_ids(entity), context.dataset.id_index(entity))
+            for entity, column in ((self.source, self.source_column), (self.target, self.target_column))
+        ]
+        edges = self._read(context, *ends)
         return edges.reversed() if self.direction == "backward" else edges
 
     def attach(self, context: AttachContext) -> Attached:
@@ -128,15 +129,20 @@ class Table(RelationBuilder):
         """
         if not context.has_table(self.table):
             return nothing()
-        known_source, known_target = context.known_ids(self.source), context.known_ids(self.target)
-        sources = np.concatenate([known_source, context.ids(self.source)])
-        targets = np.concatenate([known_target, context.ids(self.target)])
-        edges = self._read(context, sources, targets, self.unknown)
-        from_new, to_new = edges.source >= len(known_source), edges.target >= len(known_target)
+        ends = []
+        for entity, column in ((self.source, self.source_column), (self.target, self.target_column)):
+            ids = [*context.known_ids(entity), *context.ids(entity)]
+            ends.append(EdgeEnd(entity, column, ids, IdIndex(ids)))
+        edges = self._read(context, *ends)
+        known_sources, known_targets = (
+            len(context.known_ids(self.source)),
+            len(context.known_ids(self.target)),
+        )
+        from_new, to_new = edges.source >= known_sources, edges.target >= known_targets
         context.count("rows_between_new", int((from_new & to_new).sum()))
         hearing, telling = edges.take(to_new & ~from_new), edges.take(from_new & ~to_new)
-        hearing = replace(hearing, target=hearing.target - len(known_target))
-        telling = replace(telling, source=telling.source - len(known_source))
+        hearing = replace(hearing, target=hearing.target - known_targets)
+        telling = replace(telling, source=telling.source - known_sources)
         if self.direction == "backward":
             return Attached(telling.reversed(), hearing.reversed())
         return Attached(hearing, telling)
@@ -147,23 +153,10 @@ class Table(RelationBuilder):
             return f"{self.table} has no rows"
         return f"all {context.counts['rows']} rows of {self.table} were skipped, as their ids are unknown"
 
-    def _read(
-        self,
-        context: Context,
-        sources: Sequence[str] | NDArray[np.object_],
-        targets: Sequence[str] | NDArray[np.object_],
-        unknown: Unknown,
-    ) -> Edges:
+    def _read(self, context: Context, source: EdgeEnd, target: EdgeEnd) -> Edges:
         """Return the edges of the table as it lists them, each once."""
-        columns = EdgeColumns(
-            (self.source, self.source_column),
-            (self.target, self.target_column),
-            self.weight_column,
-            self.feature_columns,
-            self.time_column,
-        )
-        rows = read_edge_table(context, self.table, columns, sources, targets, unknown=unknown)
-        context.counts["rows"] = rows.total
+        carried = EdgeColumns(self.weight_column, self.feature_columns, self.time_column)
+        rows = read_edge_table(context, self.table, source, target, carried, unknown=self.unknown)
         skipped = rows.total - len(rows.edges)
         if skipped:
             context.count("rows_skipped", skipped)
@@ -171,7 +164,7 @@ class Table(RelationBuilder):
                 f"{skipped} of {rows.total} rows of {self.table} were skipped: an id is empty or unknown"
             )
         faults = Faults()
-        edges = once_each(rows, self.duplicates, where=self.table, faults=faults)
-        context.count("duplicates_merged", len(rows.edges) - len(edges))
+        edges = once_each(rows, self.duplicates, where=context.file(self.table), faults=faults)
         faults.raise_if_any(DataError)
+        context.count("duplicates_merged", len(rows.edges) - len(edges))
         return edges

@@ -29,8 +29,8 @@ class Temporal(RelationBuilder):
     """Edges to an entity from the entities before it: the last few, those of the last days, or both.
 
     Nothing runs backwards in time: there is no reverse relation, unless ``direction`` asks for both. Two
-    entities at the same time have no edge, as neither is earlier; among equally early ones the first rows of
-    the table come first. An entity without a time or a group has no edge either. Every edge carries the time
+    entities at the same time have no edge, as neither is earlier; of several equally early ones the first by
+    id count as nearer. An entity without a time or a group has no edge either. Every edge carries the time
     of the later entity, where times are dates or whole numbers.
 
     Args:

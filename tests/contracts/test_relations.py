@@ -19,10 +19,12 @@ from mmgraph.registry import RELATIONS
 from mmgraph.relations import CustomRelation
 
 EXAMPLES = {
+    "co_occurrence": {"entity": "thing", "column": "tag"},
     "conversation": {"entity": "thing", "link": "window", "conversation": "tag", "turn": "number"},
     "hierarchy": {"entity": "thing", "depth": None},
     "knn": {"on": "thing/vector", "k": 3, "weight": "similarity"},
     "meta_path": {"path": ["table", "rev_table"]},
+    "radius": {"on": "thing/vector", "min_similarity": 0.5, "weight": "similarity"},
     "sequence": {"on": "thing/words", "link": "window"},
     "shared_attribute": {"entity": "thing", "column": "tag"},
     "spatial_boxes": {"entity": "thing", "columns": ["x", "y", "size", "size"], "weight": "iou"},

@@ -46,6 +46,22 @@ def test_arrays_and_tables_say_the_same(tmp_path, lengths, ending):
         assert np.array_equal(getattr(again, name), getattr(found, name)), name
 
 
+def test_arrays_follow_the_file_of_the_table(tmp_path):
+    values = np.arange(4, dtype=np.float32).reshape(4, 1)
+    np.savez(tmp_path / "words.npz", values=values, offsets=[0, 1, 3, 4])
+    found = array_sequences(
+        tmp_path / "words.npz", ids=IDS, rows=np.array([2, 0, 1]), where="dataset.yaml: words"
+    )
+    assert found.values[:, 0].tolist() == [3, 0, 1, 2]
+    assert (found.index.tolist(), found.position.tolist()) == ([0, 1, 2, 2], [0, 0, 0, 1])
+
+
+def test_the_index_that_pandas_writes_is_no_feature(tmp_path):
+    table = pd.DataFrame({"id": ["a", "b"], "position": [0, 0], "x": [1.0, 2.0]})
+    table[::-1].to_parquet(tmp_path / "words.parquet")
+    assert from_table(tmp_path / "words.parquet").values.tolist() == [[1], [2]]
+
+
 @pytest.mark.parametrize(
     ("offsets", "message"),
     [

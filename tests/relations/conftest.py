@@ -13,8 +13,11 @@ import yaml
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
-from mmgraph.graph import RelationBuilder, build_graph
+from mmgraph.graph import Edges, Graph, RelationBuilder, build_graph
 from mmgraph.graph.attach import attach
+from mmgraph.graph.attach_relation import AttachedRelation, attach_relation
+from mmgraph.graph.nodes import NodeFactory
+from mmgraph.progress import Progress
 
 Rows = Sequence[Mapping[str, Any]]
 MakeDataset = Callable[..., Dataset]
@@ -57,6 +60,18 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
     return make
 
 
+@pytest.fixture
+def attached() -> Callable[[Graph, Dataset, str], AttachedRelation]:
+    """Return a function that gives the edges of a relation to the entities of another dataset."""
+
+    def attach(graph: Graph, dataset: Dataset, name: str) -> AttachedRelation:
+        quiet = Progress(quiet=True)
+        factory = NodeFactory(dataset, cache=None, progress=quiet, encoders=graph.encoders)
+        return attach_relation(graph, factory, name)
+
+    return attach
+
+
 def write_rows(path: Path, rows: Rows) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
@@ -77,34 +92,29 @@ def check_joining(make_dataset: MakeDataset) -> Callable[..., None]:
         found = attach(graph, make_dataset(new, **files)).relations["r"]
         both = [t.name for t in graph.schema.edge_types if t.relation == "r"] == ["r", "rev_r"]
         assert not len(found.own)
-        for row, thing in enumerate(new):
+        ids = graph.nodes["thing"]["id"].to_numpy(object)
+        new_ids = make_dataset(new, **files).entity_ids("thing")
+        for thing in new:
             whole = build_graph(make_dataset([*known, thing], **files), relations=[("r", builder)])
             triple = next(t.triple for t in whole.schema.edge_types if t.name == "r")
-            edges = whole.edges[triple]
-            into = (edges.index[1] == len(known)) & (edges.index[0] != len(known))
-            wanted = told(edges.index[0], edges.weight, edges.attr, edges.time, into)
-            incoming = found.incoming
-            assert wanted == told(
-                incoming.source, incoming.weight, incoming.attr, incoming.time, incoming.target == row
-            )
+            edges, names = whole.edges[triple].edges(), whole.nodes["thing"]["id"].to_numpy(object)
+            own, row = thing["id"], new_ids.index(thing["id"])
+            source, target = names[edges.source], names[edges.target]
+            incoming, outgoing = found.incoming, found.outgoing
+            heard = told(edges, source, (target == own) & (source != own))
+            assert heard == told(incoming, ids[incoming.source], incoming.target == row)
             if both:
-                out = (edges.index[0] == len(known)) & (edges.index[1] != len(known))
-                wanted = told(edges.index[1], edges.weight, edges.attr, edges.time, out)
-                outgoing = found.outgoing
-                assert wanted == told(
-                    outgoing.target, outgoing.weight, outgoing.attr, outgoing.time, outgoing.source == row
-                )
+                sent = told(edges, target, (source == own) & (target != own))
+                assert sent == told(outgoing, ids[outgoing.target], outgoing.source == row)
 
     return check
 
 
-def told(nodes: Any, weight: Any, attr: Any, time: Any, which: Any) -> list[Any]:
-    """Return the nodes at the other end of some edges with all that these carry, in order."""
-    carried = [np.zeros(len(nodes)) if x is None else x for x in (weight, time)]
-    rows = zip(
-        nodes[which].tolist(),
-        *(x[which].tolist() for x in carried),
-        (np.zeros((len(nodes), 1)) if attr is None else attr)[which].round(4).tolist(),
-        strict=True,
-    )
-    return sorted((n, round(w, 5), t, tuple(a)) for n, w, t, a in rows)
+def told(edges: Edges, others: Any, which: Any) -> list[Any]:
+    """Return the ids at the other end of some edges with all that these carry, in order."""
+    size = len(edges)
+    weight = np.zeros(size) if edges.weight is None else edges.weight
+    time = np.zeros(size, dtype=int) if edges.time is None else edges.time
+    attr = np.zeros((size, 0)) if edges.attr is None else edges.attr.astype(float)
+    rows = zip(others[which], weight[which].tolist(), time[which].tolist(), attr[which].tolist(), strict=True)
+    return sorted((name, round(w, 5), t, tuple(round(a, 3) for a in own)) for name, w, t, own in rows)

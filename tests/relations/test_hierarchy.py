@@ -82,7 +82,7 @@ def test_siblings_have_a_parent_in_common(make_dataset, data, size, largest):
 def test_new_ones_hear_what_they_would_in_a_graph_with_them(check_joining, data, size, depth, link):
     parents = [None, *(data.draw(st.one_of(st.none(), st.integers(0, n - 1))) for n in range(1, size))]
     rows = [{"id": f"t{n}", "parent": None if p is None else f"t{p}"} for n, p in enumerate(parents)]
-    new = [{"id": f"n{n}", "parent": data.draw(st.sampled_from(["t0", "t1", None]))} for n in range(3)]
+    new = [{"id": f"t{100 + n}", "parent": data.draw(st.sampled_from(["t0", "t1", None]))} for n in range(3)]
     check_joining(Hierarchy("thing", link=link, depth=depth, max_group=3, allow_empty=True), rows, new)
 
 
