@@ -158,13 +158,26 @@ class Column:
         Raises:
             DataError: If a cell is empty, or the cells are neither all numbers nor all dates.
         """
-        wanted = "a number or a date"
-        self._refuse_if_any(self.missing, wanted, "Fill it, or take another column for the split.")
-        if not np.isnan(self._parsed_numbers()).any():
-            return self.numbers()
+        fix = "Fill it, or take another column for the split."
+        self._refuse_if_any(self.missing, "a number or a date", fix)
+        return self.moments()[0]
+
+    def moments(self) -> tuple[npt.NDArray[np.float64], bool]:
+        """Return the cells as points in time, and whether they are dates.
+
+        Returns:
+            The numbers, or for dates the seconds since 1970, [N]; NaN where a cell is empty.
+
+        Raises:
+            DataError: If the cells are neither all numbers nor all dates.
+        """
+        present = ~self.missing
+        if not np.isnan(self._parsed_numbers()[present]).any():
+            return self.numbers(), False
         dates = self._parsed_dates()
-        self._refuse_if_any(dates.isna().to_numpy(bool), wanted, _DATE_FIX)
-        return np.asarray((dates - pd.Timestamp(0)).dt.total_seconds(), dtype=np.float64)
+        self._refuse_if_any(dates.isna().to_numpy(bool) & present, "a number or a date", _DATE_FIX)
+        seconds = (dates - pd.Timestamp(0)).dt.total_seconds()
+        return np.asarray(seconds, dtype=np.float64), True
 
     def flags(self) -> npt.NDArray[np.bool_]:
         """Return the cells as true or false, [N]; an empty cell is false.

@@ -93,6 +93,10 @@ class FeaturesModality(_Modality):
 
     Arrays have one row for each row of the entity table, in its order. A Parquet file has an id column, and
     an entity whose id is not in it lacks the modality.
+
+    With `sequence: true` an entity has any number of vectors. A Parquet file then has a row for each, with
+    its position; a `.npz` or `.safetensors` file has the arrays `values` [M, D] and `offsets` [N + 1], where
+    the vectors of entity n are the rows from `offsets[n]` to before `offsets[n + 1]`.
     """
 
     kind: Literal["features"]
@@ -102,6 +106,10 @@ class FeaturesModality(_Modality):
         None, description="For arrays: a true/false column of the entity table; false is a missing modality."
     )
     id: str = Field("id", description="For Parquet: the column that holds the entity's id.")
+    sequence: bool = Field(False, description="Whether an entity has several vectors, in an order.")
+    position: str = Field(
+        "position", description="For sequences in Parquet: the column that counts an entity's vectors from 0."
+    )
 
 
 Modality = Annotated[

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.data.stream import Wanted, read_columns
+from mmgraph.errors import Faults
 from mmgraph.graph.relation import Fitted, Scope
+from mmgraph.progress import Progress
 
 if TYPE_CHECKING:
+    from mmgraph.data.entity_table import EntityTable
     from mmgraph.data.spec import Choice
     from mmgraph.graph.graph import Graph
     from mmgraph.graph.nodes import NodeFactory
@@ -118,9 +123,35 @@ class AttachContext:
         """Return the row of each new node's entity among the new entities, int64 [N]."""
         return self._factory.entity_index(node_type)
 
+    def position(self, node_type: str) -> NDArray[np.int64] | None:
+        """Return the position of each new element of a sequence, int64 [N]; nothing for other node types."""
+        return self._factory.position(node_type)
+
+    def entity_table(self, entity: str) -> EntityTable:
+        """Return the checked table of the new entities of a type."""
+        return self._factory.dataset.entity_table(entity)
+
     def frame(self, entity: str) -> pd.DataFrame:
         """Return the table of the new entities of a type, one row an entity."""
         return self._factory.dataset.frame(entity)
+
+    def columns(self, path: str, wanted: Sequence[Wanted], faults: Faults) -> list[NDArray[Any] | None]:
+        """Return columns of another table of the new entities' folder; see :meth:`BuildContext.columns`."""
+        file = self._factory.dataset.table_file(path, where=self.at("table"))
+        arrays, rows = read_columns(file, wanted, faults, progress=Progress(quiet=True), name=self.name)
+        self.counts["rows"] = rows
+        return arrays
+
+    def file(self, path: str) -> str:
+        """Return where a file of the new entities' folder is, for messages."""
+        return str(self._factory.dataset.folder / path)
+
+    def has_table(self, path: str) -> bool:
+        """Return whether the folder that the new entities come from holds a table; if not, that is told."""
+        there = (self._factory.dataset.folder / path).is_file()
+        if not there:
+            self.warn(f"there is no {path} beside the new entities, so that they have no edge here")
+        return there
 
     def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
         """Return a column of the table of the new entities of a type, [N].

@@ -14,6 +14,7 @@ from mmgraph.errors import Faults, GraphError
 
 if TYPE_CHECKING:
     from mmgraph.data.dataset import Dataset
+    from mmgraph.data.entity_table import EntityTable
     from mmgraph.data.spec import Choice
     from mmgraph.encoders import Encoder
     from mmgraph.graph.nodes import NodeFactory
@@ -206,9 +207,21 @@ class BuildContext:
         entity, _ = self._factory.parts(node_type)
         return np.array(self.dataset.entity_ids(entity), dtype=object)[self.entity_index(node_type)]
 
+    def entity_table(self, entity: str) -> EntityTable:
+        """Return the checked table of an entity type; ask :meth:`refuse_target` before a column is read."""
+        return self.dataset.entity_table(entity)
+
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each node's entity in the entity table, int64 [N]."""
         return self._factory.entity_index(node_type)
+
+    def position(self, node_type: str) -> NDArray[np.int64] | None:
+        """Return the position of each element of a sequence, int64 [N]; nothing for other node types."""
+        return self._factory.position(node_type)
+
+    def file(self, path: str) -> str:
+        """Return where a file of the dataset folder is, for messages."""
+        return str(self.dataset.folder / path)
 
     def columns(self, path: str, wanted: Sequence[Wanted], faults: Faults) -> list[NDArray[Any] | None]:
         """Return columns of a table of the dataset folder, read block by block, so that it may be large.

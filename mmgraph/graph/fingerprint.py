@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def fingerprint(graph: Graph) -> str:
-    """Return a hash of schema, tasks, ids, targets, splits, features and edges.
+    """Return a hash of schema, tasks, ids, positions, targets, splits, features and edges.
 
     Titles, previews and the history of the graph do not count: they change nothing that a model can learn.
 
@@ -29,7 +29,7 @@ def fingerprint(graph: Graph) -> str:
     hasher.json({name: task.model_dump(mode="json") for name, task in graph.tasks.items()})
     for name, table in graph.nodes.items():
         for column in table.columns:
-            if column == "id" or column.startswith(("target:", "split:")):
+            if column in ("id", "position") or column.startswith(("target:", "split:")):
                 hasher.json([name, column])
                 _add_column(hasher, table[column])
     for name, features in graph.features.items():

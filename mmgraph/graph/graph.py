@@ -43,7 +43,8 @@ class Graph:
             each), ``encoders`` and ``changes`` (what views and controls did).
         tasks: The tasks, by name.
         nodes: By node type, a table. Entities: ``id``, ``title``, ``training``, ``target:<task>``,
-            ``split:<task>``. Modalities: ``id`` (of the entity), ``entity_index``, ``preview``.
+            ``split:<task>``. Modalities: ``id`` (of the entity), ``entity_index``, ``preview``,
+            and ``position`` of the elements of a sequence.
         features: By modality node type, float32 [M, D].
         edges: By edge type, its edges, sorted by (target, source).
         held_out: By relation whose edges are split, the edges that the graph does not have.
@@ -99,9 +100,9 @@ class Graph:
     def data(self) -> HeteroData:
         """The graph as PyG's ``HeteroData``.
 
-        Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``; every edge
-        type has ``edge_index``, and ``edge_weight``, ``edge_attr`` and ``time`` where it has them. Features
-        share the graph's memory.
+        Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``, and those that
+        are sequences ``position``; every edge type has ``edge_index``, and ``edge_weight``, ``edge_attr`` and
+        ``time`` where it has them. Features share the graph's memory.
         """
         # PyG takes seconds to import, and neither building nor inspecting a graph needs it.
         from mmgraph.graph.interop import to_hetero_data
@@ -115,8 +116,9 @@ class Graph:
             reverse: Also add the edges of reverse relations.
 
         Returns:
-            Nodes ``(node type, id)`` with ``type`` and the columns of the node table but the previews; edges
-            with the relation's name as key, and ``weight`` where there is one.
+            Nodes ``(node type, id)``, elements of a sequence ``(node type, id, position)``, with ``type`` and
+            the columns of the node table but the previews; edges with the relation's name as key, and
+            ``weight`` where there is one.
         """
         from mmgraph.graph.interop import to_networkx
 

@@ -21,6 +21,7 @@ def to_hetero_data(graph: Graph) -> HeteroData:
 
     Returns:
         ``x`` for every node type (entities: float32 [N, 0]), ``entity_index`` int64 [M] for modalities,
+        ``position`` int64 [M] for those that are sequences,
         ``edge_index`` int64 [2, E] for every edge type, and where there are such ``edge_weight`` float32 [E],
         ``edge_attr`` float32 [E, F] and ``time`` int64 [E].
     """
@@ -31,7 +32,10 @@ def to_hetero_data(graph: Graph) -> HeteroData:
             store.x = torch.empty((node_type.num_nodes, 0))
         else:
             store.x = _tensor(graph.features[node_type.name])
-            store.entity_index = _tensor(graph.nodes[node_type.name]["entity_index"].to_numpy())
+            table = graph.nodes[node_type.name]
+            for column in ("entity_index", "position"):
+                if column in table:
+                    store[column] = _tensor(table[column].to_numpy())
     for triple, index in graph.edge_index.items():
         data[triple].edge_index = _tensor(index)
     for triple, weight in graph.edge_weight.items():
@@ -56,13 +60,15 @@ def to_networkx(graph: Graph, *, reverse: bool = False) -> nx.MultiDiGraph:
         reverse: Also add the edges of reverse relations.
 
     Returns:
-        Nodes ``(node type, id)`` with ``type`` and the columns of the node table but the previews; edges with
-        the relation's name as key, and ``weight`` where there is one.
+        Nodes ``(node type, id)``, elements of a sequence ``(node type, id, position)``, with ``type`` and the
+        columns of the node table but the previews; edges with the relation's name as key, and ``weight``
+        where there is one.
     """
     result = nx.MultiDiGraph(name=graph.name)
-    keys: dict[str, list[tuple[str, str]]] = {}
+    keys: dict[str, list[tuple[Any, ...]]] = {}
     for name, table in graph.nodes.items():
-        keys[name] = [(name, id) for id in table["id"]]
+        labels = [table[column] for column in ("id", "position") if column in table]
+        keys[name] = [(name, *label) for label in zip(*labels, strict=True)]
         attributes = table.drop(columns=["id", "preview"], errors="ignore").to_dict("records")
         result.add_nodes_from(
             (key, {"type": name} | {str(k): v for k, v in row.items()})

@@ -68,7 +68,8 @@ def modality_table(
         progress: Told about every thumbnail.
 
     Returns:
-        M rows with ``id`` (of the entity), ``entity_index`` (int64, the entity's row) and ``preview``.
+        M rows with ``id`` (of the entity), ``entity_index`` (int64, the entity's row), for a sequence
+        ``position`` (int64), and ``preview``.
     """
     entity, _ = factory.parts(node_type)
     raw = factory.raw(node_type)
@@ -78,4 +79,7 @@ def modality_table(
         if previewed
         else pd.Series([None] * len(ids), dtype=object)
     )
-    return pd.DataFrame({"id": pd.Series(ids, dtype="str"), "entity_index": raw.index, "preview": shown})
+    columns = {"id": pd.Series(ids, dtype="str"), "entity_index": raw.index}
+    if raw.position is not None:
+        columns["position"] = raw.position
+    return pd.DataFrame(columns | {"preview": shown})

@@ -91,6 +91,11 @@ class NodeFactory:
             return np.arange(self.num_nodes(node_type), dtype=np.int64)
         return self.raw(node_type).index
 
+    def position(self, node_type: str) -> NDArray[np.int64] | None:
+        """Return the position of each element of a sequence, int64 [N]; nothing for other node types."""
+        _, modality = self.parts(node_type)
+        return None if modality is None else self.raw(node_type).position
+
     def check(self) -> None:
         """Read every modality and check its encoder, without encoding anything.
 
@@ -172,4 +177,5 @@ class NodeFactory:
             frame=visible.iloc[rows].reset_index(drop=True),
             entity_index=rows,
             training=self.dataset.training_rows(entity)[rows],
+            position=self.position(node_type),
         )

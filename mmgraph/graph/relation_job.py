@@ -95,7 +95,7 @@ class RelationJob:
             raise GraphError(
                 f"leads from {source} to {target}; a symmetric relation stays within one node type",
                 where=where,
-                fix="Leave `symmetric` out: the reverse relation is made in any case.",
+                fix="Let edges hold in one direction: the reverse relation is made in any case.",
             )
         if filters.symmetrise and source != target:
             raise GraphError(
@@ -151,7 +151,7 @@ class RelationJob:
             made_of=tuple(sorted(self._made_of())),
             attr_names=edges.attr_names,
             timed=edges.time is not None,
-            one_way=self.builder.scope == "training",
+            one_way=self.builder.one_way,
             held_out=0 if self.held_out is None else len(self.held_out),
         )
 

@@ -62,7 +62,8 @@ class EdgeType:
             must not see one of them must not see these edges either.
         attr_names: The names of the edge features; none for edges that have none.
         timed: Whether every edge has a time.
-        one_way: Whether there is no reverse relation, because held-out entities may not send.
+        one_way: Whether there is no reverse relation, because held-out entities may not send, nothing may run
+            backwards in time, or both directions are among the edges.
         held_out: How many edges a split of edges holds out of the graph; they do not count as its edges.
     """
 

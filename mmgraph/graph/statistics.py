@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmgraph.data.spec import TaskSpec
 from mmgraph.graph.graph import Graph
-from mmgraph.graph.schema import EdgeType, GraphSchema
+from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 
 # How many hidden vectors a training step keeps for each edge and each node of a layer. Measured for edges:
 # PyG's GATConv needs 4.3 GB above its inputs for 2 million edges of 128 channels, which is 4 vectors an edge.
@@ -32,8 +32,8 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
 
     Returns:
         ``name``, ``fingerprint``;
-        ``nodes``: by node type ``count``, ``channels`` and, for modalities, ``kind`` and ``missing`` (the
-        share of entities without it);
+        ``nodes``: by node type ``count``, ``channels`` and, for modalities, ``kind``, ``missing`` (the
+        share of entities without it) and, for sequences, ``elements`` of an entity (``mean``, ``max``);
         ``relations``: by relation without reverse ones ``source``, ``target``, ``edges``, ``kind``,
         ``weighted``, ``symmetric``, ``self_loops``, degrees of both ends (``mean``, ``max``, ``isolated``:
         how many nodes have no edge), ``homophily`` (below), ``counts`` and ``warnings`` of its builder;
@@ -47,7 +47,7 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
     return {
         "name": graph.name,
         "fingerprint": graph.fingerprint(),
-        "nodes": {t.name: _node_summary(graph.schema, t.name) for t in graph.schema.node_types},
+        "nodes": {t.name: _node_summary(graph, t) for t in graph.schema.node_types},
         "relations": {
             _label(graph.schema, t): _relation_summary(graph, t)
             for t in graph.schema.edge_types
@@ -99,14 +99,21 @@ def _label(schema: GraphSchema, edge_type: EdgeType) -> str:
     return " ".join(edge_type.triple)
 
 
-def _node_summary(schema: GraphSchema, name: str) -> dict[str, Any]:
-    node_type = schema.node_type(name)
+def _node_summary(graph: Graph, node_type: NodeType) -> dict[str, Any]:
     summary: dict[str, Any] = {"count": node_type.num_nodes, "channels": node_type.channels}
     if node_type.modality is not None:
-        entities = schema.node_type(node_type.entity).num_nodes
+        table = graph.nodes[node_type.name]
+        there = table["entity_index"].nunique()
         summary["kind"] = node_type.kind
-        summary["missing"] = 1 - node_type.num_nodes / entities
+        summary["missing"] = 1 - there / graph.schema.node_type(node_type.entity).num_nodes
+        if "position" in table:
+            summary["elements"] = {"mean": len(table) / max(there, 1), "max": _longest(table)}
     return summary
+
+
+def _longest(table: pd.DataFrame) -> int:
+    """Return the length of the longest sequence."""
+    return int(np.bincount(table["entity_index"]).max(initial=0))
 
 
 def _relation_summary(graph: Graph, edge_type: EdgeType) -> dict[str, Any]:

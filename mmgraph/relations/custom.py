@@ -186,6 +186,7 @@ class CustomRelation(RelationBuilder):
             frame=nodes.frame[[name for name in self._columns if name in nodes.frame]].copy(),
             entity_index=nodes.entity_index.copy(),
             training=nodes.training.copy(),
+            position=None if nodes.position is None else nodes.position.copy(),
         )
 
 
