@@ -101,6 +101,10 @@ class KNN(RelationBuilder):
             build_encoder(self.encoder, kind, where=context.at("encoder"))
         self._check_k(context.num_nodes(self.on), "", context)
 
+    def estimate(self, context: BuildContext) -> int:
+        """Return k for each node."""
+        return self.k * context.num_nodes(self.on)
+
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from neighbours to their nodes."""
         features = context.features(self.on, self.encoder)

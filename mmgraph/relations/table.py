@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmgraph.data.columns import row_name, row_numbers, shorten
+from mmgraph.data.open_table import estimate_rows
 from mmgraph.data.stream import Block, EntityRows, Wanted
 from mmgraph.errors import DataError, Faults, did_you_mean
 from mmgraph.graph.context import BuildContext
@@ -75,6 +76,10 @@ class Table(RelationBuilder):
             if spec.table == self.table:
                 for parameter in ("source_column", "target_column", "weight_column"):
                     context.refuse_target(entity, getattr(self, parameter), parameter=parameter)
+
+    def estimate(self, context: BuildContext) -> int:
+        """Return the number of rows; of a CSV table, as its first ones let expect."""
+        return estimate_rows(context.dataset.table_file(self.table, where=context.at("table")))
 
     def build(self, context: BuildContext) -> Edges:
         """Return the edges.
