@@ -92,12 +92,14 @@ class EarlierGraph:
         starts = (f"{edges_path(edge_type.triple)}/", f"relations/{edge_type.name}/")
         return {name: known for name, known in self._files.items() if name.startswith(starts)}
 
-    def copy(self, edge_type: EdgeType, into: Path) -> bool:
-        """Copy the files of a relation; return whether their content is what the manifest says."""
+    def copy_edges(self, edge_type: EdgeType, into: Path) -> bool:
+        """Copy the edges of a relation; return whether all of its files are as the manifest says."""
+        edges = f"{edges_path(edge_type.triple)}/"
         for name, known in self.files(edge_type).items():
-            path = into / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self._folder / name, path)
+            path = self._folder / name
+            if name.startswith(edges):
+                (into / name).parent.mkdir(parents=True, exist_ok=True)
+                path = Path(shutil.copyfile(path, into / name))
             if describe_file(path) != known:
                 return False
         return True
@@ -135,7 +137,7 @@ class Reuse:
         changed = [k for k, known in record.items() if (now.get(k) or self._inputs.hash(k)) != known]
         if changed:
             return Decision(False, f"changed: {', '.join(in_words(key) for key in changed)}")
-        if not self._earlier.copy(edge_type, self._folder):
+        if not self._earlier.copy_edges(edge_type, self._folder):
             return Decision(False, "its files in the earlier graph are damaged")
         graph = self._earlier.graph
         encoders = {end: e for (name, end), e in graph.relation_encoders.items() if name == job.name}
