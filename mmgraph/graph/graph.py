@@ -39,7 +39,7 @@ class Graph:
     Args:
         schema: Node types and edge types.
         manifest: JSON values that say what the graph was built from and how: ``format``, ``name``,
-            ``dataset`` (spec and fingerprint), ``relations`` (builder, parameters, counts and warnings of
+            ``dataset`` (its spec), ``relations`` (builder, parameters, counts and warnings of
             each), ``encoders`` and ``changes`` (what views and controls did).
         tasks: The tasks, by name.
         nodes: By node type, a table. Entities: ``id``, ``title``, ``training``, ``target:<task>``,

@@ -71,7 +71,9 @@ class Candidates:
         self._kept = np.full(size, -1, dtype=np.int64)
         self._worst = np.full(len(queries), -np.inf, dtype=np.float32)
 
-    def see(self, scores: NDArray[np.float32], queries: NDArray[np.int64], sources: NDArray[np.int64]) -> None:
+    def see(
+        self, scores: NDArray[np.float32], queries: NDArray[np.int64], sources: NDArray[np.int64]
+    ) -> None:
         """Look at the products [B, J] of some queries [B] and some sources [J]."""
         state = self._own, self._worst, self._best, self._kept
         scan = partial(kernels.scan_rows, scores, self._halves[sources], queries, sources, *state)

@@ -108,9 +108,7 @@ class Clusters:
     def __len__(self) -> int:
         return len(self._centres)
 
-    def looks_for(
-        self, recall: float, queries: NDArray[np.float32], true: NDArray[np.int64]
-    ) -> int:
+    def looks_for(self, recall: float, queries: NDArray[np.float32], true: NDArray[np.int64]) -> int:
         """Return how many clusters a query must look into to find a share of its neighbours.
 
         Args:

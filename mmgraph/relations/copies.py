@@ -13,9 +13,7 @@ from mmgraph.relations import nearest_kernels as kernels
 from mmgraph.relations.candidates import Neighbours, together
 from mmgraph.relations.vector_space import Metric
 
-Search = Callable[
-    [NDArray[np.float32], int, NDArray[np.float32] | None, NDArray[np.int64]], Neighbours
-]
+Search = Callable[[NDArray[np.float32], int, NDArray[np.float32] | None, NDArray[np.int64]], Neighbours]
 
 _BLOCK = 4096
 

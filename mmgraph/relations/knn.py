@@ -129,6 +129,10 @@ class KNN(RelationBuilder):
             fitted["typical_distance"] = np.array(self._typical_distance(features, context))
         return fitted
 
+    def estimate(self, context: BuildContext) -> int:
+        """Return k for each node."""
+        return self.k * context.num_nodes(self.on)
+
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from neighbours to their nodes."""
         features = known_features(self.encoder, self.on, context)

@@ -138,7 +138,19 @@ def _slack(query, lengths_of_queries, lengths, best, candidates, k, width):  # t
 
 @_kernel
 def settle(  # type: ignore[no-untyped-def]
-    rows, sources, euclidean, lengths_of_rows, lengths, best, candidates, certain, index, similarity, floor, begin, end
+    rows,
+    sources,
+    euclidean,
+    lengths_of_rows,
+    lengths,
+    best,
+    candidates,
+    certain,
+    index,
+    similarity,
+    floor,
+    begin,
+    end,
 ):
     """Rank the candidates of each query by their similarity.
 
