@@ -11,6 +11,7 @@ import typer
 from mmgraph.cli import (
     build_graph,
     compare,
+    convert,
     demo,
     embed,
     evaluate,
@@ -28,6 +29,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "validate": (validate.validate, validate.EXAMPLES),
     "build-graph": (build_graph.build_graph, build_graph.EXAMPLES),
     "inspect": (inspect.inspect, inspect.EXAMPLES),
+    "convert": (convert.convert, convert.EXAMPLES),
     "train": (train.train, train.EXAMPLES),
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
     "compare": (compare.compare, compare.EXAMPLES),
