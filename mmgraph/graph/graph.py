@@ -26,6 +26,7 @@ from mmgraph.graph.shuffle import shuffled_edges
 
 if TYPE_CHECKING:
     import networkx as nx
+    import scipy.sparse as sp
     from torch_geometric.data import HeteroData
 
 
@@ -105,24 +106,41 @@ class Graph:
         ``time`` where it has them. Features share the graph's memory.
         """
         # PyG takes seconds to import, and neither building nor inspecting a graph needs it.
-        from mmgraph.graph.interop import to_hetero_data
+        from mmgraph.graph.exchange.to_hetero_data import to_hetero_data
 
         return to_hetero_data(self)
 
     def to_networkx(self, *, reverse: bool = False) -> nx.MultiDiGraph:
-        """Return the graph as a networkx multigraph.
+        """Return the graph as a networkx multigraph, which :func:`mmgraph.from_networkx` reads back.
 
         Args:
             reverse: Also add the edges of reverse relations.
 
         Returns:
-            Nodes ``(node type, id)``, elements of a sequence ``(node type, id, position)``, with ``type`` and
-            the columns of the node table but the previews; edges with the relation's name as key, and
-            ``weight`` where there is one.
+            Nodes ``(node type, id)`` (of a sequence also the number of the element) with ``type``, ``id``,
+            the columns of the node table but the previews where they have a value, and of a modality ``x``,
+            float32 [D]. Edges with the relation's name as key (name and time where edges have times) and
+            ``relation``, and where there are such ``weight``, ``time`` and one ``attr:<name>`` for each edge
+            feature.
         """
-        from mmgraph.graph.interop import to_networkx
+        from mmgraph.graph.exchange.to_networkx import to_networkx
 
         return to_networkx(self, reverse=reverse)
+
+    def to_scipy(self) -> dict[Triple, sp.csc_array]:
+        """Return one sparse matrix for each relation, ``of`` among them, but not reverse ones.
+
+        Rows are sources and columns are targets, as in ``scipy.sparse.csgraph`` and in PyG's
+        ``to_scipy_sparse_matrix``: ``A[s, t]`` is the edge from s to t, ``A.T @ x`` sums over the edges of
+        each target, and a reverse relation is the transpose.
+
+        Returns:
+            By source, name and target, float32 [S, T]: the weights, or 1 where there are none. Weights of
+            edges between the same nodes at different times are added up.
+        """
+        from mmgraph.graph.exchange.to_scipy import to_scipy
+
+        return to_scipy(self)
 
     def view(self, task: str) -> Graph:
         """Return the graph as a task sees it: without the modalities and relations that it must not see.

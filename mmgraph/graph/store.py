@@ -17,7 +17,14 @@ from mmgraph.config import parse
 from mmgraph.data.spec import TaskSpec
 from mmgraph.encoders import Encoder, load_encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
-from mmgraph.graph.edge_files import REBUILD, damaged, load_array, open_array, open_edges
+from mmgraph.graph.edge_files import (
+    REBUILD,
+    damaged,
+    load_array,
+    open_array,
+    open_carried,
+    open_edges,
+)
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges
