@@ -45,6 +45,8 @@ class Graph:
         features: By modality node type, float32 [M, D].
         edge_index: By edge type, int64 [2, E], sorted by (target, source).
         edge_weight: By edge type that has weights, float32 [E].
+        compressed: By edge type that a folder holds, the same edges as its files have them: where each target's
+            edges begin and end [N + 1], and the source of each edge [E].
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
         stored_fingerprint: The fingerprint, where it is known from the folder.
         folder: The folder that it was opened from; nothing for a graph that no folder holds as it is.
@@ -57,6 +59,7 @@ class Graph:
     features: Mapping[str, NDArray[np.float32]]
     edge_index: Mapping[Triple, NDArray[np.int64]]
     edge_weight: Mapping[Triple, NDArray[np.float32]]
+    compressed: Mapping[Triple, tuple[NDArray[Any], NDArray[Any]]] = field(default_factory=dict)
     encoders: Mapping[str, Encoder[Any, Any]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
     folder: Path | None = None
@@ -145,7 +148,7 @@ class Graph:
         """
         index, weight = shuffled_edges(self.schema, self.edge_index, self.edge_weight, seed=seed)
         same = self._with(self.schema, {"shuffled": {"seed": seed}})
-        return replace(same, edge_index=index, edge_weight=weight)
+        return replace(same, edge_index=index, edge_weight=weight, compressed={})
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the graph into a folder, whole or not at all.
@@ -186,6 +189,7 @@ class Graph:
             features=LazyMapping(modal, self.features.__getitem__),
             edge_index=LazyMapping(triples, self.edge_index.__getitem__),
             edge_weight=LazyMapping(weighted, self.edge_weight.__getitem__),
+            compressed=LazyMapping([t for t in triples if t in self.compressed], self.compressed.__getitem__),
             encoders=LazyMapping([n for n in modal if n in self.encoders], self.encoders.__getitem__),
         )
 

@@ -75,6 +75,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         features=LazyMapping(modal, reader.features),
         edge_index=LazyMapping(schema.metadata[1], lambda triple: reader.edges[triple][0]),
         edge_weight=LazyMapping(schema.weighted, reader.weight),
+        compressed=reader.compressed,
         encoders=LazyMapping(encoded, reader.encoder),
         stored_fingerprint=str(manifest["fingerprint"]),
         folder=path.absolute(),
@@ -150,6 +151,8 @@ class _Reader:
         self._schema = schema
         self._sizes = {t.name: t.num_nodes for t in schema.node_types}
         self.edges = LazyMapping(schema.metadata[1], self._read_edges)
+        stored = [t.triple for t in schema.edge_types if t.reverse_of is None]
+        self.compressed = LazyMapping(stored, self._read_compressed)
 
     def table(self, node_type: str) -> pd.DataFrame:
         path = self._folder / table_path(node_type)
@@ -166,7 +169,8 @@ class _Reader:
         return self._array(features_path(node_type), size, "f4")
 
     def weight(self, triple: Triple) -> NDArray[np.float32]:
-        weight = self.edges[triple][1]
+        edge_type = self._schema.edge_type(triple)
+        weight = self._stored_weight(triple) if edge_type.reverse_of is None else self.edges[triple][1]
         assert weight is not None
         return weight
 
@@ -177,7 +181,15 @@ class _Reader:
         edge_type = self._schema.edge_type(triple)
         if edge_type.reverse_of is not None:
             return reverse(*self.edges[edge_type.target, edge_type.reverse_of, edge_type.source])
-        folder = edges_path(triple)
+        return decompress(*self.compressed[triple]), self._stored_weight(triple)
+
+    def _stored_weight(self, triple: Triple) -> NDArray[np.float32] | None:
+        edge_type = self._schema.edge_type(triple)
+        name = f"{edges_path(triple)}/weight.npy"
+        return self._array(name, (edge_type.num_edges,), "f4") if edge_type.weighted else None
+
+    def _read_compressed(self, triple: Triple) -> tuple[NDArray[Any], NDArray[Any]]:
+        edge_type, folder = self._schema.edge_type(triple), edges_path(triple)
         indptr = self._array(f"{folder}/indptr.npy", (self._sizes[edge_type.target] + 1,), "i4", "i8")
         indices = self._array(f"{folder}/indices.npy", (edge_type.num_edges,), "i4", "i8")
         whole = indptr[0] == 0 and indptr[-1] == len(indices) and bool((np.diff(indptr) >= 0).all())
@@ -185,9 +197,7 @@ class _Reader:
             raise _damaged(self._folder / folder / "indptr.npy", "its numbers do not rise from 0 to the end")
         if len(indices) and not 0 <= indices.min() <= indices.max() < self._sizes[edge_type.source]:
             raise _damaged(self._folder / folder / "indices.npy", "it names nodes that are not there")
-        weighted = edge_type.weighted
-        weight = self._array(f"{folder}/weight.npy", (edge_type.num_edges,), "f4") if weighted else None
-        return decompress(indptr, indices), weight
+        return indptr, indices
 
     def _array(self, name: str, shape: tuple[int, ...], *dtypes: str) -> NDArray[Any]:
         path = self._folder / name
