@@ -45,8 +45,8 @@ class Graph:
         features: By modality node type, float32 [M, D].
         edge_index: By edge type, int64 [2, E], sorted by (target, source).
         edge_weight: By edge type that has weights, float32 [E].
-        compressed: By edge type that a folder holds, the same edges as its files have them: where each target's
-            edges begin and end [N + 1], and the source of each edge [E].
+        compressed: By edge type that a folder holds, the same edges as its files have them: where each
+            target's edges begin and end [N + 1], and the source of each edge [E].
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
         stored_fingerprint: The fingerprint, where it is known from the folder.
         folder: The folder that it was opened from; nothing for a graph that no folder holds as it is.

@@ -112,7 +112,11 @@ def adjacency_of_edges(
     time = source_time[edge_index[0]] if source_time is not None else time
     order = None if weight is None or weight.all() else np.flatnonzero(weight)
     if time is not None:
-        order = np.argsort(time, kind="stable") if order is None else order[np.argsort(time[order], kind="stable")]
+        order = (
+            np.argsort(time, kind="stable")
+            if order is None
+            else order[np.argsort(time[order], kind="stable")]
+        )
     source, target = edge_index if order is None else edge_index[:, order]
     if order is None and bool((np.diff(target) >= 0).all()):
         indptr = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=num_target))])

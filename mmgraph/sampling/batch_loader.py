@@ -23,9 +23,9 @@ from mmgraph.sampling.streams import stream_of
 class BatchLoader:
     """Batches of nodes or of links with their sampled neighbourhoods, as PyG's loaders make them.
 
-    Threads make the next batches while one is used: sampling and gathering let go of Python's lock, so nothing
-    is copied between processes. The order, and each batch, follow from the sampler's seed and the epoch, which is
-    one higher each time that the loader is iterated.
+    Threads make the next batches while one is used: sampling and gathering let go of Python's lock, so
+    nothing is copied between processes. The order, and each batch, follow from the sampler's seed and the
+    epoch, which is one higher each time that the loader is iterated.
 
     Args:
         data: The graph. The features of one that was opened from a folder stay on disk, and rows are read as

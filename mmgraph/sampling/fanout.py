@@ -20,8 +20,8 @@ def read_fanout(
     Args:
         num_neighbors: One number a hop for all relations, or for each of those that are sampled at all.
         triples: The edge types of the graph.
-        groups: Whether nodes bring their groups along: ``of`` edges are taken whole, and there is one hop more
-            for the modality nodes of the entities that the last hop found.
+        groups: Whether nodes bring their groups along: ``of`` edges are taken whole, and there is one hop
+            more for the modality nodes of the entities that the last hop found.
 
     Raises:
         ConfigError: If a relation is not there, a number is below -1, or relations differ in their hops; all
@@ -34,7 +34,7 @@ def read_fanout(
     """
     given: dict[Any, Any] = dict(num_neighbors) if isinstance(num_neighbors, Mapping) else {}
     if not isinstance(num_neighbors, Mapping):
-        given = {triple: num_neighbors for triple in triples} or {"": num_neighbors}
+        given = dict.fromkeys(triples, num_neighbors) or {"": num_neighbors}
     faults = Faults()
     names = [" -> ".join(triple) for triple in triples]
     for triple, hops in given.items():
@@ -53,7 +53,8 @@ def read_fanout(
     fanout = {triple: [int(k) for k in given.get(triple, [0] * num_hops)] for triple in triples}
     if groups:
         fanout = {
-            triple: [-1] * (num_hops + 1) if triple[1] == OF else [*hops, 0] for triple, hops in fanout.items()
+            triple: [-1] * (num_hops + 1) if triple[1] == OF else [*hops, 0]
+            for triple, hops in fanout.items()
         }
     return fanout
 

@@ -39,9 +39,9 @@ def bare(data: Graph | HeteroData) -> HeteroData:
 class Features:
     """Adds to a batch what the whole graph has for its nodes and edges.
 
-    Features of a graph that was opened from a folder are mapped into memory. They are read in no order, so the
-    system is told not to read ahead; and what was read is given back from time to time, since mapped pages count
-    as the process's own until somebody else needs them.
+    Features of a graph that was opened from a folder are mapped into memory. They are read in no order, so
+    the system is told not to read ahead; and what was read is given back from time to time, since mapped
+    pages count as the process's own until somebody else needs them.
 
     Args:
         data: The whole graph.
@@ -76,8 +76,8 @@ class Features:
 def take_rows(values: NDArray[Any], index: Tensor) -> Tensor:
     """Return the rows of an array as a tensor.
 
-    numpy asks Linux for huge pages for a large result, torch does not, and would spend as much time on getting
-    pages as on copying.
+    numpy asks Linux for huge pages for a large result, torch does not, and would spend as much time on
+    getting pages as on copying.
 
     Args:
         values: [N, ...].

@@ -182,8 +182,8 @@ def _pick_by_order(state, begin, degree, picks):  # type: ignore[no-untyped-def]
 def pick_uniform(begin, end, pointer, streams, replace):  # type: ignore[no-untyped-def]
     """Return which edges are picked, int64 [P]: every subset of a row's size is as likely as any other.
 
-    Without replacement by Floyd's algorithm (Bentley, Floyd: A sample of brilliance, 1987), whose work does not
-    depend on the degree.
+    Without replacement by Floyd's algorithm (Bentley, Floyd: A sample of brilliance, 1987), whose work does
+    not depend on the degree.
 
     Args:
         begin: Where each row's edges begin, int64 [N].
@@ -212,7 +212,8 @@ def pick_uniform(begin, end, pointer, streams, replace):  # type: ignore[no-unty
 def pick_weighted(begin, end, pointer, streams, replace, weight):  # type: ignore[no-untyped-def]
     """Return which edges are picked, int64 [P], each draw in proportion to the weights that are left.
 
-    Without replacement the least of exponential waiting times win, which is the same distribution (Efraimidis,
+    Without replacement the least of exponential waiting times win, which is the same distribution
+    (Efraimidis,
     Spirakis: Weighted random sampling with a reservoir, 2006). Each reads all the weights of a row.
 
     Args:
@@ -367,9 +368,7 @@ def sort_rows(pointer, source, picks):  # type: ignore[no-untyped-def]
             continue
         for number in range(begin + 1, end):
             this, pick, at = source[number], picks[number], number
-            while at > begin and (
-                source[at - 1] > this or (source[at - 1] == this and picks[at - 1] > pick)
-            ):
+            while at > begin and (source[at - 1] > this or (source[at - 1] == this and picks[at - 1] > pick)):
                 source[at], picks[at] = source[at - 1], picks[at - 1]
                 at -= 1
             source[at], picks[at] = this, pick
@@ -377,7 +376,8 @@ def sort_rows(pointer, source, picks):  # type: ignore[no-untyped-def]
 
 @_kernel
 def compress(keys, num_rows):  # type: ignore[no-untyped-def]
-    """Sort by counting: return where each row begins and ends, int64 [N + 1], and who stands there, int64 [E].
+    """Sort by counting: return where each row begins and ends, int64 [N + 1], and who stands there, int64
+    [E].
 
     Args:
         keys: The row of each edge, [E]. Edges of a row keep their order.

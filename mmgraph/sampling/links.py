@@ -23,8 +23,8 @@ class LinkSeeds:
 
     Args:
         seeds: By node type.
-        owner: The link that each seed is an end of, or whose opposite it is, int64 [number of all seeds]; read if
-            sampling is disjoint.
+        owner: The link that each seed is an end of, or whose opposite it is, int64 [number of all seeds];
+            read if sampling is disjoint.
         source: The place of each link's source among the seeds of its type, int64 [B + M].
         target: That of its target.
         num_links: How many of them are links of the graph, B.
@@ -50,7 +50,11 @@ class LinkSeeds:
 
 
 def link_seeds(
-    index: EdgeSamplerInput, negatives: tuple[Ints, Ints], neg_sampling: NegativeSampling | None, *, disjoint: bool
+    index: EdgeSamplerInput,
+    negatives: tuple[Ints, Ints],
+    neg_sampling: NegativeSampling | None,
+    *,
+    disjoint: bool,
 ) -> LinkSeeds:
     """Return the ends of links as seeds, each node once unless sampling is disjoint.
 
@@ -58,7 +62,8 @@ def link_seeds(
         index: The links, B of them.
         negatives: Source and target of those that stand against them, int64 [M] each; that at place m against
             the link ``m % B``.
-        neg_sampling: How they were drawn. The sources of triplets are those of the links, so they are no seeds.
+        neg_sampling: How they were drawn. The sources of triplets are those of the links, so they are no
+            seeds.
         disjoint: Whether each end has nodes of its own.
     """
     triplet = neg_sampling is not None and neg_sampling.is_triplet()
@@ -69,10 +74,7 @@ def link_seeds(
     owner = np.concatenate([np.arange(part.size) % max(num_links, 1) for part in (source, target)])
     ends = np.concatenate([source, target])
     first, last = index.input_type[0], index.input_type[-1]
-    if first == last:
-        parts = {first: ends}
-    else:
-        parts = {first: source, last: target}
+    parts = {first: ends} if first == last else {first: source, last: target}
     seeds, places, so_far = {}, [], 0
     for name, nodes in parts.items():
         node, place = (nodes, np.arange(nodes.size)) if disjoint else np.unique(nodes, return_inverse=True)

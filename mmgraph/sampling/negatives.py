@@ -28,16 +28,16 @@ _NO_INTS: Ints = np.empty(0, np.int64)
 class Negatives(NegativeSampling):  # type: ignore[misc]
     """How links that are not there are drawn; PyG's ``LinkLoader`` takes it as its ``neg_sampling``.
 
-    A drawn link is not one of the relation's, does not lead from a node to itself, and no node is drawn that is
-    later than the link it stands against. Where ``in_batch`` or ``hard`` find none, ``uniform`` does.
+    A drawn link is not one of the relation's, does not lead from a node to itself, and no node is drawn that
+    is later than the link it stands against. Where ``in_batch`` or ``hard`` find none, ``uniform`` does.
 
     Args:
-        strategy: Where the target node comes from: ``uniform``, any node; ``degree``, any node in proportion to
-            its degree to the power of 3/4 (Mikolov et al., Distributed representations of words and phrases,
-            2013); ``in_batch``, the targets of the batch's other links; ``hard``, two steps from the true target:
-            a node that shares a source with it.
-        mode: ``binary``: pairs with label 0; ``triplet``: target nodes for each link. In binary mode ``uniform``
-            and ``degree`` draw the source likewise; otherwise it is that of a link of the batch.
+        strategy: Where the target node comes from: ``uniform``, any node; ``degree``, any node in proportion
+            to its degree to the power of 3/4 (Mikolov et al., Distributed representations of words and
+            phrases, 2013); ``in_batch``, the targets of the batch's other links; ``hard``, two steps from the
+            true target: a node that shares a source with it.
+        mode: ``binary``: pairs with label 0; ``triplet``: target nodes for each link. In binary mode
+            ``uniform`` and ``degree`` draw the source likewise; otherwise it is that of a link of the batch.
         amount: How many for each link.
 
     Raises:
@@ -79,7 +79,9 @@ class Relation:
         """The links, source after source."""
         return self.by_target.by_source()
 
-    def node_weight(self, neg_sampling: NegativeSampling, end: Literal["src", "dst"]) -> NDArray[np.float64] | None:
+    def node_weight(
+        self, neg_sampling: NegativeSampling, end: Literal["src", "dst"]
+    ) -> NDArray[np.float64] | None:
         """Return in what proportion nodes are drawn at one end; nothing if all alike."""
         if getattr(neg_sampling, "strategy", "") == "degree":
             adjacency = self.by_source if end == "src" else self.by_target
@@ -119,8 +121,8 @@ def draw_negatives(
         neg_sampling: A :class:`Negatives`, or PyG's own, whose nodes are drawn alike or in proportion to its
             weights.
         relation: The links of the whole graph.
-        times: When source nodes and target nodes come into being, int64 [S] and [N]; empty if they are there from
-            the beginning.
+        times: When source nodes and target nodes come into being, int64 [S] and [N]; empty if they are there
+            from the beginning.
         stream: What sets this batch apart.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Samples neighbours for PyG's loaders, without a compiled dependency, and the same ones for the same seed."""
+"""Samples neighbours for PyG's loaders: nothing to compile, and the same ones for the same seed."""
 
 from __future__ import annotations
 
@@ -51,21 +51,21 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
 
     What is sampled for a batch follows from the seed, the epoch and the nodes of the batch: not from workers,
     threads or what was sampled before. With ``disjoint`` it follows for each node of the batch by itself. The
-    edges of each relation are sorted by (target, source), also over several hops, and ``num_sampled_nodes`` and
-    ``num_sampled_edges`` say what each hop gave, as ``torch_geometric.utils.trim_to_layer`` wants it.
+    edges of each relation are sorted by (target, source), also over several hops, and ``num_sampled_nodes``
+    and ``num_sampled_edges`` say what each hop gave, as ``torch_geometric.utils.trim_to_layer`` wants it.
 
     Args:
         data: The graph. The edges of one that was opened from a folder stay on disk, mapped into memory.
-        num_neighbors: How many neighbours each hop takes, e.g. ``[15, 10]``; all for -1. For all relations, or by
-            edge type, where one that is not named is not followed.
+        num_neighbors: How many neighbours each hop takes, e.g. ``[15, 10]``; all for -1. For all relations,
+            or by edge type, where one that is not named is not followed.
         replace: Whether a node's edge may be picked several times.
         disjoint: Whether each seed gets nodes of its own. Times make it so.
         weight_attr: Pick edges in proportion to these weights, where a relation has them.
-        time_attr: The times of nodes or of edges. No edge is sampled that is later than its seed's time, or whose
-            source is.
+        time_attr: The times of nodes or of edges. No edge is sampled that is later than its seed's time, or
+            whose source is.
         temporal_strategy: Among the edges that are not too late, ``uniform``, any, or ``last``, the latest.
-        groups: Whether entities bring all their modality nodes: ``of`` edges are not sampled but taken whole, and
-            one hop more follows, for the entities that the last hop found.
+        groups: Whether entities bring all their modality nodes: ``of`` edges are not sampled but taken whole,
+            and one hop more follows, for the entities that the last hop found.
         seed: For batches that can be made again. Without one it is drawn from torch's generator.
         backend: ``numba`` or ``pyg_lib``. ``auto`` is pyg-lib where it is installed and no seed is asked for,
             since it keeps none, and numba otherwise.
@@ -129,7 +129,9 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
                 "time_attr": time_attr,
                 "temporal_strategy": temporal_strategy,
             }
-            self._pyg = PyGBackend(data.data if isinstance(data, Graph) else data, self._rules.fanout, options)
+            self._pyg = PyGBackend(
+                data.data if isinstance(data, Graph) else data, self._rules.fanout, options
+            )
         self.seed = int(torch.randint(2**62, ())) if seed is None else seed
         # Shared, so that workers that live longer than an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -209,7 +211,9 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
                 self._source.node_time.get(triple[2], _NO_INTS),
             )
             relation = self._relation(triple)
-            negatives = draw_negatives(links, neg_sampling, relation, times, stream_of(int(stream), "negatives"))
+            negatives = draw_negatives(
+                links, neg_sampling, relation, times, stream_of(int(stream), "negatives")
+            )
         found = link_seeds(index, negatives, neg_sampling, disjoint=self._rules.disjoint)
         out = self._sample(
             found.seeds, None if limits is None else limits[found.owner], stream, _times_of(found, index.time)
@@ -265,7 +269,9 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         if time is None:
             return None
         if not self._is_temporal:
-            raise ConfigError("times are given, but the sampler reads none", where=where, fix="Set time_attr.")
+            raise ConfigError(
+                "times are given, but the sampler reads none", where=where, fix="Set time_attr."
+            )
         return as_ordered(time, fractional=self._source.fractional, where=where)
 
     def _relation(self, triple: Triple) -> Relation:

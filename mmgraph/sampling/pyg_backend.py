@@ -29,7 +29,9 @@ class PyGBackend:
         **options: What PyG's ``NeighborSampler`` takes.
     """
 
-    def __init__(self, data: HeteroData, fanout: Mapping[Triple, list[int]], options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, data: HeteroData, fanout: Mapping[Triple, list[int]], options: Mapping[str, Any]
+    ) -> None:
         self._sampler = PyGSampler(data, dict(fanout), **options)
 
     def sample(self, seeds: Mapping[str, Tensor], times: Mapping[str, Tensor] | None) -> HeteroSamplerOutput:

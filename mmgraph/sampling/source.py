@@ -1,4 +1,4 @@
-"""What the sampler reads of a graph, be it an mmgraph one or a ``HeteroData``: sizes, edges, weights, times."""
+"""What the sampler reads of a ``Graph`` or a ``HeteroData``: sizes, edges, weights, times."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def _of_hetero_data(data: HeteroData, weight_attr: str | None, time_attr: str | 
     timed_edges = [triple for triple in triples if time_attr is not None and time_attr in data[triple]]
     weighted = [triple for triple in triples if weight_attr is not None and weight_attr in data[triple]]
     if weight_attr is not None and not weighted:
-        raise _no_such("weight_attr", weight_attr, sorted({key for t in triples for key in data[t].keys()}))
+        raise _no_such(
+            "weight_attr", weight_attr, sorted({key for t in triples for key in data[t].to_dict()})
+        )
     if time_attr is not None and bool(timed_nodes) == bool(timed_edges):
         if timed_nodes:
             raise ConfigError(
@@ -94,7 +96,7 @@ def _of_hetero_data(data: HeteroData, weight_attr: str | None, time_attr: str | 
     for name in node_types:
         sizes[name] = _size(data, name, faults)
     for key in timed:
-        where, size = f"data[{key!r}].{time_attr}", sizes.get(key, data[key].num_edges)
+        where, size = f"data[{key!r}].{time_attr}", sizes[key] if key in sizes else data[key].num_edges
         try:
             times[key] = as_ordered(data[key][time_attr], fractional=fractional, where=where)
             _check_length(times[key], size, where)
@@ -150,4 +152,6 @@ def _weights(values: Any, where: str) -> NDArray[np.float32]:
 
 def _check_length(values: NDArray[Any], size: int, where: str) -> None:
     if values.shape != (size,):
-        raise GraphError(f"got shape {values.shape}; wanted ({size},)", where=where, fix="Give one number a row.")
+        raise GraphError(
+            f"got shape {values.shape}; wanted ({size},)", where=where, fix="Give one number a row."
+        )

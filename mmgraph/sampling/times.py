@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mmgraph.errors import GraphError
 
-
 _LEAST, _MOST = float(np.iinfo(np.int64).min), float(np.nextafter(np.iinfo(np.int64).max, 0))
 
 
@@ -21,8 +20,8 @@ def as_ordered(values: Any, *, fractional: bool, where: str) -> NDArray[np.int64
 
     Args:
         values: Numbers [N].
-        fractional: Whether the graph has times that are no integers. If it has none, those of seeds are rounded
-            down, which changes no comparison.
+        fractional: Whether the graph has times that are no integers. If it has none, those of seeds are
+            rounded down, which changes no comparison.
         where: What they are, for messages.
 
     Raises:
