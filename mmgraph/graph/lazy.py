@@ -37,6 +37,10 @@ class LazyMapping(Mapping[K, V]):
                 self._loaded[key] = self._load(key)
         return self._loaded[key]
 
+    def __contains__(self, key: object) -> bool:
+        """Return whether there is such a key, without loading its value."""
+        return key in self._keys
+
     def __iter__(self) -> Iterator[K]:
         return iter(self._keys)
 
