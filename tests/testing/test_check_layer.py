@@ -409,7 +409,7 @@ def test_a_layer_that_cannot_be_made_is_said_to_be(mean_layer):
 def test_a_rule_can_be_left_out(mean_layer):
     broken_layer = detaches(mean_layer)
     check_layer(broken_layer, skip=["gradients", "compile"])
-    with pytest.raises(ConfigError, match="there is no rule 'gradient'. Did you mean 'gradients'"):
+    with pytest.raises(ConfigError, match=r"there is no rule 'gradient'\. Did you mean 'gradients'"):
         check_layer(broken_layer, skip=["gradient"])
 
 
