@@ -35,9 +35,13 @@ class Choice(BaseModel):
         if isinstance(value, Mapping) and value and "name" not in value:
             key, options = next(iter(value.items()))
             if options is None or isinstance(options, Mapping):
-                written = ", ".join([f"name: {key}", *(f"{name}: {value}" for name, value in (options or {}).items())])
+                written = ", ".join(
+                    [f"name: {key}", *(f"{name}: {value}" for name, value in (options or {}).items())]
+                )
                 raise PydanticCustomError(
-                    "choice", "has no `name`", {"fix": f"Write {{{written}}}: the name, and the options beside it."}
+                    "choice",
+                    "has no `name`",
+                    {"fix": f"Write {{{written}}}: the name, and the options beside it."},
                 )
         return {"name": value} if isinstance(value, str) else value
 

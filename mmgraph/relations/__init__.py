@@ -10,4 +10,15 @@ from mmgraph.relations.shared_attribute import SharedAttribute
 from mmgraph.relations.shuffled import Shuffled
 from mmgraph.relations.table import Table
 
-__all__ = ["KNN", "CoOccurrence", "CrossModal", "CustomRelation", "Radius", "Random", "SharedAttribute", "Shuffled", "Table", "relation",]
+__all__ = [
+    "KNN",
+    "CoOccurrence",
+    "CrossModal",
+    "CustomRelation",
+    "Radius",
+    "Random",
+    "SharedAttribute",
+    "Shuffled",
+    "Table",
+    "relation",
+]

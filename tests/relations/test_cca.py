@@ -53,7 +53,9 @@ def test_images_are_scaled_by_their_correlation():
     cca = CCA.fit(x, y, components=3, shrinkage=0.0)
     a, b = cca.place(0, x).astype(float), cca.place(1, y).astype(float)
     assert a.std(axis=0) == pytest.approx(cca.correlations, rel=1e-4)
-    assert [np.corrcoef(a[:, c], b[:, c])[0, 1] for c in range(3)] == pytest.approx(cca.correlations, rel=1e-4)
+    assert [np.corrcoef(a[:, c], b[:, c])[0, 1] for c in range(3)] == pytest.approx(
+        cca.correlations, rel=1e-4
+    )
 
 
 def test_shrinkage_takes_away_what_agrees_by_chance():

@@ -111,7 +111,10 @@ def test_new_nodes_find_known_ones_of_the_other_modality(two_views, attached, sp
     new = two_views(size=6, target=False, seed=1, prefix="new", missing=False)
     found = attached(graph, new, "picture_near_words")
     known = [graph.features[n] for n in ("thing/picture", "thing/words")]
-    fresh = [graph.encoders[n].transform(np.load(new.folder / f"{n[6:]}.npy")) for n in ("thing/picture", "thing/words")]
+    fresh = [
+        graph.encoders[n].transform(np.load(new.folder / f"{n[6:]}.npy"))
+        for n in ("thing/picture", "thing/words")
+    ]
     if space == "cca":
         fitted = graph.fitted["picture_near_words"]
         cca = CCA(
@@ -135,7 +138,11 @@ def test_new_nodes_find_known_ones_of_the_other_modality(two_views, attached, sp
 @pytest.mark.parametrize(
     ("options", "parameters", "message"),
     [
-        ({"width": 4}, {"space": "shared"}, "space: got shared, but thing/picture has 5 channels and thing/words 4"),
+        (
+            {"width": 4},
+            {"space": "shared"},
+            "space: got shared, but thing/picture has 5 channels and thing/words 4",
+        ),
         ({"size": 14}, {}, "space: got cca, but 6 training entities have both"),
         ({}, {"k": 99}, "k: got 99; there are 48 nodes of thing/picture that may send"),
         ({}, {"target": "thing/picture"}, "target: got 'thing/picture' at both ends"),

@@ -35,9 +35,7 @@ def test_every_node_gets_as_many_as_asked_none_twice_never_itself(data, num, tar
 
 
 def test_all_are_as_likely():
-    chosen = random_sources(
-        np.arange(10), np.full(4000, 3), np.full(4000, -1), np.random.default_rng(0)
-    )
+    chosen = random_sources(np.arange(10), np.full(4000, 3), np.full(4000, -1), np.random.default_rng(0))
     assert np.bincount(chosen) == pytest.approx(np.full(10, 1200), rel=0.1)
 
 
@@ -68,7 +66,11 @@ def test_by_scope_training_the_sources_are_training_ones(make_dataset, attached)
     links = Table("thing", "thing", "links.csv")
     graph = build_graph(
         dataset,
-        relations=[Random("thing", "thing", k=2, scope="training"), links, Random(like="links", scope="training")],
+        relations=[
+            Random("thing", "thing", k=2, scope="training"),
+            links,
+            Random(like="links", scope="training"),
+        ],
     )
     assert training[graph.edge_index[TRIPLE][0]].all()
     assert np.bincount(graph.edge_index[TRIPLE][1]).tolist() == [2] * 12
@@ -94,5 +96,7 @@ def test_by_scope_training_the_sources_are_training_ones(make_dataset, attached)
 def test_faults(make_dataset, parameters, message):
     dataset = make_dataset(things(), tables={"links.csv": LINKS})
     with pytest.raises(GraphError) as caught:
-        build_graph(dataset, relations=[("random", Random(**parameters)), Table("thing", "thing", "links.csv")])
+        build_graph(
+            dataset, relations=[("random", Random(**parameters)), Table("thing", "thing", "links.csv")]
+        )
     assert message in str(caught.value)

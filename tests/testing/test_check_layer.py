@@ -173,7 +173,9 @@ def normalises_over_the_batch(base):
 def reads_one_relation_backwards(base):
     class Broken(base):
         def message(self, edge_type, x, x_target, index, weight):
-            return super().message(edge_type, x, x_target, index.flip(0) if edge_type == NEAR else index, weight)
+            return super().message(
+                edge_type, x, x_target, index.flip(0) if edge_type == NEAR else index, weight
+            )
 
     return Broken
 
