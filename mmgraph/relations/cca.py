@@ -50,9 +50,9 @@ class CCA:
             shrinkage: How far covariances are drawn towards the identity, from 0 to 1.
         """
         means = x.mean(axis=0, dtype=np.float64), y.mean(axis=0, dtype=np.float64)
-        x, y = x - means[0], y - means[1]
-        roots = _inverse_root(x, shrinkage), _inverse_root(y, shrinkage)
-        cross = (1 - shrinkage) * (x.T @ y) / len(x)
+        one, other = x.astype(np.float64) - means[0], y.astype(np.float64) - means[1]
+        roots = _inverse_root(one, shrinkage), _inverse_root(other, shrinkage)
+        cross = (1 - shrinkage) * (one.T @ other) / len(one)
         u, correlations, v = np.linalg.svd(roots[0].T @ cross @ roots[1], full_matrices=False)
         kept = slice(min(components, len(correlations)))
         maps = roots[0] @ u[:, kept], roots[1] @ v.T[:, kept]
@@ -79,4 +79,5 @@ def _inverse_root(view: NDArray[np.float64], shrinkage: float) -> NDArray[np.flo
     covariance = (1 - shrinkage) * covariance + shrinkage * np.trace(covariance) / width * np.eye(width)
     values, vectors = np.linalg.eigh(covariance)
     varies = values > values[-1] * width * np.finfo(np.float64).eps
-    return vectors[:, varies] / np.sqrt(values[varies])
+    root: NDArray[np.float64] = vectors[:, varies] / np.sqrt(values[varies])
+    return root

@@ -228,7 +228,8 @@ class CoOccurrence(RelationBuilder):
             first = last
         if not parts:
             return Edges(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-        return Edges(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        sources_of, targets_of, weights = zip(*parts, strict=True)
+        return Edges(np.concatenate(sources_of), np.concatenate(targets_of), np.concatenate(weights))
 
 
 def _sizes(matrix: Any) -> NDArray[np.float64]:

@@ -92,7 +92,7 @@ class CrossModal(RelationBuilder):
         return tuple(sorted((self.source, self.target)))
 
     def check(self, context: BuildContext) -> None:
-        """Refuse one modality twice, more neighbours than there are, and a space that nothing can be fitted on.
+        """Refuse one modality twice, too many neighbours, and a space that nothing can be fitted on.
 
         Raises:
             GraphError: With the fault.
@@ -129,9 +129,9 @@ class CrossModal(RelationBuilder):
                 )
             return {}
         pairs = self._pairs(context)
-        x = _means(x, context.entity_index(self.source), pairs)
-        y = _means(y, context.entity_index(self.target), pairs)
-        cca = CCA.fit(x, y, components=self.components, shrinkage=self.shrinkage)
+        one = _means(x, context.entity_index(self.source), pairs)
+        other = _means(y, context.entity_index(self.target), pairs)
+        cca = CCA.fit(one, other, components=self.components, shrinkage=self.shrinkage)
         context.count("pairs", len(pairs))
         context.count("strongest_correlation", round(float(cca.correlations[0]), 4))
         return {
@@ -181,8 +181,8 @@ class CrossModal(RelationBuilder):
         pairs = len(self._pairs(context))
         if pairs < _FEWEST_PAIRS:
             raise GraphError(
-                f"got cca, but {pairs} training entities have both {self.source} and {self.target}; wanted at "
-                f"least {_FEWEST_PAIRS}",
+                f"got cca, but {pairs} training entities have both {self.source} and {self.target}; wanted "
+                f"at least {_FEWEST_PAIRS}",
                 where=context.at("space"),
                 fix="Encode both with one encoder and set space to shared, or leave the relation out.",
             )
@@ -218,11 +218,11 @@ class CrossModal(RelationBuilder):
             recall=self.recall,
             queries=space.place(places[1][asks]),
         )
-        there = found.index >= 0
+        there = found.source >= 0
         weight = None
         if self.weight == "similarity":
             weight = np.clip((1 + found.similarity[there]) / 2, _FLOOR, 1).astype(np.float32)
-        edges = Edges(found_in[found.index[there]], asks[np.nonzero(there)[0]], weight)
+        edges = Edges(found_in[found.source[there]], asks[np.nonzero(there)[0]], weight)
         return edges.reversed() if turned else edges
 
     def _places(
