@@ -68,18 +68,24 @@ def read_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
 
 
 def array_features(
-    array: npt.NDArray[Any], index: npt.NDArray[np.int64], *, file: str, ids: Sequence[str]
+    array: npt.NDArray[Any],
+    index: npt.NDArray[np.int64],
+    *,
+    file: str,
+    ids: Sequence[str],
+    rows: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Return the rows of an array that has one row for each entity.
+    """Return the vectors of entities from an array that has one for each, in the order of their table's file.
 
     Args:
         array: [N, D].
-        index: The rows that are present, [M]; the others may hold anything.
+        index: The entities that are present, [M]; the rows of the others may hold anything.
         file: The array's file, for messages.
         ids: The entities' ids, [N].
+        rows: The row of each entity, [N]; nothing if the array has them in their order.
 
     Returns:
-        [M, D]; the array itself where it is all present and of 32 bits already.
+        [M, D]; the array itself where it is all present, in order and of 32 bits already.
 
     Raises:
         DataError: If the number of rows differs, or a present row holds NaN, infinity or a number too large.
@@ -91,13 +97,15 @@ def array_features(
             fix="Compute the features for the table as it is, or give them as Parquet with an id column.",
         )
     everything = len(index) == len(array)
-    if everything and array.dtype == np.float32:
+    places = index if rows is None else rows[index]
+    as_it_is = everything and rows is None
+    if as_it_is and array.dtype == np.float32:
         result: npt.NDArray[np.float32] = array
     else:
         with np.errstate(over="ignore"):
-            result = np.asarray(array if everything else array[index], dtype=np.float32)
-    names = ids if everything else [ids[row] for row in index]
-    refuse_non_finite(result, file=file, rows=index, ids=names)
+            result = np.asarray(array if as_it_is else array[places], dtype=np.float32)
+    names = ids if everything else [ids[entity] for entity in index]
+    refuse_non_finite(result, file=file, rows=places, ids=names)
     return result
 
 

@@ -8,7 +8,6 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from mmgraph.data.columns import row_name
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.raw_content import content_problem
 from mmgraph.data.spec import EntitySpec, TabularModality, TaskSpec, TextModality
@@ -121,7 +120,7 @@ class _Examination:
 
     def _raw_files(self, entity: str, modality: str, raw: RawModality) -> None:
         """Note the raw files that cannot be read, in one fault."""
-        ids = self._dataset.entity_ids(entity)
+        table = self._dataset.entity_table(entity)
         broken: list[tuple[int, Path, str]] = []
         with self._progress.job(f"Open {entity}/{modality}", total=len(raw)) as advance:
             for row, path in zip(raw.index, raw.values, strict=True):
@@ -135,7 +134,7 @@ class _Examination:
         others = ", ".join(str(path) for _, path, _ in broken[1:_SHOWN])
         more = f" ({len(broken) - 1} more cannot be read either: {others})" if others else ""
         self.faults.add(
-            f"{path}: {row_name(row, ids)}",
+            f"{path}: {table.row_name(row)}",
             f"{problem}{more}",
             "Replace the file, or leave its cell empty.",
         )

@@ -97,6 +97,8 @@ def _files(kind: str, column: Column, folder: Path) -> RawModality:
     index = np.flatnonzero(~column.missing)
     names = list(cells[index])
     faults = raw_file_faults(folder, names)
+    if faults and column.rows is not None:
+        faults = sorted(faults, key=lambda fault: column.rows[index[fault[0]]])
     if faults:
         raise DataError.of(_file_faults(faults, names, index, column))
     return RawModality(kind, index, [folder / name for name in names])
@@ -161,4 +163,5 @@ def _features(spec: FeaturesModality, table: EntityTable, folder: Path, where: s
         index = np.arange(len(table.ids))
     else:
         index = np.flatnonzero(table.column(spec.present, where=f"{where}.present").flags())
-    return RawModality("features", index, array_features(array, index, file=str(path), ids=table.ids))
+    features = array_features(array, index, file=str(path), ids=table.ids, rows=table.rows)
+    return RawModality("features", index, features)

@@ -30,6 +30,10 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
         name for entity in entities.values() for name in _mapping(_mapping(entity).get("modalities"))
     }
     faults = _reserved(relations, where)
+    tables = [name for name, entity in entities.items() if "values_of" not in _mapping(entity)]
+    for name, entity in entities.items():
+        values_of, at = _mapping(_mapping(entity).get("values_of")), f"{where}: entities.{name}.values_of"
+        faults += _unknown("entity type with a table", values_of, "entity", tables, at)
     for name, split in splits.items():
         faults += _unknown("entity type", _mapping(split), "entity", entities, f"{where}: splits.{name}")
         faults += _unknown("relation", _mapping(split), "relation", relations, f"{where}: splits.{name}")

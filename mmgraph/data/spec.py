@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +30,13 @@ class Choice(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value and "name" not in value:
+            key, options = next(iter(value.items()))
+            if options is None or isinstance(options, Mapping):
+                written = ", ".join([f"name: {key}", *(f"{name}: {value}" for name, value in (options or {}).items())])
+                raise PydanticCustomError(
+                    "choice", "has no `name`", {"fix": f"Write {{{written}}}: the name, and the options beside it."}
+                )
         return {"name": value} if isinstance(value, str) else value
 
     @classmethod
@@ -103,16 +110,46 @@ Modality = Annotated[
 ]
 
 
-class EntitySpec(Config):
-    """One entity type: its table and its modalities."""
+class ValuesOf(Config):
+    """The values of a column of another entity type, each of which becomes an entity."""
 
-    table: str = Field(description="CSV, Parquet or JSONL file, relative to the dataset folder.")
+    entity: Name = Field(description="The entity type whose table holds the column.")
+    column: str = Field(description="The column, which no task may predict.")
+    separator: str | None = Field(
+        None, min_length=1, description="What stands between the values in a cell of text."
+    )
+
+
+class EntitySpec(Config):
+    """One entity type: its table, or the column whose values it consists of, and its modalities."""
+
+    table: str | None = Field(
+        None, description="CSV, Parquet or JSONL file, relative to the dataset folder; or `values_of`."
+    )
+    values_of: ValuesOf | None = Field(
+        None, description="In place of a table: the values of a column are the entities, and their own ids."
+    )
     id: str = Field("id", description="The column that holds the unique id.")
     title: str | None = Field(None, description="The column that names an entity to people; else its id.")
     modalities: dict[Name, Modality] = Field(
         default_factory=dict,
         description="By name, what describes an entity; any may be missing for any entity.",
     )
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> EntitySpec:
+        if (self.table is None) == (self.values_of is None):
+            came = "neither table nor values_of" if self.table is None else "both table and values_of"
+            raise PydanticCustomError(
+                "entity_source", "got {came}; wanted one of them", {"came": came, "fix": "Give one of them."}
+            )
+        if self.values_of is not None and (self.id != "id" or self.title is not None):
+            raise PydanticCustomError(
+                "entity_source",
+                "got id or title beside values_of; a value is its own id and title",
+                {"fix": "Remove id and title."},
+            )
+        return self
 
 
 class RelationSpec(BaseModel):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmgraph.data.columns import Column, row_numbers, shorten
+from mmgraph.data.columns import Column, shorten
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.partition import Ints, divide, divide_groups, divide_times, lots
 from mmgraph.data.split_spec import (
@@ -81,10 +81,10 @@ def _by_column(column: Column) -> Ints:
     parts = pd.Index([*PARTS, ""]).get_indexer(pd.Index(cells))
     unknown = np.flatnonzero(parts < 0)
     if len(unknown):
+        unknown = column.in_file(unknown)
         value = str(cells[unknown[0]])
-        more = f" (also in {row_numbers(unknown[1:])})" if len(unknown) > 1 else ""
         raise DataError(
-            f"got {shorten(value)}; wanted train, validation, test or nothing{more}",
+            f"got {shorten(value)}; wanted train, validation, test or nothing{column.also(unknown)}",
             where=column.place(int(unknown[0])),
             fix=did_you_mean(value, PARTS),
         )

@@ -133,7 +133,7 @@ def new_entities(graph: Graph, folder: str | Path) -> Dataset:
             fix="Build a graph with `mmgraph build-graph`.",
         )
     spec = parse(DatasetSpec, content, where=f"graph {graph.name}: dataset.spec")
-    tables = sorted({entity.table for entity in spec.entities.values()})
+    tables = sorted({entity.table for entity in spec.entities.values() if entity.table is not None})
     if not any((path / table).is_file() for table in tables):
         raise GraphError(
             f"holds none of the tables {', '.join(tables)}",

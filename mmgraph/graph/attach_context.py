@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,12 @@ class AttachContext:
         self.fitted: Fitted = dict(graph.fitted.get(name, {}))
         self.counts: dict[str, int | float] = {}
         self.warnings: list[str] = []
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The node types at the relation's ends."""
+        edge_type = next(t for t in self._graph.schema.edge_types if t.name == self.name)
+        return edge_type.source, edge_type.target
 
     def count(self, what: str, number: int | float) -> None:
         """Note a number, unless it is 0."""
@@ -115,6 +121,22 @@ class AttachContext:
     def frame(self, entity: str) -> pd.DataFrame:
         """Return the table of the new entities of a type, one row an entity."""
         return self._factory.dataset.frame(entity)
+
+    def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
+        """Return a column of the table of the new entities of a type, [N].
+
+        Args:
+            entity: The entity type.
+            column: The column.
+            parameter: The relation's parameter that named it, for messages.
+
+        Raises:
+            DataError: If there is no such column.
+        """
+        table = self._factory.dataset.entity_table(entity)
+        if not table.ids:
+            return pd.Series(dtype=object)
+        return table.column(column, where=self.at(parameter)).values
 
     def table(self, path: str) -> pd.DataFrame:
         """Return another table of the folder that the new entities come from."""

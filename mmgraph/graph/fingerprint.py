@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from mmgraph.hashing import Hasher
 
 if TYPE_CHECKING:
@@ -26,21 +30,33 @@ def fingerprint(graph: Graph) -> str:
     for name, table in graph.nodes.items():
         for column in table.columns:
             if column == "id" or column.startswith(("target:", "split:")):
-                values = table[column].astype(object)
-                hasher.json([name, column, values.where(values.notna(), None).tolist()])
+                hasher.json([name, column])
+                _add_column(hasher, table[column])
     for name, features in graph.features.items():
         hasher.text(name).array(features)
+    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
     for edge_type in graph.schema.edge_types:
         if edge_type.reverse_of is None:
-            triple = edge_type.triple
-            edges = graph.edges[triple]
-            hasher.json(list(triple)).array(edges.index)
-            for carried in (edges.weight, edges.attr, edges.time):
-                if carried is not None:
-                    hasher.array(carried)
+            edges = graph.edges[edge_type.triple]
+            hasher.json(list(edge_type.triple))
+            for part in (*edges.compressed(sizes[edge_type.target]), edges.weight, edges.attr, edges.time):
+                if part is not None:
+                    hasher.array(part)
     for relation, held_out in graph.held_out.items():
         hasher.json([relation, held_out.part.tolist()])
         for array in (held_out.source, held_out.target, held_out.weight, held_out.attr, held_out.time):
             if array is not None:
                 hasher.array(array)
     return hasher.hexdigest()
+
+
+def _add_column(hasher: Hasher, column: pd.Series) -> None:
+    """Add a column: which cells are missing, and the others as numbers or text."""
+    missing = column.isna().to_numpy(bool)
+    hasher.array(missing)
+    cells = column[~missing] if missing.any() else column
+    if pd.api.types.is_numeric_dtype(cells):
+        hasher.array(cells.to_numpy())
+    else:
+        text = pa.array(cells, type=pa.large_string())
+        hasher.array(pc.binary_length(text).to_numpy()).text("".join(text.to_pylist()))

@@ -187,9 +187,9 @@ def _add_relations(data: HeteroData, sizes: Mapping[str, int], edges: EdgeSets, 
                     "Rename it.",
                 )
             continue
-        symmetric = source == target and one.index.size > 0 and _same(one.reversed(), one)
+        symmetric = source == target and one.num_edges > 0 and _same(one.reversed(), one)
         weighted = one.weight is not None
-        size = one.index.shape[1]
+        size = one.num_edges
         edges.add(EdgeType(source, relation, target, size, weighted=weighted, symmetric=symmetric), one)
 
 
@@ -204,9 +204,8 @@ def _edges(store: Any, triple: Triple, sizes: Mapping[str, int]) -> StoredEdges:
     given: tuple[Any, ...] = (index[0], index[1])
     if "edge_weight" in store:
         given = (*given, store["edge_weight"].detach().cpu())
-    source, _, target = triple
-    found = read_edges(given, sizes[source], sizes[target], where=where)
-    return StoredEdges.of(merge(found, sizes[source]))
+    found = read_edges(given, sizes[triple[0]], sizes[triple[2]], where=where)
+    return StoredEdges.of(merge(found, sizes[triple[0]]))
 
 
 def _same(one: StoredEdges, other: StoredEdges) -> bool:

@@ -50,6 +50,7 @@ class RelationJob:
             progress=progress,
             scope=relation.builder.scope,
             edges_of=self._edges_of,
+            ends_of=self._ends_of,
         )
         self._endpoints = ("", "")
         self.held_out: HeldOutEdges | None = None
@@ -218,15 +219,29 @@ class RelationJob:
         What is held out of that relation does not go into this one either.
         """
         forward = name.removeprefix("rev_")
-        assert forward in self.builder.needs(), f"needs() does not name {forward}"
-        edges = self._others[forward]._edges
+        edges = self._other(forward)._edges
         if edges is None:
-            raise GraphError(
-                f"is made of the relation {forward!r}, which could not be built",
-                where=self._relation.where,
-                fix="Mend that relation first.",
-            )
+            raise self._not_built(forward)
         return edges if forward == name else edges.reversed()
+
+    def _ends_of(self, name: str) -> tuple[str, str]:
+        """Return the node types at the ends of a relation that this one is made of."""
+        forward = name.removeprefix("rev_")
+        source, target = self._other(forward)._endpoints
+        if not source:
+            raise self._not_built(forward)
+        return (source, target) if forward == name else (target, source)
+
+    def _other(self, name: str) -> RelationJob:
+        assert name in self.builder.needs(), f"needs() does not name {name}"
+        return self._others[name]
+
+    def _not_built(self, name: str) -> GraphError:
+        return GraphError(
+            f"is made of the relation {name!r}, which could not be built",
+            where=self._relation.where,
+            fix="Mend that relation first.",
+        )
 
     def _made_from(self) -> set[str]:
         """Return the modality node types whose content went into the edges, by whatever way."""

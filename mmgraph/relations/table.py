@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmgraph.data.columns import Column, pick, row_numbers, shorten
-from mmgraph.errors import DataError, Faults, MMGraphError, did_you_mean
+from mmgraph.data.columns import row_name, row_numbers, shorten
+from mmgraph.data.stream import Block, EntityRows, Wanted
+from mmgraph.errors import DataError, Faults, did_you_mean
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Edges, RelationBuilder
 from mmgraph.registry import RELATIONS
@@ -82,20 +82,31 @@ class Table(RelationBuilder):
         Raises:
             DataError: With all faults of the table: columns, ids and weights.
         """
-        frame = context.table(self.table)
-        context.counts["rows"] = len(frame)
         faults = Faults()
-        source = self._ends(frame, self.source, "source_column", context, faults)
-        target = self._ends(frame, self.target, "target_column", context, faults)
-        weight = self._weights(frame, context, faults)
+        ends = [EntityRows(context.dataset.id_index(entity)) for entity in (self.source, self.target)]
+        wanted = [
+            Wanted(getattr(self, parameter), context.at(parameter), end)
+            for parameter, end in zip(("source_column", "target_column"), ends, strict=True)
+        ]
+        if self.weight_column is not None:
+            wanted.append(Wanted(self.weight_column, context.at("weight_column"), _weights))
+        source, target, weight = (*context.columns(self.table, wanted, faults), None)[:3]
+        if self.unknown == "error":
+            self._note_unknown(source, self.source, ends[0], context, faults)
+            self._note_unknown(target, self.target, ends[1], context, faults)
+        if weight is not None:
+            self._note_weightless(weight, context, faults)
         faults.raise_if_any(DataError)
+        assert source is not None
+        assert target is not None
         known = (source >= 0) & (target >= 0)
         skipped = int((~known).sum())
-        if skipped:
-            context.count("rows_skipped", skipped)
-            context.warn(
-                f"{skipped} of {len(frame)} rows of {self.table} were skipped: an id is empty or unknown"
-            )
+        if not skipped:
+            return Edges(source, target, weight)
+        context.count("rows_skipped", skipped)
+        context.warn(
+            f"{skipped} of {len(source)} rows of {self.table} were skipped: an id is empty or unknown"
+        )
         return Edges(source[known], target[known], None if weight is None else weight[known])
 
     def why_empty(self, context: BuildContext) -> str:
@@ -104,69 +115,43 @@ class Table(RelationBuilder):
             return f"{self.table} has no rows"
         return f"all {context.counts['rows']} rows of {self.table} were skipped, as their ids are unknown"
 
-    def _column(self, frame: pd.DataFrame, parameter: str, context: BuildContext) -> Column:
-        file = str(context.dataset.folder / self.table)
-        return pick(frame, getattr(self, parameter), file=file, where=context.at(parameter))
+    def _note_unknown(
+        self,
+        rows: NDArray[np.int64] | None,
+        entity: str,
+        reader: EntityRows,
+        context: BuildContext,
+        faults: Faults,
+    ) -> None:
+        if rows is None or reader.unknown is None:
+            return
+        place, first = reader.unknown
+        near = "" if first is None else did_you_mean(first, context.dataset.entity_ids(entity))
+        # Where nothing is near, did_you_mean lists all that there is: no help with thousands of ids.
+        near = f"{near} " if near.startswith("Did you mean") else ""
+        came = "an empty cell" if first is None else shorten(first)
+        faults.add(
+            place,
+            f"got {came}; wanted the id of a {entity}{_also(np.flatnonzero(rows < 0))}",
+            f"{near}Mend the rows, or set unknown to skip.",
+        )
 
-    def _ends(
-        self, frame: pd.DataFrame, entity: str, parameter: str, context: BuildContext, faults: Faults
-    ) -> NDArray[np.int64]:
-        """Return the node of each row, -1 where its id is empty or unknown."""
-        nothing = np.empty(0, dtype=np.int64)
-        try:
-            column = self._column(frame, parameter, context)
-            ids = column.id_texts()
-        except MMGraphError as error:
-            faults.extend(error)
-            return nothing
-        known = context.dataset.entity_ids(entity)
-        rows: NDArray[np.int64] = pd.Index(known, dtype=object).get_indexer(pd.Index(ids, dtype=object))
-        unknown = np.flatnonzero(rows < 0)
-        if len(unknown) and self.unknown == "error":
-            _note_unknown(column, ids, unknown, entity, known, faults)
-        return rows
-
-    def _weights(
-        self, frame: pd.DataFrame, context: BuildContext, faults: Faults
-    ) -> NDArray[np.float32] | None:
-        if self.weight_column is None:
-            return None
-        try:
-            column = self._column(frame, "weight_column", context)
-            weight = column.numbers()
-        except MMGraphError as error:
-            faults.extend(error)
-            return None
+    def _note_weightless(self, weight: NDArray[np.float32], context: BuildContext, faults: Faults) -> None:
         wrong = np.flatnonzero(~(weight > 0))
-        if len(wrong):
-            first = wrong[0]
-            came = "an empty cell" if np.isnan(weight[first]) else f"{weight[first]:g}"
-            faults.add(
-                column.place(int(first)),
-                f"got {came}; wanted a weight greater than 0{_also(wrong)}",
-                "Mend or remove the row: an edge without weight is no edge.",
-            )
-        return weight.astype(np.float32)
+        if not len(wrong):
+            return
+        first = int(wrong[0])
+        came = "an empty cell" if np.isnan(weight[first]) else f"{weight[first]:g}"
+        faults.add(
+            f"{context.dataset.folder / self.table}: column {self.weight_column!r}, {row_name(first)}",
+            f"got {came}; wanted a weight greater than 0{_also(wrong)}",
+            "Mend or remove the row: an edge without weight is no edge.",
+        )
 
 
-def _note_unknown(
-    column: Column,
-    ids: NDArray[np.object_],
-    unknown: NDArray[np.int64],
-    entity: str,
-    known: list[str],
-    faults: Faults,
-) -> None:
-    first = ids[unknown[0]]
-    near = "" if first is None else did_you_mean(first, known)
-    # Where nothing is near, did_you_mean lists all that there is: no help with thousands of ids.
-    near = f"{near} " if near.startswith("Did you mean") else ""
-    came = "an empty cell" if first is None else shorten(first)
-    faults.add(
-        column.place(int(unknown[0])),
-        f"got {came}; wanted the id of a {entity}{_also(unknown)}",
-        f"{near}Mend the rows, or set unknown to skip.",
-    )
+def _weights(block: Block) -> NDArray[np.float32]:
+    weight: NDArray[np.float32] = block.column().numbers().astype(np.float32)
+    return weight
 
 
 def _also(rows: NDArray[np.int64]) -> str:

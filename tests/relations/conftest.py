@@ -13,6 +13,10 @@ import yaml
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
+from mmgraph.graph import Graph
+from mmgraph.graph.attach_relation import AttachedRelation, attach_relation
+from mmgraph.graph.nodes import NodeFactory
+from mmgraph.progress import Progress
 
 Rows = Sequence[Mapping[str, Any]]
 MakeDataset = Callable[..., Dataset]
@@ -53,6 +57,18 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
         return load_dataset(tmp_path)
 
     return make
+
+
+@pytest.fixture
+def attached() -> Callable[[Graph, Dataset, str], AttachedRelation]:
+    """Return a function that gives the edges of a relation to the entities of another dataset."""
+
+    def attach(graph: Graph, dataset: Dataset, name: str) -> AttachedRelation:
+        quiet = Progress(quiet=True)
+        factory = NodeFactory(dataset, cache=None, progress=quiet, encoders=graph.encoders)
+        return attach_relation(graph, factory, name)
+
+    return attach
 
 
 def write_rows(path: Path, rows: Rows) -> None:
