@@ -28,7 +28,7 @@ def test_a_bound_holds_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     hits = rng.binomial(60, 0.9, size=4_000)
     too_high = np.mean([at_least(int(n), 60, doubt=0.05) > 0.9 for n in hits])
-    assert 0.02 < too_high <= 0.06
+    assert 0.005 < too_high <= 0.05
 
 
 def test_a_guess_of_the_commonest_class_has_no_skill() -> None:
@@ -152,7 +152,7 @@ def test_groups_by_a_column_and_by_a_relation(parts: MakeParts, tmp_path: Path) 
     assert not _found(graph, "straddling_groups", dataset=dataset, groups=["family"])
     (finding,) = _found(graph, "straddling_groups", dataset=dataset, groups=["speaker", "family"])
     assert finding.where == "groups by speaker"
-    with pytest.raises(ConfigError, match="no column or relation 'famly'.*'family'"):
+    with pytest.raises(ConfigError, match=r"no column or relation 'famly'.*'family'"):
         audit(graph, task="kind", dataset=dataset, groups=["famly"])
     with pytest.raises(ConfigError, match="Columns need --dataset"):
         audit(graph, task="kind", groups=["family"])
@@ -211,14 +211,12 @@ def test_ids_are_counted_as_people_count(parts: MakeParts) -> None:
 
 def test_one_part_alone_can_be_held_against_training(parts: MakeParts) -> None:
     spoilt = parts(0)
-    test = np.flatnonzero(spoilt.split == "test")[0]
-    one, other = spoilt.at("picture", spoilt.train)[0], spoilt.at("picture", np.array([test]))
-    spoilt.rows["picture"][other] = test
+    one = spoilt.at("picture", spoilt.train)[0]
+    other = spoilt.at("picture", np.flatnonzero(spoilt.split == "test"))[0]
     spoilt.features["picture"][other] = spoilt.features["picture"][one]
-    if len(other):
-        spoilt.previews["picture"][other[0]] = spoilt.previews["picture"][one]
+    spoilt.previews["picture"][other] = spoilt.previews["picture"][one]
     graph = spoilt.graph()
-    assert len(_found(graph, "same_content", split="test")) == len(other)
+    assert _found(graph, "same_content", split="test")
     assert not _found(graph, "same_content", split="validation")
 
 
