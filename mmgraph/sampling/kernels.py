@@ -147,9 +147,9 @@ def _pick_by_mask(state, begin, degree, picks):  # type: ignore[no-untyped-def]
     one, taken = np.uint64(1), np.uint64(0)
     for count in range(picks.size):
         last = degree - picks.size + count
-        place = np.uint64(_unit(state, count) * (last + 1))
-        taken |= one << (np.uint64(last) if (taken >> place) & one else place)
-    found = 0
+        bit = np.uint64(_unit(state, count) * (last + 1))
+        taken |= one << (np.uint64(last) if (taken >> bit) & one else bit)
+    found = np.int64(0)
     for place in range(degree):
         if found == picks.size:
             break

@@ -21,7 +21,7 @@ Strategy = Literal["uniform", "degree", "in_batch", "hard"]
 _Propose = Callable[[Ints, int], Ints]
 
 # How often a strategy may propose links that are there before another one takes over.
-_TRIES = 16
+_TRIES = 32
 _NO_INTS: Ints = np.empty(0, np.int64)
 
 

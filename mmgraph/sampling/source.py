@@ -77,9 +77,8 @@ def _of_hetero_data(data: HeteroData, weight_attr: str | None, time_attr: str | 
     timed_edges = [triple for triple in triples if time_attr is not None and time_attr in data[triple]]
     weighted = [triple for triple in triples if weight_attr is not None and weight_attr in data[triple]]
     if weight_attr is not None and not weighted:
-        raise _no_such(
-            "weight_attr", weight_attr, sorted({key for t in triples for key in data[t].to_dict()})
-        )
+        known = {key for triple in triples for key in data[triple].to_dict()}
+        raise _no_such("weight_attr", weight_attr, sorted(known - {"edge_index"}))
     if time_attr is not None and bool(timed_nodes) == bool(timed_edges):
         if timed_nodes:
             raise ConfigError(

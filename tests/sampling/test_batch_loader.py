@@ -52,8 +52,8 @@ def test_a_batch_of_a_graph_is_what_pyg_makes_of_its_data(graph, stored):
     of_pyg = NodeLoader(graph.data, sampler, ("product", torch.arange(60)), batch_size=25)
     for ours, theirs in zip(batches(graph, sampler), of_pyg, strict=True):
         assert ours.metadata() == theirs.metadata()
-        for store in ours.stores:
-            other = theirs[store._key] if store._key is not None else theirs
+        for store in [*ours.node_stores, *ours.edge_stores]:
+            other = theirs[store._key]
             assert set(store.keys()) - {"num_nodes"} == set(other.keys()) - {"num_nodes"}
             for key, value in other.items():
                 same = (
