@@ -66,9 +66,14 @@ if TYPE_CHECKING:
     from mmgraph.registry import MODELS as MODELS
     from mmgraph.registry import RELATIONS as RELATIONS
     from mmgraph.registry import TASKS as TASKS
+    from mmgraph.relations.co_occurrence import CoOccurrence as CoOccurrence
+    from mmgraph.relations.cross_modal import CrossModal as CrossModal
     from mmgraph.relations.custom import relation as relation
     from mmgraph.relations.knn import KNN as KNN
+    from mmgraph.relations.radius import Radius as Radius
+    from mmgraph.relations.random_edges import Random as Random
     from mmgraph.relations.shared_attribute import SharedAttribute as SharedAttribute
+    from mmgraph.relations.shuffled import Shuffled as Shuffled
     from mmgraph.relations.table import Table as Table
     from mmgraph.tasks.task import Task as Task
     from mmgraph.tasks.task_data import task_data as task_data
@@ -113,9 +118,14 @@ _MODULES = {
     "plugins": ("load_plugin",),
     "progress": ("Progress",),
     "registry": ("ENCODERS", "LAYERS", "MODELS", "RELATIONS", "TASKS"),
+    "relations.co_occurrence": ("CoOccurrence",),
+    "relations.cross_modal": ("CrossModal",),
     "relations.custom": ("relation",),
     "relations.knn": ("KNN",),
+    "relations.radius": ("Radius",),
+    "relations.random_edges": ("Random",),
     "relations.shared_attribute": ("SharedAttribute",),
+    "relations.shuffled": ("Shuffled",),
     "relations.table": ("Table",),
     "tasks.task": ("Task",),
     "tasks.task_data": ("task_data",),

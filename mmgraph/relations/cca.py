@@ -73,7 +73,7 @@ class CCA:
 
 
 def _inverse_root(view: NDArray[np.float64], shrinkage: float) -> NDArray[np.float64]:
-    """Return a root of the inverse of a centred view's shrunk covariance, [P, R], R directions it varies in."""
+    """Return a root of the inverse of a centred view's shrunk covariance, [P, R]; R directions vary."""
     covariance = view.T @ view / len(view)
     width = len(covariance)
     covariance = (1 - shrinkage) * covariance + shrinkage * np.trace(covariance) / width * np.eye(width)

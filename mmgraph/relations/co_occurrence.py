@@ -240,7 +240,7 @@ def _sizes(matrix: Any) -> NDArray[np.float64]:
 def _top(
     source: NDArray[np.int64], target: NDArray[np.int64], near: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return the k edges of the largest similarity to each target; of equal ones, those of the first sources."""
+    """Return the k edges of the largest similarity to each target; of equal ones, the first sources'."""
     order = np.lexsort((source, -near, target))
     source, target, near = source[order], target[order], near[order]
     kept = np.arange(len(target)) - np.searchsorted(target, target) < k
