@@ -104,6 +104,11 @@ class RelationJob:
             return False
         return filters.symmetrise or (self.builder.symmetric and filters.keeps_symmetry())
 
+    @property
+    def one_way(self) -> bool:
+        """Whether no reverse relation is made: there is none of what is made of relations without one."""
+        return self.builder.one_way or any(self._others[name].one_way for name in self.builder.needs())
+
     def check(self) -> None:
         """Find what is wrong before anything is encoded.
 
@@ -192,7 +197,7 @@ class RelationJob:
             made_of=tuple(sorted(self._made_of())),
             attr_names=edges.attr_names,
             timed=edges.time is not None,
-            one_way=self.builder.one_way,
+            one_way=self.one_way,
             held_out=0 if self.held_out is None else len(self.held_out),
         )
 

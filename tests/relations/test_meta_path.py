@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import mmgraph.relations.meta_path
 from mmgraph.errors import GraphError
 from mmgraph.graph import build_graph
-from mmgraph.relations import MetaPath, Table
+from mmgraph.relations import MetaPath, Table, Temporal
 
 PROPERTY = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -110,6 +110,14 @@ def test_by_scope_training_a_path_passes_through_training_entities_only(make_dat
     a = training @ dense(links, (6, 6))
     assert 0 < training.sum() < 6
     assert np.array_equal(counts(graph, TRIPLE), a @ a)
+
+
+def test_what_is_made_of_what_leads_one_way_does_too(make_dataset):
+    dataset = make_dataset([{"id": f"t{n}", "when": n} for n in range(4)])
+    chosen = [("r", MetaPath(["before", "before"])), ("before", Temporal("thing", "when", k=1))]
+    graph = build_graph(dataset, relations=chosen)
+    assert [t.name for t in graph.schema.edge_types] == ["before", "r"]
+    assert graph.edge_index[TRIPLE].tolist() == [[0, 1], [2, 3]]
 
 
 @pytest.mark.parametrize(
