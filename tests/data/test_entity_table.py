@@ -20,7 +20,7 @@ def test_ids_are_text_sorted_short_ones_first(tmp_path: Path) -> None:
     table = read(tmp_path, "key,x\n007,1\nNA,2\n", id="key")
     assert table.ids == ["NA", "007"]
     assert table.frame["key"].tolist() == ["NA", "007"]
-    assert table.frame["x"].tolist() == ["1", "2"]
+    assert table.frame["x"].tolist() == ["2", "1"]
 
 
 def test_whole_numbers_become_text(tmp_path: Path) -> None:
