@@ -26,6 +26,7 @@ from build_page import make_page
 from measure import in_own_process
 
 ROUNDS = {"quick": 1, "full": 3}
+TIMEOUT = 900
 
 
 def main() -> int:
@@ -80,7 +81,9 @@ def _measure(case: Case, size: str) -> dict[str, Any]:
         env = {**os.environ, "MMGRAPH_HOME": str(folder / "home")}
         for _ in range(ROUNDS[size]):
             for name in case.steps:
-                found[name].append(json.loads(in_own_process("--step", case.name, name, place, env=env)))
+                found[name].append(
+                    json.loads(in_own_process("--step", case.name, name, place, env=env, timeout=TIMEOUT))
+                )
     figures = {name: _medians(rounds) for name, rounds in found.items()}
     return {
         "case": case.name,

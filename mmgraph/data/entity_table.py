@@ -134,7 +134,9 @@ def _note_missing(column: Column, faults: Faults) -> None:
 
 
 def _note_padded(ids: np.ndarray, column: Column, faults: Faults) -> None:
-    rows = np.flatnonzero([name is not None and name != name.strip() for name in ids])
+    text = pa.array(ids, type=pa.large_string())
+    padded = pc.not_equal(pc.utf8_trim_whitespace(text), text)
+    rows = np.flatnonzero(pc.fill_null(padded, False).to_numpy(zero_copy_only=False))
     if len(rows):
         more = f" (also in {row_numbers(rows[1:])})" if len(rows) > 1 else ""
         faults.add(
@@ -145,6 +147,8 @@ def _note_padded(ids: np.ndarray, column: Column, faults: Faults) -> None:
 
 
 def _note_twins(ids: np.ndarray, column: Column, faults: Faults) -> None:
+    if pc.count_distinct(pa.array(ids, type=pa.large_string()), mode="only_valid").as_py() == len(ids):
+        return
     twins = pd.Series(ids, dtype=object)
     twins = twins[twins.notna() & twins.duplicated(keep=False)]
     if twins.empty:

@@ -30,7 +30,7 @@ class IdIndex:
 
     def __init__(self, ids: Sequence[str]) -> None:
         self._ids = pa.array(ids, type=pa.large_string())
-        self._offsets, self._data = _text(self._ids)
+        self._offsets, self._data = text_buffers(self._ids)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -49,7 +49,7 @@ class IdIndex:
         from mmgraph.data.id_kernels import find
 
         rows = np.empty(len(wanted), dtype=np.int64)
-        find(self._offsets, self._data, self._tags, *_text(wanted), rows)
+        find(self._offsets, self._data, self._tags, *text_buffers(wanted), rows)
         return rows
 
     @functools.cached_property
@@ -95,7 +95,7 @@ def _offset(numbers: NDArray[Any], least: int) -> NDArray[np.int64]:
     return numbers.astype(np.int64, copy=False) - least
 
 
-def _text(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+def text_buffers(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Return the offsets [N + 1] and the bytes of an array of text; missing cells are empty."""
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         array = array.cast(pa.large_string())

@@ -101,8 +101,9 @@ def _files(kind: str, column: Column, folder: Path) -> RawModality:
     index = np.flatnonzero(~column.missing)
     names = list(cells[index])
     faults = raw_file_faults(folder, names)
-    if faults and column.rows is not None:
-        faults = sorted(faults, key=lambda fault: column.rows[index[fault[0]]])
+    if column.rows is not None:
+        in_file = column.rows
+        faults = sorted(faults, key=lambda fault: in_file[int(index[fault[0]])])
     if faults:
         raise DataError.of(_file_faults(faults, names, index, column))
     return RawModality(kind, index, [folder / name for name in names])

@@ -198,7 +198,7 @@ class StoredEdges:
         """The number of edges."""
         if self._compressed is not None:
             return len(self._compressed[1])
-        return self.index.shape[1]
+        return len(self.index[0])
 
     def compressed(self, num_targets: int) -> Compressed:
         """Return ``indptr`` [N + 1] and ``indices`` [E], as they are if the edges were given like that."""
@@ -258,26 +258,28 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
         new[1:] |= edges.time[1:] != edges.time[:-1]
     if new.all():
         return edges
-    first = np.flatnonzero(new)
-    times = np.diff(first, append=len(new))
-    groups = _Groups(new, first, times)
     weight, attr = edges.weight, edges.attr
-    if weight is not None:
-        total = groups.sum(weight)
-        weight = (total / times if mean else total).astype(np.float32)
-    if attr is not None:
-        columns = [groups.sum(column) / times for column in attr.T]
-        attr = np.stack(columns, axis=1).astype(np.float32)
-    return replace(edges.take(first), weight=weight, attr=attr)
+    if weight is not None or attr is not None:
+        groups = _Groups(new)
+        if weight is not None:
+            weight = (groups.mean(weight) if mean else groups.sum(weight)).astype(np.float32)
+        if attr is not None:
+            attr = np.stack([groups.mean(column) for column in attr.T], axis=1).astype(np.float32)
+    return replace(edges.take(new), weight=weight, attr=attr)
 
 
 class _Groups:
-    """Runs of duplicates, whose values are summed from the least to the largest."""
+    """Runs of duplicates, whose values are summed from the least to the largest.
 
-    def __init__(self, new: NDArray[np.bool_], first: NDArray[np.int64], times: NDArray[np.int64]) -> None:
-        self._first = first
+    Args:
+        new: Whether each edge begins a run, bool [E].
+    """
+
+    def __init__(self, new: NDArray[np.bool_]) -> None:
+        self._first = np.flatnonzero(new)
+        self._times = np.diff(self._first, append=len(new))
         self._group = np.cumsum(new)
-        self._several = np.flatnonzero(np.repeat(times > 1, times))
+        self._several = np.flatnonzero(np.repeat(self._times > 1, self._times))
 
     def sum(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the sum of each run, [G], of values [E]."""
@@ -285,6 +287,10 @@ class _Groups:
         wide[several] = wide[several[np.lexsort((values[several], self._group[several]))]]
         total: NDArray[np.float64] = np.add.reduceat(wide, self._first)
         return total
+
+    def mean(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the mean of each run, [G], of values [E]."""
+        return self.sum(values) / self._times
 
 
 def symmetrise(edges: Edges, num_nodes: int) -> Edges:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from mmgraph.data.id_index import text_buffers
 from mmgraph.hashing import Hasher
 
 if TYPE_CHECKING:
@@ -58,5 +59,5 @@ def _add_column(hasher: Hasher, column: pd.Series) -> None:
     if pd.api.types.is_numeric_dtype(cells):
         hasher.array(cells.to_numpy())
     else:
-        text = pa.array(cells, type=pa.large_string())
-        hasher.array(pc.binary_length(text).to_numpy()).text("".join(text.to_pylist()))
+        offsets, data = text_buffers(pa.array(cells, type=pa.large_string()))
+        hasher.array(np.diff(offsets).astype(np.int64)).array(data[offsets[0] : offsets[-1]])

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-import mmgraph
 from mmgraph.encoders.cache import add_content
 from mmgraph.errors import MMGraphError
 from mmgraph.graph.nodes import NodeFactory
@@ -144,7 +143,7 @@ def _source(thing: object) -> str:
 
 @functools.cache
 def _own_code() -> str:
-    package = Path(mmgraph.__file__).parent
+    package = Path(__file__).parents[1]
     hasher = Hasher().text(version("mmgraph"))
     for part in ("data", "encoders", "graph", "relations"):
         for file in sorted((package / part).glob("**/*.py")):

@@ -26,10 +26,9 @@ def entity_tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
     faults = Faults()
     tables = {}
     for entity in dataset.spec.entities:
-        columns = {
-            "id": pd.Series(dataset.entity_ids(entity), dtype="str"),
-            "title": pd.Series(dataset.titles(entity), dtype="str"),
-        }
+        ids = pd.Series(dataset.entity_ids(entity), dtype="str")
+        titled = dataset.spec.entities[entity].title is not None
+        columns = {"id": ids, "title": pd.Series(dataset.titles(entity), dtype="str") if titled else ids}
         try:
             columns["training"] = pd.Series(dataset.training_rows(entity))
         except MMGraphError as error:
