@@ -84,11 +84,11 @@ class Inputs:
                 ids = dataset.entity_ids(name)
                 hasher.array(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))).text("".join(ids))
             case "rows":
-                spec = dataset.spec.entities[name]
-                if spec.values_of is not None:
-                    return self.hash(f"rows:{spec.values_of.entity}")
-                assert spec.table is not None
-                hasher.file(dataset.folder / spec.table)
+                entity = dataset.spec.entities[name]
+                if entity.values_of is not None:
+                    return self.hash(f"rows:{entity.values_of.entity}")
+                assert entity.table is not None
+                hasher.file(dataset.folder / entity.table)
             case "training":
                 hasher.array(dataset.training_rows(name))
             case "nodes":

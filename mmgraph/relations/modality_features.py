@@ -44,8 +44,7 @@ def with_direction(features: NDArray[np.float32], metric: Metric) -> NDArray[np.
     """Return which nodes have a direction, if that is what counts, bool [N]."""
     if metric == "euclidean":
         return np.ones(len(features), dtype=bool)
-    directed: NDArray[np.bool_] = features.any(axis=1)
-    return directed
+    return np.asarray(features.any(axis=1), dtype=np.bool_)
 
 
 def usable_nodes(

@@ -112,7 +112,7 @@ class BatchLoader:
         """Make the batches of the next epoch, in their order."""
         epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
         self.sampler.set_epoch(epoch)
-        indices = iter(self._order(epoch).split(self._batch_size)[: len(self)])
+        indices = iter(torch.split(self._order(epoch), self._batch_size)[: len(self)])
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="mmgraph-batches")
         under_way: deque[Future[HeteroData]] = deque()
         try:

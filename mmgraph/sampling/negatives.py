@@ -210,8 +210,8 @@ def _anyone(size: int, weight: NDArray[np.float64] | None, streams: NDArray[np.u
     def propose(rows: Ints, number: int) -> Ints:
         unit = kernels.units(streams[rows], 2 * number)
         if total is None:
-            return (unit * size).astype(np.int64)
-        return np.searchsorted(total, unit * total[-1], side="right").clip(0, size - 1)
+            return np.asarray(unit * size, dtype=np.int64)
+        return np.asarray(np.searchsorted(total, unit * total[-1], side="right").clip(0, size - 1))
 
     return propose
 
@@ -219,7 +219,7 @@ def _anyone(size: int, weight: NDArray[np.float64] | None, streams: NDArray[np.u
 def _of_batch(targets: Ints, streams: NDArray[np.uint64]) -> _Propose:
     def propose(rows: Ints, number: int) -> Ints:
         place: Any = (kernels.units(streams[rows], 2 * number) * targets.size).astype(np.int64)
-        return targets[place]
+        return np.asarray(targets[place])
 
     return propose
 

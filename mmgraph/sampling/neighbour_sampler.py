@@ -134,7 +134,8 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             )
         self.seed = int(torch.randint(2**62, ())) if seed is None else seed
         # Shared, so that workers that live longer than an epoch see the next one.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._epoch: Tensor = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         self._relations: dict[Triple, Relation] = {}
 
     @property
@@ -232,8 +233,8 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         times: Mapping[str, Tensor] | None,
     ) -> HeteroSamplerOutput:
         if self._pyg is not None:
-            nodes = {name: torch.from_numpy(part.node) for name, part in seeds.items()}
-            return self._pyg.sample(nodes, times)
+            starts = {name: torch.from_numpy(part.node) for name, part in seeds.items()}
+            return self._pyg.sample(starts, times)
         roots = None
         if self._rules.disjoint:
             # Each seed's sample is its own, whatever else is in the batch.
