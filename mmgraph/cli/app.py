@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli import (
+    attach,
     audit,
     build_graph,
     compare,
@@ -32,6 +33,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "inspect": (inspect.inspect, inspect.EXAMPLES),
     "audit": (audit.audit, audit.EXAMPLES),
     "convert": (convert.convert, convert.EXAMPLES),
+    "attach": (attach.attach, attach.EXAMPLES),
     "train": (train.train, train.EXAMPLES),
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
     "compare": (compare.compare, compare.EXAMPLES),

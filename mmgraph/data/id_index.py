@@ -97,6 +97,9 @@ def _offset(numbers: NDArray[Any], least: int) -> NDArray[np.int64]:
 
 def text_buffers(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Return the offsets [N + 1] and the bytes of an array of text; missing cells are empty."""
+    if isinstance(array, pa.ChunkedArray):
+        # What pandas keeps in Arrow's form comes in chunks.
+        array = array.combine_chunks()
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         array = array.cast(pa.large_string())
     if array.null_count:

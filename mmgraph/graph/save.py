@@ -64,7 +64,9 @@ def write_graph(graph: Graph, folder: Path, *, written: Container[str] = ()) -> 
     _write_nodes(graph, folder)
     sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
     for edge_type in graph.schema.edge_types:
-        if edge_type.reverse_of is None and edge_type.name not in written:
+        if edge_type.reverse_of is not None:
+            continue
+        if edge_type.name not in written:
             write_edges(folder, edge_type, graph.edges[edge_type.triple], sizes[edge_type.target])
         for name in held_out_files(edge_type):
             array = getattr(graph.held_out[edge_type.name], name)

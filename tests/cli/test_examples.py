@@ -33,7 +33,12 @@ def done(call: Call, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     """Return the result of every example, run from first to last."""
     results = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("examples"))
+        folder = tmp_path_factory.mktemp("examples")
+        patch.chdir(folder)
+        (folder / "new-glyphs").mkdir()
+        (folder / "new-glyphs" / "glyphs.csv").write_text(
+            "id,title,sans,name\nnew1,New,,letter with stem 1\n"
+        )
         for command in COMMANDS:
             for line in _examples(call, command):
                 results[line] = call(*shlex.split(line)[1:])

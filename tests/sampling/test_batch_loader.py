@@ -10,7 +10,7 @@ from torch_geometric.loader import NodeLoader
 
 from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
-from mmgraph.graph.from_hetero_data import from_hetero_data
+from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
 from mmgraph.sampling import BatchLoader, Negatives, NeighbourSampler
 from mmgraph.sampling import features as features_module
 from mmgraph.sampling.adjacency import adjacency_of_graph
