@@ -68,8 +68,8 @@ def _findings(subject: Subject, node_type: NodeType) -> Iterator[Finding]:
         severity="medium",
         where=f"modality {node_type.name}",
         what=(
-            f"Of {of:,} held-out entities {len(held_out):,} come near what a training entity has: by a "
-            f"cosine of {cosine.min():.4f} or more, where nearest neighbours have "
+            f"Held-out entities that have nearly what a training entity has: {len(held_out):,} of {of:,}, "
+            f"by a cosine of {cosine.min():.4f} or more, where nearest neighbours have "
             f"{1 - typical**2 / 2:.4f}{subject.agreement(held_out, training)}."
         ),
         count=len(held_out),

@@ -27,8 +27,8 @@ def same_content(subject: Subject) -> Iterator[Finding]:
             severity="medium",
             where=f"modality {node_type.name}",
             what=(
-                f"Of {of:,} held-out entities {len(held_out):,} share exactly what a training entity "
-                f"has{subject.agreement(held_out, training)}."
+                f"Held-out entities that have exactly what a training entity has: {len(held_out):,} of "
+                f"{of:,}{subject.agreement(held_out, training)}."
             ),
             count=len(held_out),
             of=of,

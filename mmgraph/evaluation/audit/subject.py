@@ -137,12 +137,18 @@ class Subject:
             for one, other in list(zip(held_out, training, strict=True))[:SHOWN]
         )
 
+    def alike(self, held_out: NDArray[np.int64], training: NDArray[np.int64]) -> tuple[int, int]:
+        """Return how many couples have one label, of how many labelled ones; none for numbers."""
+        known = self.labelled[held_out] & self.labelled[training]
+        if not self.is_classification:
+            return 0, 0
+        return int((self.target[held_out] == self.target[training])[known].sum()), int(known.sum())
+
     def agreement(self, held_out: NDArray[np.int64], training: NDArray[np.int64]) -> str:
         """Return how many couples have one label, and how many would by chance, as half a sentence."""
-        known = self.labelled[held_out] & self.labelled[training]
-        if not self.is_classification or not known.any():
+        same, known = self.alike(held_out, training)
+        if not known:
             return ""
-        same = int((self.target[held_out] == self.target[training])[known].sum())
         share = np.bincount(self.target[self.training & self.labelled].astype(np.int64))
         chance = float((share / share.sum()) ** 2 @ np.ones(len(share)))
-        return f"; {same:,} of {int(known.sum()):,} labelled couples have one label ({chance:.0%} by chance)"
+        return f"; {same:,} of {known:,} labelled couples have one label ({chance:.0%} by chance)"
