@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mmgraph.evaluation.audit.report import Finding as Finding
     from mmgraph.evaluation.compare import compare as compare
     from mmgraph.evaluation.comparison import Comparison as Comparison
+    from mmgraph.evaluation.inspection import inspection_page as inspection_page
     from mmgraph.graph.attach import AttachedGraph as AttachedGraph
     from mmgraph.graph.attach import attach as attach
     from mmgraph.graph.build import build_graph as build_graph
@@ -99,6 +100,7 @@ _MODULES = {
     "evaluation.compare": ("compare",),
     "evaluation.comparison": ("Comparison",),
     "graph.attach": ("AttachedGraph", "attach"),
+    "evaluation.inspection": ("inspection_page",),
     "graph.build": ("build_graph",),
     "graph.filters": ("Filters",),
     "graph.exchange.from_hetero_data": ("from_hetero_data",),

@@ -3,35 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from mmgraph.cli.options import GraphArgument, JsonOption, PluginOption, QuietOption, begin
+import typer
+
+from mmgraph.cli.options import GraphArgument, JsonOption, OverwriteOption, PluginOption, QuietOption, begin
 from mmgraph.cli.output import write_json, write_line, write_table
+from mmgraph.errors import UserError
 
-EXAMPLES = ("mmgraph inspect glyphs-graph", "mmgraph inspect glyphs-graph --json")
+if TYPE_CHECKING:
+    from mmgraph.graph.graph import Graph
+
+EXAMPLES = (
+    "mmgraph inspect glyphs-graph",
+    "mmgraph inspect glyphs-graph --json",
+    "mmgraph inspect glyphs-graph --page inspection.html",
+)
+
+_SHOWN = 8
+"""How many combinations of modalities a terminal shows for each entity type."""
+
+_CORRELATION = {"correlation": "correlation"}
+_LABELS = {
+    "same_label": "same label",
+    "by_chance": "by chance",
+    "adjusted": "adjusted homophily",
+    "informativeness": "label informativeness",
+}
 
 
 def inspect(
     graph: GraphArgument,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", metavar="FILE.html", help="Also write a page with plots, one file."),
+    ] = None,
+    overwrite: OverwriteOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Show counts, degrees, missing modalities, homophily by relation, and the memory that training needs."""
+    """Show counts, degrees, components, missing modalities, what edges tell about labels, and memory."""
     begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
 
-    summary = mg.summarise(mg.load_graph(graph))
+    if page is not None and (page.is_dir() or (page.exists() and not overwrite)):
+        raise UserError(
+            "is there already", where=str(page), fix="Choose another --page, or pass --overwrite."
+        )
+    opened = mg.load_graph(graph)
+    summary = mg.summarise(opened)
+    if page is not None:
+        _write_page(opened, summary, page)
     if json:
         write_json(summary)
         return
     write_line(f"{summary['name']}, fingerprint {summary['fingerprint']}")
     _write_nodes(summary["nodes"])
+    _write_combinations(summary["combinations"])
     _write_relations(summary["relations"])
-    _write_homophily(summary["relations"], summary["tasks"])
+    _write_components(summary["components"])
+    _write_labels(summary["relations"], summary["tasks"])
     _write_tasks(summary["tasks"])
     memory = summary["memory"]["total"] / 2**20
-    write_line(f"Full-batch training needs about {memory:,.0f} MiB.")
+    write_line(f"Full-batch training of hetero_gat needs about {memory:,.0f} MiB, beside the libraries.")
+    if page is not None:
+        write_line(f"Page: {page}")
+
+
+def _write_page(graph: Graph, summary: dict[str, Any], page: Path) -> None:
+    from mmgraph.atomic import atomic_write
+    from mmgraph.evaluation.inspection import inspection_page
+
+    atomic_write(page, inspection_page(graph, summary=summary))
 
 
 def _write_nodes(nodes: Mapping[str, Any]) -> None:
@@ -50,37 +95,61 @@ def _write_nodes(nodes: Mapping[str, Any]) -> None:
     )
 
 
+def _write_combinations(combinations: Mapping[str, Any]) -> None:
+    rows = [
+        (entity, ", ".join(one["modalities"]) or "none", one["count"])
+        for entity, found in combinations.items()
+        for one in found[:_SHOWN]
+    ]
+    if rows:
+        write_table(("entity type", "modalities together", "entities"), rows)
+    for entity, found in combinations.items():
+        if len(found) > _SHOWN:
+            write_line(f"{entity}: {len(found) - _SHOWN} rarer combinations are in --json")
+
+
 def _write_relations(relations: Mapping[str, Any]) -> None:
+    degrees = ("mean", "median", "q90", "q99", "max", "isolated")
+    columns = ("relation", "source", "target", "kind", "edges", *degrees)
     write_table(
-        ("relation", "source", "target", "kind", "edges", "mean degree", "max degree", "isolated"),
+        columns,
         [
             (
                 name,
-                relation["source"],
-                relation["target"],
-                relation["kind"],
-                relation["edges"],
-                relation["target_degree"]["mean"],
-                relation["target_degree"]["max"],
-                relation["target_degree"]["isolated"],
+                *(relation[key] for key in ("source", "target", "kind", "edges")),
+                *(relation["target_degree"][key] for key in degrees),
             )
             for name, relation in relations.items()
         ],
+        title="Degrees of the targets",
     )
     for name, relation in relations.items():
         for warning in relation["warnings"]:
             write_line(f"{name}: {warning}")
 
 
-def _write_homophily(relations: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:
-    rows = []
-    for name, relation in relations.items():
-        measured = [relation["homophily"].get(task, {}) for task in tasks]
-        values = [found.get("same_label", found.get("correlation")) for found in measured]
-        if any(value is not None for value in values):
-            rows.append((name, *values))
-    if rows:
-        write_table(("homophily (training entities)", *tasks), rows)
+def _write_components(components: Mapping[str, Any]) -> None:
+    keys = ("nodes", "components", "largest", "isolated")
+    write_table(
+        ("weakly connected", *keys),
+        [
+            ("with the modalities' ties", *(components["whole"][key] for key in keys)),
+            ("by relations alone", *(components["relations"][key] for key in keys)),
+        ],
+    )
+
+
+def _write_labels(relations: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:
+    for task, about in tasks.items():
+        found = {name: r["homophily"][task] for name, r in relations.items() if task in r["homophily"]}
+        if not found:
+            continue
+        keys = _CORRELATION if about["kind"] == "regression" else _LABELS
+        write_table(
+            ("relation", "edges", *keys.values()),
+            [(name, one["edges"], *(one[key] for key in keys)) for name, one in found.items()],
+            title=f"{task}, among training entities",
+        )
 
 
 def _write_tasks(tasks: Mapping[str, Any]) -> None:

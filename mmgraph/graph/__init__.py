@@ -8,8 +8,9 @@ from mmgraph.graph.filters import Filters
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.relation import Attached, Edges, Nodes, RelationBuilder
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType, Triple
-from mmgraph.graph.statistics import estimate_memory, summarise
+from mmgraph.graph.statistics import summarise
 from mmgraph.graph.store import load_graph
+from mmgraph.graph.training_memory import estimate_memory
 
 __all__ = [
     "AttachContext",

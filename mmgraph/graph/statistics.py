@@ -1,4 +1,4 @@
-"""What a graph is like: sizes, degrees, missing modalities, homophily, and the memory that training needs."""
+"""What a graph is like: sizes, degrees, components, missing modalities, labels, and memory to train it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mmgraph.data.spec import TaskSpec
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.label_statistics import label_statistics
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
-
-# How many hidden vectors a training step keeps for each edge and each node of a layer. Measured for edges:
-# PyG's GATConv needs 4.3 GB above its inputs for 2 million edges of 128 channels, which is 4 vectors an edge.
-# Reckoned for nodes: projections, residual, norm and activation, each with its gradient.
-_EDGE_COPIES = 4
-_NODE_COPIES = 8
-_FLOAT = 4
-_INT64 = 8
+from mmgraph.graph.structure import components, degree_statistics, modality_combinations
+from mmgraph.graph.training_memory import estimate_memory
 
 
 def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) -> dict[str, Any]:
@@ -34,61 +28,39 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
         ``name``, ``fingerprint``;
         ``nodes``: by node type ``count``, ``channels`` and, for modalities, ``kind``, ``missing`` (the
         share of entities without it) and, for sequences, ``elements`` of an entity (``mean``, ``max``);
+        ``combinations``: by entity type, how many entities have which ``modalities`` together;
         ``relations``: by relation without reverse ones ``source``, ``target``, ``edges``, ``kind``,
-        ``weighted``, ``symmetric``, ``self_loops``, degrees of both ends (``mean``, ``max``, ``isolated``:
-        how many nodes have no edge), ``homophily`` (below), ``counts`` and ``warnings`` of its builder;
+        ``weighted``, ``symmetric``, ``timed``, ``features`` (the names of edge features), ``self_loops``,
+        degrees of both ends (``mean``, ``median``, ``q90``, ``q99``, ``max``, ``isolated``: how many nodes
+        have no edge; ``histogram``: how many have 0, 1, 2 to 3, 4 to 7, ... edges), its weakly connected
+        ``components``, ``homophily`` (below), ``counts`` and ``warnings`` of its builder;
+        ``components``: ``whole``, the weakly connected components of the whole graph, and ``relations``,
+        those that remain without the ties between an entity and its modalities;
         ``tasks``: by task ``labelled`` and the entities of each part of the split;
         ``memory``: estimated bytes of full-batch training.
 
         Homophily is measured among training entities alone, so that no held-out label shows. By task: for a
-        classification the share of edges whose ends have the same label, and what chance would give; for a
+        classification the share of edges whose ends have the same label, what chance would give, adjusted
+        homophily and label informativeness (1: an end tells the other's label, 0: it does not); for a
         regression the correlation of the two ends; and the number of edges counted.
     """
+    forward = [t for t in graph.schema.edge_types if t.reverse_of is None]
     return {
         "name": graph.name,
         "fingerprint": graph.fingerprint(),
         "nodes": {t.name: _node_summary(graph, t) for t in graph.schema.node_types},
-        "relations": {
-            _label(graph.schema, t): _relation_summary(graph, t)
-            for t in graph.schema.edge_types
-            if t.reverse_of is None
+        "combinations": {
+            t.name: modality_combinations(graph, t.name)
+            for t in graph.schema.node_types
+            if t.modality is None
+        },
+        "relations": {_label(graph.schema, t): _relation_summary(graph, t) for t in forward},
+        "components": {
+            "whole": components(graph, forward),
+            "relations": components(graph, [t for t in forward if t.kind != "of"]),
         },
         "tasks": {name: _task_summary(graph, name, task) for name, task in graph.tasks.items()},
         "memory": estimate_memory(graph.schema, hidden_channels=hidden_channels, num_layers=num_layers),
-    }
-
-
-def estimate_memory(
-    schema: GraphSchema, *, hidden_channels: int = 128, num_layers: int = 2
-) -> dict[str, int]:
-    """Return a rough estimate of the memory of full-batch training, in bytes.
-
-    It is for layers that make one message for each edge, as PyG's do; fused kernels need less.
-
-    Args:
-        schema: The graph's schema.
-        hidden_channels: The width of the model.
-        num_layers: The number of its layers.
-
-    Returns:
-        ``features``, ``edges`` (indices and weights), ``activations`` and their ``total``.
-
-    Example:
-        >>> from mmgraph.graph.schema import NodeType
-        >>> schema = GraphSchema((NodeType("a", 10, 0, "a"), NodeType("a/x", 10, 5, "a", "x", "text")), ())
-        >>> estimate_memory(schema, hidden_channels=16, num_layers=1)["features"]
-        200
-    """
-    nodes = sum(t.num_nodes for t in schema.node_types)
-    edges = sum(t.num_edges for t in schema.edge_types)
-    features = sum(t.num_nodes * t.channels for t in schema.node_types) * _FLOAT
-    indices = edges * 2 * _INT64 + sum(t.num_edges for t in schema.edge_types if t.weighted) * _FLOAT
-    hidden = (nodes * _NODE_COPIES + edges * _EDGE_COPIES) * hidden_channels * _FLOAT * num_layers
-    return {
-        "features": features,
-        "edges": indices,
-        "activations": hidden,
-        "total": features + indices + hidden,
     }
 
 
@@ -102,10 +74,12 @@ def _label(schema: GraphSchema, edge_type: EdgeType) -> str:
 def _node_summary(graph: Graph, node_type: NodeType) -> dict[str, Any]:
     summary: dict[str, Any] = {"count": node_type.num_nodes, "channels": node_type.channels}
     if node_type.modality is not None:
+        entities = graph.schema.node_type(node_type.entity).num_nodes
+        # An entity may have several nodes, the elements of a sequence.
         table = graph.nodes[node_type.name]
         there = table["entity_index"].nunique()
         summary["kind"] = node_type.kind
-        summary["missing"] = 1 - there / graph.schema.node_type(node_type.entity).num_nodes
+        summary["missing"] = 1 - there / entities if entities else 0.0
         if "position" in table:
             summary["elements"] = {"mean": len(table) / max(there, 1), "max": _longest(table)}
     return summary
@@ -129,11 +103,14 @@ def _relation_summary(graph: Graph, edge_type: EdgeType) -> dict[str, Any]:
         "kind": edge_type.kind,
         "weighted": edge_type.weighted,
         "symmetric": edge_type.symmetric,
+        "timed": edge_type.timed,
+        "features": list(edge_type.attr_names),
         "self_loops": int((source == target).sum()) if homogeneous else 0,
-        "source_degree": _degrees(source, num_sources),
-        "target_degree": _degrees(target, num_targets),
+        "source_degree": degree_statistics(source, num_sources),
+        "target_degree": degree_statistics(target, num_targets),
+        "components": components(graph, [edge_type]),
         "homophily": {
-            name: _homophily(graph, edge_type, name, task)
+            name: label_statistics(graph, edge_type, name, task)
             for name, task in graph.tasks.items()
             if edge_type.kind != "of" and _entities(graph.schema, edge_type) == {task.entity}
         },
@@ -142,55 +119,8 @@ def _relation_summary(graph: Graph, edge_type: EdgeType) -> dict[str, Any]:
     }
 
 
-def _degrees(ends: NDArray[np.int64], num_nodes: int) -> dict[str, Any]:
-    degrees = np.bincount(ends, minlength=num_nodes)
-    return {
-        "mean": float(degrees.mean()) if num_nodes else 0.0,
-        "max": int(degrees.max(initial=0)),
-        "isolated": int((degrees == 0).sum()),
-    }
-
-
 def _entities(schema: GraphSchema, edge_type: EdgeType) -> set[str]:
     return {schema.node_type(end).entity for end in (edge_type.source, edge_type.target)}
-
-
-def _homophily(graph: Graph, edge_type: EdgeType, name: str, task: TaskSpec) -> dict[str, Any]:
-    """Return how alike the ends of the edges between training entities are."""
-    table = graph.nodes[task.entity]
-    label = table[f"target:{name}"]
-    known = (label.notna() & (table[f"split:{name}"] == "train")).to_numpy()
-    source, target = (
-        _rows(graph, end)[ends]
-        for end, ends in zip(
-            (edge_type.source, edge_type.target), graph.edge_index[edge_type.triple], strict=True
-        )
-    )
-    # An edge between two nodes of one entity, or from a node to itself, says nothing about neighbours.
-    counted = known[source] & known[target] & (source != target)
-    left, right = label.iloc[source[counted]], label.iloc[target[counted]]
-    summary: dict[str, Any] = {"edges": int(counted.sum())}
-    if task.kind == "regression":
-        return summary | {"correlation": _correlation(left.to_numpy(float), right.to_numpy(float))}
-    same = (left.to_numpy(object) == right.to_numpy(object)).mean() if counted.any() else None
-    shares = label[known].value_counts(normalize=True)
-    return summary | {
-        "same_label": None if same is None else float(same),
-        "by_chance": float((shares**2).sum()) if known.any() else None,
-    }
-
-
-def _rows(graph: Graph, node_type: str) -> NDArray[np.int64]:
-    """Return the row of each node's entity in the entity table."""
-    table = graph.nodes[node_type]
-    rows = table["entity_index"] if "entity_index" in table else pd.RangeIndex(len(table))
-    return rows.to_numpy()
-
-
-def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float | None:
-    if len(left) < 2 or left.std() == 0 or right.std() == 0:
-        return None
-    return float(np.corrcoef(left, right)[0, 1])
 
 
 def _task_summary(graph: Graph, name: str, task: TaskSpec) -> Mapping[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,11 +73,12 @@ def test_homophily_is_that_of_training_entities(graph: Graph):
     ]
     known = [(s, t) for s, t in counted if labels[s] is not None and labels[t] is not None]
     shares = pd.Series([labels[n] for n in train if labels[n] is not None]).value_counts(normalize=True)
-    assert found["colour"] == {
-        "edges": len(known),
-        "same_label": pytest.approx(np.mean([labels[s] == labels[t] for s, t in known])),
-        "by_chance": pytest.approx((shares**2).sum()),
-    }
+    colour = found["colour"]
+    assert colour["edges"] == len(known)
+    assert colour["same_label"] == pytest.approx(np.mean([labels[s] == labels[t] for s, t in known]))
+    assert colour["by_chance"] == pytest.approx((shares**2).sum())
+    assert colour["adjusted"] is not None
+    assert colour["informativeness"] is not None
     ends = np.array(counted, dtype=float)
     assert found["price"] == {
         "edges": len(counted),
@@ -110,7 +113,7 @@ def test_a_relation_between_entity_types_has_no_homophily(graph: Graph):
 def test_nothing_known_is_none(graph: Graph):
     nobody = with_labels(graph, [None] * 24, np.full(24, np.nan), np.array(["train"] * 24))
     found = summarise(nobody)["relations"]["bought_with"]["homophily"]
-    assert found["colour"] == {"edges": 0, "same_label": None, "by_chance": None}
+    assert set(found["colour"].values()) == {0, None}
     assert found["price"] == {"edges": 0, "correlation": None}
 
 
@@ -121,13 +124,41 @@ def test_tasks(graph: Graph):
     assert tasks["price"]["kind"] == "regression"
 
 
-def test_memory_grows_with_edges_and_width(graph: Graph):
+def test_components(graph: Graph):
+    found = summarise(graph)["components"]
+    network = graph.to_networkx()
+    assert found["whole"]["components"] == nx.number_weakly_connected_components(network)
+    assert found["whole"]["nodes"] == len(network)
+    ties = [(s, t, k) for s, t, k in network.edges(keys=True) if k == "of"]
+    network.remove_edges_from(ties)
+    ends = {end for t in graph.schema.edge_types if t.kind != "of" for end in (t.source, t.target)}
+    network.remove_nodes_from([n for n, kind in network.nodes(data="type") if kind not in ends])
+    parts = list(nx.weakly_connected_components(network))
+    assert found["relations"] == {
+        "nodes": len(network),
+        "components": len(parts),
+        "largest": max(map(len, parts)),
+        "isolated": nx.number_of_isolates(network),
+    }
+
+
+def test_combinations_of_modalities(graph: Graph):
+    found = summarise(graph)["combinations"]
+    assert found["maker"] == []
+    has = {
+        name: set(graph.nodes[f"product/{name}"]["entity_index"]) for name in ("name", "picture", "vector")
+    }
+    expected = Counter(tuple(name for name in has if row in has[name]) for row in range(24))
+    assert {tuple(one["modalities"]): one["count"] for one in found["product"]} == expected
+    counts = [one["count"] for one in found["product"]]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_memory_grows_with_edges_width_and_layers(graph: Graph):
     small = estimate_memory(graph.without_relations().schema)
     whole = estimate_memory(graph.schema)
-    wide = estimate_memory(graph.schema, hidden_channels=256)
-    assert small["total"] < whole["total"] < wide["total"]
-    assert whole["features"] == sum(f.nbytes for f in graph.features.values())
-    edges = sum(index.nbytes for index in graph.edge_index.values())
-    assert whole["edges"] == edges + sum(w.nbytes for w in graph.edge_weight.values())
-    # The measured case of mmgraph.graph.statistics: 2 million edges, 128 channels, 4.3 GB.
-    assert wide["activations"] == 2 * whole["activations"]
+    assert small["total"] < whole["total"]
+    assert estimate_memory(graph.schema, hidden_channels=256)["activations"] == 2 * whole["activations"]
+    assert estimate_memory(graph.schema, num_layers=3)["edges"] > whole["edges"]
+    assert whole["features"] == 4 * sum(f.nbytes for f in graph.features.values())
+    assert sum(whole[part] for part in ("features", "edges", "activations")) == whole["total"]

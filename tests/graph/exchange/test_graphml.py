@@ -55,7 +55,7 @@ def with_id(graph: Graph, text: str) -> Graph:
 
 @pytest.mark.parametrize("text", ["\0", "a\x07", "\x1b[31m", "\ufffe"])
 def test_what_xml_cannot_hold_is_refused_and_nothing_is_left(graph: Graph, tmp_path: Path, text: str):
-    with pytest.raises(GraphError, match=r"the id .* holds the character .*, which XML cannot"):
+    with pytest.raises(GraphError, match=r"the id .* holds the character U.*, which XML cannot"):
         mg.write_graphml(with_id(graph, text), tmp_path / "shop.graphml")
     assert list(tmp_path.iterdir()) == []
 
