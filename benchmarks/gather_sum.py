@@ -8,25 +8,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 
-from mmgraph.ops.numba_kernels import Rows, _ask_for_row, _row
+from mmgraph.ops.numba_kernels import Rows, _ask_for_row, _at, _clear
+from mmgraph.ops.numba_vectors import add_product, kernel, lanes_of, load, store
 from mmgraph.worker_threads import balanced_rows
 
 _POOL = ThreadPoolExecutor()
 
 
-@njit(nogil=True, fastmath=True)
-def _rows(begin: int, end: int, pointer: Any, columns: Any, values: Any, out: Any, channels: int) -> None:
+@kernel
+def _rows(
+    begin: int, end: int, pointer: Any, columns: Any, values: Any, out: Any, channels: int, lanes: Any
+) -> None:
     for i in range(begin, end):
-        total = out[i * channels : (i + 1) * channels]
-        for c in range(channels):
-            total[c] = 0
+        _clear(out, i * channels, channels)
         for e in range(pointer[i], pointer[i + 1]):
             _ask_for_row(values, columns, e, channels)
-            value = _row(values, columns[e], channels)
-            for c in range(channels):
-                total[c] += value[c]
+            first = _at(values, columns[e])
+            for c in range(0, channels, len(lanes)):
+                total = load(out, i * channels + c, lanes)
+                store(
+                    out,
+                    i * channels + c,
+                    add_product(total, values.flat.dtype.type(1), load(values.flat, first + c, lanes)),
+                )
 
 
 def gather_sum(
@@ -36,6 +41,12 @@ def gather_sum(
     threads = torch.get_num_threads()
     cuts = balanced_rows([pointer], threads)
     work = partial(
-        _rows, pointer=pointer, columns=columns, values=Rows(values, 0, channels), out=out, channels=channels
+        _rows,
+        pointer=pointer,
+        columns=columns,
+        values=Rows(values, 0, channels),
+        out=out,
+        channels=channels,
+        lanes=lanes_of(channels),
     )
     list(_POOL.map(work, cuts[:-1], cuts[1:]))

@@ -85,9 +85,12 @@ class BareAttention(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """Return the new states [N, C]."""
-        target = x @ (self.weight[0] * self.target.unsqueeze(2)).sum(1).t()
+        # a . (W x) = (W'a) . x, for all heads.
+        folded = (self.weight * self.target.unsqueeze(2)).sum(2, keepdim=True)
         edges = plan_edges(edge_index, x.shape[0], x.shape[0])
-        relation = RelationInput(Projection(x, self.weight, 0), None, target, edges, vector=self.source)
+        relation = RelationInput(
+            Projection(x, self.weight, 0), None, Projection(x, folded, 0), edges, vector=self.source
+        )
         return relational_attention({"x": [relation]}, sum_relations=True)["x"].flatten(1)
 
 

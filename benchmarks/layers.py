@@ -3,25 +3,23 @@
     python benchmarks/layers.py [--quick] [--check] [--json FILE] [--case TEXT] [--device cuda] [--page FILE]
 
 Contenders of a case take turns in one process, and ratios are medians over the rounds; memory is what a first
-step adds to that of a process of its own, plan included. Compilation is measured apart, in two
-processes that start from an empty cache and from a full one.
+step adds to that of a process of its own, plan included. Compilation is measured apart, in processes that
+start from an empty cache and from a full one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
-import tempfile
-import time
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
+from first_use import first_use, seconds_of
 from group_cases import GROUP_CASES
 from layer_cases import CASES as GRAPH_CASES
 from layer_cases import Case, Goal
@@ -36,37 +34,47 @@ def main() -> int:
     options = _options()
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("--device cuda: there is no GPU that torch can use here")
-    torch.set_default_device(options.device)
+    if options.device != "cpu":
+        # Even the device that torch has by itself costs each of its functions a detour through Python.
+        torch.set_default_device(options.device)
     if options.memory_of:
         print(_memory(CASES[int(options.memory_of[0])], options.memory_of[1], options.memory_of[2]))
         return 0
     if options.first_use:
-        print(_first_use())
+        print(seconds_of(*options.first_use))
         return 0
-    size = "quick" if options.quick else "full"
-    results = [
-        _measure(n, case, size, options.device) for n, case in enumerate(CASES) if options.case in case.name
-    ]
-    report = {
-        "size": size,
+    report: dict[str, Any] = {
+        "size": "quick" if options.quick else "full",
         "machine": _machine(options.device),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "torch_geometric", "numba", "numpy", "mmgraph")},
         },
-        "cases": results,
-        "first_use_seconds": _compilation() if options.device == "cpu" else None,
+        "cases": [],
+        "first_use": None,
     }
-    _print(report)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    if options.page:
-        options.page.write_text(make_page(report), encoding="utf-8")
-    missed = [f"{r['case']}: {g['text']}" for r in results for g in r["goals"] if not g["met"]]
+    for number, case in enumerate(CASES):
+        if options.case in case.name:
+            report["cases"].append(_measure(number, case, report["size"], options.device))
+            _print_case(report["cases"][-1], report["size"])
+            # After each case, so that an interruption loses none that is done.
+            _write(report, options)
+    if options.device == "cpu":
+        report["first_use"] = first_use()
+        _print_first_use(report["first_use"])
+        _write(report, options)
+    missed = [f"{r['case']}: {g['text']}" for r in report["cases"] for g in r["goals"] if not g["met"]]
     if options.check:
         for line in missed:
             print(f"missed: {line}")
     return int(options.check and bool(missed))
+
+
+def _write(report: dict[str, Any], options: argparse.Namespace) -> None:
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if options.page:
+        options.page.write_text(make_page(report), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
@@ -80,7 +88,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where to compute")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation there")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--first-use", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--first-use", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -132,35 +140,20 @@ def _memory(case: Case, contender: str, size: str) -> float:
     return peak_above(case.make(size)[contender]())
 
 
-def _first_use() -> float:
-    step = CASES[0].make("tiny")["mmgraph"]()
-    start = time.perf_counter()
-    step()
-    return time.perf_counter() - start
+def _print_case(result: dict[str, Any], size: str) -> None:
+    print(f"\n{result['case']} ({size}, {result['rounds']} rounds)")
+    for name, times in result["milliseconds"].items():
+        memory = result["megabytes"].get(name)
+        megabytes = "" if memory is None else f"{memory:8.0f} MB"
+        print(f"  {name:12s} {times['median']:9.1f} ms (least {times['least']:.1f}) {megabytes}")
+    for goal in result["goals"]:
+        print(f"  {'ok    ' if goal['met'] else 'MISSED'} {goal['text']}", flush=True)
 
 
-def _compilation() -> dict[str, float]:
-    """Return the seconds of the first step of a process, before and after it has been compiled and kept."""
-    with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "NUMBA_CACHE_DIR": folder}
-        return {name: float(in_own_process("--first-use", env=env)) for name in ("cold", "cached")}
-
-
-def _print(report: dict[str, Any]) -> None:
-    for result in report["cases"]:
-        print(f"\n{result['case']} ({report['size']}, {result['rounds']} rounds)")
-        for name, times in result["milliseconds"].items():
-            memory = result["megabytes"].get(name)
-            megabytes = "" if memory is None else f"{memory:8.0f} MB"
-            print(f"  {name:12s} {times['median']:9.1f} ms (least {times['least']:.1f}) {megabytes}")
-        for goal in result["goals"]:
-            print(f"  {'ok    ' if goal['met'] else 'MISSED'} {goal['text']}")
-    first = report["first_use_seconds"]
-    if first is None:
-        return
-    print(
-        f"\nfirst step of a process: {first['cold']:.1f} s compiling, {first['cached']:.2f} s from the cache"
-    )
+def _print_first_use(seconds: dict[str, dict[str, float]]) -> None:
+    step, training = seconds["step"], seconds["training"]
+    print(f"\nfirst step of a process: {step['cold']:.1f} s compiling, {step['cached']:.2f} s from the cache")
+    print("training on glyphs:", ", ".join(f"{each:.1f} s {name}" for name, each in training.items()))
 
 
 if __name__ == "__main__":

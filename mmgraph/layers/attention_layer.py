@@ -54,14 +54,17 @@ class AttentionReceiver(Receiver):
         bias: bool = False,
     ) -> None:
         super().__init__(owner, channels, num_relations, aggr)
-        self.shape = (num_relations, heads) if width == 1 else (num_relations, heads, width)
+        self.shape = (num_relations, heads, width)
         if num_relations:
             self.attention = nn.Linear(channels, num_relations * heads * width, bias=bias)
             init_each(self.attention, num_relations)
 
-    def share(self, x: Tensor) -> Tensor:
-        """Return the share in the scores of each relation, [N, R, H] or [N, R, H, D]."""
-        return self.attention(x).view(-1, *self.shape)  # type: ignore[no-any-return]
+    def share(self, x: Tensor) -> list[Projection]:
+        """Return the share in the scores of each relation, to be multiplied out: [N, H, 1] or [N, H, D]."""
+        linear = self.attention
+        weight = linear.weight.view(*self.shape, -1)
+        bias = None if linear.bias is None else linear.bias.view(self.shape)
+        return [Projection(x, weight, slot, bias) for slot in range(self.shape[0])]
 
 
 class AttentionLayer(RelationalLayer):
@@ -141,10 +144,9 @@ class AttentionLayer(RelationalLayer):
             given = RelationInput(
                 values,
                 score,
-                shares[target],
+                shares[target][self._relations_into(target).index(relation)],
                 each.plan,
                 source_slot=slot,
-                target_slot=self._relations_into(target).index(relation),
                 vector=vector,
                 weight=each.weight,
                 keep=each.keep,

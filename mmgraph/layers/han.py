@@ -112,9 +112,9 @@ class _Logits(nn.Module):
         for vector in self.vector.data:
             nn.init.xavier_uniform_(vector)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Return [N, R, H] from [N, C]."""
-        return torch.einsum("nhd,rhd->nrh", z.view(-1, *self.vector.shape[1:]), self.vector)
+    def forward(self, z: Tensor) -> tuple[Tensor, ...]:
+        """Return [N, H] for each relation from [N, C]."""
+        return torch.einsum("nhd,rhd->nrh", z.view(-1, *self.vector.shape[1:]), self.vector).unbind(1)
 
 
 class _Sender(nn.Module):
@@ -126,7 +126,7 @@ class _Sender(nn.Module):
     def forward(self, z: Tensor) -> list[Sent]:
         """Return the values [S, H, D], the same for all, and the logits [S, H] of each relation."""
         values = z.view(-1, *self.shape)
-        return [Sent(values, logits) for logits in self.share(z).unbind(1)]
+        return [Sent(values, logits) for logits in self.share(z)]
 
 
 class _Receiver(Receiver):

@@ -50,7 +50,7 @@ class RelationPool(nn.Module):
             [N, C]; 0 for a node without any message.
         """
         if self.aggr == "sum":
-            return messages[0] if messages.shape[0] == 1 else messages.sum(0)
+            return messages.squeeze(0) if messages.shape[0] == 1 else messages.sum(0)
         present = torch.stack(list(has_message))
         if self.aggr == "mean":
             return messages.sum(0) / present.sum(0).clamp(min=1).unsqueeze(1)

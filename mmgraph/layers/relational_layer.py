@@ -197,7 +197,7 @@ class RelationalLayer(Layer):
     def _kept_edges(self, plan: EdgePlan) -> Tensor | None:
         if not self.training or self.edge_dropout == 0:
             return None
-        return torch.rand(plan.num_edges, device=plan.source.device) >= self.edge_dropout
+        return torch.rand(plan.num_edges, device=plan.sources.device) >= self.edge_dropout
 
 
 class Receiver(nn.Module):

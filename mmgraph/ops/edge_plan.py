@@ -22,20 +22,30 @@ class EdgePlan:
         num_target: Number of target nodes N.
         order: Where each sorted edge stands in the edge index that was given, int64 [E]; None if it was
             sorted already.
-        source: Source node of each sorted edge, int64 [E].
-        target: Target node of each sorted edge, int64 [E], ascending.
+        sources: Source node of each sorted edge [E], in int32 where that is enough for all numbers of a plan.
+        targets: Target node of each sorted edge [E], ascending, in the same type.
     """
 
     num_source: int
     num_target: int
     order: Tensor | None
-    source: Tensor
-    target: Tensor
+    sources: Tensor
+    targets: Tensor
 
     @property
     def num_edges(self) -> int:
         """Number of edges E."""
-        return self.source.numel()
+        return self.sources.numel()
+
+    @cached_property
+    def source(self) -> Tensor:
+        """Source node of each sorted edge, int64 [E]."""
+        return self.sources.long()
+
+    @cached_property
+    def target(self) -> Tensor:
+        """Target node of each sorted edge, int64 [E], ascending."""
+        return self.targets.long()
 
     def arrange(self, values: Tensor) -> Tensor:
         """Return one value per edge [E, ...], given in the order of the edge index, in sorted order."""
@@ -48,7 +58,7 @@ class EdgePlan:
     @cached_property
     def target_pointer(self) -> Tensor:
         """Where each target's edges begin and end, int64 [N + 1]."""
-        return _pointer(self.target, self.num_target)
+        return _pointer(self.targets, self.num_target)
 
     @cached_property
     def has_edge(self) -> Tensor:
@@ -58,12 +68,12 @@ class EdgePlan:
     @cached_property
     def by_source(self) -> Tensor:
         """The sorted edges' positions, sorted by source, int64 [E]."""
-        return torch.argsort(self.source, stable=True)
+        return torch.argsort(self.sources, stable=True)
 
     @cached_property
     def source_pointer(self) -> Tensor:
         """Where each source's edges begin and end in ``by_source``, int64 [S + 1]."""
-        return _pointer(self.source, self.num_source)
+        return _pointer(self.sources, self.num_source)
 
     @cached_property
     def target_by_source(self) -> Tensor:
@@ -76,8 +86,7 @@ class EdgePlan:
 
         Where each target's edges begin and end [N + 1], and the source of each edge [E].
         """
-        dtype = self._index_dtype
-        return self.target_pointer.to(dtype), self.source.to(dtype)
+        return self.target_pointer.to(self.sources.dtype), self.sources
 
     @cached_property
     def source_rows(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -86,14 +95,9 @@ class EdgePlan:
         Where each source's edges begin and end [S + 1], the target of each edge in that order [E], and where
         the edge stands in ``target_rows`` [E].
         """
-        dtype, order = self._index_dtype, torch.argsort(self.source, stable=True)
-        pointer = _pointer(self.source, self.num_source)
-        return pointer.to(dtype), self.target.index_select(0, order).to(dtype), order.to(dtype)
-
-    @property
-    def _index_dtype(self) -> torch.dtype:
-        largest = max(self.num_edges, self.num_source, self.num_target)
-        return torch.int32 if largest < 2**31 else torch.int64
+        dtype, order = self.sources.dtype, torch.argsort(self.sources, stable=True)
+        pointer = _pointer(self.sources, self.num_source)
+        return pointer.to(dtype), self.targets.index_select(0, order), order.to(dtype)
 
 
 def plan_edges(
@@ -142,11 +146,21 @@ def _make_plan(edge_index: Tensor, num_source: int, num_target: int, where: str)
     source, target = edge_index
     rank = target * num_source + source
     if bool((rank[1:] >= rank[:-1]).all()):
-        # Copies, as selecting makes them below: a view would keep the edge index alive, and so the plan that
-        # is kept with it; and a change to the edge index after forward would change what backward reads.
-        return EdgePlan(num_source, num_target, None, source.clone(), target.clone())
+        return make_plan(num_source, num_target, None, source, target)
     order = torch.argsort(rank, stable=True)
-    return EdgePlan(num_source, num_target, order, source[order], target[order])
+    return make_plan(num_source, num_target, order, source[order], target[order])
+
+
+def make_plan(
+    num_source: int, num_target: int, order: Tensor | None, source: Tensor, target: Tensor
+) -> EdgePlan:
+    """Return the plan of edges that are sorted, int64 [E] each; see :class:`EdgePlan`."""
+    largest = max(source.numel(), num_source, num_target)
+    dtype = torch.int32 if largest < 2**31 else torch.int64
+    # Copies: a view would keep the edge index alive, and so the plan that is kept with it; and a change to
+    # the edge index after forward would change what backward reads.
+    sources, targets = (nodes.to(dtype, copy=True) for nodes in (source, target))
+    return EdgePlan(num_source, num_target, order, sources, targets)
 
 
 def _check(edge_index: Tensor, num_source: int, num_target: int, where: str) -> None:

@@ -19,8 +19,9 @@ from torch.autograd.function import once_differentiable
 
 from mmgraph.ops.composed_attention import log_weight
 from mmgraph.ops.edge_plan import EdgePlan
-from mmgraph.ops.projection import Rows, StackedRows
+from mmgraph.ops.projection import Projection, Rows, StackedRows
 from mmgraph.ops.relation_input import RelationInput
+from mmgraph.ops.target_product import TargetProduct
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class Task:
 class Spec:
     """All relations of one call, with what they have in common.
 
-    ``outputs`` holds the shape [slabs, N, H, D] of each output.
+    ``outputs`` holds the shape [slabs, N, H, D] of each output, ``products`` the tensors that are yet to be
+    made of others.
     """
 
     score: str
@@ -82,6 +84,7 @@ class Spec:
     width: int
     tasks: tuple[Task, ...]
     outputs: tuple[tuple[int, int, int, int], ...]
+    products: tuple[TargetProduct, ...]
 
 
 class Kernels(Protocol):
@@ -113,7 +116,9 @@ def fuse_attention(
     for names in _alike(relations):
         spec, tensors = _describe({n: relations[n] for n in names}, score, negative_slope, sum_relations)
         outputs = _Fused.apply(kernels, spec, *tensors)  # type: ignore[no-untyped-call]
-        result.update({n: y[0] if sum_relations else y for n, y in zip(names, outputs, strict=True)})
+        # Not y[0], whose gradient is a tensor of zeros with one slab filled in.
+        slabs = [y.squeeze(0) if sum_relations else y for y in outputs]
+        result.update(zip(names, slabs, strict=True))
     return {name: result[name] for name in relations}
 
 
@@ -127,8 +132,8 @@ def _alike(relations: Mapping[str, Sequence[RelationInput]]) -> list[list[str]]:
 
 def _describe(
     relations: Mapping[str, Sequence[RelationInput]], score: str, negative_slope: float, sum_relations: bool
-) -> tuple[Spec, list[Tensor]]:
-    tensors: list[Tensor] = []
+) -> tuple[Spec, list[Tensor | None]]:
+    tensors: list[Tensor | None] = []
     known: dict[int, int] = {}
 
     def number(tensor: Tensor) -> int:
@@ -155,6 +160,18 @@ def _describe(
             )
         return projected[id(given)]
 
+    products: dict[tuple[int, int, int], TargetProduct] = {}
+
+    def target(given: Tensor | Projection, slot: int | None) -> Operand:
+        if isinstance(given, Tensor):
+            return operand(given, slot)
+        if given.key not in products:
+            x, weight, bias = number(given.x), number(given.weight), optional(given.bias)
+            shape = tuple(given.weight.shape[: 2 if score == "gat" else 3])
+            products[given.key] = TargetProduct(len(tensors), x, weight, bias, shape)
+            tensors.append(None)
+        return Operand(products[given.key].made, given.slot, given.weight.shape[0])
+
     tasks, outputs = [], []
     for output, into in enumerate(relations.values()):
         for slab, relation in enumerate(into):
@@ -164,7 +181,7 @@ def _describe(
                     edges,
                     rows(relation.values, relation.source_slot),
                     None if relation.source is None else rows(relation.source, relation.source_slot),
-                    operand(relation.target, relation.target_slot),
+                    target(relation.target, relation.target_slot),
                     optional(log_weight(relation)),
                     optional(None if bias is None else edges.arrange(bias)),
                     optional(relation.vector),
@@ -175,13 +192,16 @@ def _describe(
         slabs = 1 if sum_relations else len(into)
         outputs.append((slabs, into[0].edges.num_target, into[0].heads, into[0].width))
     heads, width = outputs[0][2:]
-    return Spec(score, negative_slope, heads, width, tuple(tasks), tuple(outputs)), tensors
+    made = tuple(products.values())
+    return Spec(score, negative_slope, heads, width, tuple(tasks), tuple(outputs), made), tensors
 
 
 class _Fused(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, kernels: Kernels, spec: Spec, *tensors: Tensor) -> tuple[Tensor, ...]:
-        dense = [tensor.detach().contiguous() for tensor in tensors]
+    def forward(ctx: Any, kernels: Kernels, spec: Spec, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        dense = [torch.empty(0) if tensor is None else tensor.detach().contiguous() for tensor in tensors]
+        for product in spec.products:
+            dense[product.made] = product.multiply(dense)
         outputs, saved = kernels.forward(spec, dense)
         ctx.kernels, ctx.spec, ctx.num_tensors = kernels, spec, len(tensors)
         ctx.save_for_backward(*dense, *saved)
@@ -190,8 +210,13 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        everything = ctx.saved_tensors
+        everything, products = ctx.saved_tensors, ctx.spec.products
         tensors, saved = everything[: ctx.num_tensors], everything[ctx.num_tensors :]
         dense = [gradient.contiguous() for gradient in gradients]
-        found = ctx.kernels.backward(ctx.spec, tensors, saved, dense, ctx.needs_input_grad[2:])
+        wanted = list(ctx.needs_input_grad[2:])
+        for product in products:
+            wanted[product.made] = product.is_wanted(wanted)
+        found = ctx.kernels.backward(ctx.spec, tensors, saved, dense, wanted)
+        for product in products:
+            product.give_back(found, tensors, wanted)
         return None, None, *found

@@ -52,7 +52,7 @@ class Groups:
     def arrays(self) -> tuple[Any, ...]:
         """All of this, as a kernel takes it."""
         parts = (self.query_pointer, self.queries, self.token_pointer, self.tokens, self.pair_pointer)
-        return (*(part.numpy() for part in parts), self.most_tokens)
+        return tuple(part.numpy() for part in parts)
 
 
 def make_groups(pairs: Sequence[tuple[Tensor, Tensor]]) -> Groups:
@@ -165,14 +165,27 @@ def _run(
     layout: tuple[int, int, float],
     operands: Sequence[Tensor],
 ) -> None:
+    from mmgraph.ops.numba_vectors import lanes_of
+
     arrays = groups.arrays
     heads, width = query.shape[1:]
     flat = [x.detach().as_strided((x.numel(),), (1,)).numpy() for x in (query, memory, *operands)]
     scale = query.new_tensor(layout[2]).numpy()[()]
-    shape = (heads, width, query.stride(0), query.stride(1), memory.shape[1], *layout[:2], scale)
+    shape = (
+        heads,
+        width,
+        lanes_of(width),
+        query.stride(0),
+        query.stride(1),
+        memory.shape[1],
+        *layout[:2],
+        scale,
+    )
     threads = useful_threads(groups.num_pairs * heads * width, torch.get_num_threads())
     cuts = balanced_rows([arrays[4]], threads)
-    run_together([partial(kernel, begin, end, *arrays, *shape, *flat) for begin, end in pairwise(cuts)])
+    rooms = query.new_empty(threads, 2, groups.most_tokens).numpy()
+    work = zip(pairwise(cuts), rooms, strict=True)
+    run_together([partial(kernel, *rows, *arrays, *shape, *flat, *room) for rows, room in work])
 
 
 def _is_dense(query: Tensor) -> bool:

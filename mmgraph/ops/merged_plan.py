@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mmgraph.ops.edge_plan import EdgePlan
+from mmgraph.ops.edge_plan import EdgePlan, make_plan
 
 
 def merge_plans(plans: Sequence[EdgePlan]) -> EdgePlan:
@@ -52,12 +52,12 @@ def _merge(plans: Sequence[EdgePlan]) -> EdgePlan:
     num_source = num_edges = 0
     for plan in plans:
         sources.append(plan.source + num_source)
-        order = torch.arange(plan.num_edges, device=plan.source.device) if plan.order is None else plan.order
+        order = torch.arange(plan.num_edges, device=plan.sources.device) if plan.order is None else plan.order
         places.append(order + num_edges)
         num_source += plan.num_source
         num_edges += plan.num_edges
     # Each plan is sorted, and sources ascend from one to the next: the targets alone decide.
     target, order = torch.sort(torch.cat([plan.target for plan in plans]), stable=True)
-    return EdgePlan(
+    return make_plan(
         num_source, plans[0].num_target, torch.cat(places)[order], torch.cat(sources)[order], target
     )

@@ -39,7 +39,7 @@ def forward(spec: Spec, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[T
             result = (task.output, task.slab)
             arguments = (
                 pointer, columns, call.array(task.shift), call.array(task.bias), call.array(task.vector),
-                call.slope, spec.heads, spec.width, call.source_rows(number), call.rows(task.target),
+                call.slope, *call.shape, call.source_rows(number), call.rows(task.target),
                 call.rows(task.values), flat(attention[number]), call.output_rows(task, outputs),
             )  # fmt: skip
             work.add(task.output, pointer, kernel, result in begun, *arguments)
@@ -55,7 +55,7 @@ def _make_shares(call: Call, batch: Sequence[int]) -> None:
         task = spec.tasks[number]
         call.shares[number] = call.like.new_empty(task.edges.num_source, spec.heads)
         arguments = (
-            call.array(task.vector), spec.heads, spec.width, call.rows(task.values), call.source_rows(number)
+            call.array(task.vector), *call.shape, call.rows(task.values), call.source_rows(number)
         )  # fmt: skip
         work.add(number, task.edges.source_rows[0].numpy(), numba_kernels.vector_shares, *arguments)
     work.run()
@@ -107,7 +107,7 @@ def _backward_values(
         pointer, columns, edge = (index.numpy() for index in task.edges.source_rows)
         add, d_values = found.rows(task.values)
         arguments = (
-            pointer, columns, edge, spec.heads, spec.width, call.rows(task.values),
+            pointer, columns, edge, *call.shape, call.rows(task.values),
             call.output_rows(task, gradients), flat(attention[number]), flat(d_weights), d_values,
         )  # fmt: skip
         work.add(call.owner(task.values), pointer, numba_kernels.backward_values, add, *arguments)
@@ -130,8 +130,8 @@ def _backward_targets(
         d_vectors[number] = call.like.new_zeros(parts or 0, spec.heads * spec.width)
         d_shift = call.empty if task.shift is None else flat(found.zeros(task.shift))
         arguments = (
-            pointer, columns, call.array(task.bias), call.array(task.vector), call.slope, spec.heads,
-            spec.width, call.source_rows(number), call.rows(task.target), flat(attention[number]),
+            pointer, columns, call.array(task.bias), call.array(task.vector), call.slope, *call.shape,
+            call.source_rows(number), call.rows(task.target), flat(attention[number]),
             flat(d_weights), d_shift, d_target,
         )  # fmt: skip
         places = [flat(part) for part in d_vectors[number]] if parts else None
@@ -150,7 +150,7 @@ def _backward_shares(call: Call, found: Gradients, d_attention: Mapping[int, Ten
         _, d_values = found.rows(task.values)
         d_vectors[number] = call.like.new_zeros(_VECTOR_PARTS, spec.heads * spec.width)
         arguments = (
-            pointer, edge, call.array(task.vector), spec.heads, spec.width, call.rows(task.values),
+            pointer, edge, call.array(task.vector), *call.shape, call.rows(task.values),
             flat(d_weights), d_values,
         )  # fmt: skip
         places = [flat(part) for part in d_vectors[number]]
@@ -168,7 +168,7 @@ def _backward_sources(call: Call, found: Gradients, d_attention: Mapping[int, Te
         pointer, columns, edge = (index.numpy() for index in task.edges.source_rows)
         add, d_source = found.rows(task.source)
         arguments = (
-            pointer, columns, edge, call.array(task.vector), call.slope, spec.heads, spec.width,
+            pointer, columns, edge, call.array(task.vector), call.slope, *call.shape,
             call.source_rows(number), call.rows(task.target), flat(d_weights), d_source,
         )  # fmt: skip
         work.add(call.owner(task.source), pointer, kernel, add, *arguments)

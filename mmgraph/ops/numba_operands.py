@@ -13,6 +13,7 @@ from torch import Tensor
 from mmgraph.ops.fused_attention import Operand, Projected, Spec, Task
 from mmgraph.ops.huge_pages import empty
 from mmgraph.ops.numba_kernels import Rows
+from mmgraph.ops.numba_vectors import lanes_of
 from mmgraph.ops.slabs import SlabGradients, begin_at_zero, multiply_slab, slab_size
 
 # How many bytes of slabs are worked on together: as much as a cache holds beside what is read with it.
@@ -40,6 +41,7 @@ class Call:
         self.arrays = [flat(tensor) for tensor in tensors]
         self.slope = flat(self.like.new_tensor([spec.negative_slope]))
         self.empty = self.slope[:0]
+        self.shape = (spec.heads, spec.width, lanes_of(spec.width))
         operands = dict.fromkeys(operand for task in spec.tasks for operand in projected(task))
         self.owners = {operand: -1 - number for number, operand in enumerate(operands)}
         # In the order in which they are made: slabs, then the shares of tasks whose vector makes them.
@@ -115,8 +117,7 @@ class Gradients:
 
     def __init__(self, call: Call, wanted: Sequence[bool]) -> None:
         self.call, self.tensors = call, dict[int, Tensor]()
-        room = max(call.slab_numbers(batch) for batch in call.batches)
-        self.slabs = SlabGradients(call.tensors, wanted, room)
+        self.slabs = SlabGradients(call.tensors, wanted)
         self._begun = set[tuple[int, int] | Projected]()
         operands = [o for task in call.spec.tasks for o in (task.values, task.source, task.target)]
         self._covered = {(o.tensor, o.slot) for o in operands if isinstance(o, Operand)}

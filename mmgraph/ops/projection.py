@@ -43,6 +43,11 @@ class Projection:
     bias: Tensor | None = None
 
     @property
+    def key(self) -> tuple[int, int, int]:
+        """The same for all projections that one matrix product can make."""
+        return id(self.x), id(self.weight), id(self.bias)
+
+    @property
     def shape(self) -> torch.Size:
         """The shape of the rows, [S, H, D]."""
         return torch.Size((self.x.shape[0], *self.weight.shape[1:3]))
@@ -126,12 +131,14 @@ class StackedRows:
 Rows = Projection | StackedRows
 
 
-def multiply_out(relations: Mapping[str, Sequence[RelationInput]]) -> dict[str, list[RelationInput]]:
+def multiply_out(
+    relations: Mapping[str, Sequence[RelationInput]], score: str
+) -> dict[str, list[RelationInput]]:
     """Return the relations with tensors in place of their projections, and of vectors that make a source.
 
     What shares states and weight is made by one matrix product.
     """
-    make = _Products([relation for into in relations.values() for relation in into])
+    make = _Products([relation for into in relations.values() for relation in into], score)
     return {name: [make.plain(relation) for relation in into] for name, into in relations.items()}
 
 
@@ -145,7 +152,8 @@ def count_numbers(relations: Mapping[str, Sequence[RelationInput]]) -> int:
 class _Products:
     """The products of projections, each made once."""
 
-    def __init__(self, relations: Sequence[RelationInput]) -> None:
+    def __init__(self, relations: Sequence[RelationInput], score: str) -> None:
+        self._score = score
         self._all: dict[tuple[int, int, int], Tensor] = {}
         self._shares: dict[tuple[int, int, int], Tensor] = {}
         self._whole: dict[int, Tensor] = {}
@@ -154,10 +162,14 @@ class _Products:
             values = relation.values
             if relation.source is None and isinstance(values, Projection):
                 assert relation.vector is not None
-                self._vectors.setdefault(_key(values), {}).setdefault(values.slot, relation.vector)
+                self._vectors.setdefault(values.key, {}).setdefault(values.slot, relation.vector)
 
     def plain(self, relation: RelationInput) -> RelationInput:
         """Return the relation with nothing left to be multiplied out."""
+        if isinstance(relation.target, Projection):
+            share = self._all_slots(relation.target)
+            share = share.squeeze(-1) if self._score == "gat" else share
+            relation = replace(relation, target=share, target_slot=relation.target.slot)
         values, source, slot = relation.values, relation.source, relation.source_slot
         if isinstance(values, Projection) and self._shares_slot(values, relation):
             if source is None:
@@ -180,7 +192,7 @@ class _Products:
         source = relation.source
         if source is None:
             # Another relation may have made another share of the same rows.
-            return self._vectors[_key(values)][values.slot] is relation.vector
+            return self._vectors[values.key][values.slot] is relation.vector
         if isinstance(source, Tensor):
             return relation.source_slot == values.slot
         return isinstance(source, Projection) and source.slot == values.slot
@@ -192,7 +204,7 @@ class _Products:
 
     def _all_slots(self, rows: Projection) -> Tensor:
         """Return the rows of all K relations, [S, K, H, D]."""
-        key = _key(rows)
+        key = rows.key
         if key not in self._all:
             bias = None if rows.bias is None else rows.bias.flatten()
             product = functional.linear(rows.x, rows.weight.flatten(0, 2), bias)
@@ -201,7 +213,7 @@ class _Products:
 
     def _all_shares(self, rows: Projection) -> Tensor:
         """Return what the vectors make of the rows of all K relations, [S, K, H]."""
-        key = _key(rows)
+        key = rows.key
         if key not in self._shares:
             # a . (W x) = (W^T a) . x: the product with the small W^T a spares a pass over all rows.
             vectors = self._vectors[key]
@@ -220,7 +232,3 @@ class _Products:
         if id(operand) not in self._whole:
             self._whole[id(operand)] = operand.multiply_out()
         return self._whole[id(operand)]
-
-
-def _key(rows: Projection) -> tuple[int, int, int]:
-    return id(rows.x), id(rows.weight), id(rows.bias)

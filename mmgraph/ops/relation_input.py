@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmgraph.errors import GraphError
 from mmgraph.ops.edge_plan import EdgePlan
-from mmgraph.ops.projection import Rows
+from mmgraph.ops.projection import Projection, Rows
 
 SCORES = ("gat", "gatv2", "dot")
 
@@ -31,7 +31,8 @@ class RelationInput:
             [S, H, D] for ``dot``; or with K after S, or rows to be multiplied out. May be ``values`` itself.
             None for ``gat`` with a vector: what the vector and the values make, a . v_j.
         target: The target's share: [N, H] for ``gat``, [N, H, D] for ``gatv2``, the query [N, H, D] for
-            ``dot``; or with K after N.
+            ``dot``; or with K after N. Or a projection, of width 1 for ``gat``: all K relations that share
+            its states and weight are multiplied out at once.
         edges: The plan of the relation's edges.
         source_slot: The place of the relation in ``values`` and ``source`` where these are tensors; None if
             they have no such axis.
@@ -44,7 +45,7 @@ class RelationInput:
 
     values: Tensor | Rows
     source: Tensor | Rows | None
-    target: Tensor
+    target: Tensor | Projection
     edges: EdgePlan
     source_slot: int | None = None
     target_slot: int | None = None
@@ -70,12 +71,13 @@ class RelationInput:
             GraphError: If one does not.
         """
         each = (self.heads,) if score == "gat" else (self.heads, self.width)
+        asked = (*each, 1) if score == "gat" and isinstance(self.target, Projection) else each
         edges, shape = self.edges, (self.heads, self.width)
         by_vector = score == "gat" and self.source is None
         wanted = {
             "values": (self.values, (edges.num_source, *_slots(self.values, self.source_slot), *shape)),
             "source": (self.source, (edges.num_source, *_slots(self.source, self.source_slot), *each)),
-            "target": (self.target, (edges.num_target, *_slots(self.target, self.target_slot), *each)),
+            "target": (self.target, (edges.num_target, *_slots(self.target, self.target_slot), *asked)),
             "vector": (self.vector, shape if score == "gatv2" or by_vector else None),
             "weight": (self.weight, (edges.num_edges,)),
             "keep": (self.keep, (edges.num_edges,)),

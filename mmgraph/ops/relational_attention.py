@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch import Tensor
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.ops.backends import backend_for
 from mmgraph.ops.composed_attention import compose_weights
-from mmgraph.ops.projection import Rows, count_numbers, multiply_out
+from mmgraph.ops.projection import count_numbers, multiply_out
 from mmgraph.ops.relation_input import SCORES, RelationInput
 
 # Rows that fit the cache together are made by fewer and larger matrix products.
@@ -71,7 +72,7 @@ def relational_attention(
     first = next(iter(relations.values()))[0].values
     backend = backend_for(first.device)
     if not backend.multiplies or count_numbers(relations) < _WORTH_BATCHES:
-        relations = multiply_out(relations)
+        relations = multiply_out(relations, score)
     messages = backend.attend(_in_compute_type(relations), score, negative_slope, sum_relations)
     return {name: y.to(relations[name][0].values.dtype) for name, y in messages.items()}
 
@@ -95,7 +96,7 @@ def attention_weights(
         GraphError: If the operands of a relation do not fit together.
     """
     _check(relations, score)
-    return compose_weights(_in_compute_type(multiply_out(relations)), score, negative_slope)
+    return compose_weights(_in_compute_type(multiply_out(relations, score)), score, negative_slope)
 
 
 def _check(relations: Mapping[str, Sequence[RelationInput]], score: str) -> None:
@@ -142,9 +143,9 @@ def _in_compute_type(relations: Mapping[str, Sequence[RelationInput]]) -> dict[s
             converted[id(tensor)] = tensor.to(dtype)
         return converted[id(tensor)]
 
-    known: dict[int, Rows] = {}
+    known: dict[int, Any] = {}
 
-    def operand(given: Tensor | Rows) -> Tensor | Rows:
+    def operand(given: Any) -> Any:
         if isinstance(given, Tensor):
             return convert(given)
         if id(given) not in known:
@@ -157,7 +158,7 @@ def _in_compute_type(relations: Mapping[str, Sequence[RelationInput]]) -> dict[s
             relation,
             values=operand(relation.values),
             source=None if relation.source is None else operand(relation.source),
-            target=convert(relation.target),
+            target=operand(relation.target),
             vector=None if vector is None else convert(vector),
             weight=None if weight is None else convert(weight),
             bias=None if bias is None else convert(bias),
