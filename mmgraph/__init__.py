@@ -39,8 +39,14 @@ if TYPE_CHECKING:
     from mmgraph.graph.attach import AttachedGraph as AttachedGraph
     from mmgraph.graph.attach import attach as attach
     from mmgraph.graph.build import build_graph as build_graph
+    from mmgraph.graph.exchange.from_hetero_data import from_hetero_data as from_hetero_data
+    from mmgraph.graph.exchange.from_networkx import from_networkx as from_networkx
+    from mmgraph.graph.exchange.from_scipy import from_scipy as from_scipy
+    from mmgraph.graph.exchange.read_graphml import read_graphml as read_graphml
+    from mmgraph.graph.exchange.read_tables import read_tables as read_tables
+    from mmgraph.graph.exchange.write_graphml import write_graphml as write_graphml
+    from mmgraph.graph.exchange.write_tables import write_tables as write_tables
     from mmgraph.graph.filters import Filters as Filters
-    from mmgraph.graph.from_hetero_data import from_hetero_data as from_hetero_data
     from mmgraph.graph.graph import Graph as Graph
     from mmgraph.graph.relation import Attached as Attached
     from mmgraph.graph.relation import Edges as Edges
@@ -90,7 +96,13 @@ _MODULES = {
     "graph.attach": ("AttachedGraph", "attach"),
     "graph.build": ("build_graph",),
     "graph.filters": ("Filters",),
-    "graph.from_hetero_data": ("from_hetero_data",),
+    "graph.exchange.from_hetero_data": ("from_hetero_data",),
+    "graph.exchange.from_networkx": ("from_networkx",),
+    "graph.exchange.from_scipy": ("from_scipy",),
+    "graph.exchange.read_graphml": ("read_graphml",),
+    "graph.exchange.read_tables": ("read_tables",),
+    "graph.exchange.write_graphml": ("write_graphml",),
+    "graph.exchange.write_tables": ("write_tables",),
     "graph.graph": ("Graph",),
     "graph.relation": ("Attached", "Edges", "Nodes", "RelationBuilder"),
     "graph.schema": ("EdgeType", "GraphSchema", "NodeType"),

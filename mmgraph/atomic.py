@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from mmgraph.errors import UserError
 
@@ -116,7 +117,22 @@ def atomic_write(path: Path, content: bytes | str) -> None:
     Raises:
         UserError: If the file cannot be written there.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with atomic_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a new file beside ``path`` and rename it to ``path`` once the block is done.
+
+    If the block raises, the new file is removed and ``path`` stays as it was.
+
+    Args:
+        path: Where the file shall be; its parents are made.
+
+    Raises:
+        UserError: If the file cannot be written there.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -124,9 +140,12 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         raise _cannot_write(path, error) from None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
         Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
+        try:
+            Path(name).replace(path)
+        except OSError as error:
+            raise _cannot_write(path, error) from None
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

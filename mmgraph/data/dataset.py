@@ -159,12 +159,13 @@ class Dataset:
             ConfigError: If there is no such split.
             DataError: If a column cannot be used, or a part would hold no entity.
         """
-        if name not in self.spec.splits:
+        splits = self.spec.entity_splits
+        if name not in splits:
             raise ConfigError(
-                f"there is no split {name!r}", where=str(self.file), fix=did_you_mean(name, self.spec.splits)
+                f"there is no split {name!r}", where=str(self.file), fix=did_you_mean(name, splits)
             )
         if name not in self._splits:
-            split = self.spec.splits[name]
+            split = splits[name]
             table = self.entity_table(split.entity)
             self._splits[name] = assign(split, table, where=f"{self.file}: splits.{name}")
         return self._splits[name]
@@ -177,7 +178,7 @@ class Dataset:
             DataError: If a split cannot be made, or the splits together hold out every entity.
         """
         rows = np.ones(len(self.entity_ids(entity)), dtype=bool)
-        names = [name for name, split in self.spec.splits.items() if split.entity == entity]
+        names = [name for name, split in self.spec.entity_splits.items() if split.entity == entity]
         for name in names:
             rows &= np.isin(self.split(name), ["train", ""])
         if not rows.any():

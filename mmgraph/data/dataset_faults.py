@@ -90,7 +90,7 @@ class _Examination:
         ]
         sound_splits = [
             name
-            for name, split in dataset.spec.splits.items()
+            for name, split in dataset.spec.entity_splits.items()
             if split.entity in sound_entities and self._try(dataset.split, name) is not None
         ]
         self._training_rows(sound_entities, sound_splits)
@@ -142,7 +142,8 @@ class _Examination:
     def _training_rows(self, entities: list[str], splits: list[str]) -> None:
         """Note an entity type that its splits hold out altogether."""
         for entity in entities:
-            own = [name for name, split in self._dataset.spec.splits.items() if split.entity == entity]
+            known = self._dataset.spec.entity_splits
+            own = [name for name, split in known.items() if split.entity == entity]
             if set(own) <= set(splits):
                 self._try(self._dataset.training_rows, entity)
 

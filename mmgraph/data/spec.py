@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from mmgraph.config import Config, override, parse, read_yaml
-from mmgraph.config_faults import NAME_PATTERN
+from mmgraph.data.name import Name
 from mmgraph.data.references import reference_faults
+from mmgraph.data.split_spec import EdgeSplit, EntitySplit, Split
 from mmgraph.errors import ConfigError, Fault
-
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""A name of an entity type, modality, relation, split or task: letters, digits and ``_``."""
 
 
 class Choice(BaseModel):
@@ -35,9 +33,13 @@ class Choice(BaseModel):
         if isinstance(value, Mapping) and value and "name" not in value:
             key, options = next(iter(value.items()))
             if options is None or isinstance(options, Mapping):
-                written = ", ".join([f"name: {key}", *(f"{name}: {value}" for name, value in (options or {}).items())])
+                written = ", ".join(
+                    [f"name: {key}", *(f"{name}: {value}" for name, value in (options or {}).items())]
+                )
                 raise PydanticCustomError(
-                    "choice", "has no `name`", {"fix": f"Write {{{written}}}: the name, and the options beside it."}
+                    "choice",
+                    "has no `name`",
+                    {"fix": f"Write {{{written}}}: the name, and the options beside it."},
                 )
         return {"name": value} if isinstance(value, str) else value
 
@@ -175,76 +177,6 @@ class RelationSpec(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Fractions(Config):
-    """How many of the entities go where; the three add up to 1."""
-
-    train: float = Field(gt=0, lt=1, description="The share that trains.")
-    validation: float = Field(gt=0, lt=1, description="The share that chooses the best epoch.")
-    test: float = Field(gt=0, lt=1, description="The share that is measured on in the end.")
-
-    @model_validator(mode="after")
-    def _add_up(self) -> Fractions:
-        total = self.train + self.validation + self.test
-        if abs(total - 1) > 1e-6:
-            raise PydanticCustomError(
-                "fractions",
-                "the fractions add up to {total}; wanted 1",
-                {"total": f"{total:g}", "fix": "Change one of them."},
-            )
-        return self
-
-
-class _Split(Config):
-    entity: Name = Field(description="The entity type that is split.")
-
-
-class ColumnSplit(_Split):
-    """Fixed by a column that holds `train`, `validation`, `test` or nothing (the entity takes no part)."""
-
-    kind: Literal["column"]
-    column: str = Field(description="The column that says where an entity belongs.")
-
-
-class RandomSplit(_Split):
-    """At random."""
-
-    kind: Literal["random"]
-    fractions: Fractions = Field(description="How many of the entities go where.")
-    seed: int = Field(0, description="Another seed gives another split.")
-
-
-class StratifiedSplit(_Split):
-    """At random with the same share of each value of a column in each part."""
-
-    kind: Literal["stratified"]
-    by: str = Field(description="The column whose values keep their share; an empty cell counts as a value.")
-    fractions: Fractions = Field(description="How many of the entities go where.")
-    seed: int = Field(0, description="Another seed gives another split.")
-
-
-class GroupedSplit(_Split):
-    """At random, but entities with the same value of a column stay together."""
-
-    kind: Literal["grouped"]
-    group: str = Field(description="The column whose values stay together; an empty cell is its own group.")
-    by: str | None = Field(None, description="A column whose values keep their share as far as groups allow.")
-    fractions: Fractions = Field(description="How many of the entities go where.")
-    seed: int = Field(0, description="Another seed gives another split.")
-
-
-class TimeSplit(_Split):
-    """By time: the earliest entities train, the latest test."""
-
-    kind: Literal["time"]
-    column: str = Field(description="A column of numbers or dates, without empty cells.")
-    fractions: Fractions = Field(description="How many of the entities go where.")
-
-
-Split = Annotated[
-    ColumnSplit | RandomSplit | StratifiedSplit | GroupedSplit | TimeSplit, Field(discriminator="kind")
-]
-
-
 class Without(Config):
     """What a task must not see."""
 
@@ -281,9 +213,20 @@ class DatasetSpec(Config):
         default_factory=dict, description="By name, the relations among entities or modalities."
     )
     splits: dict[Name, Split] = Field(
-        default_factory=dict, description="By name, the ways to part entities for training and testing."
+        default_factory=dict,
+        description="By name, the ways to part entities, or edges of a relation, for training and testing.",
     )
     tasks: dict[Name, TaskSpec] = Field(default_factory=dict, description="By name, what to predict.")
+
+    @property
+    def entity_splits(self) -> dict[str, EntitySplit]:
+        """The splits of entities."""
+        return {name: split for name, split in self.splits.items() if isinstance(split, EntitySplit)}
+
+    @property
+    def edge_splits(self) -> dict[str, EdgeSplit]:
+        """The splits of the edges of a relation."""
+        return {name: split for name, split in self.splits.items() if isinstance(split, EdgeSplit)}
 
 
 def read_spec(path: Path, *, overrides: Sequence[str] = ()) -> DatasetSpec:

@@ -49,6 +49,12 @@ class AttachContext:
         self.counts: dict[str, int | float] = {}
         self.warnings: list[str] = []
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The node types at the relation's ends."""
+        edge_type = next(t for t in self._graph.schema.edge_types if t.name == self.name)
+        return edge_type.source, edge_type.target
+
     def count(self, what: str, number: int | float) -> None:
         """Note a number, unless it is 0."""
         if number:

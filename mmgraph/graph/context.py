@@ -202,6 +202,11 @@ class BuildContext:
         self.dataset.entity_table(entity).column(column, where=self.at(parameter))
         return self.dataset.frame(entity)[column]
 
+    def ids(self, node_type: str) -> NDArray[np.object_]:
+        """Return the id of each node's entity, text [N], without encoding anything."""
+        entity, _ = self._factory.parts(node_type)
+        return np.array(self.dataset.entity_ids(entity), dtype=object)[self.entity_index(node_type)]
+
     def entity_table(self, entity: str) -> EntityTable:
         """Return the checked table of an entity type; ask :meth:`refuse_target` before a column is read."""
         return self.dataset.entity_table(entity)

@@ -205,7 +205,7 @@ class StoredEdges:
         return self._compressed or compress(self.index, num_targets)
 
     def edges(self, attr_names: tuple[str, ...] = ()) -> Edges:
-        """Return the edges as a builder gives them, sorted; of what has to be made of them nothing is kept."""
+        """Return the edges as a builder gives them, sorted; what has to be made for that is not kept."""
         compressed = self._compressed
         source, target = decompress(*compressed) if self._index is None and compressed else self.index
         return Edges(source, target, self.weight, self.attr, attr_names, self.time)

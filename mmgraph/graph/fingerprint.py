@@ -42,6 +42,11 @@ def fingerprint(graph: Graph) -> str:
             for part in (*edges.compressed(sizes[edge_type.target]), edges.weight, edges.attr, edges.time):
                 if part is not None:
                     hasher.array(part)
+    for relation, held_out in graph.held_out.items():
+        hasher.json([relation, held_out.part.tolist()])
+        for array in (held_out.source, held_out.target, held_out.weight, held_out.attr, held_out.time):
+            if array is not None:
+                hasher.array(array)
     return hasher.hexdigest()
 
 

@@ -17,6 +17,7 @@ from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.fingerprint import fingerprint
+from mmgraph.graph.hold_out import HeldOutEdges
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
@@ -25,6 +26,7 @@ from mmgraph.graph.shuffle import shuffled_edges
 
 if TYPE_CHECKING:
     import networkx as nx
+    import scipy.sparse as sp
     from torch_geometric.data import HeteroData
 
 
@@ -38,7 +40,7 @@ class Graph:
     Args:
         schema: Node types and edge types.
         manifest: JSON values that say what the graph was built from and how: ``format``, ``name``,
-            ``dataset`` (spec and fingerprint), ``relations`` (builder, parameters, counts and warnings of
+            ``dataset`` (its spec), ``relations`` (builder, parameters, counts and warnings of
             each), ``encoders`` and ``changes`` (what views and controls did).
         tasks: The tasks, by name.
         nodes: By node type, a table. Entities: ``id``, ``title``, ``training``, ``target:<task>``,
@@ -46,6 +48,7 @@ class Graph:
             and ``position`` of the elements of a sequence.
         features: By modality node type, float32 [M, D].
         edges: By edge type, its edges, sorted by (target, source).
+        held_out: By relation whose edges are split, the edges that the graph does not have.
         fitted: By relation, the arrays that it learnt, for edges of new entities.
         relation_encoders: By relation and modality node type, an encoder that serves the relation alone.
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
@@ -60,6 +63,7 @@ class Graph:
     features: Mapping[str, NDArray[np.float32]]
     edges: Mapping[Triple, StoredEdges]
     encoders: Mapping[str, Encoder[Any, Any]] = field(default_factory=dict)
+    held_out: Mapping[str, HeldOutEdges] = field(default_factory=dict)
     fitted: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     relation_encoders: Mapping[tuple[str, str], Encoder[Any, Any]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
@@ -102,24 +106,41 @@ class Graph:
         ``time`` where it has them. Features share the graph's memory.
         """
         # PyG takes seconds to import, and neither building nor inspecting a graph needs it.
-        from mmgraph.graph.interop import to_hetero_data
+        from mmgraph.graph.exchange.to_hetero_data import to_hetero_data
 
         return to_hetero_data(self)
 
     def to_networkx(self, *, reverse: bool = False) -> nx.MultiDiGraph:
-        """Return the graph as a networkx multigraph.
+        """Return the graph as a networkx multigraph, which :func:`mmgraph.from_networkx` reads back.
 
         Args:
             reverse: Also add the edges of reverse relations.
 
         Returns:
-            Nodes ``(node type, id)``, elements of a sequence ``(node type, id, position)``, with ``type`` and
-            the columns of the node table but the previews; edges with the relation's name as key, and
-            ``weight`` where there is one.
+            Nodes ``(node type, id)`` (of a sequence also the number of the element) with ``type``, ``id``,
+            the columns of the node table but the previews where they have a value, and of a modality ``x``,
+            float32 [D]. Edges with the relation's name as key (name and time where edges have times) and
+            ``relation``, and where there are such ``weight``, ``time`` and one ``attr:<name>`` for each edge
+            feature.
         """
-        from mmgraph.graph.interop import to_networkx
+        from mmgraph.graph.exchange.to_networkx import to_networkx
 
         return to_networkx(self, reverse=reverse)
+
+    def to_scipy(self) -> dict[Triple, sp.csc_array]:
+        """Return one sparse matrix for each relation, ``of`` among them, but not reverse ones.
+
+        Rows are sources and columns are targets, as in ``scipy.sparse.csgraph`` and in PyG's
+        ``to_scipy_sparse_matrix``: ``A[s, t]`` is the edge from s to t, ``A.T @ x`` sums over the edges of
+        each target, and a reverse relation is the transpose.
+
+        Returns:
+            By source, name and target, float32 [S, T]: the weights, or 1 where there are none. Weights of
+            edges between the same nodes at different times are added up.
+        """
+        from mmgraph.graph.exchange.to_scipy import to_scipy
+
+        return to_scipy(self)
 
     def view(self, task: str) -> Graph:
         """Return the graph as a task sees it: without the modalities and relations that it must not see.
@@ -213,6 +234,7 @@ class Graph:
             features=LazyMapping(modal, self.features.__getitem__),
             edges=LazyMapping(triples, self.edges.__getitem__),
             encoders=LazyMapping([n for n in modal if n in self.encoders], self.encoders.__getitem__),
+            held_out=LazyMapping(schema.held_out, self.held_out.__getitem__),
             fitted=LazyMapping([n for n in self.fitted if n in kept], self.fitted.__getitem__),
             relation_encoders=LazyMapping(
                 [key for key in self.relation_encoders if key[0] in kept], self.relation_encoders.__getitem__

@@ -199,6 +199,13 @@ class RelationBuilder(WithParameters, ABC):
         """
         return {}
 
+    def estimate(self, context: BuildContext) -> int | None:  # noqa: ARG002 - for subclasses
+        """Return how many edges :meth:`build` will return at most, without building anything.
+
+        Nothing if that cannot be known.
+        """
+        return None
+
     @abstractmethod
     def build(self, context: BuildContext) -> Edges:
         """Return the edges. What is worth telling goes to ``context.count`` and ``context.warn``.

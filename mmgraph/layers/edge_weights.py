@@ -26,7 +26,7 @@ def check_weights(weight: Tensor, *, where: str) -> None:
     Example:
         >>> check_weights(torch.tensor([1.0, 0.0]), where="weights")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        mmgraph.errors.GraphError: weights: 1 of 2 are not above 0 or not finite, first 0.0 for edge 1. Leave...
+        mmgraph.errors.GraphError: weights: 1 of 2 are not above 0 or not finite, first 0.0 for edge 1...
     """
     if torch.compiler.is_compiling():
         return

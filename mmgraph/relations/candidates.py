@@ -26,12 +26,12 @@ class Neighbours(NamedTuple):
     """The nearest sources of each query.
 
     Args:
-        index: int64 [Q, k], the nearest first; -1 where there are none left.
+        source: int64 [Q, k], the nearest first; -1 where there are none left.
         similarity: float64 [Q, k]: the product of the two vectors, or minus their squared distance; minus
             infinity where there are none left.
     """
 
-    index: NDArray[np.int64]
+    source: NDArray[np.int64]
     similarity: NDArray[np.float64]
 
     @classmethod
@@ -71,7 +71,9 @@ class Candidates:
         self._kept = np.full(size, -1, dtype=np.int64)
         self._worst = np.full(len(queries), -np.inf, dtype=np.float32)
 
-    def see(self, scores: NDArray[np.float32], queries: NDArray[np.int64], sources: NDArray[np.int64]) -> None:
+    def see(
+        self, scores: NDArray[np.float32], queries: NDArray[np.int64], sources: NDArray[np.int64]
+    ) -> None:
         """Look at the products [B, J] of some queries [B] and some sources [J]."""
         state = self._own, self._worst, self._best, self._kept
         scan = partial(kernels.scan_rows, scores, self._halves[sources], queries, sources, *state)
@@ -133,7 +135,8 @@ def together(kernel: Callable[[int, int], None], rows: int, numbers: int) -> Non
 
 def single_lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the length of each vector, float32 [N]."""
-    return np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64)).astype(np.float32)
+    lengths: NDArray[np.float64] = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+    return lengths.astype(np.float32)
 
 
 @contextlib.contextmanager

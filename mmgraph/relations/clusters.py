@@ -75,7 +75,7 @@ class ApproximateSearch:
         sample = np.unique(np.linspace(0, len(rows) - 1, min(2 * _SAMPLE, len(rows))).astype(np.int64))
         true = exact(queries=rows[sample], own=own[sample])
         clusters = Clusters(sources, self._metric)
-        looks = clusters.looks_for(self._wanted, rows[sample[::2]], true.index[::2])
+        looks = clusters.looks_for(self._wanted, rows[sample[::2]], true.source[::2])
         while looks <= _WORTHWHILE * len(clusters):
             found = clusters.search(rows, k, own, looks, self._advance)
             self.recall = _recall(found.similarity[sample[1::2]], true.similarity[1::2])
@@ -99,7 +99,7 @@ class Clusters:
         self._metric = metric
         self._sources = sources
         self._centres = centres(sources, max(1, round(_CENTRES * math.sqrt(len(sources)))), metric)
-        self._cluster = exact_neighbours(self._centres, 1, metric, queries=sources).index[:, 0]
+        self._cluster = exact_neighbours(self._centres, 1, metric, queries=sources).source[:, 0]
         self._members = np.argsort(self._cluster, kind="stable")
         sizes = np.bincount(self._cluster, minlength=len(self._centres))
         self._pointer = np.concatenate([[0], np.cumsum(sizes)])
@@ -108,9 +108,7 @@ class Clusters:
     def __len__(self) -> int:
         return len(self._centres)
 
-    def looks_for(
-        self, recall: float, queries: NDArray[np.float32], true: NDArray[np.int64]
-    ) -> int:
+    def looks_for(self, recall: float, queries: NDArray[np.float32], true: NDArray[np.int64]) -> int:
         """Return how many clusters a query must look into to find a share of its neighbours.
 
         Args:
@@ -139,7 +137,7 @@ class Clusters:
         candidates = Candidates(queries, self._sources, k, self._metric, own)
         for first in range(0, len(queries), _DEALT):
             some = queries[first : first + _DEALT]
-            chosen = exact_neighbours(self._centres, looks, self._metric, queries=some).index
+            chosen = exact_neighbours(self._centres, looks, self._metric, queries=some).source
             order = np.argsort(chosen, axis=None, kind="stable")
             ends = np.searchsorted(chosen.ravel()[order], np.arange(len(self) + 1))
             for cluster in range(len(self)):
@@ -163,7 +161,7 @@ def centres(rows: NDArray[np.float32], count: int, metric: Metric) -> NDArray[np
     sample = rows[np.sort(rng.permutation(len(rows))[: count * _ROWS_A_CENTRE])]
     result = sample[np.sort(rng.permutation(len(sample))[:count])]
     for _ in range(_ROUNDS):
-        nearest = exact_neighbours(result, 1, metric, queries=sample).index[:, 0]
+        nearest = exact_neighbours(result, 1, metric, queries=sample).source[:, 0]
         taken, nearest, sizes = np.unique(nearest, return_inverse=True, return_counts=True)
         order = np.argsort(nearest, kind="stable")
         begins = np.concatenate([[0], np.cumsum(sizes)[:-1]])

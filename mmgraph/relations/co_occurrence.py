@@ -115,7 +115,9 @@ class CoOccurrence(RelationBuilder):
         hubs = int((holders > self.max_group).sum())
         if hubs:
             context.count("tokens_over_max_group", hubs)
-            context.warn(f"{hubs} tokens that more than max_group={self.max_group} entities have are left out")
+            context.warn(
+                f"{hubs} tokens that more than max_group={self.max_group} entities have are left out"
+            )
         size = context.num_nodes(self.entity)
         cells = context.column(self.entity, self.column, parameter="column")
         return self._edges(cells, size, context, context.progress, loops=False)
@@ -129,7 +131,9 @@ class CoOccurrence(RelationBuilder):
     def why_empty(self, context: BuildContext) -> str:
         """Return that no two entities have enough in common."""
         shared = context.counts["tokens_shared"]
-        return f"no two entities are more similar than {self.min_similarity:g} by the {shared} tokens they share"
+        return (
+            f"no two entities are more similar than {self.min_similarity:g} by the {shared} tokens they share"
+        )
 
     def _tokens(self, cells: pd.Series[Any]) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
         """Return the row and the text of each distinct token of each cell."""
@@ -224,7 +228,8 @@ class CoOccurrence(RelationBuilder):
             first = last
         if not parts:
             return Edges(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-        return Edges(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        sources_of, targets_of, weights = zip(*parts, strict=True)
+        return Edges(np.concatenate(sources_of), np.concatenate(targets_of), np.concatenate(weights))
 
 
 def _sizes(matrix: Any) -> NDArray[np.float64]:

@@ -13,9 +13,7 @@ from mmgraph.relations import nearest_kernels as kernels
 from mmgraph.relations.candidates import Neighbours, together
 from mmgraph.relations.vector_space import Metric
 
-Search = Callable[
-    [NDArray[np.float32], int, NDArray[np.float32] | None, NDArray[np.int64]], Neighbours
-]
+Search = Callable[[NDArray[np.float32], int, NDArray[np.float32] | None, NDArray[np.int64]], Neighbours]
 
 _BLOCK = 4096
 
@@ -107,7 +105,7 @@ def _with_own_kind(found: Neighbours, distinct: NDArray[np.float32], metric: Met
     itself = np.zeros(len(distinct))
     if metric == "cosine":
         itself = np.einsum("nd,nd->n", distinct, distinct, dtype=np.float64)
-    index = np.column_stack([np.arange(len(distinct)), found.index])
+    index = np.column_stack([np.arange(len(distinct)), found.source])
     similarity = np.column_stack([itself, found.similarity])
     order = np.argsort(-similarity, axis=1, kind="stable")
     return Neighbours(np.take_along_axis(index, order, axis=1), np.take_along_axis(similarity, order, axis=1))

@@ -129,6 +129,10 @@ class KNN(RelationBuilder):
             fitted["typical_distance"] = np.array(self._typical_distance(features, context))
         return fitted
 
+    def estimate(self, context: BuildContext) -> int:
+        """Return k for each node."""
+        return self.k * context.num_nodes(self.on)
+
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from neighbours to their nodes."""
         features = known_features(self.encoder, self.on, context)
@@ -191,11 +195,11 @@ class KNN(RelationBuilder):
         context: BuildContext | AttachContext,
     ) -> Edges:
         """Return neighbours as edges between nodes, weighed."""
-        there = found.index >= 0
+        there = found.source >= 0
         weight = None
         if self.weight == "similarity":
             weight = self._weights(found.similarity[there], space, context.fitted)
-        return Edges(sources[found.index[there]], targets[np.nonzero(there)[0]], weight)
+        return Edges(sources[found.source[there]], targets[np.nonzero(there)[0]], weight)
 
     def _weights(
         self, similarity: NDArray[np.float64], space: VectorSpace, fitted: Fitted
@@ -213,7 +217,7 @@ class KNN(RelationBuilder):
         training = space.place(features[context.training(self.on)])
         sample = np.unique(np.linspace(0, len(training) - 1, min(_SAMPLE, len(training))).astype(np.int64))
         found = exact_neighbours(training, self.k, self.metric, queries=training[sample], own=sample)
-        distance = space.distance(found.similarity[found.index >= 0])
+        distance = space.distance(found.similarity[found.source >= 0])
         return float(distance.mean()) if distance.any() else 1.0
 
     def _check_k(self, num_nodes: int, which: str, context: BuildContext) -> None:

@@ -42,7 +42,10 @@ def known_features(
 
 def with_direction(features: NDArray[np.float32], metric: Metric) -> NDArray[np.bool_]:
     """Return which nodes have a direction, if that is what counts, bool [N]."""
-    return np.ones(len(features), dtype=bool) if metric == "euclidean" else features.any(axis=1)
+    if metric == "euclidean":
+        return np.ones(len(features), dtype=bool)
+    directed: NDArray[np.bool_] = features.any(axis=1)
+    return directed
 
 
 def usable_nodes(

@@ -42,7 +42,7 @@ def exact_neighbours(
 
     Example:
         >>> line = np.array([[0.0], [1.0], [3.0]], dtype=np.float32)
-        >>> exact_neighbours(line, 1, "euclidean").index.ravel().tolist()
+        >>> exact_neighbours(line, 1, "euclidean").source.ravel().tolist()
         [1, 0, 1]
     """
     search = partial(_search, metric=metric, advance=advance or Advance())

@@ -123,7 +123,7 @@ def _rank(query, source, near, index, similarity):  # type: ignore[no-untyped-de
 
 
 @_kernel
-def _slack(query, lengths_of_queries, lengths, best, candidates, k, width):  # type: ignore[no-untyped-def]
+def _slack(query, lengths_of_queries, lengths, candidates, k, width):  # type: ignore[no-untyped-def]
     """Return by how much scores of a query may be wrong.
 
     Sums of D rounded products err by about the square root of D roundings (N. J. Higham and T. Mary,
@@ -138,7 +138,19 @@ def _slack(query, lengths_of_queries, lengths, best, candidates, k, width):  # t
 
 @_kernel
 def settle(  # type: ignore[no-untyped-def]
-    rows, sources, euclidean, lengths_of_rows, lengths, best, candidates, certain, index, similarity, floor, begin, end
+    rows,
+    sources,
+    euclidean,
+    lengths_of_rows,
+    lengths,
+    best,
+    candidates,
+    certain,
+    index,
+    similarity,
+    floor,
+    begin,
+    end,
 ):
     """Rank the candidates of each query by their similarity.
 
@@ -149,7 +161,7 @@ def settle(  # type: ignore[no-untyped-def]
     k, width = index.shape[1], candidates.shape[1]
     open_ended = certain and width < sources.shape[0]
     for query in range(begin, end):
-        slack = _slack(query, lengths_of_rows, lengths, best, candidates, k, rows.shape[1])
+        slack = _slack(query, lengths_of_rows, lengths, candidates, k, rows.shape[1])
         # Of fewer than k, all count: what is not there has a score of minus infinity.
         last = best[query, min(k, width) - 1]
         floor[query] = -np.inf

@@ -94,7 +94,7 @@ class Radius(RelationBuilder):
         return (self.on,)
 
     def check(self, context: BuildContext) -> None:
-        """Refuse a limit that is not there or belongs to the other metric, and an encoder that cannot be used.
+        """Refuse a limit that is missing or the other metric's, and an encoder that cannot be used.
 
         Raises:
             GraphError: If the limit is missing or wrong.

@@ -46,8 +46,9 @@ def nearest_neighbours(
     """
     progress = context.progress if isinstance(context, BuildContext) else Progress(quiet=True)
     total = len(sources if queries is None else queries)
+    exact = method == "exact" or (method == "auto" and len(sources) <= EXACT_UP_TO)
     with progress.job(f"{context.name}: nearest neighbours", total=total) as advance:
-        if method == "exact" or (method == "auto" and len(sources) <= EXACT_UP_TO):
+        if exact:
             return exact_neighbours(sources, k, metric, queries=queries, own=own, advance=advance)
         search = ApproximateSearch(metric, recall, advance=advance)
         found = search.neighbours(sources, k, queries=queries, own=own)

@@ -136,7 +136,7 @@ class SharedAttribute(RelationBuilder):
         return edges.take(edges.source != edges.target)
 
     def attach(self, context: AttachContext) -> Attached:
-        """Return the edges from known entities to new ones that share a value, or from these to known values."""
+        """Return the edges from known entities to new ones that share a value, or from those to values."""
         rows, texts = cell_values(
             context.column(self.entity, self.column, parameter="column"), self.separator
         )

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mmgraph.data.id_index import IdIndex
+from mmgraph.data.open_table import estimate_rows
 from mmgraph.errors import DataError, Faults, GraphError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
@@ -108,6 +109,10 @@ class Table(RelationBuilder):
             if spec.table == self.table:
                 for parameter, column in named.items():
                     context.refuse_target(entity, column, parameter=parameter)
+
+    def estimate(self, context: BuildContext) -> int:
+        """Return the number of rows; of a CSV table, as its first ones let expect."""
+        return estimate_rows(context.dataset.table_file(self.table, where=context.at("table")))
 
     def build(self, context: BuildContext) -> Edges:
         """Return the edges.

@@ -44,5 +44,6 @@ def done(call: Call, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
 def test_examples_work(done: dict[str, Any], command: str) -> None:
     for line, result in done.items():
         if line.startswith(f"mmgraph {command} ") or line == f"mmgraph {command}":
-            assert result.code == 0, f"{line}\n{result.err}"
+            # An audit ends with 1 if it finds something, which in so small a dataset it does.
+            assert result.code == (1 if command == "audit" else 0), f"{line}\n{result.err}"
             assert result.out

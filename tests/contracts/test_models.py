@@ -23,7 +23,7 @@ CASES = [(name, options) for name in MODELS.names() for options in VARIANTS.get(
 
 
 COMPILED = ("hetero_gat", "cross_modal_transformer")
-"""Models to compile, which takes longer than all else: they differ in their layers, each compiled by itself."""
+"""Models to compile, which takes longer than all else; the others differ from them in their layers alone."""
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)

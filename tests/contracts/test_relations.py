@@ -21,12 +21,15 @@ from mmgraph.relations import CustomRelation
 EXAMPLES = {
     "co_occurrence": {"entity": "thing", "column": "tag"},
     "conversation": {"entity": "thing", "link": "window", "conversation": "tag", "turn": "number"},
+    "cross_modal": {"source": "thing/vector", "target": "thing/picture", "k": 3, "weight": "similarity"},
     "hierarchy": {"entity": "thing", "depth": None},
     "knn": {"on": "thing/vector", "k": 3, "weight": "similarity"},
     "meta_path": {"path": ["table", "rev_table"]},
     "radius": {"on": "thing/vector", "min_similarity": 0.5, "weight": "similarity"},
+    "random": {"like": "table"},
     "sequence": {"on": "thing/words", "link": "window"},
     "shared_attribute": {"entity": "thing", "column": "tag"},
+    "shuffled": {"like": "table"},
     "spatial_boxes": {"entity": "thing", "columns": ["x", "y", "size", "size"], "weight": "iou"},
     "spatial_distance": {"entity": "thing", "columns": ["x", "y"], "k": 3, "half_distance": 2},
     "spatial_grid": {"entity": "thing", "row": "x", "column": "y", "neighbours": 8},
@@ -40,7 +43,7 @@ SIZE = 20
 
 @pytest.fixture(scope="module")
 def things(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Twenty things with a vector, words, a tag, a number, a parent and a place, and links among them."""
+    """Twenty things with a vector, a picture, words, a tag, a number, a parent, a place, and links."""
     folder = tmp_path_factory.mktemp("things")
     rng = np.random.default_rng(0)
     np.save(folder / "vectors.npy", rng.normal(size=(SIZE, 4)).astype(np.float32))
@@ -57,8 +60,10 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     (folder / "link.csv").write_text(
         "source,target,share\n" + "".join(f"t{s},t{t},{w}\n" for s, t, w in links)
     )
+    np.save(folder / "pictures.npy", rng.normal(size=(SIZE, 3)).astype(np.float32))
     modalities = {
         "vector": {"kind": "features", "file": "vectors.npy"},
+        "picture": {"kind": "features", "file": "pictures.npy"},
         "words": {"kind": "features", "file": "words.npz", "sequence": True},
     }
     spec = {

@@ -22,7 +22,9 @@ def test_its_values_can_be_read_as_text(shop):
     spec = yaml.safe_load(shop.yaml.read_text())
     column = spec["entities"]["product"]["modalities"]["description"]["column"]
     words = {"word": {"kind": "text", "column": "id"}}
-    shop.change_spec("entities.tag", {"values_of": {"entity": "product", "column": column}, "modalities": words})
+    shop.change_spec(
+        "entities.tag", {"values_of": {"entity": "product", "column": column}, "modalities": words}
+    )
     dataset = load_dataset(shop.folder)
     assert dataset.modality("tag", "word").values == dataset.entity_ids("tag")
 
@@ -36,7 +38,11 @@ def test_its_values_can_be_read_as_text(shop):
             "entities.label",
             "got both table and values_of",
         ),
-        ({"title": "x", "values_of": {"entity": "product", "column": "rating"}}, "entities.label", "got id or title"),
+        (
+            {"title": "x", "values_of": {"entity": "product", "column": "rating"}},
+            "entities.label",
+            "got id or title",
+        ),
         (
             {"values_of": {"entity": "label", "column": "rating"}},
             "entities.label.values_of.entity",

@@ -59,7 +59,9 @@ def test_weights_that_cannot_be_used_are_refused_once_they_are_seen(bad):
     layer = Echo(METADATA, 4)
     layer(X, EDGES, {TO: weight})
     weight[1] = bad
-    with pytest.raises(GraphError, match=r"'to', 'b'\)\]: 1 of 2 are not above 0 or not finite, first .* for edge 1"):
+    with pytest.raises(
+        GraphError, match=r"'to', 'b'\)\]: 1 of 2 are not above 0 or not finite, first .* for edge 1"
+    ):
         layer(X, EDGES, {TO: weight})
 
 

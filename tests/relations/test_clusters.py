@@ -37,8 +37,8 @@ def test_it_finds_enough_by_looking_at_little(metric):
     assert search.recall >= 0.95
     assert true_recall(found, vectors, metric, 8) > 0.93
     again = ApproximateSearch(metric, 0.95).neighbours(vectors, 8)
-    assert np.array_equal(found.index, again.index)
-    assert not (found.index == np.arange(len(vectors))[:, None]).any()
+    assert np.array_equal(found.source, again.source)
+    assert not (found.source == np.arange(len(vectors))[:, None]).any()
 
 
 def test_more_recall_takes_more_looks():
@@ -56,7 +56,7 @@ def test_it_is_exact_where_vectors_have_no_structure():
     search = ApproximateSearch("cosine", 0.99)
     found = search.neighbours(vectors, 5)
     assert (search.recall, search.looked_at) == (1.0, 1.0)
-    assert np.array_equal(found.index, exact_neighbours(vectors, 5, "cosine").index)
+    assert np.array_equal(found.source, exact_neighbours(vectors, 5, "cosine").source)
 
 
 def test_a_sample_that_promised_too_much_leads_to_more_looks(monkeypatch):
@@ -86,7 +86,7 @@ def test_queries_look_among_the_sources_without_themselves(metric):
     search = ApproximateSearch(metric, 0.95)
     found = search.neighbours(sources, 8, queries=vectors, own=own)
     assert search.looked_at < 0.25
-    assert not (found.index == own[:, None])[own >= 0].any()
+    assert not (found.source == own[:, None])[own >= 0].any()
     assert true_recall(found, sources, metric, 8, queries=vectors, own=own) > 0.93
 
 
@@ -94,13 +94,11 @@ def test_queries_are_dealt_out_in_parts(monkeypatch):
     vectors = structured("cosine", n=1500)
     whole = ApproximateSearch("cosine", 0.9).neighbours(vectors, 4)
     monkeypatch.setattr(clusters, "_DEALT", 400)
-    assert np.array_equal(ApproximateSearch("cosine", 0.9).neighbours(vectors, 4).index, whole.index)
+    assert np.array_equal(ApproximateSearch("cosine", 0.9).neighbours(vectors, 4).source, whole.source)
 
 
 @settings(max_examples=15, deadline=None)
-@given(
-    n=st.integers(1, 60), copies=st.integers(1, 3), k=st.integers(1, 70), metric=st.sampled_from(METRICS)
-)
+@given(n=st.integers(1, 60), copies=st.integers(1, 3), k=st.integers(1, 70), metric=st.sampled_from(METRICS))
 def test_all_of_few_sources_are_found_if_all_are_asked_for(n, copies, k, metric):
     features = np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32)
     vectors = VectorSpace.of(features, metric).place(np.repeat(features, copies, axis=0))
@@ -112,9 +110,9 @@ def test_all_of_few_sources_are_found_if_all_are_asked_for(n, copies, k, metric)
 def test_centres_are_means_of_what_is_near_to_them():
     vectors = structured("euclidean", n=1000)
     middle = centres(vectors, 12, "euclidean")
-    nearest = exact_neighbours(middle, 1, "euclidean", queries=vectors).index[:, 0]
+    nearest = exact_neighbours(middle, 1, "euclidean", queries=vectors).source[:, 0]
     apart = np.square(vectors - middle[nearest]).sum()
     by_chance = vectors[np.linspace(0, 999, 12).astype(int)]
-    others = exact_neighbours(by_chance, 1, "euclidean", queries=vectors).index[:, 0]
+    others = exact_neighbours(by_chance, 1, "euclidean", queries=vectors).source[:, 0]
     assert apart < 0.8 * np.square(vectors - by_chance[others]).sum()
     assert np.allclose(np.linalg.norm(centres(structured("cosine"), 12, "cosine"), axis=1), 1, atol=1e-6)

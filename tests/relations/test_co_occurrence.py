@@ -29,7 +29,10 @@ def weights(graph, triple=TRIPLE):
 def brute_force(known, asking, *, similarity, max_group, least, k, sender=None):
     """Return {(source, target): similarity}; the asking are the known ones if they are the same list."""
     sender = [True] * len(known) if sender is None else sender
-    holders = {t: sum(t in own for own, may in zip(known, sender, strict=True) if may) for t in set().union(*known, *asking)}
+    holders = {
+        t: sum(t in own for own, may in zip(known, sender, strict=True) if may)
+        for t in set().union(*known, *asking)
+    }
     num = sum(sender)
     hub = {t for t, n in holders.items() if n > max_group}
 
@@ -45,7 +48,11 @@ def brute_force(known, asking, *, similarity, max_group, least, k, sender=None):
             if not sender[i] or not common or (known is asking and i == j):
                 continue
             sizes = [sum(weight(t) ** 2 for t in side) for side in (a, b)]
-            near = common / (sum(sizes) - common) if similarity == "jaccard" else common / math.sqrt(math.prod(sizes))
+            near = (
+                common / (sum(sizes) - common)
+                if similarity == "jaccard"
+                else common / math.sqrt(math.prod(sizes))
+            )
             if np.float32(near) >= np.float32(least):
                 row.append((-np.float32(near), i))
         found |= {(i, j): -s for s, i in sorted(row)[:k]}

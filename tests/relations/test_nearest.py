@@ -104,9 +104,7 @@ def test_the_number_of_threads_changes_nothing(metric):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    sources=npst.arrays(
-        np.float32, st.tuples(st.integers(0, 20), st.just(2)), elements=st.integers(-2, 2)
-    ),
+    sources=npst.arrays(np.float32, st.tuples(st.integers(0, 20), st.just(2)), elements=st.integers(-2, 2)),
     queries=npst.arrays(np.float32, st.tuples(st.integers(0, 9), st.just(2)), elements=st.integers(-2, 2)),
     metric=st.sampled_from(METRICS),
     k=st.integers(1, 24),
@@ -161,5 +159,3 @@ def test_progress_counts_every_row():
     vectors = normalise(np.random.default_rng(5).normal(size=(2500, 4)).astype(np.float32), "cosine")
     exact_neighbours(vectors, 2, "cosine", advance=counter)
     assert counter.done == 2500
-
-

@@ -147,7 +147,10 @@ def test_too_many_neighbours_are_cut_to_the_nearest_and_counted(make_dataset):
         ({"metric": "euclidean"}, "max_distance: is not given"),
         ({"max_distance": 2}, "max_distance: got 2, but near is measured by metric: cosine"),
         ({"metric": "euclidean", "min_similarity": 0.5}, "min_similarity: got 0.5, but near is measured by"),
-        ({"min_similarity": 1, "max_neighbors": 1}, "no two nodes of thing/vector are above the similarity 1"),
+        (
+            {"min_similarity": 1, "max_neighbors": 1},
+            "no two nodes of thing/vector are above the similarity 1",
+        ),
     ],
 )
 def test_faults(make_dataset, parameters, message):

@@ -154,7 +154,18 @@ def newcomers(tmp_path):
     return make
 
 
-CELLS = [["a", "b"], ["b"], ["a", "c"], ["c", "d"], ["b", "d"], [], ["a"], ["hub", "b"], ["hub", "d"], ["hub"]]
+CELLS = [
+    ["a", "b"],
+    ["b"],
+    ["a", "c"],
+    ["c", "d"],
+    ["b", "d"],
+    [],
+    ["a"],
+    ["hub", "b"],
+    ["hub", "d"],
+    ["hub"],
+]
 
 
 def test_by_scope_training_only_training_entities_count(make_dataset):

@@ -173,7 +173,9 @@ def normalises_over_the_batch(base):
 def reads_one_relation_backwards(base):
     class Broken(base):
         def message(self, edge_type, x, x_target, index, weight):
-            return super().message(edge_type, x, x_target, index.flip(0) if edge_type == NEAR else index, weight)
+            return super().message(
+                edge_type, x, x_target, index.flip(0) if edge_type == NEAR else index, weight
+            )
 
     return Broken
 
@@ -407,7 +409,7 @@ def test_a_layer_that_cannot_be_made_is_said_to_be(mean_layer):
 def test_a_rule_can_be_left_out(mean_layer):
     broken_layer = detaches(mean_layer)
     check_layer(broken_layer, skip=["gradients", "compile"])
-    with pytest.raises(ConfigError, match="there is no rule 'gradient'. Did you mean 'gradients'"):
+    with pytest.raises(ConfigError, match=r"there is no rule 'gradient'\. Did you mean 'gradients'"):
         check_layer(broken_layer, skip=["gradient"])
 
 

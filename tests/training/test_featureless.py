@@ -8,7 +8,7 @@ import torch
 from torch_geometric.data import HeteroData
 
 from mmgraph.errors import GraphError
-from mmgraph.graph.from_hetero_data import from_hetero_data
+from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
 from mmgraph.training import load_run, resolve_config, train
 
 FEATURELESS = ["degree", "learned"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mmgraph.evaluation.audit.copied_entities import copied_entities
 from mmgraph.evaluation.audit.encoder_fit import encoders_beyond_training
 from mmgraph.evaluation.audit.future_edges import future_edges
+from mmgraph.evaluation.audit.held_out_edges import held_out_edges
 from mmgraph.evaluation.audit.label_edges import label_edges
 from mmgraph.evaluation.audit.label_in_text import labels_in_texts
 from mmgraph.evaluation.audit.near_duplicates import near_duplicates
@@ -40,6 +41,7 @@ class Check:
 
 
 CHECKS = (
+    Check("held_out_edges", "Are edges that are held out in the graph after all?", held_out_edges),
     Check("encoder_fit", "Has an encoder been fitted on held-out entities?", encoders_beyond_training),
     Check("straddling_groups", "Do groups stand on both sides of the split?", straddling_groups),
     Check("copied_entities", "Is an entity there under two ids?", copied_entities),

@@ -15,12 +15,15 @@ import yaml
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
 from mmgraph.data.spec import TaskSpec
+from mmgraph.data.split_spec import RandomEdgeSplit
 from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.edges import StoredEdges, merge, symmetrise
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.hold_out import HeldOutEdges, hold_out
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 
+FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 WORDS = np.array([f"w{n}" for n in range(400)], dtype=object)
 
 
@@ -39,6 +42,7 @@ class Parts:
     names: dict[int, str] = field(default_factory=dict)
     titles: list[str] | None = None
     ids: list[str] | None = None
+    put_back: int = 0
     manifest: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)
 
@@ -89,7 +93,7 @@ class Parts:
             "maker": pd.DataFrame({"id": [f"m{n}" for n in range(40)], "title": "", "training": True}),
         }
         types = [NodeType("thing", self.count, 0, "thing")]
-        edges = EdgeSets()
+        edges, held_out = EdgeSets(), dict[str, HeldOutEdges]()
         for name, values in self.features.items():
             node_type, rows = f"thing/{name}", self.rows[name]
             types.append(NodeType(node_type, len(rows), values.shape[1], "thing", name, self.kinds[name]))
@@ -107,10 +111,29 @@ class Parts:
             symmetric = name == "alike"
             size = self.count
             merged = merge(Edges(*pairs.astype(np.int64)), size)
-            stored = StoredEdges.of(symmetrise(merged, size) if symmetric else merged)
-            edges.add(
-                EdgeType("thing", name, target, stored.index.shape[1], "given", symmetric=symmetric), stored
+            merged = symmetrise(merged, size) if symmetric else merged
+            if name == "follows":
+                merged, held_out[name] = hold_out(
+                    merged,
+                    RandomEdgeSplit(kind="edges", relation=name, fractions=FRACTIONS),
+                    ids=(np.array(ids, dtype=object),) * 2,
+                    homogeneous=True,
+                    symmetric=False,
+                    where="follows",
+                )
+                put_back = held_out[name].edges.take(np.arange(self.put_back)).reversed()
+                merged = merge(
+                    Edges(
+                        np.concatenate([merged.source, put_back.source]),
+                        np.concatenate([merged.target, put_back.target]),
+                    ),
+                    size,
+                )
+            number = len(held_out[name]) if name in held_out else 0
+            edge_type = EdgeType(
+                "thing", name, target, len(merged), "given", symmetric=symmetric, held_out=number
             )
+            edges.add(edge_type, StoredEdges.of(merged))
         manifest = {"format": 2, "name": "things", "dataset": {}, "relations": {}, "encoders": {}}
         return Graph(
             GraphSchema(tuple(types), tuple(edges.types)),
@@ -127,6 +150,7 @@ class Parts:
             nodes,
             {f"thing/{name}": values.astype(np.float32) for name, values in self.features.items()},
             edges.edges,
+            held_out=held_out,
         )
 
 

@@ -19,6 +19,11 @@ Planted = dict[str, Any]
 Plant = Callable[[Any, Path], Planted]
 
 
+def held_out_edges(parts: Any, folder: Path) -> Planted:
+    parts.put_back = 3
+    return {}
+
+
 def encoder_fit(parts: Any, folder: Path) -> Planted:
     values = parts.features["picture"]
     parts.features["picture"] = (values - values.mean(axis=0)) / values.std(axis=0)
@@ -85,10 +90,10 @@ def telling_relation(parts: Any, folder: Path) -> Planted:
 
 
 def telling_degree(parts: Any, folder: Path) -> Planted:
-    # The first class has edges, to anybody; the others have none.
+    # The first class has makers; the others have none.
     first = np.flatnonzero(parts.target == 0)
     parts.target = np.minimum(parts.target, 1)
-    parts.pairs["follows"] = np.stack([first, parts.rng.integers(parts.count, size=len(first))])
+    parts.pairs["made_by"] = np.stack([first, parts.rng.integers(40, size=len(first))])
     return {}
 
 
@@ -141,6 +146,7 @@ def row_order(parts: Any, folder: Path) -> Planted:
 PLANTS: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
+        held_out_edges,
         encoder_fit,
         straddling_groups,
         copied_entities,

@@ -10,7 +10,7 @@ from torch_geometric.transforms import ToUndirected
 
 from mmgraph.errors import GraphError
 from mmgraph.graph import load_graph, summarise
-from mmgraph.graph.from_hetero_data import from_hetero_data
+from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
 
 COUNT = 6
 BOTH = {"product": ["image", "text"]}

@@ -76,6 +76,31 @@ def read_features(
     return found
 
 
+def modality_features(store: Any, *, where: str) -> NDArray[np.float32]:
+    """Return the features of a node type that is a modality, float32 [M, D].
+
+    Args:
+        store: The node type.
+        where: The place, for messages.
+
+    Raises:
+        GraphError: If they cannot be used.
+    """
+    values = _tensor(store["x"]) if "x" in store else None
+    if values is None or values.dim() != 2:
+        came = "nothing" if values is None else f"shape {tuple(values.shape)}"
+        raise GraphError(f"got {came}; wanted numbers (M, D)", where=where, fix="Set it.")
+    array: NDArray[np.float32] = values.to(torch.float32).numpy()
+    broken = np.flatnonzero(~np.isfinite(array).all(1))
+    if len(broken):
+        raise GraphError(
+            f"{len(broken)} rows hold a value that is not finite, first row {broken[0]}",
+            where=where,
+            fix="Mend them, or leave these nodes out.",
+        )
+    return array
+
+
 def task_kind(store: Any) -> str | None:
     """Return what the targets of a node type make: a classification, a regression, or no task."""
     if "y" not in store or "train_mask" not in store:

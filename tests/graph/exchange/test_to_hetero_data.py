@@ -1,8 +1,7 @@
-"""HeteroData and networkx."""
+"""A graph as HeteroData."""
 
 from __future__ import annotations
 
-import networkx as nx
 import numpy as np
 import torch
 from torch_geometric.nn import HeteroConv, SAGEConv
@@ -43,26 +42,3 @@ def test_a_pyg_layer_runs_on_it(graph: Graph):
     triple = ("product/vector", "alike", "product/vector")
     layer = HeteroConv({triple: SAGEConv(6, 4)})
     assert layer(data.x_dict, {triple: data[triple].edge_index})["product/vector"].shape == (24, 4)
-
-
-def test_networkx_has_the_same_nodes_and_edges(graph: Graph):
-    result = graph.to_networkx()
-    assert isinstance(result, nx.MultiDiGraph)
-    assert result.number_of_nodes() == 88
-    assert result.nodes["product", "p0"]["type"] == "product"
-    assert result.nodes["product", "p0"]["target:colour"] == "red"
-    assert "preview" not in result.nodes["product/picture", "p1"]
-    forward = [t for t in graph.schema.edge_types if t.reverse_of is None]
-    assert result.number_of_edges() == sum(t.num_edges for t in forward)
-    ids = graph.nodes["product"]["id"]
-    triple = ("product", "bought_with", "product")
-    for s, t, w in zip(*graph.edge_index[triple], graph.edge_weight[triple], strict=True):
-        edge = result.edges[("product", ids[s]), ("product", ids[t]), "bought_with"]
-        assert edge == {"weight": float(w)}
-    assert result.edges[("product/name", "p0"), ("product", "p0"), "of"] == {}
-
-
-def test_networkx_with_reverse_relations(graph: Graph):
-    result = graph.to_networkx(reverse=True)
-    assert result.number_of_edges() == sum(t.num_edges for t in graph.schema.edge_types)
-    assert result.has_edge(("maker", "bolt"), ("product", "p0"), "rev_made_by")

@@ -1,0 +1,178 @@
+"""A graph in plain parts, as other forms hold it, and how parts become a graph."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mmgraph.config_faults import NAME_PATTERN
+from mmgraph.data.spec import TaskSpec
+from mmgraph.errors import Faults, GraphError
+from mmgraph.graph.edge_sets import EdgeSets
+from mmgraph.graph.edges import StoredEdges, merge
+from mmgraph.graph.exchange.description import Description
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.layout import FORMAT
+from mmgraph.graph.relation import Edges
+from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType, Triple
+
+
+@dataclass(frozen=True, eq=False)
+class Modality:
+    """The nodes of one modality.
+
+    Args:
+        rows: The row of each node's entity, int64 [M], ascending.
+        features: float32 [M, D].
+        preview: What a person sees of each node, or nothing.
+    """
+
+    rows: NDArray[np.int64]
+    features: NDArray[np.float32]
+    preview: pd.Series | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """A graph in plain parts, in the order in which the graph shall have them.
+
+    Args:
+        name: The name of the graph.
+        entities: By entity type, its table: ``id``, ``title`` and what tasks need.
+        modalities: By modality node type (``product/image``), its nodes.
+        relations: By source, name and target, edges that are checked; not those of ``of``. A relation
+            ``rev_x`` beside an ``x`` the other way round is the reverse of that.
+        tasks: The tasks, by name.
+        description: What a graph of mmgraph's said about itself when it took this form; else nothing.
+    """
+
+    name: str
+    entities: Mapping[str, pd.DataFrame]
+    modalities: Mapping[str, Modality]
+    relations: Mapping[Triple, Edges]
+    tasks: Mapping[str, TaskSpec] = field(default_factory=dict)
+    description: Description | None = None
+
+    def graph(self, place: str) -> Graph:
+        """Return the graph.
+
+        Args:
+            place: How messages call a relation, with ``{source!r}``, ``{name!r}`` and ``{target!r}``.
+
+        Raises:
+            GraphError: If a reverse relation is not the reverse of the other one; all of them at once.
+        """
+        edges = EdgeSets()
+        for name, modality in self.modalities.items():
+            edges.add_of(name, name.partition("/")[0], modality.rows)
+        self._add_relations(edges, place)
+        schema = GraphSchema(tuple(self._node_types()), tuple(edges.types))
+        modal = [t.name for t in schema.node_types if t.modality is not None]
+        return Graph(
+            schema=schema,
+            manifest={
+                "format": FORMAT,
+                "name": self.name,
+                "mmgraph": version("mmgraph"),
+                "dataset": {},
+                "encoders": {},
+                "relations": {},
+                "changes": [],
+            },
+            tasks=dict(self.tasks),
+            nodes={t.name: self._table(t) for t in schema.node_types},
+            features={name: self.modalities[name].features for name in modal},
+            edges=edges.edges,
+        )
+
+    def _node_types(self) -> Iterator[NodeType]:
+        """Yield every entity type, each followed by its modalities."""
+        kinds = self.description.kinds if self.description else {}
+        for entity, table in self.entities.items():
+            yield NodeType(entity, len(table), 0, entity)
+            for name, modality in self.modalities.items():
+                of, _, short = name.partition("/")
+                if of == entity:
+                    count, width = modality.features.shape
+                    yield NodeType(name, count, width, entity, short, kinds.get(name, "features"))
+
+    def _table(self, node_type: NodeType) -> pd.DataFrame:
+        table = self.entities[node_type.entity]
+        if node_type.modality is None:
+            return table
+        modality = self.modalities[node_type.name]
+        ids = table["id"].iloc[modality.rows].reset_index(drop=True)
+        return pd.DataFrame({"id": ids, "entity_index": modality.rows, "preview": modality.preview})
+
+    def _add_relations(self, edges: EdgeSets, place: str) -> None:
+        """Add all relations, those that only reverse another one with that."""
+        sizes = {name: len(table) for name, table in self.entities.items()}
+        sizes |= {name: len(modality.rows) for name, modality in self.modalities.items()}
+        stored = {
+            triple: StoredEdges.of(merge(one, sizes[triple[0]])) for triple, one in self.relations.items()
+        }
+        faults = Faults()
+        for triple, one in stored.items():
+            source, name, target = triple
+            forward = stored.get((target, name.removeprefix("rev_"), source))
+            if name.startswith("rev_") and forward is not None:
+                # Whoever made the parts has made it, and it will be made again.
+                if not _same(forward.reversed(), one):
+                    faults.add(
+                        place.format(source=source, name=name, target=target),
+                        f"its edges are not those of {name.removeprefix('rev_')!r} the other way round",
+                        "Rename it.",
+                    )
+                continue
+            edges.add(self._edge_type(triple, one), one)
+        faults.raise_if_any(GraphError)
+
+    def _edge_type(self, triple: Triple, edges: StoredEdges) -> EdgeType:
+        """Return the type of a relation: what its edges show, and what only a description can tell."""
+        source, name, target = triple
+        said = self.description.edge_types.get(triple) if self.description else None
+        # An edge that was taken away since may have broken the symmetry.
+        symmetric = source == target and (said.symmetric if said else edges.index.size > 0)
+        return EdgeType(
+            source,
+            name,
+            target,
+            edges.index.shape[1],
+            kind=said.kind if said else "given",
+            weighted=edges.weight is not None,
+            symmetric=symmetric and _same(edges.reversed(), edges),
+            made_from=said.made_from if said else (),
+            made_of=said.made_of if said else (),
+            attr_names=self.relations[triple].attr_names,
+            timed=edges.time is not None,
+            one_way=said.one_way if said else False,
+        )
+
+
+def name_fault(name: object, where: str, faults: Faults) -> None:
+    """Note a name of an entity type, modality or relation that a graph cannot have."""
+    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
+        faults.add(
+            where,
+            f"got the name {name!r}; wanted letters, digits and '_', beginning with a letter",
+            "Rename it.",
+        )
+
+
+def _same(one: StoredEdges, other: StoredEdges) -> bool:
+    return np.array_equal(one.index, other.index) and all(
+        _alike(getattr(one, name), getattr(other, name)) for name in ("weight", "attr", "time")
+    )
+
+
+def _alike(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.shape == other.shape and bool(np.allclose(one, other))
