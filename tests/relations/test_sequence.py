@@ -108,7 +108,8 @@ def test_one_vector_for_each_entity_is_no_sequence(make_dataset):
         build_graph(dataset, relations=[Sequence("thing/vector")])
 
 
-def test_a_change_of_positions_alone_builds_the_relation_again(make_sequences, tmp_path):
+def test_a_change_of_positions_alone_builds_the_relation_again(make_sequences, tmp_path, monkeypatch):
+    monkeypatch.setenv("MMGRAPH_HOME", str(tmp_path / "home"))
     chosen = [("order", Sequence("thing/words")), ("ends", Sequence("thing/words", link="all"))]
     said = []
     for positions in ({"a": [0, 1, 2]}, {"a": [0, 1, 2]}, {"a": [0, 1, 9]}):
