@@ -101,6 +101,8 @@ class Inputs:
             case "content":
                 if factory.is_modality(name):
                     add_content(hasher, factory.raw(name))
+                    if (position := factory.position(name)) is not None:
+                        hasher.array(position)
             case "file":
                 hasher.file(dataset.folder / name)
             case "yaml":

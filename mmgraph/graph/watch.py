@@ -38,6 +38,7 @@ FACTORY: Rules = {
     "encoded": ("features", "nodes"),
     "encoded_by": ("content", "nodes", "node_training"),
     "raw": ("content", "nodes"),
+    "position": ("content", "nodes"),
     "nodes": ("content", "nodes", "node_rows", "node_training"),
 }
 

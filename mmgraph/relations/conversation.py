@@ -125,6 +125,10 @@ class Conversation(RelationBuilder):
         line = self._line(context)
         return {"turn": line.time, "group": line.group}
 
+    def estimate(self, context: BuildContext) -> int:
+        """Return how many edges there will be at most."""
+        return self._reach * context.num_nodes(self.entity)
+
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from earlier utterances to later ones.
 

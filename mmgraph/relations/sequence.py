@@ -80,6 +80,13 @@ class Sequence(RelationBuilder):
                 fix="Set `sequence: true` at a modality of kind features whose file holds sequences.",
             )
 
+    def estimate(self, context: BuildContext) -> int | None:
+        """Return how many edges there will be at most."""
+        if self.link == "all":
+            return None
+        reach = self.window if self.link == "window" else 1
+        return reach * (2 if self.direction == "both" else 1) * context.num_nodes(self.on)
+
     def build(self, context: BuildContext) -> Edges:
         """Return the edges among elements.
 

@@ -114,6 +114,10 @@ class SpatialDistance(RelationBuilder):
         point, group = self._places(context)
         return {"point": point, "group": group}
 
+    def estimate(self, context: BuildContext) -> int | None:
+        """Return how many edges there will be at most."""
+        return None if self.k is None else self.k * context.num_nodes(self.entity)
+
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from near entities.
 

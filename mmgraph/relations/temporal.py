@@ -112,6 +112,10 @@ class Temporal(RelationBuilder):
         time, group, dated = self._line(context)
         return {"time": time, "group": group, "dated": np.array(dated)}
 
+    def estimate(self, context: BuildContext) -> int | None:
+        """Return how many edges there will be at most."""
+        return None if self.k is None else self.k * context.num_nodes(self.entity)
+
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from earlier entities to later ones."""
         line = Timeline(context.fitted["time"], context.fitted["group"])

@@ -106,3 +106,14 @@ def test_one_vector_for_each_entity_is_no_sequence(make_dataset):
     dataset = make_dataset([{"id": "a"}, {"id": "b"}], vectors=np.eye(2))
     with pytest.raises(GraphError, match="on: got 'thing/vector', which is one vector for each entity"):
         build_graph(dataset, relations=[Sequence("thing/vector")])
+
+
+def test_a_change_of_positions_alone_builds_the_relation_again(make_sequences, tmp_path, monkeypatch):
+    monkeypatch.setenv("MMGRAPH_HOME", str(tmp_path / "home"))
+    chosen = [("order", Sequence("thing/words")), ("ends", Sequence("thing/words", link="all"))]
+    said = []
+    for positions in ({"a": [0, 1, 2]}, {"a": [0, 1, 2]}, {"a": [0, 1, 9]}):
+        dataset = make_sequences(positions)
+        graph = build_graph(dataset, relations=chosen, cache=False, out=tmp_path / "graph", overwrite=True)
+        said.append(graph.edge_attr["thing/words", "order", "thing/words"][:, 0].tolist())
+    assert said == [[1, -1, 1, -1], [1, -1, 1, -1], [1, -1, 8, -8]]
