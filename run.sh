@@ -117,8 +117,10 @@ case $command in
     test)
         set_up test
         cd -- "$root"
+        # A process a core; more threads than that would wait for each other.
+        export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
         # Not `python -m pytest`: that would put this folder, and so datasets/, in front of installed libraries.
-        exec "$venv/bin/pytest" "$@"
+        exec "$venv/bin/pytest" -n auto --dist worksteal "$@"
         ;;
     setup) set_up test ;;
     *) usage ;;

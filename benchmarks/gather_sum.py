@@ -11,7 +11,7 @@ import torch
 from numba import njit
 
 from mmgraph.ops.numba_kernels import Rows, _ask_for_row, _row
-from mmgraph.ops.worker_threads import balanced_rows
+from mmgraph.worker_threads import balanced_rows
 
 _POOL = ThreadPoolExecutor()
 

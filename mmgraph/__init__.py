@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from mmgraph.errors import MMGraphError as MMGraphError
     from mmgraph.errors import RunError as RunError
     from mmgraph.errors import UserError as UserError
+    from mmgraph.evaluation.audit.audit import audit as audit
+    from mmgraph.evaluation.audit.report import AuditReport as AuditReport
+    from mmgraph.evaluation.audit.report import Finding as Finding
     from mmgraph.evaluation.compare import compare as compare
     from mmgraph.evaluation.comparison import Comparison as Comparison
     from mmgraph.evaluation.inspection import inspection_page as inspection_page
@@ -64,9 +67,14 @@ if TYPE_CHECKING:
     from mmgraph.registry import MODELS as MODELS
     from mmgraph.registry import RELATIONS as RELATIONS
     from mmgraph.registry import TASKS as TASKS
+    from mmgraph.relations.co_occurrence import CoOccurrence as CoOccurrence
+    from mmgraph.relations.cross_modal import CrossModal as CrossModal
     from mmgraph.relations.custom import relation as relation
     from mmgraph.relations.knn import KNN as KNN
+    from mmgraph.relations.radius import Radius as Radius
+    from mmgraph.relations.random_edges import Random as Random
     from mmgraph.relations.shared_attribute import SharedAttribute as SharedAttribute
+    from mmgraph.relations.shuffled import Shuffled as Shuffled
     from mmgraph.relations.table import Table as Table
     from mmgraph.tasks.task import Task as Task
     from mmgraph.tasks.task_data import task_data as task_data
@@ -87,6 +95,8 @@ _MODULES = {
     "data.validation": ("validate_dataset",),
     "encoders": ("Encoder",),
     "errors": ("ConfigError", "DataError", "GraphError", "MMGraphError", "RunError", "UserError"),
+    "evaluation.audit.audit": ("audit",),
+    "evaluation.audit.report": ("AuditReport", "Finding"),
     "evaluation.compare": ("compare",),
     "evaluation.comparison": ("Comparison",),
     "graph.attach": ("AttachedGraph", "attach"),
@@ -110,9 +120,14 @@ _MODULES = {
     "plugins": ("load_plugin",),
     "progress": ("Progress",),
     "registry": ("ENCODERS", "LAYERS", "MODELS", "RELATIONS", "TASKS"),
+    "relations.co_occurrence": ("CoOccurrence",),
+    "relations.cross_modal": ("CrossModal",),
     "relations.custom": ("relation",),
     "relations.knn": ("KNN",),
+    "relations.radius": ("Radius",),
+    "relations.random_edges": ("Random",),
     "relations.shared_attribute": ("SharedAttribute",),
+    "relations.shuffled": ("Shuffled",),
     "relations.table": ("Table",),
     "tasks.task": ("Task",),
     "tasks.task_data": ("task_data",),

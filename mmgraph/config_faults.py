@@ -182,7 +182,11 @@ def _item(annotation: Any, part: int | str) -> Any:
 
 def _one_per_union(error: ValidationError, model: Any) -> Iterable[tuple[dict[str, Any], _Step]]:
     """Yield the errors and their places; of a union's errors only one, from the member that came closest."""
-    found = [(dict(item), _follow(model, item["loc"])) for item in error.errors(include_url=False)]
+    errors = error.errors(include_url=False)
+    # Of a tuple with an entry that cannot be used pydantic says also that it has too few.
+    outer = {item["loc"][:depth] for item in errors for depth in range(len(item["loc"]))}
+    errors = [item for item in errors if item["type"] != "too_short" or item["loc"] not in outer]
+    found = [(dict(item), _follow(model, item["loc"])) for item in errors]
     for item, step in found:
         if step.union is None:
             yield item, step

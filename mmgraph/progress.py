@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -29,6 +30,7 @@ class Progress:
     def __init__(self, *, quiet: bool = False, every: float = 5.0) -> None:
         self.quiet = quiet
         self._every = every
+        self._bar_shown = threading.Lock()
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
@@ -41,6 +43,9 @@ class Progress:
         """Yield a function to call with the number of steps done, and optionally a note."""
         if self.quiet:
             yield Advance()
+        elif self._console.is_terminal and not self._bar_shown.acquire(blocking=False):
+            # Another thread shows its bar, and a terminal has room for one.
+            yield Advance()
         elif self._console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
@@ -50,8 +55,11 @@ class Progress:
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
             )
-            with RichProgress(*columns, console=self._console, transient=True) as bar:
-                yield _BarAdvance(bar, name, total)
+            try:
+                with RichProgress(*columns, console=self._console, transient=True) as bar:
+                    yield _BarAdvance(bar, name, total)
+            finally:
+                self._bar_shown.release()
         else:
             plain = _PlainAdvance(name, total, self._every)
             yield plain

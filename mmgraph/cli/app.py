@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli import (
+    attach,
+    audit,
     build_graph,
     compare,
     convert,
@@ -29,7 +31,9 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "validate": (validate.validate, validate.EXAMPLES),
     "build-graph": (build_graph.build_graph, build_graph.EXAMPLES),
     "inspect": (inspect.inspect, inspect.EXAMPLES),
+    "audit": (audit.audit, audit.EXAMPLES),
     "convert": (convert.convert, convert.EXAMPLES),
+    "attach": (attach.attach, attach.EXAMPLES),
     "train": (train.train, train.EXAMPLES),
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
     "compare": (compare.compare, compare.EXAMPLES),

@@ -1,7 +1,7 @@
 """The ``mmgraph`` command, and how it ends.
 
-Exit codes: 0 done, 1 a fault of mmgraph, 2 the user's fault (the message says what to do), 130 interrupted,
-143 terminated.
+Exit codes: 0 done, 1 a fault of mmgraph, or an audit that found something, 2 the user's fault (the message
+says what to do), 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations

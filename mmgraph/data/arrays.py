@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,16 +37,7 @@ def read_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
         DataError: If the file is broken or would need pickle, the key is missing, or the array has not two
             dimensions or holds no numbers.
     """
-    try:
-        array = _open(path, key, where)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, SafetensorError) as error:
-        if "allow_pickle" in str(error) or "Python objects" in str(error):
-            raise DataError(
-                "holds Python objects, which are never unpickled; wanted an array of numbers",
-                where=str(path),
-                fix="Save it with a numeric dtype, e.g. array.astype('float32').",
-            ) from None
-        raise DataError(f"cannot be read: {error}", where=str(path), fix="Write the file anew.") from None
+    array = open_array(path, key=key, where=where)
     if array.ndim == 2 and array.shape[1] == 0:
         raise DataError(
             f"got an array of shape {array.shape}, whose vectors are empty; wanted numbers in them",
@@ -67,19 +59,48 @@ def read_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
     return array
 
 
+def open_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
+    """Return an array of any shape and type; ``.npy`` files are memory-mapped.
+
+    Args:
+        path: A `.npy`, `.npz` or `.safetensors` file.
+        key: The array's name in a file that holds several.
+        where: The modality in ``dataset.yaml``, for messages.
+
+    Raises:
+        DataError: If the file is broken or would need pickle, or the key is missing.
+    """
+    try:
+        return _open(path, key, where)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, SafetensorError) as error:
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
+            raise DataError(
+                "holds Python objects, which are never unpickled; wanted an array of numbers",
+                where=str(path),
+                fix="Save it with a numeric dtype, e.g. array.astype('float32').",
+            ) from None
+        raise DataError(f"cannot be read: {error}", where=str(path), fix="Write the file anew.") from None
+
+
 def array_features(
-    array: npt.NDArray[Any], index: npt.NDArray[np.int64], *, file: str, ids: Sequence[str]
+    array: npt.NDArray[Any],
+    index: npt.NDArray[np.int64],
+    *,
+    file: str,
+    ids: Sequence[str],
+    rows: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Return the rows of an array that has one row for each entity.
+    """Return the vectors of entities from an array that has one for each, in the order of their table's file.
 
     Args:
         array: [N, D].
-        index: The rows that are present, [M]; the others may hold anything.
+        index: The entities that are present, [M]; the rows of the others may hold anything.
         file: The array's file, for messages.
         ids: The entities' ids, [N].
+        rows: The row of each entity, [N]; nothing if the array has them in their order.
 
     Returns:
-        [M, D]; the array itself where it is all present and of 32 bits already.
+        [M, D]; the array itself where it is all present, in order and of 32 bits already.
 
     Raises:
         DataError: If the number of rows differs, or a present row holds NaN, infinity or a number too large.
@@ -91,13 +112,15 @@ def array_features(
             fix="Compute the features for the table as it is, or give them as Parquet with an id column.",
         )
     everything = len(index) == len(array)
-    if everything and array.dtype == np.float32:
+    places = index if rows is None else rows[index]
+    as_it_is = everything and rows is None
+    if as_it_is and array.dtype == np.float32:
         result: npt.NDArray[np.float32] = array
     else:
         with np.errstate(over="ignore"):
-            result = np.asarray(array if everything else array[index], dtype=np.float32)
-    names = ids if everything else [ids[row] for row in index]
-    refuse_non_finite(result, file=file, rows=index, ids=names)
+            result = np.asarray(array if as_it_is else array[places], dtype=np.float32)
+    names = ids if everything else [ids[entity] for entity in index]
+    refuse_non_finite(result, file=file, rows=places, ids=names)
     return result
 
 
@@ -123,15 +146,43 @@ def table_features(
     frame = read_table(path)
     column = pick(frame, id_column, file=str(path), where=f"{where}.id")
     names = column.id_texts()
-    rows = _rows_of(names, ids, f"{path}: column {id_column!r}")
+    rows = rows_of(names, ids, f"{path}: column {id_column!r}", once=True)
+    values = vectors_of(frame, names, (id_column,), path=path, key=key, where=where)
+    order = np.argsort(rows)
+    return rows[order], values[order]
+
+
+def vectors_of(
+    frame: pd.DataFrame,
+    names: npt.NDArray[np.object_],
+    others: Sequence[str],
+    *,
+    path: Path,
+    key: str | None,
+    where: str,
+) -> npt.NDArray[np.float32]:
+    """Return the vectors of a feature table, float32 [M, D].
+
+    Args:
+        frame: The table.
+        names: The id in each row, [M], for messages.
+        others: The columns that hold no features.
+        path: The table's file, for messages.
+        key: The column that holds lists of numbers; without it, every other column is one dimension.
+        where: The modality in ``dataset.yaml``, for messages.
+
+    Raises:
+        DataError: If a column is missing, or a value is no finite number.
+    """
     if key is not None:
         lists = pick(frame, key, file=str(path), where=f"{where}.key").values
         values = _stacked(lists, names, f"{path}: column {key!r}")
     else:
-        values = _side_by_side(frame.drop(columns=id_column), names, str(path))
-    refuse_non_finite(values, file=str(path), rows=np.arange(len(rows)), ids=names)
-    order = np.argsort(rows)
-    return rows[order], values[order]
+        # pandas writes the index of a table that was sorted or sampled as a column of this name.
+        index = [column for column in frame if re.fullmatch(r"__index_level_\d+__", str(column))]
+        values = _side_by_side(frame.drop(columns=[*others, *index]), names, str(path))
+    refuse_non_finite(values, file=str(path), rows=np.arange(len(values)), ids=names)
+    return values
 
 
 def refuse_non_finite(
@@ -211,19 +262,31 @@ def _only(key: str | None, names: list[str], path: Path, where: str) -> str:
     return key
 
 
-def _rows_of(names: npt.NDArray[np.object_], ids: Sequence[str], where: str) -> npt.NDArray[np.int64]:
-    """Return the row of the entity table for each id of a feature table."""
+def rows_of(
+    names: npt.NDArray[np.object_], ids: Sequence[str], where: str, *, once: bool
+) -> npt.NDArray[np.int64]:
+    """Return the row of the entity table for each id of a feature table, int64 [M].
+
+    Args:
+        names: The ids of the feature table, [M].
+        ids: Those of the entities, [N].
+        where: The column, for messages.
+        once: Whether an id may stand only once.
+
+    Raises:
+        DataError: If an id is empty or unknown, or stands twice and must not.
+    """
     empty = np.flatnonzero([name is None for name in names])
     if len(empty):
         raise DataError(
             "got an empty cell; wanted an id", where=f"{where}, {row_numbers(empty)}", fix="Fill it."
         )
     twins = np.flatnonzero(pd.Series(names).duplicated())
-    if len(twins):
+    if once and len(twins):
         raise DataError(
             f"got {names[twins[0]]!r} for a second time; wanted each id once",
             where=f"{where}, {row_numbers(twins)}",
-            fix="Remove one of the rows.",
+            fix="Remove one of the rows, or set `sequence: true` if the entity has several vectors.",
         )
     rows = pd.Index(np.array(ids, dtype=object)).get_indexer(pd.Index(names))
     unknown = np.flatnonzero(rows < 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -22,7 +22,13 @@ _TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
 
 
 def pick(
-    frame: pd.DataFrame, name: str, *, file: str, where: str, ids: Sequence[str] | None = None
+    frame: pd.DataFrame,
+    name: str,
+    *,
+    file: str,
+    where: str,
+    ids: Sequence[str] | None = None,
+    rows: Sequence[int] | npt.NDArray[np.int64] | None = None,
 ) -> Column:
     """Return a column of a table.
 
@@ -32,6 +38,7 @@ def pick(
         file: The table's file, for messages.
         where: The key that names the column, for messages.
         ids: The id of each row, for messages; without them a message gives the row alone.
+        rows: The row of the file in which each cell stands, counted from 0; without them they stand in order.
 
     Raises:
         DataError: If the table has no such column; the message offers the nearest names.
@@ -42,7 +49,7 @@ def pick(
         if len(known) == 1 and (";" in known[0] or "\t" in known[0]):
             fix = "The table seems to be separated by something else than commas: save it with commas."
         raise DataError(f"got {name!r}; {file} has no such column", where=where, fix=fix)
-    return Column(frame[name], name, file, ids)
+    return Column(frame[name], name, file, ids, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +61,8 @@ class Column:
         name: The column's name.
         file: The table's file, for messages.
         ids: The id of each row, for messages.
+        rows: The row of the file in which each cell stands, counted from 0; nothing where that is the
+            cell's own number.
 
     Example:
         >>> colour = pick(pd.DataFrame({"hue": ["red", None]}), "hue", file="a.csv", where="dataset.yaml: x")
@@ -65,6 +74,7 @@ class Column:
     name: str
     file: str
     ids: Sequence[str] | None = None
+    rows: Sequence[int] | npt.NDArray[np.int64] | None = None
 
     @property
     def missing(self) -> npt.NDArray[np.bool_]:
@@ -107,7 +117,7 @@ class Column:
         if pd.api.types.is_float_dtype(values):
             broken = (values.notna() & (values % 1 != 0)).to_numpy(bool)
             self._refuse_if_any(broken, "text or a whole number", "Store ids as text.")
-            return Column(values.astype("Int64").astype(object), self.name, self.file, self.ids).text()
+            return replace(self, values=values.astype("Int64").astype(object)).text()
         if not (_is_textual(values) or pd.api.types.is_integer_dtype(values)):
             self._refuse_if_any(~self.missing, "text or a whole number", "Store ids as text.")
         return self.text()
@@ -148,13 +158,26 @@ class Column:
         Raises:
             DataError: If a cell is empty, or the cells are neither all numbers nor all dates.
         """
-        wanted = "a number or a date"
-        self._refuse_if_any(self.missing, wanted, "Fill it, or take another column for the split.")
-        if not np.isnan(self._parsed_numbers()).any():
-            return self.numbers()
+        fix = "Fill it, or take another column for the split."
+        self._refuse_if_any(self.missing, "a number or a date", fix)
+        return self.moments()[0]
+
+    def moments(self) -> tuple[npt.NDArray[np.float64], bool]:
+        """Return the cells as points in time, and whether they are dates.
+
+        Returns:
+            The numbers, or for dates the seconds since 1970, [N]; NaN where a cell is empty.
+
+        Raises:
+            DataError: If the cells are neither all numbers nor all dates.
+        """
+        present = ~self.missing
+        if not np.isnan(self._parsed_numbers()[present]).any():
+            return self.numbers(), False
         dates = self._parsed_dates()
-        self._refuse_if_any(dates.isna().to_numpy(bool), wanted, _DATE_FIX)
-        return np.asarray((dates - pd.Timestamp(0)).dt.total_seconds(), dtype=np.float64)
+        self._refuse_if_any(dates.isna().to_numpy(bool) & present, "a number or a date", _DATE_FIX)
+        seconds = (dates - pd.Timestamp(0)).dt.total_seconds()
+        return np.asarray(seconds, dtype=np.float64), True
 
     def flags(self) -> npt.NDArray[np.bool_]:
         """Return the cells as true or false, [N]; an empty cell is false.
@@ -168,9 +191,20 @@ class Column:
         self._refuse_if_any(unknown, "true or false", "Write true or false.")
         return true
 
-    def place(self, row: int) -> str:
-        """Return where a cell is, for messages; ``row`` counts from 0."""
-        return f"{self.file}: column {self.name!r}, {row_name(row, self.ids)}"
+    def place(self, cell: int) -> str:
+        """Return where a cell is, for messages; ``cell`` counts from 0."""
+        row = cell if self.rows is None else int(self.rows[cell])
+        named = f" (id {self.ids[cell]!r})" if self.ids is not None else ""
+        return f"{self.file}: column {self.name!r}, {row_name(row)}{named}"
+
+    def in_file(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return cells, counted from 0, in the order in which they stand in the file."""
+        return cells if self.rows is None else cells[np.argsort([self.rows[cell] for cell in cells])]
+
+    def also(self, cells: npt.NDArray[np.int64]) -> str:
+        """Return which rows but the first of these cells' have the same fault, for messages."""
+        rows = cells[1:] if self.rows is None else [self.rows[cell] for cell in cells[1:]]
+        return f" (also in {row_numbers(rows)})" if len(rows) else ""
 
     def _parsed_numbers(self) -> npt.NDArray[np.float64]:
         """Return the cells as numbers, NaN where that cannot be done."""
@@ -190,14 +224,14 @@ class Column:
         if broken.any():
             self._refuse(np.flatnonzero(broken), wanted, fix)
 
-    def _refuse(self, rows: npt.NDArray[np.int64], wanted: str, fix: str) -> NoReturn:
-        first = int(rows[0])
+    def _refuse(self, cells: npt.NDArray[np.int64], wanted: str, fix: str) -> NoReturn:
+        cells = self.in_file(cells)
+        first = int(cells[0])
         got = "an empty cell" if self.missing[first] else shorten(self.values.iloc[first])
-        more = f" (also in {row_numbers(rows[1:])})" if len(rows) > 1 else ""
-        raise DataError(f"got {got}; wanted {wanted}{more}", where=self.place(first), fix=fix)
+        raise DataError(f"got {got}; wanted {wanted}{self.also(cells)}", where=self.place(first), fix=fix)
 
 
-def row_name(row: int, ids: Sequence[str] | None) -> str:
+def row_name(row: int, ids: Sequence[str] | None = None) -> str:
     """Return how messages name a row: counted from 1, without the header, and with its id if that is known.
 
     Example:

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmgraph.data.entity_table import EntityTable, read_entity_table
+from mmgraph.data.entity_table import EntityTable, read_entity_table, value_table
 from mmgraph.data.files import file_inside, raw_file_faults
+from mmgraph.data.id_index import IdIndex
 from mmgraph.data.modalities import RawModality, read_modality
-from mmgraph.data.spec import Choice, DatasetSpec, EntitySpec, FeaturesModality, RelationSpec
+from mmgraph.data.spec import Choice, DatasetSpec, EntitySpec, FeaturesModality, RelationSpec, ValuesOf
 from mmgraph.data.splits import assign
 from mmgraph.data.tables import read_table
 from mmgraph.errors import ConfigError, DataError, did_you_mean
@@ -29,7 +30,7 @@ class Dataset:
         folder: The folder that the paths in ``spec`` are relative to.
         file: The path of ``dataset.yaml``, for messages.
         additional: Its entities join those of another dataset: an entity type whose table is not there has
-            none, and no entity need have a modality.
+            none, nor has one that consists of values, and no entity need have a modality.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Dataset:
         self.folder = folder
         self.file = file or folder / "dataset.yaml"
         self._entities: dict[str, EntityTable] = {}
+        self._indices: dict[str, IdIndex] = {}
         self._splits: dict[str, npt.NDArray[np.str_]] = {}
         self._tables: dict[str, pd.DataFrame] = {}
 
@@ -47,7 +49,7 @@ class Dataset:
         return f"Dataset({self.spec.name!r}, entities: {', '.join(self.spec.entities)})"
 
     def entity_ids(self, entity: str) -> list[str]:
-        """Return the ids of an entity type, in the order of its table.
+        """Return the ids of an entity type, in the order of its nodes: short ones first, then as text sorts.
 
         Raises:
             ConfigError: If there is no such entity type.
@@ -55,8 +57,19 @@ class Dataset:
         """
         return self.entity_table(entity).ids
 
+    def id_index(self, entity: str) -> IdIndex:
+        """Return what finds the entities of a type by their ids.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table cannot be used.
+        """
+        if entity not in self._indices:
+            self._indices[entity] = IdIndex(self.entity_ids(entity))
+        return self._indices[entity]
+
     def frame(self, entity: str) -> pd.DataFrame:
-        """Return the table of an entity type as it stands in its file, but for the ids, which are text.
+        """Return the table of an entity type in the order of its nodes, its ids as text, else as in its file.
 
         Raises:
             ConfigError: If there is no such entity type.
@@ -73,13 +86,33 @@ class Dataset:
         """
         spec = self._entity(entity)
         if entity not in self._entities:
-            if self.additional and not (self.folder / spec.table).is_file():
+            where = f"{self.file}: entities.{entity}"
+            if self.additional and (spec.table is None or not (self.folder / spec.table).is_file()):
                 nothing = pd.DataFrame({spec.id: pd.Series(dtype=object)})
-                self._entities[entity] = EntityTable(nothing, [], str(self.folder / spec.table))
+                self._entities[entity] = EntityTable(nothing, [], str(self.folder / (spec.table or "")))
+            elif spec.values_of is not None:
+                self._entities[entity] = self._values(spec.values_of, where=f"{where}.values_of")
             else:
-                where = f"{self.file}: entities.{entity}"
                 self._entities[entity] = read_entity_table(spec, self.folder, where=where)
         return self._entities[entity]
+
+    def _values(self, values_of: ValuesOf, *, where: str) -> EntityTable:
+        if self._entity(values_of.entity).table is None:
+            tables = [name for name, spec in self.spec.entities.items() if spec.table is not None]
+            raise ConfigError(
+                f"there is no entity type with a table {values_of.entity!r}",
+                where=f"{where}.entity",
+                fix=did_you_mean(values_of.entity, tables),
+            )
+        for name, task in self.spec.tasks.items():
+            if (task.entity, task.target) == (values_of.entity, values_of.column):
+                raise DataError(
+                    f"got {values_of.column!r}, which the task {name!r} predicts: nodes of its values would "
+                    "give the label away",
+                    where=f"{where}.column",
+                    fix="Choose another column, or remove the task.",
+                )
+        return value_table(values_of, self.entity_table(values_of.entity), where=where)
 
     def titles(self, entity: str) -> list[str]:
         """Return what people call the entities, in the table's order; their ids where they have no title.
@@ -126,12 +159,13 @@ class Dataset:
             ConfigError: If there is no such split.
             DataError: If a column cannot be used, or a part would hold no entity.
         """
-        if name not in self.spec.splits:
+        splits = self.spec.entity_splits
+        if name not in splits:
             raise ConfigError(
-                f"there is no split {name!r}", where=str(self.file), fix=did_you_mean(name, self.spec.splits)
+                f"there is no split {name!r}", where=str(self.file), fix=did_you_mean(name, splits)
             )
         if name not in self._splits:
-            split = self.spec.splits[name]
+            split = splits[name]
             table = self.entity_table(split.entity)
             self._splits[name] = assign(split, table, where=f"{self.file}: splits.{name}")
         return self._splits[name]
@@ -144,7 +178,7 @@ class Dataset:
             DataError: If a split cannot be made, or the splits together hold out every entity.
         """
         rows = np.ones(len(self.entity_ids(entity)), dtype=bool)
-        names = [name for name, split in self.spec.splits.items() if split.entity == entity]
+        names = [name for name, split in self.spec.entity_splits.items() if split.entity == entity]
         for name in names:
             rows &= np.isin(self.split(name), ["train", ""])
         if not rows.any():
@@ -170,6 +204,14 @@ class Dataset:
             self._tables[path] = read_table(file_inside(self.folder, path, where=where))
         return self._tables[path]
 
+    def table_file(self, path: str, *, where: str) -> Path:
+        """Return the file of another table of the folder, for :func:`mmgraph.data.stream.read_columns`.
+
+        Raises:
+            DataError: If the path leaves the folder or leads to no file.
+        """
+        return file_inside(self.folder, path, where=where)
+
     def fingerprint(self) -> str:
         """Return a hash of the resolved ``dataset.yaml`` and of every file that it leads to.
 
@@ -194,7 +236,8 @@ class Dataset:
         """Return the names of all files that the dataset is made of, relative to its folder."""
         names = set()
         for entity, spec in self.spec.entities.items():
-            names.add(spec.table)
+            if spec.table is not None:
+                names.add(spec.table)
             for name, modality in spec.modalities.items():
                 if modality.kind in ("image", "audio"):
                     raw = self.modality(entity, name)

@@ -8,7 +8,6 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from mmgraph.data.columns import row_name
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.raw_content import content_problem
 from mmgraph.data.spec import EntitySpec, TabularModality, TaskSpec, TextModality
@@ -91,7 +90,7 @@ class _Examination:
         ]
         sound_splits = [
             name
-            for name, split in dataset.spec.splits.items()
+            for name, split in dataset.spec.entity_splits.items()
             if split.entity in sound_entities and self._try(dataset.split, name) is not None
         ]
         self._training_rows(sound_entities, sound_splits)
@@ -121,7 +120,7 @@ class _Examination:
 
     def _raw_files(self, entity: str, modality: str, raw: RawModality) -> None:
         """Note the raw files that cannot be read, in one fault."""
-        ids = self._dataset.entity_ids(entity)
+        table = self._dataset.entity_table(entity)
         broken: list[tuple[int, Path, str]] = []
         with self._progress.job(f"Open {entity}/{modality}", total=len(raw)) as advance:
             for row, path in zip(raw.index, raw.values, strict=True):
@@ -135,7 +134,7 @@ class _Examination:
         others = ", ".join(str(path) for _, path, _ in broken[1:_SHOWN])
         more = f" ({len(broken) - 1} more cannot be read either: {others})" if others else ""
         self.faults.add(
-            f"{path}: {row_name(row, ids)}",
+            f"{path}: {table.row_name(row)}",
             f"{problem}{more}",
             "Replace the file, or leave its cell empty.",
         )
@@ -143,7 +142,8 @@ class _Examination:
     def _training_rows(self, entities: list[str], splits: list[str]) -> None:
         """Note an entity type that its splits hold out altogether."""
         for entity in entities:
-            own = [name for name, split in self._dataset.spec.splits.items() if split.entity == entity]
+            known = self._dataset.spec.entity_splits
+            own = [name for name, split in known.items() if split.entity == entity]
             if set(own) <= set(splits):
                 self._try(self._dataset.training_rows, entity)
 

@@ -15,6 +15,7 @@ from mmgraph.data.arrays import array_features, read_array, table_features
 from mmgraph.data.columns import Column
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.files import file_inside, raw_file_faults
+from mmgraph.data.sequences import array_sequences, table_sequences
 from mmgraph.data.spec import (
     AudioModality,
     FeaturesModality,
@@ -34,17 +35,20 @@ class RawModality:
 
     Args:
         kind: ``text``, ``image``, ``audio``, ``tabular`` or ``features``.
-        index: Rows of the entity table that have the modality, ascending, [M].
+        index: Rows of the entity table that have the modality, ascending, [M]; of a sequence the row of each
+            element's entity.
         values: Text; paths of images or audio; a table whose numeric columns are float64 (NaN where a cell is
             empty), date columns datetime64 (``NaT``) and categorical columns text (``None``); or features,
             float32 [M, D].
         columns: For ``tabular``, how each column was read.
+        position: For a sequence, the position of each element in it, int64 [M], ascending for each entity.
     """
 
     kind: str
     index: npt.NDArray[np.int64]
     values: list[str] | list[Path] | pd.DataFrame | npt.NDArray[np.float32]
     columns: dict[str, str] = field(default_factory=dict)
+    position: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -97,6 +101,9 @@ def _files(kind: str, column: Column, folder: Path) -> RawModality:
     index = np.flatnonzero(~column.missing)
     names = list(cells[index])
     faults = raw_file_faults(folder, names)
+    if column.rows is not None:
+        in_file = column.rows
+        faults = sorted(faults, key=lambda fault: in_file[int(index[fault[0]])])
     if faults:
         raise DataError.of(_file_faults(faults, names, index, column))
     return RawModality(kind, index, [folder / name for name in names])
@@ -147,6 +154,8 @@ def _tabular_column(column: Column, kind: str) -> pd.Series[Any]:
 
 def _features(spec: FeaturesModality, table: EntityTable, folder: Path, where: str) -> RawModality:
     path = file_inside(folder, spec.file, where=f"{where}.file")
+    if spec.sequence:
+        return _sequences(spec, table, path, where)
     if path.suffix.lower() == ".parquet":
         if spec.present is not None:
             raise DataError(
@@ -161,4 +170,27 @@ def _features(spec: FeaturesModality, table: EntityTable, folder: Path, where: s
         index = np.arange(len(table.ids))
     else:
         index = np.flatnonzero(table.column(spec.present, where=f"{where}.present").flags())
-    return RawModality("features", index, array_features(array, index, file=str(path), ids=table.ids))
+    features = array_features(array, index, file=str(path), ids=table.ids, rows=table.rows)
+    return RawModality("features", index, features)
+
+
+def _sequences(spec: FeaturesModality, table: EntityTable, path: Path, where: str) -> RawModality:
+    if spec.present is not None:
+        raise DataError(
+            f"got {spec.present!r}, but an entity without elements of its sequence lacks the modality",
+            where=f"{where}.present",
+            fix="Remove it.",
+        )
+    if path.suffix.lower() == ".parquet":
+        found = table_sequences(
+            path, id_column=spec.id, position_column=spec.position, key=spec.key, ids=table.ids, where=where
+        )
+    elif spec.key is not None:
+        raise DataError(
+            f"got {spec.key!r}, but the arrays of sequences are always called values and offsets",
+            where=f"{where}.key",
+            fix="Remove it.",
+        )
+    else:
+        found = array_sequences(path, ids=table.ids, rows=table.rows, where=where)
+    return RawModality("features", found.index, found.values, position=found.position)

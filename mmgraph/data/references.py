@@ -30,12 +30,22 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
         name for entity in entities.values() for name in _mapping(_mapping(entity).get("modalities"))
     }
     faults = _reserved(relations, where)
+    tables = [name for name, entity in entities.items() if "values_of" not in _mapping(entity)]
+    for name, entity in entities.items():
+        values_of, at = _mapping(_mapping(entity).get("values_of")), f"{where}: entities.{name}.values_of"
+        faults += _unknown("entity type with a table", values_of, "entity", tables, at)
     for name, split in splits.items():
         faults += _unknown("entity type", _mapping(split), "entity", entities, f"{where}: splits.{name}")
+        faults += _unknown("relation", _mapping(split), "relation", relations, f"{where}: splits.{name}")
+    faults += _split_twice(splits, where)
     for name, item in _mapping(content.get("tasks")).items():
         task, at = _mapping(item), f"{where}: tasks.{name}"
         faults += _unknown("entity type", task, "entity", entities, at)
-        faults += _unknown("split", task, "split", splits, at) or _other_entity(task, splits, at)
+        faults += (
+            _unknown("split", task, "split", splits, at)
+            or _of_edges(task, splits, at)
+            or _other_entity(task, splits, at)
+        )
         without = _mapping(task.get("without"))
         faults += _all_unknown("modality", without, "modalities", modalities, f"{at}.without")
         faults += _all_unknown("relation", without, "relations", relations, f"{at}.without")
@@ -77,6 +87,38 @@ def _all_unknown(
         )
         for position, name in enumerate(names)
         if isinstance(name, str) and name not in known
+    ]
+
+
+def _split_twice(splits: Mapping[str, Any], where: str) -> list[Fault]:
+    """Return the faults of relations that two splits part: a graph holds out the edges of one."""
+    first: dict[str, str] = {}
+    faults = []
+    for name, split in splits.items():
+        relation = _mapping(split).get("relation")
+        if isinstance(relation, str) and first.setdefault(relation, name) != name:
+            faults.append(
+                Fault(
+                    f"{where}: splits.{name}.relation",
+                    f"the edges of {relation!r} are split by {first[relation]!r} already",
+                    "Remove one of the two; another split takes another dataset.yaml, or --set.",
+                )
+            )
+    return faults
+
+
+def _of_edges(task: Mapping[str, Any], splits: Mapping[str, Any], where: str) -> list[Fault]:
+    """Return the fault of a task about entities whose split is one of edges."""
+    name = task.get("split")
+    if not isinstance(name, str) or "relation" not in _mapping(splits.get(name)):
+        return []
+    fitting = [n for n, split in splits.items() if "entity" in _mapping(split)]
+    return [
+        Fault(
+            f"{where}.split",
+            f"got {name!r}, a split of edges; wanted one of entities",
+            f"There are: {', '.join(fitting)}." if fitting else "Add one.",
+        )
     ]
 
 

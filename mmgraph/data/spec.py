@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from mmgraph.config import Config, override, parse, read_yaml
-from mmgraph.config_faults import NAME_PATTERN
+from mmgraph.data.name import Name
 from mmgraph.data.references import reference_faults
+from mmgraph.data.split_spec import EdgeSplit, EntitySplit, Split
 from mmgraph.errors import ConfigError, Fault
-
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""A name of an entity type, modality, relation, split or task: letters, digits and ``_``."""
 
 
 class Choice(BaseModel):
@@ -32,6 +30,17 @@ class Choice(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value and "name" not in value:
+            key, options = next(iter(value.items()))
+            if options is None or isinstance(options, Mapping):
+                written = ", ".join(
+                    [f"name: {key}", *(f"{name}: {value}" for name, value in (options or {}).items())]
+                )
+                raise PydanticCustomError(
+                    "choice",
+                    "has no `name`",
+                    {"fix": f"Write {{{written}}}: the name, and the options beside it."},
+                )
         return {"name": value} if isinstance(value, str) else value
 
     @classmethod
@@ -88,6 +97,10 @@ class FeaturesModality(_Modality):
 
     Arrays have one row for each row of the entity table, in its order. A Parquet file has an id column, and
     an entity whose id is not in it lacks the modality.
+
+    With `sequence: true` an entity has any number of vectors. A Parquet file then has a row for each, with
+    its position; a `.npz` or `.safetensors` file has the arrays `values` [M, D] and `offsets` [N + 1], where
+    the vectors of entity n are the rows from `offsets[n]` to before `offsets[n + 1]`.
     """
 
     kind: Literal["features"]
@@ -97,6 +110,10 @@ class FeaturesModality(_Modality):
         None, description="For arrays: a true/false column of the entity table; false is a missing modality."
     )
     id: str = Field("id", description="For Parquet: the column that holds the entity's id.")
+    sequence: bool = Field(False, description="Whether an entity has several vectors, in an order.")
+    position: str = Field(
+        "position", description="For sequences in Parquet: the column that counts an entity's vectors from 0."
+    )
 
 
 Modality = Annotated[
@@ -105,16 +122,46 @@ Modality = Annotated[
 ]
 
 
-class EntitySpec(Config):
-    """One entity type: its table and its modalities."""
+class ValuesOf(Config):
+    """The values of a column of another entity type, each of which becomes an entity."""
 
-    table: str = Field(description="CSV, Parquet or JSONL file, relative to the dataset folder.")
+    entity: Name = Field(description="The entity type whose table holds the column.")
+    column: str = Field(description="The column, which no task may predict.")
+    separator: str | None = Field(
+        None, min_length=1, description="What stands between the values in a cell of text."
+    )
+
+
+class EntitySpec(Config):
+    """One entity type: its table, or the column whose values it consists of, and its modalities."""
+
+    table: str | None = Field(
+        None, description="CSV, Parquet or JSONL file, relative to the dataset folder; or `values_of`."
+    )
+    values_of: ValuesOf | None = Field(
+        None, description="In place of a table: the values of a column are the entities, and their own ids."
+    )
     id: str = Field("id", description="The column that holds the unique id.")
     title: str | None = Field(None, description="The column that names an entity to people; else its id.")
     modalities: dict[Name, Modality] = Field(
         default_factory=dict,
         description="By name, what describes an entity; any may be missing for any entity.",
     )
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> EntitySpec:
+        if (self.table is None) == (self.values_of is None):
+            came = "neither table nor values_of" if self.table is None else "both table and values_of"
+            raise PydanticCustomError(
+                "entity_source", "got {came}; wanted one of them", {"came": came, "fix": "Give one of them."}
+            )
+        if self.values_of is not None and (self.id != "id" or self.title is not None):
+            raise PydanticCustomError(
+                "entity_source",
+                "got id or title beside values_of; a value is its own id and title",
+                {"fix": "Remove id and title."},
+            )
+        return self
 
 
 class RelationSpec(BaseModel):
@@ -128,76 +175,6 @@ class RelationSpec(BaseModel):
     def parameters(self) -> dict[str, Any]:
         """The builder's parameters."""
         return dict(self.model_extra or {})
-
-
-class Fractions(Config):
-    """How many of the entities go where; the three add up to 1."""
-
-    train: float = Field(gt=0, lt=1, description="The share that trains.")
-    validation: float = Field(gt=0, lt=1, description="The share that chooses the best epoch.")
-    test: float = Field(gt=0, lt=1, description="The share that is measured on in the end.")
-
-    @model_validator(mode="after")
-    def _add_up(self) -> Fractions:
-        total = self.train + self.validation + self.test
-        if abs(total - 1) > 1e-6:
-            raise PydanticCustomError(
-                "fractions",
-                "the fractions add up to {total}; wanted 1",
-                {"total": f"{total:g}", "fix": "Change one of them."},
-            )
-        return self
-
-
-class _Split(Config):
-    entity: Name = Field(description="The entity type that is split.")
-
-
-class ColumnSplit(_Split):
-    """Fixed by a column that holds `train`, `validation`, `test` or nothing (the entity takes no part)."""
-
-    kind: Literal["column"]
-    column: str = Field(description="The column that says where an entity belongs.")
-
-
-class RandomSplit(_Split):
-    """At random."""
-
-    kind: Literal["random"]
-    fractions: Fractions = Field(description="How many of the entities go where.")
-    seed: int = Field(0, description="Another seed gives another split.")
-
-
-class StratifiedSplit(_Split):
-    """At random with the same share of each value of a column in each part."""
-
-    kind: Literal["stratified"]
-    by: str = Field(description="The column whose values keep their share; an empty cell counts as a value.")
-    fractions: Fractions = Field(description="How many of the entities go where.")
-    seed: int = Field(0, description="Another seed gives another split.")
-
-
-class GroupedSplit(_Split):
-    """At random, but entities with the same value of a column stay together."""
-
-    kind: Literal["grouped"]
-    group: str = Field(description="The column whose values stay together; an empty cell is its own group.")
-    by: str | None = Field(None, description="A column whose values keep their share as far as groups allow.")
-    fractions: Fractions = Field(description="How many of the entities go where.")
-    seed: int = Field(0, description="Another seed gives another split.")
-
-
-class TimeSplit(_Split):
-    """By time: the earliest entities train, the latest test."""
-
-    kind: Literal["time"]
-    column: str = Field(description="A column of numbers or dates, without empty cells.")
-    fractions: Fractions = Field(description="How many of the entities go where.")
-
-
-Split = Annotated[
-    ColumnSplit | RandomSplit | StratifiedSplit | GroupedSplit | TimeSplit, Field(discriminator="kind")
-]
 
 
 class Without(Config):
@@ -236,9 +213,20 @@ class DatasetSpec(Config):
         default_factory=dict, description="By name, the relations among entities or modalities."
     )
     splits: dict[Name, Split] = Field(
-        default_factory=dict, description="By name, the ways to part entities for training and testing."
+        default_factory=dict,
+        description="By name, the ways to part entities, or edges of a relation, for training and testing.",
     )
     tasks: dict[Name, TaskSpec] = Field(default_factory=dict, description="By name, what to predict.")
+
+    @property
+    def entity_splits(self) -> dict[str, EntitySplit]:
+        """The splits of entities."""
+        return {name: split for name, split in self.splits.items() if isinstance(split, EntitySplit)}
+
+    @property
+    def edge_splits(self) -> dict[str, EdgeSplit]:
+        """The splits of the edges of a relation."""
+        return {name: split for name, split in self.splits.items() if isinstance(split, EdgeSplit)}
 
 
 def read_spec(path: Path, *, overrides: Sequence[str] = ()) -> DatasetSpec:

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmgraph.data.columns import Column, row_numbers, shorten
+from mmgraph.data.columns import Column, shorten
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.partition import Ints, divide, divide_groups, divide_times, lots
-from mmgraph.data.spec import (
+from mmgraph.data.split_spec import (
     ColumnSplit,
+    EntitySplit,
     Fractions,
     GroupedSplit,
     RandomSplit,
-    Split,
     StratifiedSplit,
     TimeSplit,
 )
@@ -26,7 +26,7 @@ PARTS = ("train", "validation", "test")
 """The parts of a split; an entity that takes no part has the empty text instead."""
 
 
-def assign(split: Split, table: EntityTable, *, where: str) -> npt.NDArray[np.str_]:
+def assign(split: EntitySplit, table: EntityTable, *, where: str) -> npt.NDArray[np.str_]:
     """Return the part of each entity, [N]: ``train``, ``validation``, ``test`` or nothing.
 
     It depends on the ids, on the columns that the split names and on the seed, never on the order of rows.
@@ -44,10 +44,10 @@ def assign(split: Split, table: EntityTable, *, where: str) -> npt.NDArray[np.st
             parts = _by_column(table.column(split.column, where=f"{where}.column"))
         case RandomSplit():
             strata = np.zeros(len(table.ids), dtype=np.int64)
-            parts = divide(strata, _id_lots(table, split.seed), _shares(split.fractions))
+            parts = divide(strata, _id_lots(table, split.seed), shares_of(split.fractions))
         case StratifiedSplit():
             strata = _codes(table.column(split.by, where=f"{where}.by"))
-            parts = divide(strata, _id_lots(table, split.seed), _shares(split.fractions))
+            parts = divide(strata, _id_lots(table, split.seed), shares_of(split.fractions))
         case GroupedSplit():
             parts = _by_groups(split, table, where)
         case TimeSplit():
@@ -58,7 +58,8 @@ def assign(split: Split, table: EntityTable, *, where: str) -> npt.NDArray[np.st
     return np.array([*PARTS, ""], dtype="<U10")[parts]
 
 
-def _shares(fractions: Fractions) -> list[float]:
+def shares_of(fractions: Fractions) -> list[float]:
+    """Return the fractions so that they add up to 1 exactly."""
     shares = [fractions.train, fractions.validation, fractions.test]
     return [share / sum(shares) for share in shares]
 
@@ -80,10 +81,10 @@ def _by_column(column: Column) -> Ints:
     parts = pd.Index([*PARTS, ""]).get_indexer(pd.Index(cells))
     unknown = np.flatnonzero(parts < 0)
     if len(unknown):
+        unknown = column.in_file(unknown)
         value = str(cells[unknown[0]])
-        more = f" (also in {row_numbers(unknown[1:])})" if len(unknown) > 1 else ""
         raise DataError(
-            f"got {shorten(value)}; wanted train, validation, test or nothing{more}",
+            f"got {shorten(value)}; wanted train, validation, test or nothing{column.also(unknown)}",
             where=column.place(int(unknown[0])),
             fix=did_you_mean(value, PARTS),
         )
@@ -103,12 +104,12 @@ def _by_groups(split: GroupedSplit, table: EntityTable, where: str) -> Ints:
     else:
         classes = _codes(table.column(split.by, where=f"{where}.by"))
     lot = lots(np.asarray(distinct, dtype=object), split.seed)
-    return divide_groups(groups.astype(np.int64), classes, lot, _shares(split.fractions))[groups]
+    return divide_groups(groups.astype(np.int64), classes, lot, shares_of(split.fractions))[groups]
 
 
 def _by_time(split: TimeSplit, column: Column, where: str) -> Ints:
     times = column.times()
-    parts = divide_times(times, _shares(split.fractions))
+    parts = divide_times(times, shares_of(split.fractions))
     if parts is None:
         raise DataError(
             f"{column.file}: column {column.name!r} has {len(np.unique(times))} different times; wanted at "
@@ -119,7 +120,7 @@ def _by_time(split: TimeSplit, column: Column, where: str) -> Ints:
     return parts
 
 
-def _refuse_empty_part(parts: Ints, split: Split, where: str) -> None:
+def _refuse_empty_part(parts: Ints, split: EntitySplit, where: str) -> None:
     counts = dict(zip(PARTS, np.bincount(parts, minlength=len(PARTS)), strict=False))
     empty = [part for part, count in counts.items() if not count]
     if not empty:

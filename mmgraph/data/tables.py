@@ -7,10 +7,11 @@ Rows are counted from 1 and the header is none of them.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,11 +42,21 @@ def read_table(path: Path) -> pd.DataFrame:
         DataError: If the file is not there, empty, or no such table; if its rows have different lengths; if
             two columns have the same name.
     """
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
+    reader = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}[table_ending(path)]
+    with readable(path):
+        return reader(path)
+
+
+def table_ending(path: Path) -> str:
+    """Return the ending of a table's file, ``.csv``, ``.jsonl`` or ``.parquet``, if there is something in it.
+
+    Raises:
+        DataError: If it has another ending, is not there or is empty.
+    """
+    endings = (".csv", ".jsonl", ".parquet")
+    if path.suffix.lower() not in endings:
         raise DataError(
-            f"has the ending {path.suffix!r}; wanted one of {', '.join(readers)}",
+            f"has the ending {path.suffix!r}; wanted one of {', '.join(endings)}",
             where=str(path),
             fix="Convert the table to one of them.",
         )
@@ -53,15 +64,40 @@ def read_table(path: Path) -> pd.DataFrame:
         raise no_such_file(path)
     if path.stat().st_size == 0:
         raise DataError("is an empty file; wanted a table", where=str(path), fix="Fill it or remove it.")
+    return path.suffix.lower()
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the system says about a file that cannot be read into an error that names it.
+
+    Raises:
+        DataError: If the block cannot read the file.
+    """
     try:
-        return reader(path)
+        yield
     except OSError as error:
         raise DataError(f"cannot be read: {error}", where=str(path), fix="Check the file.") from None
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    names = _csv_header(path)
-    _refuse_twins(names, path)
+    names = csv_header(path)
+    batches = list(csv_batches(path, names))
+    if not batches:
+        return pd.DataFrame(columns=names, dtype=object)
+    return to_pandas(pa.Table.from_batches(batches))
+
+
+def csv_batches(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a CSV table, block by block; every column holds text.
+
+    Args:
+        path: The file.
+        names: What :func:`csv_header` returned.
+
+    Raises:
+        DataError: If it is no CSV table, or its rows have different lengths.
+    """
     ragged: list[Any] = []
 
     def note(row: Any) -> str:
@@ -69,7 +105,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         return "skip"
 
     try:
-        table = pyarrow.csv.read_csv(
+        reader = pyarrow.csv.open_csv(
             path,
             # One thread, because only then pyarrow knows the numbers of ragged rows.
             read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK),
@@ -80,26 +116,37 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 strings_can_be_null=True,
             ),
         )
+        last, rows = None, 0
+        for batch in reader:
+            if batch.num_rows:
+                yield batch
+                last, rows = batch, rows + batch.num_rows
     except pa.ArrowInvalid as error:
         if names and "Empty CSV" in str(error):
             # A header that no line break ends.
-            return pd.DataFrame(columns=names, dtype=object)
+            return
         raise DataError(f"is no CSV table: {error}", where=str(path), fix="Mend the file.") from None
     if ragged:
         _refuse_ragged(ragged, path)
-    _refuse_swallowed_rows(table, path)
-    return _to_pandas(table)
+    if last is not None:
+        _refuse_swallowed_rows(last, rows, path)
 
 
-def _csv_header(path: Path) -> list[str]:
-    """Return the names in the first row that is not empty."""
+def csv_header(path: Path) -> list[str]:
+    """Return the names of the columns of a CSV table, which stand in the first row that is not empty.
+
+    Raises:
+        DataError: If the file cannot be read as CSV, or two columns have the same name.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return next((row for row in csv.reader(file) if row), [])
+            names = next((row for row in csv.reader(file) if row), [])
     except UnicodeDecodeError as error:
         raise _not_utf8(path, error) from None
     except csv.Error as error:
         raise DataError(f"is no CSV table: {error}", where=str(path), fix="Mend the first line.") from None
+    refuse_twins(names, path)
+    return names
 
 
 def _refuse_ragged(rows: list[Any], path: Path) -> NoReturn:
@@ -116,13 +163,11 @@ def _refuse_ragged(rows: list[Any], path: Path) -> NoReturn:
     )
 
 
-def _refuse_swallowed_rows(table: Any, path: Path) -> None:
+def _refuse_swallowed_rows(batch: pa.RecordBatch, rows: int, path: Path) -> None:
     """Raise an error if a quote that is never closed makes the rest of the file one cell."""
-    if not table.num_rows:
-        return
-    last = [table.column(i)[table.num_rows - 1].as_py() for i in range(table.num_columns)]
+    last = [column[batch.num_rows - 1].as_py() for column in batch.columns]
     if any("\n" in cell for cell in last if cell) and path.read_bytes().count(b'"') % 2:
-        raise _open_quote(path, table.num_rows)
+        raise _open_quote(path, rows)
 
 
 def _open_quote(path: Path, row: int) -> DataError:
@@ -180,22 +225,24 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         table = pyarrow.parquet.read_table(path, partitioning=None)
     except pa.ArrowException as error:
         raise DataError(f"is no Parquet table: {error}", where=str(path), fix="Write it anew.") from None
-    _refuse_twins(table.column_names, path)
+    refuse_twins(table.column_names, path)
     for position, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             decoded = table.column(position).cast(field.type.value_type)
             table = table.set_column(position, field.name, decoded)
-    return _to_pandas(table)
+    return to_pandas(table)
 
 
-def _to_pandas(table: Any) -> pd.DataFrame:
+def to_pandas(table: Any) -> pd.DataFrame:
+    """Return an Arrow table as pandas', whole numbers beside missing cells as they are."""
     frame: pd.DataFrame = table.to_pandas(
         integer_object_nulls=True, date_as_object=False, ignore_metadata=True
     )
     return frame
 
 
-def _refuse_twins(names: Iterable[str], path: Path) -> None:
+def refuse_twins(names: Iterable[str], path: Path) -> None:
+    """Raise an error if two columns have the same name."""
     twins = [name for name, count in Counter(names).items() if count > 1]
     if twins:
         raise DataError(

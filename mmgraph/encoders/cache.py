@@ -29,6 +29,9 @@ class FeatureCache:
     Args:
         folder: Where to keep the arrays; nothing for ``features`` in mmgraph's own folder.
 
+    Attributes:
+        found: Whether the array that was last asked for was there; nothing if none has been.
+
     Example:
         >>> cache = FeatureCache(getfixture("tmp_path"))
         >>> cache.get_or_compute("ab12", lambda: np.arange(3)).tolist()
@@ -39,6 +42,7 @@ class FeatureCache:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or home() / "features"
+        self.found: bool | None = None
 
     def get_or_compute(
         self, key: str, compute: Callable[[], npt.NDArray[Any]], *, progress: Progress | None = None
@@ -52,6 +56,7 @@ class FeatureCache:
         """
         path = self.folder / key[:2] / f"{key}.npy"
         kept = _read(path)
+        self.found = kept is not None
         if kept is not None:
             return kept
         array = compute()
@@ -83,7 +88,7 @@ def description_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> 
             "columns": raw.columns,
         }
     )
-    _add_content(hasher, raw)
+    add_content(hasher, raw)
     return hasher.hexdigest()
 
 
@@ -96,7 +101,8 @@ def _read(path: Path) -> npt.NDArray[Any] | None:
         return None
 
 
-def _add_content(hasher: Hasher, raw: RawModality) -> None:
+def add_content(hasher: Hasher, raw: RawModality) -> None:
+    """Add the content of raw items to a hash; the names of their files do not count."""
     if isinstance(raw.values, np.ndarray):
         hasher.array(raw.values)
     elif isinstance(raw.values, pd.DataFrame):

@@ -16,8 +16,9 @@ def concatenated_features(
 
     Each modality is centred and scaled by one factor, so that its columns keep their proportions and have a
     mean variance of 1 over the training entities that have it: scaled one by one, the last components of an
-    encoder, which are mostly noise, would count as much as the first. Where the modality is missing, its
-    columns are 0, which is their mean, and a column of its own says so.
+    encoder, which are mostly noise, would count as much as the first. Of a sequence it is the mean over its
+    elements that counts. Where the modality is missing, its columns are 0, which is their mean, and a column
+    of its own says so.
 
     Args:
         graph: The graph as the task sees it.
@@ -37,9 +38,9 @@ def concatenated_features(
     for node_type in graph.schema.node_types:
         if node_type.entity != entity or node_type.modality is None:
             continue
-        rows = graph.nodes[node_type.name]["entity_index"].to_numpy(dtype=np.int64)
+        rows, features = _one_vector_each(graph, node_type.name)
         block = np.zeros((count, node_type.channels), dtype=np.float32)
-        block[rows] = _balanced(graph.features[node_type.name], is_training[rows])
+        block[rows] = _balanced(features, is_training[rows])
         blocks.append(block)
         if len(rows) < count:
             missing = np.ones((count, 1), dtype=np.float32)
@@ -51,6 +52,18 @@ def concatenated_features(
             fix="Leave the baselines out, or give the entity type a modality.",
         )
     return np.concatenate(blocks, axis=1)
+
+
+def _one_vector_each(graph: Graph, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return the entities that have a modality, each once, and their features; of a sequence the mean."""
+    nodes = graph.nodes[name]["entity_index"].to_numpy(dtype=np.int64)
+    features = graph.features[name]
+    rows, first, lengths = np.unique(nodes, return_index=True, return_counts=True)
+    if len(rows) == len(nodes):
+        return nodes, features
+    # Elements stand in the order of their entities.
+    total = np.add.reduceat(features, first, axis=0, dtype=np.float64)
+    return rows, (total / lengths[:, None]).astype(np.float32)
 
 
 def _balanced(features: npt.NDArray[np.float32], training: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:

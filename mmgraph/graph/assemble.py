@@ -31,7 +31,7 @@ def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[
     for name in factory.modalities:
         edges.add_of(name, factory.parts(name)[0], factory.entity_index(name))
     for job in jobs:
-        edges.add(job.edge_type(), job.stored)
+        edges.add(job.edge_type, job.stored)
     encoded = {name: factory.encoded(name) for name in factory.modalities}
     features = {name: result.features for name, result in encoded.items()}
     return Graph(
@@ -44,6 +44,7 @@ def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[
         features=features,
         edges=edges.edges,
         encoders={name: result.encoder for name, result in encoded.items()},
+        held_out={job.name: job.held_out for job in jobs if job.held_out is not None},
         fitted={job.name: job.fitted for job in jobs if job.fitted},
         relation_encoders={
             (job.name, node_type): encoder for job in jobs for node_type, encoder in job.encoders.items()
@@ -77,7 +78,7 @@ def _manifest(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, An
         "format": FORMAT,
         "name": dataset.spec.name,
         "mmgraph": version("mmgraph"),
-        "dataset": {"fingerprint": dataset.fingerprint(), "spec": dataset.spec.model_dump(mode="json")},
+        "dataset": {"spec": dataset.spec.model_dump(mode="json")},
         "encoders": encoders,
         "relations": {job.name: job.description() for job in jobs},
         "changes": [],

@@ -51,6 +51,7 @@ class AttachedGraph:
             for edges, ends in (
                 (found.incoming, (0, known[edge_type.target])),
                 (found.outgoing, (known[edge_type.source], 0)),
+                (found.own, (known[edge_type.source], known[edge_type.target])),
             ):
                 columns = {"relation": np.full(len(edges), name, dtype=object)}
                 sides = zip(("source", "target"), (edges.source, edges.target), ends, strict=True)
@@ -107,7 +108,7 @@ def attach(
             faults.extend(error)
     faults.raise_if_any(GraphError)
     for name, found in relations.items():
-        edges = len(found.incoming) + len(found.outgoing)
+        edges = len(found.incoming) + len(found.outgoing) + len(found.own)
         progress.say(f"relation {name}: {edges:,} edges of new entities")
         for sentence in found.warnings:
             progress.say(f"relation {name}: warning: {sentence}")
@@ -133,7 +134,7 @@ def new_entities(graph: Graph, folder: str | Path) -> Dataset:
             fix="Build a graph with `mmgraph build-graph`.",
         )
     spec = parse(DatasetSpec, content, where=f"graph {graph.name}: dataset.spec")
-    tables = sorted({entity.table for entity in spec.entities.values()})
+    tables = sorted({entity.table for entity in spec.entities.values() if entity.table is not None})
     if not any((path / table).is_file() for table in tables):
         raise GraphError(
             f"holds none of the tables {', '.join(tables)}",

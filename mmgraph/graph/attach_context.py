@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.data.stream import Wanted, read_columns
+from mmgraph.errors import Faults
 from mmgraph.graph.relation import Fitted, Scope
+from mmgraph.progress import Progress
 
 if TYPE_CHECKING:
+    from mmgraph.data.entity_table import EntityTable
     from mmgraph.data.spec import Choice
     from mmgraph.graph.graph import Graph
     from mmgraph.graph.nodes import NodeFactory
@@ -44,6 +49,12 @@ class AttachContext:
         self.counts: dict[str, int | float] = {}
         self.warnings: list[str] = []
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The node types at the relation's ends."""
+        edge_type = next(t for t in self._graph.schema.edge_types if t.name == self.name)
+        return edge_type.source, edge_type.target
+
     def count(self, what: str, number: int | float) -> None:
         """Note a number, unless it is 0."""
         if number:
@@ -76,9 +87,13 @@ class AttachContext:
 
     def permitted(self, node_type: str) -> NDArray[np.bool_]:
         """Return which known nodes may send, bool [N]."""
-        rows = self.known_entity_index(node_type)
         if self._scope == "all":
-            return np.ones(len(rows), dtype=bool)
+            return np.ones(len(self._graph.nodes[node_type]), dtype=bool)
+        return self.training(node_type)
+
+    def training(self, node_type: str) -> NDArray[np.bool_]:
+        """Return which known nodes belong to entities that no split holds out, bool [N]."""
+        rows = self.known_entity_index(node_type)
         training: NDArray[np.bool_] = self._graph.nodes[node_type.partition("/")[0]]["training"].to_numpy(
             bool
         )
@@ -108,9 +123,51 @@ class AttachContext:
         """Return the row of each new node's entity among the new entities, int64 [N]."""
         return self._factory.entity_index(node_type)
 
+    def position(self, node_type: str) -> NDArray[np.int64] | None:
+        """Return the position of each new element of a sequence, int64 [N]; nothing for other node types."""
+        return self._factory.position(node_type)
+
+    def entity_table(self, entity: str) -> EntityTable:
+        """Return the checked table of the new entities of a type."""
+        return self._factory.dataset.entity_table(entity)
+
     def frame(self, entity: str) -> pd.DataFrame:
         """Return the table of the new entities of a type, one row an entity."""
         return self._factory.dataset.frame(entity)
+
+    def columns(self, path: str, wanted: Sequence[Wanted], faults: Faults) -> list[NDArray[Any] | None]:
+        """Return columns of another table of the new entities' folder; see :meth:`BuildContext.columns`."""
+        file = self._factory.dataset.table_file(path, where=self.at("table"))
+        arrays, rows = read_columns(file, wanted, faults, progress=Progress(quiet=True), name=self.name)
+        self.counts["rows"] = rows
+        return arrays
+
+    def file(self, path: str) -> str:
+        """Return where a file of the new entities' folder is, for messages."""
+        return str(self._factory.dataset.folder / path)
+
+    def has_table(self, path: str) -> bool:
+        """Return whether the folder that the new entities come from holds a table; if not, that is told."""
+        there = (self._factory.dataset.folder / path).is_file()
+        if not there:
+            self.warn(f"there is no {path} beside the new entities, so that they have no edge here")
+        return there
+
+    def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
+        """Return a column of the table of the new entities of a type, [N].
+
+        Args:
+            entity: The entity type.
+            column: The column.
+            parameter: The relation's parameter that named it, for messages.
+
+        Raises:
+            DataError: If there is no such column.
+        """
+        table = self._factory.dataset.entity_table(entity)
+        if not table.ids:
+            return pd.Series(dtype=object)
+        return table.column(column, where=self.at(parameter)).values
 
     def table(self, path: str) -> pd.DataFrame:
         """Return another table of the folder that the new entities come from."""

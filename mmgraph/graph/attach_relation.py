@@ -25,12 +25,14 @@ class AttachedRelation:
         incoming: Edges along the relation, from known source nodes to new target nodes.
         outgoing: Edges along the reverse relation, from known nodes to new ones, as the relation has them:
             new source nodes, known target nodes. None where there is no reverse relation.
+        own: Edges among the nodes of one new entity, positions among the new nodes.
         counts: Numbers worth knowing.
         warnings: Sentences worth reading.
     """
 
     incoming: Edges
     outgoing: Edges
+    own: Edges
     counts: dict[str, int | float]
     warnings: list[str]
 
@@ -52,26 +54,44 @@ def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRe
     known = {t.name: t.num_nodes for t in graph.schema.node_types}
     if not factory.num_nodes(source) and not factory.num_nodes(target):
         nothing = _like(edge_type, np.empty(0, dtype=np.int64))
-        return AttachedRelation(nothing, nothing, {}, [])
+        return AttachedRelation(nothing, nothing, nothing, {}, [])
     where = f"graph {graph.name}: relations.{name}"
     context = AttachContext(graph, factory, name=name, where=where, scope=builder.scope)
     given = builder.attach(context)
     incoming = read_edges(given.incoming, known[source], factory.num_nodes(target), where=where)
     outgoing = given.outgoing or _like(edge_type, np.empty(0, dtype=np.int64))
     outgoing = read_edges(outgoing, factory.num_nodes(source), known[target], where=where)
-    if edge_type.symmetric:
-        # Held in both directions, so that there is no reverse relation to hear along.
-        incoming = _joined(incoming, outgoing.reversed())
-    if edge_type.symmetric or edge_type.one_way:
-        outgoing = _like(edge_type, np.empty(0, dtype=np.int64))
     incoming = merge(incoming.take(context.permitted(source)[incoming.source]), known[source])
     outgoing = merge(outgoing, factory.num_nodes(source))
+    if edge_type.symmetric:
+        # Held in both directions, so that there is no reverse relation to hear along.
+        incoming = merge(joined(incoming, outgoing.reversed()), known[source], mean=True)
+    if edge_type.symmetric or edge_type.one_way:
+        outgoing = _like(edge_type, np.empty(0, dtype=np.int64))
     incoming = builder.filters.apply(incoming, context, homogeneous=False)
-    _check_carried(edge_type, (incoming, outgoing), where)
-    return AttachedRelation(incoming, outgoing, context.counts, context.warnings)
+    own = given.own or _like(edge_type, np.empty(0, dtype=np.int64))
+    own = read_edges(own, factory.num_nodes(source), factory.num_nodes(target), where=where)
+    _check_own(own, edge_type, factory, where)
+    own = merge(own, factory.num_nodes(source))
+    own = builder.filters.apply(own, context, homogeneous=source == target)
+    _check_carried(edge_type, (incoming, outgoing, own), where)
+    return AttachedRelation(incoming, outgoing, own, context.counts, context.warnings)
 
 
-def _joined(one: Edges, other: Edges) -> Edges:
+def _check_own(own: Edges, edge_type: EdgeType, factory: NodeFactory, where: str) -> None:
+    """Raise if an edge leads from one new entity to another: a fault of its builder."""
+    source = factory.entity_index(edge_type.source)[own.source]
+    target = factory.entity_index(edge_type.target)[own.target]
+    same_type = factory.parts(edge_type.source)[0] == factory.parts(edge_type.target)[0]
+    if len(own) and not (same_type and np.array_equal(source, target)):
+        raise GraphError(
+            "its attach() gave edges from one new entity to another as edges within one",
+            where=where,
+            fix="Mend the builder: new entities hear from known ones and from themselves.",
+        )
+
+
+def joined(one: Edges, other: Edges) -> Edges:
     """Return the edges of both, of which either carries what the other does, or is empty."""
     if not len(other):
         return one

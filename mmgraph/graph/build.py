@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from mmgraph.atomic import atomic_folder
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.dataset_faults import leaking_targets
 from mmgraph.data.load import load_dataset
@@ -15,11 +16,26 @@ from mmgraph.encoders import FeatureCache
 from mmgraph.errors import Fault, Faults, GraphError, MMGraphError
 from mmgraph.graph.assemble import assemble
 from mmgraph.graph.choose import ChosenRelation, RelationLike, choose_relations
+from mmgraph.graph.estimate import estimate_build
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.layout import MANIFEST
+from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.node_tables import entity_tables, modality_table
 from mmgraph.graph.nodes import NodeFactory
+from mmgraph.graph.notes import BuildNotes, Decision
 from mmgraph.graph.relation_job import RelationJob
+from mmgraph.graph.reuse import Reuse
+from mmgraph.graph.save import write_graph
+from mmgraph.graph.shelf import EdgeShelf
+from mmgraph.graph.store import load_graph
+from mmgraph.graph.workers import run_all
 from mmgraph.progress import Progress
+
+_MODALITY = {
+    True: Decision(True, "what its encoder saw in each item is in the cache"),
+    False: Decision(False, "the cache does not have its content as its encoder describes it"),
+    None: Decision(False, "it is read, not computed, or there is no cache"),
+}
 
 
 def build_graph(
@@ -29,6 +45,10 @@ def build_graph(
     cache: FeatureCache | bool = True,
     previews: bool = True,
     progress: Progress | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    workers: int = 1,
+    notes: BuildNotes | None = None,
 ) -> Graph:
     """Encode every modality of a dataset, build its relations, and return them as a graph.
 
@@ -39,6 +59,9 @@ def build_graph(
     transductive: they are built among all entities, also those of validation and test, from what is known of
     them without their labels.
 
+    Nodes stand in the order of their ids, and neither the order of a table's rows nor the number of workers
+    changes a bit of the result.
+
     Args:
         dataset: The dataset, or its name or path.
         relations: What to build: names of relations in ``dataset.yaml``, relation builders
@@ -47,13 +70,21 @@ def build_graph(
         cache: Where encoded features are kept: true for the folder of this machine, false for nowhere.
         previews: Whether to keep thumbnails and beginnings of texts in the node tables.
         progress: Told what is being done; nothing for silence.
+        out: A folder to write the graph into, one relation after the other, so that not all of it is held in
+            memory; nothing to keep the graph in memory. Of a graph that is there already, relations whose
+            inputs have not changed are taken over, unless ``cache`` is false.
+        overwrite: Replace an earlier graph at ``out``.
+        workers: How many relations and modalities are built at a time.
+        notes: Is told what was built and what was taken over, and why.
 
     Returns:
-        The graph.
+        The graph; with ``out``, as :func:`load_graph` opens it.
 
     Raises:
         MMGraphError: If the dataset cannot be used, or relations cannot be built: the faults of all relations
             at once, and before anything is encoded where they can be known by then.
+        GraphError: If neither memory nor disk will do.
+        UserError: If ``out`` is there already and must not be replaced.
 
     Example:
         >>> from mmgraph.relations import KNN
@@ -63,17 +94,95 @@ def build_graph(
     if not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset, progress=progress)
     chosen = choose_relations(dataset.spec.relations, relations, file=str(dataset.file))
-    factory = NodeFactory(
-        dataset, cache=FeatureCache() if cache is True else cache or None, progress=progress
-    )
-    jobs = _jobs(chosen, factory, progress)
+    kept = FeatureCache() if cache is True else cache or None
+    factory = NodeFactory(dataset, cache=kept, progress=progress)
+    making = _Making(factory, chosen, previews, progress, workers, notes or BuildNotes())
+    if out is None:
+        return making.graph()
+    path = Path(out)
+    with atomic_folder(path, marker=MANIFEST, overwrite=overwrite) as folder:
+        making.write(folder, None if kept is None else Reuse(path, folder, factory))
+    return load_graph(path)
 
-    tables = _prepare(factory, jobs)
-    for name in factory.modalities:
-        tables[name] = modality_table(factory, name, previewed=previews, progress=progress)
+
+class _Making:
+    """A graph on its way, in memory or into a folder."""
+
+    def __init__(
+        self,
+        factory: NodeFactory,
+        chosen: Sequence[ChosenRelation],
+        previews: bool,
+        progress: Progress,
+        workers: int,
+        notes: BuildNotes,
+    ) -> None:
+        self._factory, self._chosen, self._previews = factory, chosen, previews
+        self._progress, self._workers, self._notes = progress, workers, notes
+
+    def graph(self) -> Graph:
+        """Return the graph, held in memory."""
+        return self._build(EdgeShelf(None, {}), None)
+
+    def write(self, folder: Path, reuse: Reuse | None) -> None:
+        """Write the graph into a new folder, and take over what an earlier one has."""
+        sizes = LazyMapping(self._factory.names, self._factory.num_nodes)
+        graph = self._build(EdgeShelf(folder, sizes), reuse)
+        write_graph(graph, folder, written=graph.schema.relations)
+        if reuse is not None:
+            reuse.remember(self._progress)
+
+    def _build(self, shelf: EdgeShelf, reuse: Reuse | None) -> Graph:
+        factory, workers = self._factory, self._workers
+        jobs = _jobs(self._chosen, factory, self._progress, shelf)
+        make = functools.partial(_make, reuse=reuse, notes=self._notes)
+        tables = self._prepare(jobs, make, shelf)
+        for found in run_all(self._modality, factory.modalities, workers):
+            if isinstance(found, MMGraphError):
+                raise found
+            tables.update(found)
+        faults = Faults()
+        _make_all([job for job in jobs if job.uses_features], make, workers, faults)
+        _raise_if_any(faults)
+        return assemble(factory, jobs, tables)
+
+    def _prepare(
+        self, jobs: Sequence[RelationJob], make: Callable[[RelationJob], None], shelf: EdgeShelf
+    ) -> dict[str, pd.DataFrame]:
+        """Do all that needs no features, report everything wrong in it at once, return the entity tables."""
+        factory, faults = self._factory, Faults()
+        tables: dict[str, pd.DataFrame] = {}
+        _attempt(lambda: tables.update(entity_tables(factory.dataset)), faults)
+        _attempt(factory.check, faults)
+        _attempt(functools.partial(_refuse_leaks, factory.dataset), faults)
+        sound = [job for job in jobs if _attempt(job.check, faults)]
+        if not faults.found:
+            self._notes.estimate = estimate = estimate_build(
+                factory, jobs, self._workers, to_disk=shelf.folder is not None
+            )
+            self._progress.say(estimate.line())
+            estimate.refuse_if_too_large(shelf.folder)
+        _make_all([job for job in sound if not job.uses_features], make, self._workers, faults)
+        _raise_if_any(faults)
+        return tables
+
+    def _modality(self, name: str) -> dict[str, pd.DataFrame]:
+        """Encode a modality and return the table of its nodes, by its name."""
+        factory = self._factory
+        table = modality_table(factory, name, previewed=self._previews, progress=self._progress)
         factory.encoded(name)
-    _all(job.run for job in jobs if job.uses_features)
-    return assemble(factory, jobs, tables)
+        self._notes.modalities[name] = _MODALITY[factory.from_cache.get(name)]
+        return {name: table}
+
+
+def _make(job: RelationJob, *, reuse: Reuse | None, notes: BuildNotes) -> None:
+    """Take a relation over from an earlier graph, or build it."""
+    decision = Decision(False, "there is no cache") if reuse is None else reuse.take_over(job)
+    if not decision.reused:
+        job.run()
+        if reuse is not None:
+            reuse.built(job)
+    notes.relations[job.name] = decision
 
 
 def relation_faults(dataset: Dataset) -> list[Fault]:
@@ -89,32 +198,24 @@ def relation_faults(dataset: Dataset) -> list[Fault]:
     factory = NodeFactory(dataset, cache=None, progress=progress)
     try:
         chosen = choose_relations(dataset.spec.relations, None, file=str(dataset.file))
-        _all(functools.partial(_begin, job) for job in _jobs(chosen, factory, progress))
     except MMGraphError as error:
         return list(error.faults)
-    return []
+    faults = Faults()
+    sound = [
+        job for job in _jobs(chosen, factory, progress, EdgeShelf(None, {})) if _attempt(job.check, faults)
+    ]
+    _make_all([job for job in sound if not job.uses_features], RelationJob.run, 1, faults)
+    return list(dict.fromkeys(faults.found))
 
 
-def _jobs(chosen: Sequence[ChosenRelation], factory: NodeFactory, progress: Progress) -> list[RelationJob]:
+def _jobs(
+    chosen: Sequence[ChosenRelation], factory: NodeFactory, progress: Progress, shelf: EdgeShelf
+) -> list[RelationJob]:
     """Return the jobs of relations, which know each other."""
     jobs: dict[str, RelationJob] = {}
     for relation in chosen:
-        jobs[relation.name] = RelationJob(relation, factory, progress, jobs)
+        jobs[relation.name] = RelationJob(relation, factory, progress, jobs, shelf)
     return list(jobs.values())
-
-
-def _prepare(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, pd.DataFrame]:
-    """Do all that is cheap, report everything that is wrong in it at once, and return the entity tables."""
-    tables: dict[str, pd.DataFrame] = {}
-    _all(
-        [
-            lambda: tables.update(entity_tables(factory.dataset)),
-            factory.check,
-            functools.partial(_refuse_leaks, factory.dataset),
-            *(functools.partial(_begin, job) for job in jobs),
-        ]
-    )
-    return tables
 
 
 def _refuse_leaks(dataset: Dataset) -> None:
@@ -124,21 +225,31 @@ def _refuse_leaks(dataset: Dataset) -> None:
     faults.raise_if_any(GraphError)
 
 
-def _begin(job: RelationJob) -> None:
-    """Check a relation, and build it if that takes no features."""
-    job.check()
-    if not job.uses_features:
-        job.run()
+def _make_all(
+    jobs: Sequence[RelationJob], make: Callable[[RelationJob], None], workers: int, faults: Faults
+) -> None:
+    """Make relations, each after those that it is made of, also after one has failed."""
+    names = {job.name: job for job in jobs}
+
+    def needs(job: RelationJob) -> list[RelationJob]:
+        return [names[name] for name in job.builder.needs() if name in names]
+
+    for result in run_all(make, jobs, workers, needs):
+        if isinstance(result, MMGraphError):
+            faults.extend(result)
 
 
-def _all(steps: Iterable[Callable[[], None]]) -> None:
-    """Do every step, also after one has failed, and raise the faults of all."""
-    faults = Faults()
-    for step in steps:
-        try:
-            step()
-        except MMGraphError as error:
-            faults.extend(error)
+def _attempt(step: Callable[[], None], faults: Faults) -> bool:
+    """Do a step, and return whether it did not fail."""
+    try:
+        step()
+    except MMGraphError as error:
+        faults.extend(error)
+        return False
+    return True
+
+
+def _raise_if_any(faults: Faults) -> None:
     # A broken table is found by everyone who reads it.
     faults.found = list(dict.fromkeys(faults.found))
     faults.raise_if_any(GraphError)

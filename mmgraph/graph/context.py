@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmgraph.errors import GraphError
+from mmgraph.data.stream import Wanted, read_columns
+from mmgraph.errors import Faults, GraphError
 
 if TYPE_CHECKING:
     from mmgraph.data.dataset import Dataset
+    from mmgraph.data.entity_table import EntityTable
     from mmgraph.data.spec import Choice
     from mmgraph.encoders import Encoder
     from mmgraph.graph.nodes import NodeFactory
@@ -30,6 +32,7 @@ class BuildContext:
         progress: Told what takes long.
         scope: ``training`` if nodes of held-out entities must not send.
         edges_of: Gives the edges of another relation.
+        ends_of: Gives the node types at its ends.
 
     Attributes:
         fitted: What the builder's ``fit`` gave.
@@ -47,6 +50,7 @@ class BuildContext:
         progress: Progress,
         scope: Scope = "all",
         edges_of: Callable[[str], Edges] | None = None,
+        ends_of: Callable[[str], tuple[str, str]] | None = None,
     ) -> None:
         self._factory = factory
         self.name = name
@@ -56,6 +60,7 @@ class BuildContext:
         self.encoders: dict[str, Encoder[Any, Any]] = {}
         self._scope = scope
         self._edges_of = edges_of
+        self._ends_of = ends_of
         self.counts: dict[str, int | float] = {}
         self.warnings: list[str] = []
 
@@ -176,6 +181,11 @@ class BuildContext:
         assert self._edges_of is not None
         return self._edges_of(name)
 
+    def ends_of(self, name: str) -> tuple[str, str]:
+        """Return the source and the target node type of another relation, as for :meth:`edges_of`."""
+        assert self._ends_of is not None
+        return self._ends_of(name)
+
     def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
         """Return a column of an entity table, as it stands in its file, [N].
 
@@ -192,9 +202,47 @@ class BuildContext:
         self.dataset.entity_table(entity).column(column, where=self.at(parameter))
         return self.dataset.frame(entity)[column]
 
+    def ids(self, node_type: str) -> NDArray[np.object_]:
+        """Return the id of each node's entity, text [N], without encoding anything."""
+        entity, _ = self._factory.parts(node_type)
+        return np.array(self.dataset.entity_ids(entity), dtype=object)[self.entity_index(node_type)]
+
+    def entity_table(self, entity: str) -> EntityTable:
+        """Return the checked table of an entity type; ask :meth:`refuse_target` before a column is read."""
+        return self.dataset.entity_table(entity)
+
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each node's entity in the entity table, int64 [N]."""
         return self._factory.entity_index(node_type)
+
+    def position(self, node_type: str) -> NDArray[np.int64] | None:
+        """Return the position of each element of a sequence, int64 [N]; nothing for other node types."""
+        return self._factory.position(node_type)
+
+    def file(self, path: str) -> str:
+        """Return where a file of the dataset folder is, for messages."""
+        return str(self.dataset.folder / path)
+
+    def columns(self, path: str, wanted: Sequence[Wanted], faults: Faults) -> list[NDArray[Any] | None]:
+        """Return columns of a table of the dataset folder, read block by block, so that it may be large.
+
+        The number of rows is counted as ``rows``.
+
+        Args:
+            path: The table, relative to the dataset folder.
+            wanted: The columns, and what each block of them is turned into.
+            faults: Is told every fault of every column.
+
+        Returns:
+            For each of ``wanted`` an array [E] or [E, D], or nothing if it has faults.
+
+        Raises:
+            DataError: If there is no such table.
+        """
+        file = self.dataset.table_file(path, where=self.at("table"))
+        arrays, rows = read_columns(file, wanted, faults, progress=self.progress, name=self.name)
+        self.counts["rows"] = rows
+        return arrays
 
     def table(self, path: str) -> pd.DataFrame:
         """Return a table of the dataset folder."""

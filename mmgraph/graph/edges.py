@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.errors import Faults, GraphError
+from mmgraph.graph.edge_order import edge_order, order_by
 from mmgraph.graph.relation import Edges
+
+Compressed = tuple[NDArray[Any], NDArray[Any]]
+"""``indptr`` [N + 1] and ``indices`` [E], of 32 or 64 bits."""
 
 _CONTRACT = "Give (source_index, target_index), (source_index, target_index, weight) or an int array [2, E]."
 
@@ -151,26 +155,60 @@ def _times(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray[n
     return array.astype(np.int64)
 
 
-@dataclass(frozen=True, eq=False)
 class StoredEdges:
     """Edges as a graph holds them: sorted by (target, source), those of one pair by time.
 
     Args:
-        index: int64 [2, E].
+        index: int64 [2, E]; nothing if they are given in compressed form.
         weight: float32 [E], or nothing.
         attr: float32 [E, F], or nothing.
         time: int64 [E], or nothing.
+        compressed: ``indptr`` and ``indices`` as :func:`compress` returns them, instead of ``index``. They
+            may be mapped into memory: ``index`` is made of them at its first use alone.
     """
 
-    index: NDArray[np.int64]
-    weight: NDArray[np.float32] | None = None
-    attr: NDArray[np.float32] | None = None
-    time: NDArray[np.int64] | None = None
+    def __init__(
+        self,
+        index: NDArray[np.int64] | None,
+        weight: NDArray[np.float32] | None = None,
+        attr: NDArray[np.float32] | None = None,
+        time: NDArray[np.int64] | None = None,
+        *,
+        compressed: Compressed | None = None,
+    ) -> None:
+        assert (index is None) != (compressed is None), "one form of the two"
+        self._index, self._compressed = index, compressed
+        self.weight, self.attr, self.time = weight, attr, time
 
     @classmethod
     def of(cls, edges: Edges) -> StoredEdges:
         """Return edges, sorted already, in the form that a graph holds."""
         return cls(np.stack([edges.source, edges.target]), edges.weight, edges.attr, edges.time)
+
+    @property
+    def index(self) -> NDArray[np.int64]:
+        """The ends of the edges, int64 [2, E]."""
+        if self._index is None:
+            assert self._compressed is not None
+            self._index = decompress(*self._compressed)
+        return self._index
+
+    @property
+    def num_edges(self) -> int:
+        """The number of edges."""
+        if self._compressed is not None:
+            return len(self._compressed[1])
+        return len(self.index[0])
+
+    def compressed(self, num_targets: int) -> Compressed:
+        """Return ``indptr`` [N + 1] and ``indices`` [E], as they are if the edges were given like that."""
+        return self._compressed or compress(self.index, num_targets)
+
+    def edges(self, attr_names: tuple[str, ...] = ()) -> Edges:
+        """Return the edges as a builder gives them, sorted; what has to be made for that is not kept."""
+        compressed = self._compressed
+        source, target = decompress(*compressed) if self._index is None and compressed else self.index
+        return Edges(source, target, self.weight, self.attr, attr_names, self.time)
 
     def reversed(self) -> StoredEdges:
         """Return the edges the other way round, sorted again.
@@ -180,28 +218,27 @@ class StoredEdges:
             [[1, 1, 0], [0, 1, 2]]
         """
         # The edges are sorted by their targets, so a stable sort by source leaves those sorted within it.
-        return self.ordered(self.index[::-1], np.argsort(self.index[0], kind="stable"))
+        return self.ordered(self.index[::-1], order_by(self.index[0], int(self.index[0].max(initial=-1)) + 1))
 
-    def ordered(self, index: NDArray[np.int64], order: NDArray[np.int64]) -> StoredEdges:
+    def ordered(self, index: NDArray[np.int64], order: NDArray[Any]) -> StoredEdges:
         """Return other ends in a new order, with what these edges carry.
 
         Args:
             index: The new ends, in the present order, int64 [2, E].
-            order: For each new position the present one, int64 [E].
+            order: For each new position the present one, [E].
         """
-        return StoredEdges(
-            index[:, order],
-            None if self.weight is None else self.weight[order],
-            None if self.attr is None else self.attr[order],
-            None if self.time is None else self.time[order],
-        )
+        return StoredEdges(index[:, order], *self.carried(order))
+
+    def carried(self, order: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
+        """Return weights, edge features and times in a new order, each where there are some."""
+        return tuple(None if part is None else part[order] for part in (self.weight, self.attr, self.time))
 
 
 def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
     """Return the edges sorted by (target, source, time), with duplicates merged.
 
     A duplicate is an edge between the same nodes at the same time. The weight of a pair is the sum of its
-    weights, and its edge features are their means.
+    weights, and its edge features are their means, to the bit whatever the order of the duplicates.
 
     Args:
         edges: The edges of a builder.
@@ -214,24 +251,46 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
         >>> merged.source.tolist(), merged.target.tolist(), merged.weight.tolist()
         ([2, 0], [0, 1], [5.0, 3.0])
     """
-    keys = edges.target * max(num_sources, 1) + edges.source
-    order = np.argsort(keys, kind="stable") if edges.time is None else np.lexsort((edges.time, keys))
-    edges, keys = edges.take(order), keys[order]
-    new = np.ones(len(keys), dtype=bool)
-    new[1:] = keys[1:] != keys[:-1]
+    edges = edges.take(edge_order(edges.source, edges.target, num_sources, edges.time))
+    new = np.ones(len(edges), dtype=bool)
+    new[1:] = (edges.target[1:] != edges.target[:-1]) | (edges.source[1:] != edges.source[:-1])
     if edges.time is not None:
         new[1:] |= edges.time[1:] != edges.time[:-1]
-    first = np.flatnonzero(new)
-    if len(first) == len(keys):
+    if new.all():
         return edges
-    times = np.diff(first, append=len(keys))
     weight, attr = edges.weight, edges.attr
-    if weight is not None:
-        total = np.add.reduceat(weight.astype(np.float64), first)
-        weight = (total / times if mean else total).astype(np.float32)
-    if attr is not None:
-        attr = (np.add.reduceat(attr.astype(np.float64), first) / times[:, None]).astype(np.float32)
-    return replace(edges.take(first), weight=weight, attr=attr)
+    if weight is not None or attr is not None:
+        groups = _Groups(new)
+        if weight is not None:
+            weight = (groups.mean(weight) if mean else groups.sum(weight)).astype(np.float32)
+        if attr is not None:
+            attr = np.stack([groups.mean(column) for column in attr.T], axis=1).astype(np.float32)
+    return replace(edges.take(new), weight=weight, attr=attr)
+
+
+class _Groups:
+    """Runs of duplicates, whose values are summed from the least to the largest.
+
+    Args:
+        new: Whether each edge begins a run, bool [E].
+    """
+
+    def __init__(self, new: NDArray[np.bool_]) -> None:
+        self._first = np.flatnonzero(new)
+        self._times = np.diff(self._first, append=len(new))
+        self._group = np.cumsum(new)
+        self._several = np.flatnonzero(np.repeat(self._times > 1, self._times))
+
+    def sum(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the sum of each run, [G], of values [E]."""
+        wide, several = values.astype(np.float64), self._several
+        wide[several] = wide[several[np.lexsort((values[several], self._group[several]))]]
+        total: NDArray[np.float64] = np.add.reduceat(wide, self._first)
+        return total
+
+    def mean(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the mean of each run, [G], of values [E]."""
+        return self.sum(values) / self._times
 
 
 def symmetrise(edges: Edges, num_nodes: int) -> Edges:
@@ -249,15 +308,14 @@ def symmetrise(edges: Edges, num_nodes: int) -> Edges:
     return merge(replace(edges.take(twice), source=both[0], target=both[1]), num_nodes, mean=True)
 
 
-def compress(edge_index: NDArray[np.int64], num_targets: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def compress(edge_index: NDArray[np.int64], num_targets: int) -> Compressed:
     """Return sorted edges in compressed-sparse-column form: ``indptr`` [N + 1] and ``indices`` [E].
 
     The numbers are 32 bits wide where they fit, which halves the files.
     """
-    degrees = np.bincount(edge_index[1], minlength=num_targets)
-    indptr = np.concatenate([[0], np.cumsum(degrees)])
-    indices = edge_index[0]
-    return _narrow(indptr), _narrow(indices)
+    indptr = np.zeros(num_targets + 1, dtype=np.int64)
+    np.cumsum(np.bincount(edge_index[1], minlength=num_targets), out=indptr[1:])
+    return _narrow(indptr), _narrow(edge_index[0])
 
 
 def decompress(indptr: NDArray[Any], indices: NDArray[Any]) -> NDArray[np.int64]:
@@ -268,8 +326,10 @@ def decompress(indptr: NDArray[Any], indices: NDArray[Any]) -> NDArray[np.int64]
         >>> decompress(*compress(edge_index, 4)).tolist() == edge_index.tolist()
         True
     """
-    target = np.repeat(np.arange(len(indptr) - 1, dtype=np.int64), np.diff(indptr))
-    return np.stack([indices.astype(np.int64), target])
+    index = np.empty((2, len(indices)), dtype=np.int64)
+    index[0] = indices
+    index[1] = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    return index
 
 
 def _narrow(array: NDArray[np.int64]) -> NDArray[Any]:

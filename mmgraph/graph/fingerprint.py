@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mmgraph.data.id_index import text_buffers
 from mmgraph.hashing import Hasher
 
 if TYPE_CHECKING:
@@ -11,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def fingerprint(graph: Graph) -> str:
-    """Return a hash of schema, tasks, ids, targets, splits, features and edges.
+    """Return a hash of schema, tasks, ids, positions, targets, splits, features and edges.
 
     Titles, previews and the history of the graph do not count: they change nothing that a model can learn.
 
@@ -25,17 +30,34 @@ def fingerprint(graph: Graph) -> str:
     hasher.json({name: task.model_dump(mode="json") for name, task in graph.tasks.items()})
     for name, table in graph.nodes.items():
         for column in table.columns:
-            if column == "id" or column.startswith(("target:", "split:")):
-                values = table[column].astype(object)
-                hasher.json([name, column, values.where(values.notna(), None).tolist()])
+            if column in ("id", "position") or column.startswith(("target:", "split:")):
+                hasher.json([name, column])
+                _add_column(hasher, table[column])
     for name, features in graph.features.items():
         hasher.text(name).array(features)
+    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
     for edge_type in graph.schema.edge_types:
         if edge_type.reverse_of is None:
-            triple = edge_type.triple
-            edges = graph.edges[triple]
-            hasher.json(list(triple)).array(edges.index)
-            for carried in (edges.weight, edges.attr, edges.time):
-                if carried is not None:
-                    hasher.array(carried)
+            edges = graph.edges[edge_type.triple]
+            hasher.json(list(edge_type.triple))
+            for part in (*edges.compressed(sizes[edge_type.target]), edges.weight, edges.attr, edges.time):
+                if part is not None:
+                    hasher.array(part)
+    for relation, held_out in graph.held_out.items():
+        hasher.json([relation, held_out.part.tolist()])
+        for array in (held_out.source, held_out.target, held_out.weight, held_out.attr, held_out.time):
+            if array is not None:
+                hasher.array(array)
     return hasher.hexdigest()
+
+
+def _add_column(hasher: Hasher, column: pd.Series) -> None:
+    """Add a column: which cells are missing, and the others as numbers or text."""
+    missing = column.isna().to_numpy(bool)
+    hasher.array(missing)
+    cells = column[~missing] if missing.any() else column
+    if pd.api.types.is_numeric_dtype(cells):
+        hasher.array(cells.to_numpy())
+    else:
+        offsets, data = text_buffers(pa.array(cells, type=pa.large_string()))
+        hasher.array(np.diff(offsets).astype(np.int64)).array(data[offsets[0] : offsets[-1]])

@@ -17,6 +17,7 @@ from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.fingerprint import fingerprint
+from mmgraph.graph.hold_out import HeldOutEdges
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
@@ -39,13 +40,15 @@ class Graph:
     Args:
         schema: Node types and edge types.
         manifest: JSON values that say what the graph was built from and how: ``format``, ``name``,
-            ``dataset`` (spec and fingerprint), ``relations`` (builder, parameters, counts and warnings of
+            ``dataset`` (its spec), ``relations`` (builder, parameters, counts and warnings of
             each), ``encoders`` and ``changes`` (what views and controls did).
         tasks: The tasks, by name.
         nodes: By node type, a table. Entities: ``id``, ``title``, ``training``, ``target:<task>``,
-            ``split:<task>``. Modalities: ``id`` (of the entity), ``entity_index``, ``preview``.
+            ``split:<task>``. Modalities: ``id`` (of the entity), ``entity_index``, ``preview``,
+            and ``position`` of the elements of a sequence.
         features: By modality node type, float32 [M, D].
         edges: By edge type, its edges, sorted by (target, source).
+        held_out: By relation whose edges are split, the edges that the graph does not have.
         fitted: By relation, the arrays that it learnt, for edges of new entities.
         relation_encoders: By relation and modality node type, an encoder that serves the relation alone.
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
@@ -60,6 +63,7 @@ class Graph:
     features: Mapping[str, NDArray[np.float32]]
     edges: Mapping[Triple, StoredEdges]
     encoders: Mapping[str, Encoder[Any, Any]] = field(default_factory=dict)
+    held_out: Mapping[str, HeldOutEdges] = field(default_factory=dict)
     fitted: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     relation_encoders: Mapping[tuple[str, str], Encoder[Any, Any]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
@@ -97,9 +101,9 @@ class Graph:
     def data(self) -> HeteroData:
         """The graph as PyG's ``HeteroData``.
 
-        Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``; every edge
-        type has ``edge_index``, and ``edge_weight``, ``edge_attr`` and ``time`` where it has them. Features
-        share the graph's memory.
+        Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``, and those that
+        are sequences ``position``; every edge type has ``edge_index``, and ``edge_weight``, ``edge_attr`` and
+        ``time`` where it has them. Features share the graph's memory.
         """
         # PyG takes seconds to import, and neither building nor inspecting a graph needs it.
         from mmgraph.graph.exchange.to_hetero_data import to_hetero_data
@@ -230,6 +234,7 @@ class Graph:
             features=LazyMapping(modal, self.features.__getitem__),
             edges=LazyMapping(triples, self.edges.__getitem__),
             encoders=LazyMapping([n for n in modal if n in self.encoders], self.encoders.__getitem__),
+            held_out=LazyMapping(schema.held_out, self.held_out.__getitem__),
             fitted=LazyMapping([n for n in self.fitted if n in kept], self.fitted.__getitem__),
             relation_encoders=LazyMapping(
                 [key for key in self.relation_encoders if key[0] in kept], self.relation_encoders.__getitem__

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmgraph.graph.attach_relation import AttachedRelation
+from mmgraph.graph.attach_relation import AttachedRelation, joined
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.nodes import NodeFactory
@@ -40,6 +40,8 @@ def grown(
             rows |= {"title": np.array(factory.dataset.titles(name), dtype=object), "training": False}
         else:
             rows["entity_index"] = factory.entity_index(name) + known[node_type.entity]
+            if (position := factory.position(name)) is not None:
+                rows["position"] = position
             features[name] = np.concatenate([graph.features[name], factory.encoded(name).features])
         nodes[name] = _extended(graph.nodes[name], pd.DataFrame(rows, index=range(sizes[name])))
     edges = {t.triple: _more(graph, t, known, relations, factory) for t in graph.schema.edge_types}
@@ -87,8 +89,10 @@ def _more(
         return _appended(graph.edges[edge_type.triple], Edges(*ends))
     found = relations[edge_type.relation]
     fresh = found.outgoing.reversed() if edge_type.reverse_of else found.incoming
-    order = np.lexsort((fresh.source, fresh.target))
-    fresh = fresh.take(order)
+    own = found.own.reversed() if edge_type.reverse_of else found.own
+    fresh = joined(fresh, replace(own, source=own.source + known[source]))
+    time = np.zeros(len(fresh), dtype=np.int64) if fresh.time is None else fresh.time
+    fresh = fresh.take(np.lexsort((time, fresh.source, fresh.target)))
     return _appended(graph.edges[edge_type.triple], replace(fresh, target=fresh.target + known[target]))
 
 

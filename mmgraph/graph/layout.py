@@ -9,6 +9,8 @@
     edges/<source>--<name>--<target>/indices.npy
     edges/<source>--<name>--<target>/weight.npy     only where the relation has weights; attr.npy and time.npy
                                                     where it has edge features and times
+    held_out/<relation>/source.npy                  edges that a split holds out; target.npy, part.npy and
+                                                    what they carry beside it
     relations/<name>/fitted/<key>.npy               what the relation learnt
     relations/<name>/encoders/<entity>/<modality>/  an encoder that serves the relation alone
     encoders/<entity>/<modality>/                   the fitted encoder
@@ -60,6 +62,16 @@ def carried(edge_type: EdgeType) -> list[str]:
     return [name for name, holds in there.items() if holds]
 
 
+def held_out_path(relation: str) -> str:
+    """Return the path of the folder of the edges that are held out of a relation."""
+    return f"held_out/{relation}"
+
+
+def held_out_files(edge_type: EdgeType) -> list[str]:
+    """Return the names, without ``.npy``, of what is kept of the edges that are held out of a relation."""
+    return ["source", "target", "part", *carried(edge_type)] if edge_type.held_out else []
+
+
 def fitted_path(relation: str) -> str:
     """Return the path of the folder that holds what a relation learnt."""
     return f"relations/{relation}/fitted"
@@ -82,6 +94,8 @@ def required_files(schema: GraphSchema) -> Iterator[str]:
             yield f"{folder}/indptr.npy"
             yield f"{folder}/indices.npy"
             yield from (f"{folder}/{name}.npy" for name in carried(edge_type))
+            aside = held_out_path(edge_type.name)
+            yield from (f"{aside}/{name}.npy" for name in held_out_files(edge_type))
 
 
 def _plain(node_type: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ V = TypeVar("V")
 
 
 class LazyMapping(Mapping[K, V]):
-    """A mapping that knows its keys, and loads a value at its first use.
+    """A mapping that knows its keys, and loads a value at its first use, once, whatever threads ask for it.
 
     Args:
         keys: The keys, in their order.
@@ -26,13 +27,19 @@ class LazyMapping(Mapping[K, V]):
         self._keys = dict.fromkeys(keys)
         self._load = load
         self._loaded: dict[K, V] = {}
+        self._locks = {key: threading.RLock() for key in self._keys}
 
     def __getitem__(self, key: K) -> V:
         if key not in self._keys:
             raise KeyError(key)
-        if key not in self._loaded:
-            self._loaded[key] = self._load(key)
+        with self._locks[key]:
+            if key not in self._loaded:
+                self._loaded[key] = self._load(key)
         return self._loaded[key]
+
+    def __contains__(self, key: object) -> bool:
+        """Return whether there is such a key, without loading its value."""
+        return key in self._keys
 
     def __iter__(self) -> Iterator[K]:
         return iter(self._keys)

@@ -26,10 +26,9 @@ def entity_tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
     faults = Faults()
     tables = {}
     for entity in dataset.spec.entities:
-        columns = {
-            "id": pd.Series(dataset.entity_ids(entity), dtype="str"),
-            "title": pd.Series(dataset.titles(entity), dtype="str"),
-        }
+        ids = pd.Series(dataset.entity_ids(entity), dtype="str")
+        titled = dataset.spec.entities[entity].title is not None
+        columns = {"id": ids, "title": pd.Series(dataset.titles(entity), dtype="str") if titled else ids}
         try:
             columns["training"] = pd.Series(dataset.training_rows(entity))
         except MMGraphError as error:
@@ -68,7 +67,8 @@ def modality_table(
         progress: Told about every thumbnail.
 
     Returns:
-        M rows with ``id`` (of the entity), ``entity_index`` (int64, the entity's row) and ``preview``.
+        M rows with ``id`` (of the entity), ``entity_index`` (int64, the entity's row), for a sequence
+        ``position`` (int64), and ``preview``.
     """
     entity, _ = factory.parts(node_type)
     raw = factory.raw(node_type)
@@ -78,4 +78,7 @@ def modality_table(
         if previewed
         else pd.Series([None] * len(ids), dtype=object)
     )
-    return pd.DataFrame({"id": pd.Series(ids, dtype="str"), "entity_index": raw.index, "preview": shown})
+    columns = {"id": pd.Series(ids, dtype="str"), "entity_index": raw.index}
+    if raw.position is not None:
+        columns["position"] = raw.position
+    return pd.DataFrame(columns | {"preview": shown})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,10 @@ class NodeFactory:
         progress: Told about every modality that is encoded.
         encoders: By modality node type, encoders that are fitted already, for new entities of a graph;
             nothing to fit those of the dataset on its training entities.
+
+    Attributes:
+        from_cache: By modality node type, whether its description was in the cache; nothing where no cache
+            is asked.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class NodeFactory:
         self._raw = LazyMapping(self.modalities, self._read)
         self._encoded = LazyMapping(self.modalities, self._encode)
         self._nodes = LazyMapping(self.names, self._make)
+        self.from_cache: dict[str, bool | None] = {}
 
     @property
     def names(self) -> list[str]:
@@ -90,6 +96,11 @@ class NodeFactory:
         if modality is None:
             return np.arange(self.num_nodes(node_type), dtype=np.int64)
         return self.raw(node_type).index
+
+    def position(self, node_type: str) -> NDArray[np.int64] | None:
+        """Return the position of each element of a sequence, int64 [N]; nothing for other node types."""
+        _, modality = self.parts(node_type)
+        return None if modality is None else self.raw(node_type).position
 
     def check(self) -> None:
         """Read every modality and check its encoder, without encoding anything.
@@ -155,7 +166,9 @@ class NodeFactory:
         assert modality is not None
         if self._encoders is not None:
             return Encoded(self.encode_by(node_type, self._encoders[node_type]), self._encoders[node_type])
-        result = encode_modality(self.dataset, entity, modality, cache=self._cache, progress=self._progress)
+        cache = copy.copy(self._cache)
+        result = encode_modality(self.dataset, entity, modality, cache=cache, progress=self._progress)
+        self.from_cache[node_type] = None if cache is None else cache.found
         self._progress.say(
             f"{node_type}: {len(result.features):,} nodes with {result.features.shape[1]} channels"
         )
@@ -172,4 +185,5 @@ class NodeFactory:
             frame=visible.iloc[rows].reset_index(drop=True),
             entity_index=rows,
             training=self.dataset.training_rows(entity)[rows],
+            position=self.position(node_type),
         )

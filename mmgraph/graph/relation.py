@@ -38,6 +38,7 @@ class Nodes:
             those that it names.
         entity_index: The row of each node's entity in the entity table, int64 [N].
         training: Whether the entity is a training one in every split, bool [N].
+        position: The position of each element of a sequence, int64 [N]; nothing for other node types.
     """
 
     type: str
@@ -46,6 +47,7 @@ class Nodes:
     frame: pd.DataFrame
     entity_index: NDArray[np.int64]
     training: NDArray[np.bool_]
+    position: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,10 +101,19 @@ class Attached:
         incoming: Edges of the relation from known source nodes to new target nodes.
         outgoing: Edges of the relation from new source nodes to known target nodes: the new nodes hear from
             those along the reverse relation. Nothing for a relation whose incoming edges say all.
+        own: Edges among the new nodes of one and the same entity, such as those of a sequence. New entities
+            hear nothing from each other, so that what becomes of one does not depend on its company.
     """
 
     incoming: Edges
     outgoing: Edges | None = None
+    own: Edges | None = None
+
+
+def nothing() -> Attached:
+    """Return no edges for new nodes."""
+    empty = np.empty(0, dtype=np.int64)
+    return Attached(Edges(empty, empty))
 
 
 @dataclass(frozen=True)
@@ -149,6 +160,11 @@ class RelationBuilder(WithParameters, ABC):
         return False
 
     @property
+    def one_way(self) -> bool:
+        """Whether no reverse relation is made, as nothing may run backwards or both directions are there."""
+        return self.scope == "training"
+
+    @property
     @abstractmethod
     def default_name(self) -> str:
         """The name of the relation where the user gives none."""
@@ -182,6 +198,13 @@ class RelationBuilder(WithParameters, ABC):
             MMGraphError: With all faults that were found.
         """
         return {}
+
+    def estimate(self, context: BuildContext) -> int | None:  # noqa: ARG002 - for subclasses
+        """Return how many edges :meth:`build` will return at most, without building anything.
+
+        Nothing if that cannot be known.
+        """
+        return None
 
     @abstractmethod
     def build(self, context: BuildContext) -> Edges:

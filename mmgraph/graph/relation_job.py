@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from mmgraph.data.split_spec import EdgeSplit
 from mmgraph.encoders import Encoder
-from mmgraph.errors import Faults, GraphError
+from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.choose import ChosenRelation
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.edges import StoredEdges, merge, read_edges, symmetrise
+from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges, hold_out
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.relation import Edges, Fitted
 from mmgraph.graph.schema import EdgeType
+from mmgraph.graph.shelf import EdgeShelf
+from mmgraph.graph.watch import DATASET, FACTORY, Watched
 from mmgraph.progress import Progress
 
 
@@ -26,6 +31,10 @@ class RelationJob:
         factory: Makes the nodes.
         progress: Told about the result.
         others: The jobs of all relations of the graph by name, for a relation that is made of others.
+        shelf: Where the edges are kept.
+
+    Attributes:
+        reads: What the builder has read, e.g. ``ids:country``, in the order in which it did.
     """
 
     def __init__(
@@ -34,6 +43,7 @@ class RelationJob:
         factory: NodeFactory,
         progress: Progress,
         others: Mapping[str, RelationJob],
+        shelf: EdgeShelf,
     ) -> None:
         self.name = relation.name
         self.builder = relation.builder
@@ -41,23 +51,38 @@ class RelationJob:
         self._relation = relation
         self._progress = progress
         self._others = others
+        self._shelf = shelf
+        self.reads: dict[str, None] = {}
+        dataset = Watched(factory.dataset, DATASET, self._note)
         self._context = BuildContext(
-            factory,
+            cast(NodeFactory, Watched(factory, FACTORY, self._note, dataset=dataset)),
             name=relation.name,
             where=relation.where,
             progress=progress,
             scope=relation.builder.scope,
             edges_of=self._edges_of,
+            ends_of=self._ends_of,
         )
         self._endpoints = ("", "")
-        self._edges: Edges | None = None
-        self._stored: StoredEdges | None = None
+        self.held_out: HeldOutEdges | None = None
+        self._edge_type: EdgeType | None = None
+        self._earlier: dict[str, Any] | None = None
+
+    @property
+    def edge_type(self) -> EdgeType:
+        """The type of the edges."""
+        assert self._edge_type is not None, "run() comes first"
+        return self._edge_type
 
     @property
     def stored(self) -> StoredEdges:
         """The edges."""
-        assert self._stored is not None, "run() comes first"
-        return self._stored
+        return self._shelf.edges(self.edge_type)
+
+    @property
+    def how(self) -> str:
+        """Builder and parameters, as text."""
+        return json.dumps([self._relation.registered_as, self._relation.parameters], sort_keys=True)
 
     @property
     def encoders(self) -> Mapping[str, Encoder[Any, Any]]:
@@ -79,6 +104,11 @@ class RelationJob:
             return False
         return filters.symmetrise or (self.builder.symmetric and filters.keeps_symmetry())
 
+    @property
+    def one_way(self) -> bool:
+        """Whether no reverse relation is made: there is none of what is made of relations without one."""
+        return self.builder.one_way or any(self._others[name].one_way for name in self.builder.needs())
+
     def check(self) -> None:
         """Find what is wrong before anything is encoded.
 
@@ -91,7 +121,7 @@ class RelationJob:
             raise GraphError(
                 f"leads from {source} to {target}; a symmetric relation stays within one node type",
                 where=where,
-                fix="Leave `symmetric` out: the reverse relation is made in any case.",
+                fix="Let edges hold in one direction: the reverse relation is made in any case.",
             )
         if filters.symmetrise and source != target:
             raise GraphError(
@@ -107,6 +137,15 @@ class RelationJob:
             )
         self.builder.check(self._context)
 
+    def estimate(self) -> int | None:
+        """Return how many edges there will be at most; nothing if only building the relation tells."""
+        try:
+            edges = self.builder.estimate(self._context)
+        except MMGraphError:
+            # Whoever builds it will say what is wrong, beside the faults of the others.
+            return None
+        return edges if edges is None or not self.symmetric else 2 * edges
+
     def run(self) -> None:
         """Build the relation, and tell how many edges it has and what is worth a warning.
 
@@ -115,26 +154,37 @@ class RelationJob:
         """
         context, where = self._context, self._relation.where
         source, target = self._endpoints
+        self.reads.clear()
         num_sources = context.num_nodes(source)
         self.fitted = context.fitted = _checked(self.builder.fit(context), where)
         given = read_edges(self.builder.build(context), num_sources, context.num_nodes(target), where=where)
         if len(given) == 0 and not self.builder.allow_empty:
             self._refuse_empty(self.builder.why_empty(context))
-        edges = self._filtered(given)
+        edges = self._message_edges(self._filtered(given))
         if len(given) and len(edges) == 0 and not self.builder.allow_empty:
             self._refuse_empty(f"the filters and the scope leave none of {len(given):,}")
         if source == target:
             context.count("self_loops", int((edges.source == edges.target).sum()))
-        self._edges, self._stored = edges, StoredEdges.of(edges)
+        self._edge_type = self._type_of(edges)
+        self._shelf.keep(self._edge_type, StoredEdges.of(edges))
         self._progress.say(f"relation {self.name}: {len(edges):,} edges")
         for sentence in context.warnings:
             self._progress.say(f"relation {self.name}: warning: {sentence}")
 
-    def edge_type(self) -> EdgeType:
-        """Return the type of the edges."""
+    def take_over(
+        self,
+        edge_type: EdgeType,
+        description: Mapping[str, Any],
+        fitted: Fitted,
+        encoders: Mapping[str, Encoder[Any, Any]],
+    ) -> None:
+        """Have the results of an earlier build instead of running; the edges are on the shelf."""
+        self._edge_type, self._earlier, self.fitted = edge_type, dict(description), fitted
+        self._context.encoders.update(encoders)
+        self._progress.say(f"relation {self.name}: {edge_type.num_edges:,} edges, unchanged")
+
+    def _type_of(self, edges: Edges) -> EdgeType:
         source, target = self._endpoints
-        edges = self._edges
-        assert edges is not None, "run() comes first"
         return EdgeType(
             source=source,
             name=self.name,
@@ -147,11 +197,14 @@ class RelationJob:
             made_of=tuple(sorted(self._made_of())),
             attr_names=edges.attr_names,
             timed=edges.time is not None,
-            one_way=self.builder.scope == "training",
+            one_way=self.one_way,
+            held_out=0 if self.held_out is None else len(self.held_out),
         )
 
     def description(self) -> dict[str, Any]:
         """Return what the manifest says about the relation."""
+        if self._earlier is not None:
+            return self._earlier
         return {
             "builder": self._relation.registered_as,
             "parameters": self._relation.parameters,
@@ -159,8 +212,9 @@ class RelationJob:
             # Built among all entities, also those of validation and test, but without any labels.
             "transductive": self.builder.kind == "derived" and self.builder.scope == "all",
             "inductive": self.builder.inductive,
-            "counts": self._context.counts | {"edges": self.stored.index.shape[1]},
+            "counts": self._context.counts | {"edges": self.edge_type.num_edges},
             "warnings": self._context.warnings,
+            **self._held_out_description(),
         }
 
     def _filtered(self, given: Edges) -> Edges:
@@ -179,18 +233,68 @@ class RelationJob:
         edges = builder.filters.apply(edges, context, homogeneous=source == target)
         return symmetrise(edges, num_sources) if builder.filters.symmetrise else edges
 
+    def _message_edges(self, edges: Edges) -> Edges:
+        """Return the edges without those that a split holds out, which are put aside."""
+        name, split = self._split()
+        if split is None:
+            return edges
+        source, target = self._endpoints
+        left, self.held_out = hold_out(
+            edges,
+            split,
+            ids=(self._context.ids(source), self._context.ids(target)),
+            homogeneous=source == target,
+            symmetric=self.symmetric,
+            where=f"{self._context.dataset.file}: splits.{name}",
+        )
+        return left
+
+    def _split(self) -> tuple[str, EdgeSplit | None]:
+        """Return the split of the relation's edges, if there is one, and its name."""
+        splits = self._context.dataset.spec.edge_splits
+        return next(((n, split) for n, split in splits.items() if split.relation == self.name), ("", None))
+
+    def _held_out_description(self) -> dict[str, Any]:
+        """Return what the manifest says about edges that are held out, where there are any."""
+        if self.held_out is None:
+            return {}
+        parts = {part: len(self.held_out.of(part)) for part in HELD_OUT}
+        return {"held_out": {"split": self._split()[0], **parts}}
+
     def _edges_of(self, name: str) -> Edges:
-        """Return the edges of a relation that this one is made of; ``rev_`` turns them round."""
+        """Return the edges of a relation that this one is made of; ``rev_`` turns them round.
+
+        What is held out of that relation does not go into this one either.
+        """
         forward = name.removeprefix("rev_")
-        assert forward in self.builder.needs(), f"needs() does not name {forward}"
-        edges = self._others[forward]._edges
-        if edges is None:
-            raise GraphError(
-                f"is made of the relation {forward!r}, which could not be built",
-                where=self._relation.where,
-                fix="Mend that relation first.",
-            )
+        self._note("relation", forward)
+        other = self._other(forward)
+        if other._edge_type is None:
+            raise self._not_built(forward)
+        edges = other.stored.edges(other._edge_type.attr_names)
         return edges if forward == name else edges.reversed()
+
+    def _ends_of(self, name: str) -> tuple[str, str]:
+        """Return the node types at the ends of a relation that this one is made of."""
+        forward = name.removeprefix("rev_")
+        source, target = self._other(forward)._endpoints
+        if not source:
+            raise self._not_built(forward)
+        return (source, target) if forward == name else (target, source)
+
+    def _other(self, name: str) -> RelationJob:
+        assert name in self.builder.needs(), f"needs() does not name {name}"
+        return self._others[name]
+
+    def _not_built(self, name: str) -> GraphError:
+        return GraphError(
+            f"is made of the relation {name!r}, which could not be built",
+            where=self._relation.where,
+            fix="Mend that relation first.",
+        )
+
+    def _note(self, kind: str, name: str) -> None:
+        self.reads[f"{kind}:{name}" if name else kind] = None
 
     def _made_from(self) -> set[str]:
         """Return the modality node types whose content went into the edges, by whatever way."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
@@ -14,14 +14,14 @@ import pyarrow.parquet
 from mmgraph.atomic import atomic_folder
 from mmgraph.encoders import save_encoder
 from mmgraph.errors import GraphError
-from mmgraph.graph.edges import compress
+from mmgraph.graph.edge_files import write_array, write_edges
 from mmgraph.graph.layout import (
     MANIFEST,
-    carried,
-    edges_path,
     encoder_path,
     features_path,
     fitted_path,
+    held_out_files,
+    held_out_path,
     relation_encoder_path,
     table_path,
 )
@@ -50,23 +50,42 @@ def save_graph(graph: Graph, folder: Path, *, overwrite: bool) -> None:
             fix="Add them to the dataset and build the graph again, to have them as entities like others.",
         )
     with atomic_folder(folder, marker=MANIFEST, overwrite=overwrite) as new:
-        _write_nodes(graph, new)
-        _write_edges(graph, new)
-        for name, encoder in graph.encoders.items():
-            save_encoder(encoder, new / encoder_path(name))
-        for (relation, name), encoder in graph.relation_encoders.items():
-            save_encoder(encoder, new / relation_encoder_path(relation, name))
-        for relation, arrays in graph.fitted.items():
-            for key, array in arrays.items():
-                _write_array(array, new / fitted_path(relation) / f"{key}.npy")
-        manifest = graph.manifest | {
-            "fingerprint": graph.fingerprint(),
-            "schema": graph.schema.to_json(),
-            "tasks": {name: task.model_dump(mode="json") for name, task in graph.tasks.items()},
-            "files": {path: describe_file(new / path) for path in files_below(new)},
-        }
-        text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
-        (new / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        write_graph(graph, new)
+
+
+def write_graph(graph: Graph, folder: Path, *, written: Container[str] = ()) -> None:
+    """Write a graph into a folder that nobody reads yet; the manifest comes last.
+
+    Args:
+        graph: The graph.
+        folder: The folder.
+        written: The names of relations whose edges are there already.
+    """
+    _write_nodes(graph, folder)
+    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
+    for edge_type in graph.schema.edge_types:
+        if edge_type.reverse_of is not None:
+            continue
+        if edge_type.name not in written:
+            write_edges(folder, edge_type, graph.edges[edge_type.triple], sizes[edge_type.target])
+        for name in held_out_files(edge_type):
+            array = getattr(graph.held_out[edge_type.name], name)
+            write_array(array, folder / held_out_path(edge_type.name) / f"{name}.npy")
+    for name, encoder in graph.encoders.items():
+        save_encoder(encoder, folder / encoder_path(name))
+    for (relation, name), encoder in graph.relation_encoders.items():
+        save_encoder(encoder, folder / relation_encoder_path(relation, name))
+    for relation, arrays in graph.fitted.items():
+        for key, array in arrays.items():
+            write_array(array, folder / fitted_path(relation) / f"{key}.npy")
+    manifest = graph.manifest | {
+        "fingerprint": graph.fingerprint(),
+        "schema": graph.schema.to_json(),
+        "tasks": {name: task.model_dump(mode="json") for name, task in graph.tasks.items()},
+        "files": {path: describe_file(folder / path) for path in files_below(folder)},
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def files_below(folder: Path) -> list[str]:
@@ -83,22 +102,7 @@ def _write_nodes(graph: Graph, folder: Path) -> None:
     for node_type in graph.schema.node_types:
         _write_table(graph.nodes[node_type.name], folder / table_path(node_type.name))
         if node_type.modality is not None:
-            _write_array(graph.features[node_type.name], folder / features_path(node_type.name))
-
-
-def _write_edges(graph: Graph, folder: Path) -> None:
-    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
-    for edge_type in graph.schema.edge_types:
-        if edge_type.reverse_of is not None:
-            continue
-        triple = edge_type.triple
-        into = folder / edges_path(triple)
-        edges = graph.edges[triple]
-        indptr, indices = compress(edges.index, sizes[edge_type.target])
-        _write_array(indptr, into / "indptr.npy")
-        _write_array(indices, into / "indices.npy")
-        for name in carried(edge_type):
-            _write_array(getattr(edges, name), into / f"{name}.npy")
+            write_array(graph.features[node_type.name], folder / features_path(node_type.name))
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
@@ -106,8 +110,3 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
     # pandas' own metadata names its version, which is no part of the content.
     content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
     pyarrow.parquet.write_table(content, path)
-
-
-def _write_array(array: np.ndarray[Any, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.ascontiguousarray(array), allow_pickle=False)

@@ -62,7 +62,9 @@ class EdgeType:
             must not see one of them must not see these edges either.
         attr_names: The names of the edge features; none for edges that have none.
         timed: Whether every edge has a time.
-        one_way: Whether there is no reverse relation, because held-out entities may not send.
+        one_way: Whether there is no reverse relation, because held-out entities may not send, nothing may run
+            backwards in time, or both directions are among the edges.
+        held_out: How many edges a split of edges holds out of the graph; they do not count as its edges.
     """
 
     source: NodeTypeName
@@ -78,6 +80,7 @@ class EdgeType:
     attr_names: tuple[str, ...] = ()
     timed: bool = False
     one_way: bool = False
+    held_out: Count = 0
 
     @property
     def triple(self) -> Triple:
@@ -146,6 +149,11 @@ class GraphSchema:
     def weighted(self) -> list[Triple]:
         """The edge types whose edges have weights."""
         return [t.triple for t in self.edge_types if t.weighted]
+
+    @property
+    def held_out(self) -> list[str]:
+        """The names of the relations of which a split holds edges out."""
+        return [t.name for t in self.edge_types if t.held_out and t.reverse_of is None]
 
     @property
     def relations(self) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +74,7 @@ def shuffle_edges(
         ends, carried = [*ends, np.stack([v, u])], [*carried, moved]
     index, origin = np.concatenate(ends, axis=1), np.concatenate(carried)
     order = np.lexsort((index[0], index[1]))
-    carrying = edges.ordered(edges.index, origin[order])
-    return replace(carrying, index=index[:, order])
+    return StoredEdges(index[:, order], *edges.carried(origin[order]))
 
 
 def _deal(

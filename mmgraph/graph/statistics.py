@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from mmgraph.data.spec import TaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.label_statistics import label_statistics
@@ -23,8 +26,8 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
 
     Returns:
         ``name``, ``fingerprint``;
-        ``nodes``: by node type ``count``, ``channels`` and, for modalities, ``kind`` and ``missing`` (the
-        share of entities without it);
+        ``nodes``: by node type ``count``, ``channels`` and, for modalities, ``kind``, ``missing`` (the
+        share of entities without it) and, for sequences, ``elements`` of an entity (``mean``, ``max``);
         ``combinations``: by entity type, how many entities have which ``modalities`` together;
         ``relations``: by relation without reverse ones ``source``, ``target``, ``edges``, ``kind``,
         ``weighted``, ``symmetric``, ``timed``, ``features`` (the names of edge features), ``self_loops``,
@@ -73,10 +76,18 @@ def _node_summary(graph: Graph, node_type: NodeType) -> dict[str, Any]:
     if node_type.modality is not None:
         entities = graph.schema.node_type(node_type.entity).num_nodes
         # An entity may have several nodes, the elements of a sequence.
-        there = graph.nodes[node_type.name]["entity_index"].nunique()
+        table = graph.nodes[node_type.name]
+        there = table["entity_index"].nunique()
         summary["kind"] = node_type.kind
         summary["missing"] = 1 - there / entities if entities else 0.0
+        if "position" in table:
+            summary["elements"] = {"mean": len(table) / max(there, 1), "max": _longest(table)}
     return summary
+
+
+def _longest(table: pd.DataFrame) -> int:
+    """Return the length of the longest sequence."""
+    return int(np.bincount(table["entity_index"]).max(initial=0))
 
 
 def _relation_summary(graph: Graph, edge_type: EdgeType) -> dict[str, Any]:

@@ -17,26 +17,34 @@ from mmgraph.config import parse
 from mmgraph.data.spec import TaskSpec
 from mmgraph.encoders import Encoder, load_encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
-from mmgraph.graph.edges import StoredEdges, decompress
+from mmgraph.graph.edge_files import (
+    REBUILD,
+    damaged,
+    load_array,
+    open_array,
+    open_carried,
+    open_edges,
+)
+from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges
 from mmgraph.graph.layout import (
     FORMAT,
     MANIFEST,
-    carried,
-    edges_path,
     encoder_path,
     features_path,
     fitted_path,
+    held_out_path,
     relation_encoder_path,
     required_files,
     table_path,
 )
 from mmgraph.graph.lazy import LazyMapping
+from mmgraph.graph.relation import Edges
 from mmgraph.graph.save import describe_file
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.paths import inside
 
-_REBUILD = "Build the graph again with `mmgraph build-graph`."
 _OTHERS = {"dataset.yaml": "a dataset", "run.json": "a run"}
 
 
@@ -77,6 +85,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         nodes=LazyMapping(schema.metadata[0], reader.table),
         features=LazyMapping(modal, reader.features),
         edges=reader.edges,
+        held_out=reader.held_out,
         encoders=LazyMapping(encoded, reader.encoder),
         fitted=LazyMapping(_below("relations/", "/fitted/", files), lambda name: reader.fitted(name, files)),
         relation_encoders=LazyMapping(_relation_encoders(schema, files), reader.relation_encoder),
@@ -95,7 +104,7 @@ def _relation_encoders(schema: GraphSchema, files: Mapping[str, Any]) -> list[tu
     return [
         (relation, name)
         for relation in _below("relations/", "/encoders/", files)
-        for name in schema.metadata[0]
+        for name in (t.name for t in schema.node_types if t.modality is not None)
         if any(file.startswith(f"{relation_encoder_path(relation, name)}/") for file in files)
     ]
 
@@ -114,23 +123,23 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise GraphError(f"is damaged: {error}", where=str(path), fix=_REBUILD) from None
+        raise GraphError(f"is damaged: {error}", where=str(path), fix=REBUILD) from None
     if not isinstance(manifest, dict) or not isinstance(version := manifest.get("format"), int):
-        raise GraphError("is not the manifest of a graph: it has no format", where=str(path), fix=_REBUILD)
+        raise GraphError("is not the manifest of a graph: it has no format", where=str(path), fix=REBUILD)
     if version != FORMAT:
-        newer = f"Update mmgraph, or b{_REBUILD[1:]}" if version > FORMAT else _REBUILD
+        newer = f"Update mmgraph, or b{REBUILD[1:]}" if version > FORMAT else REBUILD
         raise GraphError(
             f"has format {version}; this version reads format {FORMAT}", where=str(path), fix=newer
         )
     if not isinstance(manifest.get("name"), str) or not isinstance(manifest.get("fingerprint"), str):
-        raise GraphError("is damaged: name or fingerprint is missing", where=str(path), fix=_REBUILD)
+        raise GraphError("is damaged: name or fingerprint is missing", where=str(path), fix=REBUILD)
     return manifest
 
 
 def _mapping(manifest: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
     value = manifest.get(key)
     if not isinstance(value, dict):
-        raise GraphError(f"is damaged: {key} is no mapping", where=where, fix=_REBUILD)
+        raise GraphError(f"is damaged: {key} is no mapping", where=where, fix=REBUILD)
     return value
 
 
@@ -140,7 +149,7 @@ def _check_files(folder: Path, files: Mapping[str, Any], schema: GraphSchema, *,
     for name in sorted({*required_files(schema), *files}):
         problem = _file_problem(folder, name, files.get(name), verify=verify)
         if problem:
-            faults.add(str(folder / name), problem, _REBUILD)
+            faults.add(str(folder / name), problem, REBUILD)
     faults.raise_if_any(GraphError)
 
 
@@ -169,20 +178,21 @@ class _Reader:
         self._schema = schema
         self._sizes = {t.name: t.num_nodes for t in schema.node_types}
         self.edges = LazyMapping(schema.metadata[1], self._read_edges)
+        self.held_out = LazyMapping(schema.held_out, self._read_held_out)
 
     def table(self, node_type: str) -> pd.DataFrame:
         path = self._folder / table_path(node_type)
         try:
             table: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
         except (OSError, pa.ArrowException) as error:
-            raise _damaged(path, str(error)) from None
+            raise damaged(path, str(error)) from None
         if len(table) != self._sizes[node_type]:
-            raise _damaged(path, f"it has {len(table)} rows; wanted {self._sizes[node_type]}")
+            raise damaged(path, f"it has {len(table)} rows; wanted {self._sizes[node_type]}")
         return table
 
     def features(self, node_type: str) -> NDArray[np.float32]:
         size = (self._sizes[node_type], self._schema.channels[node_type])
-        return self._array(features_path(node_type), size, "f4")
+        return open_array(self._folder, features_path(node_type), size, "f4")
 
     def encoder(self, node_type: str) -> Encoder[Any, Any]:
         return load_encoder(self._folder / encoder_path(node_type))
@@ -193,44 +203,26 @@ class _Reader:
     def fitted(self, relation: str, files: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         folder = f"{fitted_path(relation)}/"
         names = [file for file in files if file.startswith(folder)]
-        return {name.removeprefix(folder).removesuffix(".npy"): self._load(name) for name in names}
+        return {
+            name.removeprefix(folder).removesuffix(".npy"): load_array(self._folder, name) for name in names
+        }
 
     def _read_edges(self, triple: Triple) -> StoredEdges:
         edge_type = self._schema.edge_type(triple)
         if edge_type.reverse_of is not None:
             return self.edges[edge_type.target, edge_type.reverse_of, edge_type.source].reversed()
-        folder = edges_path(triple)
-        indptr = self._array(f"{folder}/indptr.npy", (self._sizes[edge_type.target] + 1,), "i4", "i8")
-        indices = self._array(f"{folder}/indices.npy", (edge_type.num_edges,), "i4", "i8")
-        whole = indptr[0] == 0 and indptr[-1] == len(indices) and bool((np.diff(indptr) >= 0).all())
-        if not whole:
-            raise _damaged(self._folder / folder / "indptr.npy", "its numbers do not rise from 0 to the end")
-        if len(indices) and not 0 <= indices.min() <= indices.max() < self._sizes[edge_type.source]:
-            raise _damaged(self._folder / folder / "indices.npy", "it names nodes that are not there")
-        size = edge_type.num_edges
-        shapes = {
-            "weight": ((size,), "f4"),
-            "attr": ((size, len(edge_type.attr_names)), "f4"),
-            "time": ((size,), "i8"),
-        }
-        there = {name: self._array(f"{folder}/{name}.npy", *shapes[name]) for name in carried(edge_type)}
-        return StoredEdges(decompress(indptr, indices), **there)
+        return open_edges(self._folder, edge_type, self._sizes)
 
-    def _load(self, name: str) -> NDArray[Any]:
-        path = self._folder / name
-        try:
-            # Copy on write: torch wants arrays that it could write to, and the file must stay as it is.
-            array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise _damaged(path, str(error)) from None
-        return array
-
-    def _array(self, name: str, shape: tuple[int, ...], *dtypes: str) -> NDArray[Any]:
-        path, array = self._folder / name, self._load(name)
-        if array.shape != shape or array.dtype not in [np.dtype(d) for d in dtypes]:
-            raise _damaged(path, f"it holds {array.dtype} {array.shape}; wanted {'/'.join(dtypes)} {shape}")
-        return array
-
-
-def _damaged(path: Path, problem: str) -> GraphError:
-    return GraphError(f"is damaged: {problem}", where=str(path), fix=_REBUILD)
+    def _read_held_out(self, relation: str) -> HeldOutEdges:
+        edge_type = next(t for t in self._schema.edge_types if t.name == relation)
+        folder, path, size = self._folder, held_out_path(relation), edge_type.held_out
+        ends = {}
+        for name, node_type in (("source", edge_type.source), ("target", edge_type.target)):
+            ends[name] = open_array(folder, f"{path}/{name}.npy", (size,), "i8")
+            if not 0 <= ends[name].min() <= ends[name].max() < self._sizes[node_type]:
+                raise damaged(folder / path / f"{name}.npy", "it names nodes that are not there")
+        part = load_array(folder, f"{path}/part.npy")
+        if part.shape != (size,) or not np.isin(part, HELD_OUT).all():
+            raise damaged(folder / path / "part.npy", f"it does not hold {size} names of parts")
+        carries = open_carried(folder, path, edge_type, size)
+        return HeldOutEdges(Edges(**ends, **carries, attr_names=edge_type.attr_names), part)

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
+from mmgraph.layers.edge_features import add_edge_features, read_edge_channels
 from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.layers.options import head_width, require_fraction
 from mmgraph.layers.relational_layer import Receiver, RelationalLayer, RelationEdges
@@ -78,6 +79,7 @@ class AttentionLayer(RelationalLayer):
         aggr: What becomes of the messages of several relations.
         norm: ``layer`` or ``none``.
         negative_slope: Slope of the LeakyReLU below 0, itself below 1.
+        edge_channels: The width of the features of each edge type that has any.
         targets: The node types whose new state is asked for; all by default.
     """
 
@@ -95,6 +97,7 @@ class AttentionLayer(RelationalLayer):
         aggr: str,
         norm: str,
         negative_slope: float = 0.2,
+        edge_channels: Mapping[Triple, int] | None = None,
         targets: Iterable[str] | None,
     ) -> None:
         super().__init__(
@@ -103,6 +106,13 @@ class AttentionLayer(RelationalLayer):
         self.heads, self.head_width = heads, head_width(self.owner, channels, heads)
         self.negative_slope = require_fraction(self.owner, "negative_slope", negative_slope)
         self.aggr = aggr
+        self.edge_channels = read_edge_channels(self.owner, edge_channels, self.edge_types)
+        self.edge = ModuleDict()
+        for relation in self.relations:
+            if relation in self.edge_channels:
+                width = heads if self.score == "gat" else channels
+                self.edge[relation] = nn.Linear(self.edge_channels[relation], width, bias=False)
+                init_each(self.edge[relation], 1)
         self.send, self.receive = ModuleDict(), ModuleDict()
         for name in self.node_types:
             if outgoing := self._relations_from(name):
@@ -128,19 +138,20 @@ class AttentionLayer(RelationalLayer):
         for relation, each in edges.items():
             source, _, target = relation
             values, score, slot, vector = sent[source][self._relations_from(source).index(relation)]
-            inputs.setdefault(target, []).append(
-                RelationInput(
-                    values,
-                    score,
-                    shares[target],
-                    each.plan,
-                    source_slot=slot,
-                    target_slot=self._relations_into(target).index(relation),
-                    vector=vector,
-                    weight=each.weight,
-                    keep=each.keep,
-                )
+            given = RelationInput(
+                values,
+                score,
+                shares[target],
+                each.plan,
+                source_slot=slot,
+                target_slot=self._relations_into(target).index(relation),
+                vector=vector,
+                weight=each.weight,
+                keep=each.keep,
             )
+            if each.attr is not None:
+                given = add_edge_features(given, self.score, self.edge[relation](each.attr))
+            inputs.setdefault(target, []).append(given)
         summed = self.aggr == "sum"
         messages = relational_attention(
             inputs, score=self.score, negative_slope=self.negative_slope, sum_relations=summed

@@ -28,6 +28,9 @@ class GroupLayer(Layer):
     """
 
     not_exportable = UNSEEN_EDGES
+    not_weighted = (
+        "modalities belong to an entity or do not, so weights of the edges that say so are not read"
+    )
 
     def __init__(self, metadata: Metadata, channels: int, *, targets: Iterable[str] | None = None) -> None:
         super().__init__(metadata, channels, targets=targets)

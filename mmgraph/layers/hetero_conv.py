@@ -110,6 +110,12 @@ class HeteroConv(RelationalLayer):
             self.conv[relation] = _make(*chosen[relation], relation, channels, heads)
         self.make_receivers(aggr)
 
+    @property
+    def not_weighted(self) -> str | None:
+        """Why weights of edges make no difference: no convolution takes any."""
+        weighted = any(_takes_weights(conv) for conv in self.conv.values())
+        return None if weighted else "none of its convolutions takes edge_weight"
+
     def messages(
         self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
     ) -> dict[str, Tensor]:
@@ -230,7 +236,7 @@ def _convolve(
     plan = edges.plan
     edge_index = torch.stack([plan.source, plan.target])
     arguments = {}
-    if edges.weight is not None and "edge_weight" in inspect.signature(conv.forward).parameters:
+    if edges.weight is not None and _takes_weights(conv):
         arguments["edge_weight"] = plan.arrange(edges.weight).to(x_dict[source].dtype)
     if edges.keep is not None:
         kept = plan.arrange(edges.keep)
@@ -239,3 +245,7 @@ def _convolve(
     x = x_dict[source] if source == target else (x_dict[source], x_dict[target])
     result: Tensor = conv(x, edge_index, **arguments)
     return result
+
+
+def _takes_weights(conv: nn.Module) -> bool:
+    return "edge_weight" in inspect.signature(conv.forward).parameters

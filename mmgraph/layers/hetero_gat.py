@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from mmgraph.layers.attention_layer import AttentionLayer, Sent, init_each
-from mmgraph.layers.layer import Metadata
+from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.ops import Projection
 from mmgraph.registry import LAYERS
 
@@ -39,6 +39,9 @@ class HeteroGAT(AttentionLayer):
             that bring a node any, or their sum weighted by ``attention`` or ``semantic`` attention.
         norm: ``layer`` or ``none``.
         negative_slope: Slope of the LeakyReLU below 0, itself below 1.
+        edge_channels: The width of the features of each edge type that has any. ``forward`` then takes them,
+            [E, width], as ``edge_attr_dict``, and a linear map of them is a further term of the
+            score, as by ``edge_dim`` of PyG's ``GATConv``.
         targets: The node types whose new state is asked for; all by default.
 
     Raises:
@@ -68,6 +71,7 @@ class HeteroGAT(AttentionLayer):
         aggr: str = "sum",
         norm: str = "layer",
         negative_slope: float = 0.2,
+        edge_channels: Mapping[Triple, int] | None = None,
         targets: Iterable[str] | None = None,
     ) -> None:
         super().__init__(
@@ -79,6 +83,7 @@ class HeteroGAT(AttentionLayer):
             aggr=aggr,
             norm=norm,
             negative_slope=negative_slope,
+            edge_channels=edge_channels,
             targets=targets,
         )
 

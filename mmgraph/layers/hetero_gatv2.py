@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from mmgraph.layers.attention_layer import AttentionLayer, AttentionReceiver, Sent, init_each
-from mmgraph.layers.layer import Metadata
+from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.ops import Projection
 from mmgraph.registry import LAYERS
 
@@ -38,6 +38,9 @@ class HeteroGATv2(AttentionLayer):
             that bring a node any, or their sum weighted by ``attention`` or ``semantic`` attention.
         norm: ``layer`` or ``none``.
         negative_slope: Slope of the LeakyReLU below 0, itself below 1.
+        edge_channels: The width of the features of each edge type that has any. ``forward`` then takes them,
+            [E, width], as ``edge_attr_dict``, and a linear map of them is a further term inside
+            the LeakyReLU, as by ``edge_dim`` of PyG's ``GATv2Conv``; it takes tensors as large as E values.
         targets: The node types whose new state is asked for; all by default.
 
     Raises:
@@ -67,6 +70,7 @@ class HeteroGATv2(AttentionLayer):
         aggr: str = "sum",
         norm: str = "layer",
         negative_slope: float = 0.2,
+        edge_channels: Mapping[Triple, int] | None = None,
         targets: Iterable[str] | None = None,
     ) -> None:
         super().__init__(
@@ -78,6 +82,7 @@ class HeteroGATv2(AttentionLayer):
             aggr=aggr,
             norm=norm,
             negative_slope=negative_slope,
+            edge_channels=edge_channels,
             targets=targets,
         )
 

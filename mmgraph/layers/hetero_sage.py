@@ -77,6 +77,11 @@ class HeteroSAGE(RelationalLayer):
         )
         self.make_receivers(aggr)
 
+    @property
+    def not_weighted(self) -> str | None:
+        """Why weights of edges make no difference: a maximum takes no notice of them."""
+        return "a maximum is the same whatever the edges weigh" if self.reduce == "max" else None
+
     def messages(
         self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
     ) -> dict[str, Tensor]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
 from mmgraph.layers.attention_layer import AttentionLayer, AttentionReceiver, Sent, init_each
-from mmgraph.layers.layer import Metadata
+from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.ops import Projection
 from mmgraph.registry import LAYERS
 
@@ -35,6 +35,9 @@ class HeteroTransformer(AttentionLayer):
         aggr: What becomes of the messages of several relations: ``sum``, or the ``mean`` or ``max`` of those
             that bring a node any, or their sum weighted by ``attention`` or ``semantic`` attention.
         norm: ``layer`` or ``none``.
+        edge_channels: The width of the features of each edge type that has any. ``forward`` then takes them,
+            [E, width], as ``edge_attr_dict``, and a linear map of them is a further term of key
+            and value, as by ``edge_dim`` of PyG's ``TransformerConv``; it takes tensors as large as E values.
         targets: The node types whose new state is asked for; all by default.
 
     Raises:
@@ -63,6 +66,7 @@ class HeteroTransformer(AttentionLayer):
         edge_dropout: float = 0.0,
         aggr: str = "sum",
         norm: str = "layer",
+        edge_channels: Mapping[Triple, int] | None = None,
         targets: Iterable[str] | None = None,
     ) -> None:
         super().__init__(
@@ -73,6 +77,7 @@ class HeteroTransformer(AttentionLayer):
             edge_dropout=edge_dropout,
             aggr=aggr,
             norm=norm,
+            edge_channels=edge_channels,
             targets=targets,
         )
 

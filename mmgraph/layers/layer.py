@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor, nn
 
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
+from mmgraph.layers.edge_weights import check_weights
 from mmgraph.layers.options import require_positive
 
 Triple = tuple[str, str, str]
@@ -53,6 +54,11 @@ class Layer(nn.Module, ABC):
             )
 
     @property
+    def not_weighted(self) -> str | None:
+        """Why weights of edges make no difference to any state; None if they do."""
+        return None
+
+    @property
     def not_local(self) -> str | None:
         """Why a state depends on nodes that no edges lead from; None if none does."""
         return None
@@ -71,6 +77,10 @@ class Layer(nn.Module, ABC):
     ) -> dict[str, Tensor]:
         """Return the new state of every node type of ``x_dict``.
 
+        What is worked out about edges is kept with their tensor for as long as it lives, and made anew when
+        torch changes it in place. Memory that something else changes behind torch's back, such as a numpy
+        array that shares it, goes unnoticed: make a new tensor of it.
+
         Args:
             x_dict: Node type to state, [N, channels]. A node type may be absent.
             edge_index_dict: Edge type to edges, int64 [2, E], in any order. An edge type may be absent.
@@ -87,7 +97,7 @@ class Layer(nn.Module, ABC):
 
         Raises:
             GraphError: If a node type or an edge type is not in the metadata, a state is not [N, channels],
-                or weights do not fit their edges.
+                or weights do not fit their edges or are not above 0.
         """
         where = type(self).__name__
         for name, x in x_dict.items():
@@ -108,7 +118,7 @@ def check_edges(
     edge_index_dict: Mapping[Triple, Tensor],
     edge_weight_dict: Mapping[Triple, Tensor] | None,
 ) -> None:
-    """Make sure that every edge type is known and that weights come with edges, as many as these.
+    """Make sure that every edge type is known and that weights above 0 come with edges, as many as these.
 
     Raises:
         GraphError: If not.
@@ -125,6 +135,7 @@ def check_edges(
                 where=f"{where}: edge_weight_dict[{edge_type!r}]",
                 fix="Give one weight an edge.",
             )
+        check_weights(weight, where=f"{where}: edge_weight_dict[{edge_type!r}]")
 
 
 def _unknown(where: str, kind: str, name: str, known: list[str]) -> GraphError:

@@ -128,11 +128,18 @@ class MultimodalTransformer(nn.Module):
             GraphError: If not.
         """
         count = len(self.modalities)
-        if len(inputs) != count or len(masks) != count or all(x is None for x in inputs):
+        for name, given in (("inputs", inputs), ("key_padding_masks", masks)):
+            if len(given) != count:
+                raise GraphError(
+                    f"got {len(given)}; wanted {count}, one for each modality",
+                    where=f"{OWNER}: {name}",
+                    fix="Put None in the place of what is not there.",
+                )
+        if all(x is None for x in inputs):
             raise GraphError(
-                f"got {sum(x is not None for x in inputs)} tensors in a list of {len(inputs)} and "
-                f"{len(masks)} masks; wanted {count} of each, None for a modality that is absent",
-                where=OWNER,
+                "got None for every modality; wanted one tensor at least",
+                where=f"{OWNER}: inputs",
+                fix="Leave samples out that have no modality.",
             )
         batch = next(x.shape[0] for x in inputs if x is not None)
         for number, (x, mask) in enumerate(zip(inputs, masks, strict=True)):

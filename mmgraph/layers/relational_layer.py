@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -18,6 +19,7 @@ from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import make_norm
 from mmgraph.layers.dropout import Dropout
+from mmgraph.layers.edge_features import check_edge_attr
 from mmgraph.layers.layer import UNSEEN_EDGES, Layer, Metadata, Triple
 from mmgraph.layers.options import require_fraction
 from mmgraph.layers.relation_pool import RelationPool
@@ -32,11 +34,13 @@ class RelationEdges:
         plan: The plan of its edges.
         weight: Weight of each edge, [E] in the order of the edge index; None for 1.
         keep: Which edges take part, bool [E] in the order of the edge index; None for all.
+        attr: Features of each edge, [E, A] in the order of the edge index; None for none.
     """
 
     plan: EdgePlan
     weight: Tensor | None = None
     keep: Tensor | None = None
+    attr: Tensor | None = None
 
     @cached_property
     def has_edge(self) -> Tensor:
@@ -73,6 +77,9 @@ class RelationalLayer(Layer):
 
     receive: ModuleDict
     """What makes the update of each target."""
+
+    edge_channels: Mapping[Triple, int] = MappingProxyType({})
+    """The width of the features of those edge types that have any which the layer reads."""
 
     not_exportable = UNSEEN_EDGES
 
@@ -118,11 +125,23 @@ class RelationalLayer(Layer):
         x_dict: Mapping[str, Tensor],
         edge_index_dict: Mapping[Triple, Tensor],
         edge_weight_dict: Mapping[Triple, Tensor] | None = None,
+        edge_attr_dict: Mapping[Triple, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Return the new states; see :class:`Layer`."""
+        """Return the new states; see :class:`Layer`.
+
+        Args:
+            x_dict: As there.
+            edge_index_dict: As there.
+            edge_weight_dict: As there.
+            edge_attr_dict: Edge type to features of its edges, [E, A], for those of ``edge_channels``.
+
+        Raises:
+            GraphError: If the layer was not made for these types, widths or features.
+        """
         self.check_inputs(x_dict, edge_index_dict, edge_weight_dict)
+        check_edge_attr(self.owner, self.edge_channels, edge_index_dict, edge_attr_dict or {})
         normed = {name: self.norm[name](x) for name, x in x_dict.items() if name in self.reads}
-        edges = self._relation_edges(normed, edge_index_dict, edge_weight_dict or {})
+        edges = self._relation_edges(normed, edge_index_dict, edge_weight_dict or {}, edge_attr_dict or {})
         messages = self.messages(normed, edges)
         result = dict(x_dict)
         # In the order of the graph, not of a set: dropout draws its numbers in this order.
@@ -162,6 +181,7 @@ class RelationalLayer(Layer):
         x_dict: Mapping[str, Tensor],
         edge_index_dict: Mapping[Triple, Tensor],
         edge_weight_dict: Mapping[Triple, Tensor],
+        edge_attr_dict: Mapping[Triple, Tensor],
     ) -> dict[Triple, RelationEdges]:
         found = {}
         for relation in self.relations:
@@ -170,8 +190,8 @@ class RelationalLayer(Layer):
                 sizes = x_dict[source].shape[0], x_dict[target].shape[0]
                 plan = plan_edges(edge_index_dict[relation], *sizes, where=str(relation))
                 if plan.num_edges:
-                    weight = edge_weight_dict.get(relation)
-                    found[relation] = RelationEdges(plan, weight, self._kept_edges(plan))
+                    weight, attr = edge_weight_dict.get(relation), edge_attr_dict.get(relation)
+                    found[relation] = RelationEdges(plan, weight, self._kept_edges(plan), attr)
         return found
 
     def _kept_edges(self, plan: EdgePlan) -> Tensor | None:

@@ -42,7 +42,7 @@ def make_layers(
         ConfigError: If the list is empty, or an option is unknown or has a value that cannot be used.
         UnknownNameError: If there is no layer of a name.
     """
-    if isinstance(choices, str) or not choices:
+    if isinstance(choices, (str, Mapping)) or not choices:
         raise ConfigError(f"got {choices!r}; wanted a list of at least one layer", where="model.layers")
     needed = frozenset(outputs)
     layers: list[Layer] = []
@@ -66,6 +66,7 @@ def _read_choice(choice: LayerChoice, where: str) -> tuple[str, dict[str, Any]]:
     raise ConfigError(
         f"got {choice!r}; wanted a layer's name, or a pair of its name and a mapping of its options",
         where=where,
+        fix="Write for example ('hetero_gat', {'aggr': 'max'}).",
     )
 
 

@@ -1,11 +1,12 @@
 """What becomes of the modalities that an entity lacks, before the first layer.
 
-Shapes: N entities, M modalities, C channels, K entities that lack a modality.
+Shapes: N entities, C channels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,13 @@ from torch_geometric.nn.parameter_dict import ParameterDict
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.layers.groups import OF, group_types
 from mmgraph.layers.options import require_choice, require_fraction
+from mmgraph.models.completion import (
+    Completion,
+    CompletionCache,
+    NewNodes,
+    entities_with,
+    neighbours,
+)
 from mmgraph.ops import plan_edges, segment_mean
 
 MISSING = ("absent", "token", "neighbours")
@@ -27,7 +35,8 @@ class MissingModalities(nn.Module):
     `Ma et al. 2022 <https://arxiv.org/abs/2204.05454>`_ a transformer should be made robust. ``neighbours``
     gives it a node with the mean of the modality's states among the entity's neighbours that have it; an
     entity without such neighbours still lacks it. Neighbours are the entities of the same type from which a
-    relation leads to the entity, directly or between the modality nodes of both.
+    relation leads to the entity, directly or between the modality nodes of both; a node that entities share
+    stands for all of them. Which nodes there are to be is worked out once for the same edges.
 
     Modality dropout (`Neverova et al. 2015 <https://arxiv.org/abs/1501.00102>`_) takes each modality of each
     entity away with a probability, anew in every training step, with all edges of its node, and then treats
@@ -64,6 +73,7 @@ class MissingModalities(nn.Module):
             for edge_type in schema.edge_types
             if edge_type.reverse_of == OF
         }
+        self.skipped = frozenset([OF, *(triple[1] for triple in self.reverse.values())])
         self.token = ParameterDict()
         if missing == "token":
             for name in (name for names in self.groups.values() for name in names):
@@ -91,21 +101,18 @@ class MissingModalities(nn.Module):
             return dict(state), edge_index_dict, edge_weight_dict
         for triple, index in edge_index_dict.items():
             plan_edges(index, sizes.get(triple[0], 0), sizes.get(triple[2], 0), where=str(triple))
-        states, edges, weights = dict(state), dict(edge_index_dict), dict(edge_weight_dict or {})
-        groups = {entity: names for entity, names in self.groups.items() if entity in sizes}
-        if self.training and self.modality_dropout:
-            for entity in groups:
-                self._untie(entity, sizes, edges, weights)
-        if self.missing != "absent":
-            # Neighbours are those that were there, not those that have been made up.
-            known = dict(edges)
-            for entity, name in ((entity, name) for entity, names in groups.items() for name in names):
-                rows, values = self._made_up(entity, name, state.get(name), known, sizes)
-                if rows.numel():
-                    old = state.get(name, values[:0])
-                    states[name] = torch.cat([old, values])
-                    self._tie(name, entity, old.shape[0], rows, edges, weights)
-        return states, edges, weights
+        edges, weights = dict(edge_index_dict), dict(edge_weight_dict or {})
+        if dropped := self.training and self.modality_dropout > 0:
+            for entity in self.groups:
+                if entity in sizes:
+                    self._untie(entity, sizes, edges, weights)
+        if self.missing == "absent":
+            return dict(state), edges, weights
+        completion = self._completion(edges, sizes, keep=not dropped)
+        for triple, count in completion.num_tied.items():
+            if triple in weights:
+                weights[triple] = torch.cat([weights[triple], weights[triple].new_ones(count)])
+        return self._states(state, edges, sizes, completion), {**edges, **completion.edges}, weights
 
     def _untie(
         self,
@@ -118,7 +125,7 @@ class MissingModalities(nn.Module):
         names = [name for name in self.groups[entity] if (name, OF, entity) in edges]
         if not names:
             return
-        has = torch.stack([_has(edges[name, OF, entity], sizes[entity]) for name in names], 1)
+        has = torch.stack([entities_with(edges[name, OF, entity], sizes[entity]) for name in names], 1)
         dropped = has & (torch.rand(has.shape, device=has.device) < self.modality_dropout)
         # Who would lose everything keeps one modality, any of them.
         lucky = torch.rand(has.shape, device=has.device).masked_fill(~has, -1.0).argmax(1, keepdim=True)
@@ -144,71 +151,72 @@ class MissingModalities(nn.Module):
                 if triple in weights:
                     weights[triple] = weights[triple][keep]
 
-    def _tie(
-        self,
-        name: str,
-        entity: str,
-        first: int,
-        rows: Tensor,
-        edges: dict[Triple, Tensor],
-        weights: dict[Triple, Tensor],
-    ) -> None:
-        """Tie new nodes of a modality, numbered from ``first``, to entities int64 [K]."""
-        new = torch.stack([torch.arange(first, first + rows.numel(), device=rows.device), rows])
-        for triple, added in (((name, OF, entity), new), (self.reverse.get((name, entity)), new.flip(0))):
-            if triple is not None:
-                edges[triple] = torch.cat([edges.get(triple, added[:, :0]), added], 1)
-                if triple in weights:
-                    weights[triple] = torch.cat([weights[triple], weights[triple].new_ones(rows.numel())])
+    def _completion(
+        self, edges: Mapping[Triple, Tensor], sizes: Mapping[str, int], *, keep: bool
+    ) -> Completion:
+        """Return which nodes stand for what is missing; kept for the edges that come in every step."""
+        cache = _CACHES.setdefault(self, CompletionCache())
+        kept = cache.get(edges, sizes) if keep else None
+        if kept is not None:
+            return kept
+        completion = Completion()
+        for entity in (entity for entity in self.groups if entity in sizes):
+            pairs = None
+            if self.missing == "neighbours":
+                # Neighbours are those that were there, not those that have been made up.
+                pairs = neighbours(entity, self.all_groups[entity], edges, sizes, self.skipped)
+            for name in self.groups[entity]:
+                nodes = self._new_nodes(edges.get((name, OF, entity)), sizes[entity], pairs, name)
+                if nodes is not None:
+                    completion.nodes[name] = nodes
+                    first, entities = sizes.get(name, 0), nodes.entities
+                    numbers = torch.arange(first, first + len(entities), device=entities.device)
+                    new = torch.stack([numbers, entities])
+                    completion.tie((name, OF, entity), edges, new)
+                    if (name, entity) in self.reverse:
+                        completion.tie(self.reverse[name, entity], edges, new.flip(0))
+        if keep:
+            cache.keep(edges, sizes, completion)
+        return completion
 
-    def _made_up(
+    def _new_nodes(self, of: Tensor | None, size: int, pairs: Tensor | None, name: str) -> NewNodes | None:
+        """Return what stands for one modality of the entities that lack it, if anything does."""
+        if self.missing == "token":
+            device = self.token[name].device
+            has = (
+                torch.zeros(size, dtype=torch.bool, device=device) if of is None else entities_with(of, size)
+            )
+            return NewNodes((~has).nonzero().flatten()) if not bool(has.all()) else None
+        if of is None or pairs is None:
+            return None
+        has = entities_with(of, size)
+        useful = pairs[:, has[pairs[0]] & ~has[pairs[1]]]
+        entities, place = torch.unique(useful[1], return_inverse=True)
+        return NewNodes(entities, torch.stack([useful[0], place])) if len(entities) else None
+
+    def _states(
         self,
-        entity: str,
-        name: str,
-        state: Tensor | None,
+        state: Mapping[str, Tensor],
         edges: Mapping[Triple, Tensor],
         sizes: Mapping[str, int],
-    ) -> tuple[Tensor, Tensor]:
-        """Return the entities that get a node of a modality, int64 [K], and the nodes' states [K, C]."""
-        size, of = sizes[entity], edges.get((name, OF, entity))
-        if self.missing == "token":
-            token = self.token[name]
-            has = torch.zeros(size, dtype=torch.bool, device=token.device) if of is None else _has(of, size)
-            rows = (~has).nonzero().flatten()
-            return rows, token.expand(rows.numel(), -1)
-        if of is None or state is None:
-            return torch.empty(0, dtype=torch.int64), torch.empty(0)
-        has, own = _has(of, size), segment_mean(state[of[0]], of[1], size)
-        neighbour, asking = self._neighbours(entity, edges, sizes)
-        useful = has[neighbour] & ~has[asking]
-        neighbour, asking = neighbour[useful], asking[useful]
-        rows = torch.unique(asking)
-        return rows, segment_mean(own[neighbour], asking, size)[rows]
-
-    def _neighbours(
-        self, entity: str, edges: Mapping[Triple, Tensor], sizes: Mapping[str, int]
-    ) -> tuple[Tensor, Tensor]:
-        """Return all pairs of a neighbour and the entity that a relation leads to, int64 [P] each."""
-        of = {
-            name: edges[name, OF, entity] for name in self.all_groups[entity] if (name, OF, entity) in edges
-        }
-        skipped = {OF, *(triple[1] for triple in self.reverse.values())}
-        device = next(iter(of.values())).device
-        # A node that entities share stands for the last of them; one that has been untied for none.
-        owner = {entity: torch.arange(sizes[entity], device=device)}
-        for name, index in of.items():
-            nobody = torch.full((sizes[name],), -1, device=device)
-            owner[name] = nobody.scatter_reduce(0, index[0], index[1], "amax")
-        ends = [
-            torch.stack([owner[source][index[0]], owner[target][index[1]]])
-            for (source, relation, target), index in edges.items()
-            if source in owner and target in owner and relation not in skipped
-        ]
-        pairs = torch.cat([torch.empty(2, 0, dtype=torch.int64, device=device), *ends], 1)
-        pairs = torch.unique(pairs[:, (pairs >= 0).all(0) & (pairs[0] != pairs[1])], dim=1)
-        return pairs[0], pairs[1]
+        completion: Completion,
+    ) -> dict[str, Tensor]:
+        """Return the states with those of the new nodes at the end."""
+        states = dict(state)
+        for entity, name in ((entity, name) for entity, names in self.groups.items() for name in names):
+            nodes = completion.nodes.get(name)
+            if nodes is None:
+                continue
+            count = len(nodes.entities)
+            if nodes.neighbours is None:
+                new = self.token[name].expand(count, -1)
+            else:
+                of, (near, place) = edges[name, OF, entity], nodes.neighbours
+                own = segment_mean(state[name][of[0]], of[1], sizes[entity])
+                new = segment_mean(own[near], place, count)
+            states[name] = torch.cat([state[name], new]) if name in state else new
+        return states
 
 
-def _has(of: Tensor, size: int) -> Tensor:
-    """Return which of so many entities a modality's ``of`` edges reach, bool [N]."""
-    return torch.bincount(of[1], minlength=size) > 0
+# By the module and beside it: what is kept belongs to no copy of it, and to no state that is saved.
+_CACHES: WeakKeyDictionary[MissingModalities, CompletionCache] = WeakKeyDictionary()

@@ -110,6 +110,12 @@ class MultimodalModel(nn.Module):
         """Why a state depends on nodes that no path leads from: what the first such layer says."""
         return next((layer.not_local for layer in self.layers if layer.not_local), None)  # type: ignore[return-value]
 
+    @property
+    def not_weighted(self) -> str | None:
+        """Why weights of edges make no difference: what the last layer says, if all layers say so."""
+        reasons = [layer.not_weighted for layer in self.layers]
+        return reasons[-1] if all(reasons) else None  # type: ignore[return-value]
+
     def forward(
         self,
         x_dict: Mapping[str, Tensor],

@@ -1,6 +1,7 @@
 """The kernels under the layers: functions of tensors that know nothing of datasets or configuration."""
 
 from mmgraph.ops.backends import BACKENDS, Backend, use_backend
+from mmgraph.ops.edge_nodes import plan_edge_nodes
 from mmgraph.ops.edge_plan import EdgePlan, plan_edges
 from mmgraph.ops.group_attention import Groups, group_attention, loops_suit, make_groups
 from mmgraph.ops.merged_plan import merge_plans
@@ -24,6 +25,7 @@ __all__ = [
     "make_groups",
     "merge_plans",
     "neighbour_sum",
+    "plan_edge_nodes",
     "plan_edges",
     "relational_attention",
     "segment_max",

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from mmgraph.ops.backends import backend_for
 from mmgraph.ops.edge_plan import row_pointer
-from mmgraph.ops.worker_threads import balanced_rows, run_together, useful_threads
+from mmgraph.worker_threads import balanced_rows, run_together, useful_threads
 
 _MOST_TOKENS = 16
 """From here on dense products of padded groups are faster than loops."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from mmgraph.ops.fused_attention import Spec
-from mmgraph.ops.worker_threads import balanced_rows, run_together, useful_threads
+from mmgraph.worker_threads import balanced_rows, run_together, useful_threads
 
 _Job = Callable[[int, int, int], None]
 """One relation's kernel, called with the number of a part and its first and last row."""

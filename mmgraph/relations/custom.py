@@ -10,14 +10,18 @@ from dataclasses import MISSING, dataclass, field, fields, make_dataclass, repla
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_type_hints
 
+import numpy as np
+import pandas as pd
 from pydantic.errors import PydanticUserError
 
 from mmgraph.config_faults import NAME_PATTERN
 from mmgraph.errors import ConfigError, Faults, GraphError, MMGraphError, did_you_mean
+from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.edges import read_edges
-from mmgraph.graph.relation import Edges, Nodes, RelationBuilder
+from mmgraph.graph.relation import Attached, Edges, Fitted, Nodes, RelationBuilder
 from mmgraph.registry import RELATIONS
+from mmgraph.relations.kept_column import keep_column, read_column
 
 _Function = Callable[..., Any]
 _COMMON = frozenset(field.name for field in fields(RelationBuilder))
@@ -96,7 +100,67 @@ class CustomRelation(RelationBuilder):
         """
         source = self._shown(context.nodes(self._ends[0]))
         target = source if self._ends[0] == self._ends[1] else self._shown(context.nodes(self._ends[1]))
-        where = f"{context.where}: function {self.function.__name__}"
+        return self._call(source, target, context.where)
+
+    def fit(self, context: BuildContext) -> Fitted:
+        """Keep the columns that the function sees, if new entities are to be tied by it as well."""
+        if not self.inductive:
+            return {}
+        kept = {}
+        for entity in self._entities(context):
+            frame = context.dataset.frame(entity)
+            for column in [name for name in self._columns if name in frame]:
+                kept[_kept_name(entity, column)] = keep_column(frame[column], where=context.at("columns"))
+        return kept
+
+    def attach(self, context: AttachContext) -> Attached:
+        """Call the function for the edges between known nodes and new ones, in both directions.
+
+        Raises:
+            GraphError: If the decorator was not told that the relation is inductive, or the function raises.
+        """
+        if not self.inductive:
+            return super().attach(context)
+        (source, target), where = self._ends, context.where
+        known = {end: self._known(end, context) for end in self._ends}
+        new = {end: self._new(end, context) for end in self._ends}
+        incoming = self._call(known[source], new[target], where)
+        return Attached(incoming, self._call(new[source], known[target], where))
+
+    def _known(self, node_type: str, context: AttachContext) -> Nodes:
+        entity, _, modality = node_type.partition("/")
+        rows = context.known_entity_index(node_type)
+        columns = {
+            name: read_column(context.fitted[_kept_name(entity, name)][rows])
+            for name in self._columns
+            if _kept_name(entity, name) in context.fitted
+        }
+        return Nodes(
+            type=node_type,
+            ids=context.known_ids(node_type),
+            features=context.known_features(node_type).copy() if modality else None,
+            frame=pd.DataFrame(columns, index=range(len(rows))),
+            entity_index=rows,
+            training=context.training(node_type),
+        )
+
+    def _new(self, node_type: str, context: AttachContext) -> Nodes:
+        entity, _, modality = node_type.partition("/")
+        rows = context.entity_index(node_type)
+        frame = context.frame(entity)
+        shown = frame[[name for name in self._columns if name in frame]]
+        return Nodes(
+            type=node_type,
+            ids=context.ids(node_type),
+            features=context.features(node_type).copy() if modality else None,
+            frame=shown.iloc[rows].reset_index(drop=True),
+            entity_index=rows,
+            training=np.zeros(len(rows), dtype=bool),
+        )
+
+    def _call(self, source: Nodes, target: Nodes, where: str) -> Edges:
+        """Return the edges that the function gives, checked."""
+        where = f"{where}: function {self.function.__name__}"
         parameters = {name: value for name, value in self._given().items() if name not in _COMMON}
         try:
             result = self.function(source, target, **parameters)
@@ -122,11 +186,18 @@ class CustomRelation(RelationBuilder):
             frame=nodes.frame[[name for name in self._columns if name in nodes.frame]].copy(),
             entity_index=nodes.entity_index.copy(),
             training=nodes.training.copy(),
+            position=None if nodes.position is None else nodes.position.copy(),
         )
 
 
 def relation(
-    name: str, *, source: str, target: str, symmetric: bool = False, columns: Sequence[str] = ()
+    name: str,
+    *,
+    source: str,
+    target: str,
+    symmetric: bool = False,
+    columns: Sequence[str] = (),
+    inductive: bool = False,
 ) -> Callable[[_Function], type[Any]]:
     """Return a decorator that makes a relation builder of a plain function.
 
@@ -150,6 +221,8 @@ def relation(
         target: The node type that they go to.
         symmetric: An edge holds in both directions: both are stored.
         columns: The columns of the entity tables that the function gets as ``frame``.
+        inductive: The function says which edges lead from any source nodes to any target nodes, also where
+            these are not the same ones; so new entities get their edges by calling it again.
 
     Raises:
         ConfigError: If the name or the function's signature cannot be used.
@@ -184,6 +257,7 @@ def relation(
                 "_ends": (source, target),
                 "_symmetric": symmetric,
                 "_columns": tuple(columns),
+                "inductive": inductive,
             },
             frozen=True,
             kw_only=True,
@@ -201,6 +275,11 @@ def relation(
         return builder
 
     return decorator
+
+
+def _kept_name(entity: str, column: str) -> str:
+    """Return a name under which a column can be kept, whatever letters it has."""
+    return f"{entity}__{column.encode().hex()}"
 
 
 def _fields(function: _Function) -> list[tuple[str, Any, Any]]:

@@ -10,17 +10,25 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmgraph.data.spec import Choice
-from mmgraph.encoders import build_encoder
 from mmgraph.errors import GraphError
+from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
-from mmgraph.graph.relation import Edges, RelationBuilder
+from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.registry import RELATIONS
-from mmgraph.relations.nearest import ApproximateNeighbours, Metric, exact_neighbours, normalise
+from mmgraph.relations.candidates import Neighbours
+from mmgraph.relations.modality_features import (
+    check_encoder,
+    fitted_features,
+    known_features,
+    usable_nodes,
+    with_direction,
+)
+from mmgraph.relations.nearest import exact_neighbours
+from mmgraph.relations.search import Method, nearest_neighbours
+from mmgraph.relations.vector_space import Metric, VectorSpace
 
-_EXACT_UP_TO = 50_000
-_EFFORTS = (64, 256, 1024)
-_ENOUGH = 0.95
 _FLOOR = 1e-6
+_SAMPLE = 512
 
 
 @RELATIONS.register("knn")
@@ -28,8 +36,11 @@ _FLOOR = 1e-6
 class KNN(RelationBuilder):
     """Edges from the k nearest neighbours of a node, by the features of a modality, to that node.
 
-    So every node hears from k others. The relation is transductive: neighbours are sought among all entities,
-    also those of validation and test, by features that were fitted on training entities, without labels.
+    So every node hears from k others. Labels take no part, and the features come from an encoder that was
+    fitted on training entities. By ``scope: training`` neighbours are sought among training entities alone.
+
+    A new entity hears from its k nearest among the known ones. So it is for mutual neighbours too: whether it
+    would be among the neighbours of those is not asked, as their own neighbours stay what they are.
 
     Args:
         on: The modality's node type, e.g. ``glyph/sans``.
@@ -39,9 +50,12 @@ class KNN(RelationBuilder):
         connect: ``modality`` ties the nodes of the modality, ``entity`` their entities.
         mutual: Keep an edge only if each end is among the other's neighbours. The relation is symmetric then.
         weight: ``similarity`` weighs an edge by ``(1 + cosine) / 2`` or by ``1 / (1 + distance / s)``, where
-            s is the mean distance of neighbours; ``none`` leaves the edges without weights.
-        method: ``exact``; ``faiss`` for an approximate search (HNSW), whose recall is measured and kept in
-            the manifest; ``auto`` is exact up to 50,000 nodes and where the approximate one finds too little.
+            s is the mean distance of training nodes (a sample of at most 512) to their neighbours; ``none``
+            leaves the edges without weights.
+        method: ``exact``; ``approximate`` for a search by clusters; ``auto`` is exact up to 50,000 nodes.
+        recall: The share of the nearest neighbours that an approximate search must find. It is measured on a
+            sample and kept in the manifest; a search that finds too little looks further, and becomes exact
+            where that takes no longer.
         encoder: An encoder, or its name and parameters, whose features say what is near, for this relation
             alone; nothing for the modality's own features.
 
@@ -52,6 +66,7 @@ class KNN(RelationBuilder):
 
     kind: ClassVar[Literal["given", "derived"]] = "derived"
     uses_features: ClassVar[bool] = True
+    inductive: ClassVar[bool] = True
 
     on: Annotated[str, Field(description="The modality's node type, e.g. glyph/sans.")]
     k: Annotated[int, Field(ge=1, description="The number of neighbours.")] = 10
@@ -61,9 +76,10 @@ class KNN(RelationBuilder):
     ] = "modality"
     mutual: Annotated[bool, Field(description="Keep only edges between neighbours of each other.")] = False
     weight: Annotated[Literal["none", "similarity"], Field(description="Weigh edges by similarity.")] = "none"
-    method: Annotated[Literal["auto", "exact", "faiss"], Field(description="How neighbours are sought.")] = (
-        "auto"
-    )
+    method: Annotated[Method, Field(description="How neighbours are sought.")] = "auto"
+    recall: Annotated[
+        float, Field(gt=0, le=1, description="What share an approximate search must find of them.")
+    ] = 0.95
     encoder: Annotated[
         Choice | None, Field(description="Another encoder of the modality, for this relation alone.")
     ] = None
@@ -89,101 +105,130 @@ class KNN(RelationBuilder):
         return (self.on,)
 
     def check(self, context: BuildContext) -> None:
-        """Refuse more neighbours than there are, and an encoder that cannot be used.
+        """Refuse more neighbours than there are, mutual ones that may send one way only, and an encoder that
+        cannot be used.
 
         Raises:
-            GraphError: If k is not less than the number of nodes.
+            GraphError: If k is not less than the number of nodes, or if ``mutual`` meets ``scope: training``.
             ConfigError: If the encoder cannot read the modality, or has wrong parameters.
         """
-        entity, modality = context.modality(self.on, parameter="on")
-        if self.encoder is not None:
-            kind = context.dataset.spec.entities[entity].modalities[modality].kind
-            build_encoder(self.encoder, kind, where=context.at("encoder"))
-        self._check_k(context.num_nodes(self.on), "", context)
+        check_encoder(self.encoder, self.on, context)
+        if self.mutual and self.scope == "training":
+            raise GraphError(
+                "got true, but by scope: training a held-out node is nobody's neighbour",
+                where=context.at("mutual"),
+                fix="Leave `mutual` out, or set scope to all.",
+            )
+        self._check_k(int(context.permitted(self.on).sum()), "", context)
+
+    def fit(self, context: BuildContext) -> Fitted:
+        """Return the unit of distance that weights are measured in, and features of an encoder of its own."""
+        fitted = fitted_features(self.encoder, self.on, context)
+        if self.weight == "similarity" and self.metric == "euclidean":
+            features = fitted["features"] if fitted else context.features(self.on)
+            fitted["typical_distance"] = np.array(self._typical_distance(features, context))
+        return fitted
+
+    def estimate(self, context: BuildContext) -> int:
+        """Return k for each node."""
+        return self.k * context.num_nodes(self.on)
 
     def build(self, context: BuildContext) -> Edges:
         """Return the edges from neighbours to their nodes."""
-        features = context.features(self.on, self.encoder)
-        usable = self._usable(features, context)
-        vectors = normalise(features[usable], self.metric)
-        index, similarity = self._neighbours(vectors, context)
-        found = index >= 0
-        source = usable[index[found]]
-        target = np.repeat(usable, self.k)[found.ravel()]
-        weight = self._weights(similarity[found])
+        features = known_features(self.encoder, self.on, context)
+        usable = usable_nodes(features, self.metric, self.on, context)
+        permitted = context.permitted(self.on)[usable]
+        if len(usable) < len(features):
+            self._check_k(int(permitted.sum()), " whose scaled vectors are not all zeros", context)
+        space = VectorSpace.of(features, self.metric)
+        vectors = space.place(features[usable])
+        if permitted.all():
+            found = self._search(vectors, context)
+        else:
+            own = np.where(permitted, np.cumsum(permitted) - 1, -1)
+            found = self._search(vectors[permitted], context, vectors, own)
+        edges = self._edges(found, usable[permitted], usable, space, context)
         if self.mutual:
-            both = _mutual(source, target, len(features))
-            source, target = source[both], target[both]
-            weight = None if weight is None else weight[both]
+            edges = edges.take(_mutual(edges.source, edges.target, len(features)))
         if self.connect == "entity":
             rows = context.entity_index(self.on)
-            source, target = rows[source], rows[target]
-        return Edges(source, target, weight)
+            return Edges(rows[edges.source], rows[edges.target], edges.weight)
+        return edges
+
+    def attach(self, context: AttachContext) -> Attached:
+        """Return the edges from the nearest known nodes to new ones."""
+        known, new = known_features(self.encoder, self.on, context), context.features(self.on, self.encoder)
+        sources = np.flatnonzero(context.permitted(self.on) & with_direction(known, self.metric))
+        targets = usable_nodes(new, self.metric, self.on, context)
+        space = VectorSpace.of(known, self.metric)
+        found = self._search(space.place(known[sources]), context, space.place(new[targets]))
+        edges = self._edges(found, sources, targets, space, context)
+        if self.connect == "entity":
+            known_rows, new_rows = context.known_entity_index(self.on), context.entity_index(self.on)
+            edges = Edges(known_rows[edges.source], new_rows[edges.target], edges.weight)
+        return Attached(edges)
+
+    def _search(
+        self,
+        sources: NDArray[np.float32],
+        context: BuildContext | AttachContext,
+        queries: NDArray[np.float32] | None = None,
+        own: NDArray[np.int64] | None = None,
+    ) -> Neighbours:
+        return nearest_neighbours(
+            sources,
+            self.k,
+            self.metric,
+            context=context,
+            method=self.method,
+            recall=self.recall,
+            queries=queries,
+            own=own,
+        )
+
+    def _edges(
+        self,
+        found: Neighbours,
+        sources: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        space: VectorSpace,
+        context: BuildContext | AttachContext,
+    ) -> Edges:
+        """Return neighbours as edges between nodes, weighed."""
+        there = found.source >= 0
+        weight = None
+        if self.weight == "similarity":
+            weight = self._weights(found.similarity[there], space, context.fitted)
+        return Edges(sources[found.source[there]], targets[np.nonzero(there)[0]], weight)
+
+    def _weights(
+        self, similarity: NDArray[np.float64], space: VectorSpace, fitted: Fitted
+    ) -> NDArray[np.float32]:
+        """Return weights from above 0 to 1."""
+        if self.metric == "cosine":
+            weight = (1 + similarity) / 2
+        else:
+            weight = 1 / (1 + space.distance(similarity) / float(fitted["typical_distance"]))
+        return np.clip(weight, _FLOOR, 1).astype(np.float32)
+
+    def _typical_distance(self, features: NDArray[np.float32], context: BuildContext) -> float:
+        """Return the mean distance of training nodes to their neighbours among each other."""
+        space = VectorSpace.of(features, self.metric)
+        training = space.place(features[context.training(self.on)])
+        sample = np.unique(np.linspace(0, len(training) - 1, min(_SAMPLE, len(training))).astype(np.int64))
+        found = exact_neighbours(training, self.k, self.metric, queries=training[sample], own=sample)
+        distance = space.distance(found.similarity[found.source >= 0])
+        return float(distance.mean()) if distance.any() else 1.0
 
     def _check_k(self, num_nodes: int, which: str, context: BuildContext) -> None:
         if self.k > num_nodes - 1:
+            may_send = " of training entities" if self.scope == "training" else ""
             raise GraphError(
-                f"got {self.k}; {self.on} has {num_nodes} nodes{which}, so that a node has "
+                f"got {self.k}; {self.on} has {num_nodes} nodes{may_send}{which}, so that a node has "
                 f"{max(num_nodes - 1, 0)} others",
                 where=context.at("k"),
                 fix=f"Set k to at most {num_nodes - 1}." if num_nodes > 1 else "Leave the relation out.",
             )
-
-    def _usable(self, features: NDArray[np.float32], context: BuildContext) -> NDArray[np.int64]:
-        """Return the nodes that have a direction, if that is what counts."""
-        if self.metric == "euclidean":
-            return np.arange(len(features))
-        usable = np.flatnonzero(features.any(axis=1))
-        zeros = len(features) - len(usable)
-        if zeros:
-            context.count("zero_vectors", zeros)
-            context.warn(
-                f"{zeros} of {len(features)} nodes of {self.on} get no neighbours: "
-                "their vectors, as scaled by what the training entities show, "
-                "are all zeros and have no direction"
-            )
-            self._check_k(len(usable), " whose scaled vectors are not all zeros", context)
-        return usable
-
-    def _neighbours(
-        self, vectors: NDArray[np.float64], context: BuildContext
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        if self.method == "faiss" or (self.method == "auto" and len(vectors) > _EXACT_UP_TO):
-            result, recall = self._approximate(vectors, context)
-            if recall >= _ENOUGH or self.method == "faiss":
-                context.count("recall", round(recall, 4))
-                if recall < _ENOUGH:
-                    context.warn(f"the approximate search finds {recall:.0%} of the nearest neighbours")
-                return result
-            context.warn(f"an approximate search finds {recall:.0%} of the nearest neighbours; it was exact")
-        with context.progress.job(f"{context.name}: nearest neighbours", total=len(vectors)) as advance:
-            return exact_neighbours(vectors, self.k, self.metric, advance=advance)
-
-    def _approximate(
-        self, vectors: NDArray[np.float64], context: BuildContext
-    ) -> tuple[tuple[NDArray[np.int64], NDArray[np.float64]], float]:
-        """Return the result of the least effort that finds enough, and the share that it finds."""
-        with context.progress.job(f"{context.name}: index", total=len(vectors)) as advance:
-            index = ApproximateNeighbours(vectors, self.metric, advance=advance)
-        for effort in _EFFORTS:
-            with context.progress.job(f"{context.name}: nearest neighbours", total=len(vectors)) as advance:
-                result = index.search(self.k, ef_search=effort, advance=advance)
-            recall = index.recall(self.k, result[1])
-            if recall >= _ENOUGH:
-                break
-        return result, recall
-
-    def _weights(self, similarity: NDArray[np.float64]) -> NDArray[np.float32] | None:
-        """Return weights from above 0 to 1."""
-        if self.weight == "none":
-            return None
-        if self.metric == "cosine":
-            weight = (1 + similarity) / 2
-        else:
-            distance = np.sqrt(-similarity)
-            typical = distance.mean() if distance.any() else 1.0
-            weight = 1 / (1 + distance / typical)
-        return np.clip(weight, _FLOOR, 1).astype(np.float32)
 
 
 def _mutual(source: NDArray[np.int64], target: NDArray[np.int64], num_nodes: int) -> NDArray[np.bool_]:

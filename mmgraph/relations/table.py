@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
-from mmgraph.data.columns import Column, pick, row_numbers, shorten
-from mmgraph.errors import DataError, Faults, MMGraphError, did_you_mean
+from mmgraph.data.id_index import IdIndex
+from mmgraph.data.open_table import estimate_rows
+from mmgraph.errors import DataError, Faults, GraphError
+from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
-from mmgraph.graph.relation import Edges, RelationBuilder
+from mmgraph.graph.relation import Attached, Edges, RelationBuilder, nothing
 from mmgraph.registry import RELATIONS
+from mmgraph.relations.edge_table import EdgeColumns, EdgeEnd, read_edge_table
+from mmgraph.relations.entity_columns import Context
+from mmgraph.relations.id_columns import Unknown
+from mmgraph.relations.repeated import Repeated, once_each
+
+_COLUMNS = ("source_column", "target_column", "weight_column", "time_column")
 
 
 @RELATIONS.register("table")
@@ -28,18 +33,25 @@ class Table(RelationBuilder):
         table: CSV, Parquet or JSONL file, relative to the dataset folder.
         source_column: The column with the ids of the sources.
         target_column: The column with the ids of the targets.
-        weight_column: The column with the weights, finite and greater than 0. Weights of rows that become one
-            edge are summed.
-        symmetric: An edge holds in both directions, so that both are stored. A pair that is listed in both
-            counts once, with the mean of the two weights.
+        weight_column: The column with the weights, finite and greater than 0.
+        feature_columns: Columns of numbers that become edge features, under their names.
+        time_column: The column that says when each edge came to be: dates, or whole numbers. Edges between
+            the same two at different times stay apart.
+        duplicates: What becomes of weights and features of rows that list the same edge at the same time:
+            ``sum`` adds weights up and takes the mean of features, ``mean`` and ``max`` hold for both,
+            ``first`` and ``last`` keep one of the rows, and ``error`` refuses them.
+        direction: ``forward`` as listed; ``backward`` from target to source; ``both``, so that an edge holds
+            in both directions and both are stored: a pair that is listed in both counts once, with the mean
+            of the two weights.
         unknown: What to do with a row whose id is empty or no entity's: ``error``, or ``skip`` and count it.
 
     Example:
-        >>> Table("country", "country", "borders.csv", symmetric=True).default_name
+        >>> Table("country", "country", "borders.csv", direction="both").default_name
         'borders'
     """
 
     kind: ClassVar[Literal["given", "derived"]] = "given"
+    inductive: ClassVar[bool] = True
 
     source: Annotated[str, Field(description="The entity type that the edges come from.")]
     target: Annotated[str, Field(description="The entity type that they go to.")]
@@ -47,10 +59,20 @@ class Table(RelationBuilder):
     source_column: Annotated[str, Field(description="The column with the ids of the sources.")] = "source"
     target_column: Annotated[str, Field(description="The column with the ids of the targets.")] = "target"
     weight_column: Annotated[str | None, Field(description="The column with the weights, above 0.")] = None
-    symmetric: Annotated[bool, Field(description="Store every edge in both directions.")] = False
+    feature_columns: Annotated[
+        tuple[str, ...], Field(description="Columns of numbers that become edge features.")
+    ] = ()
+    time_column: Annotated[
+        str | None, Field(description="The column that says when each edge came to be.")
+    ] = None
+    duplicates: Annotated[Repeated, Field(description="What becomes of rows that list the same edge.")] = (
+        "sum"
+    )
+    direction: Annotated[
+        Literal["forward", "backward", "both"], Field(description="As listed, turned round, or both ways.")
+    ] = "forward"
     unknown: Annotated[
-        Literal["error", "skip"],
-        Field(description="What to do with a row whose id is empty or no entity's."),
+        Unknown, Field(description="What to do with a row whose id is empty or no entity's.")
     ] = "error"
 
     @property
@@ -58,45 +80,77 @@ class Table(RelationBuilder):
         """The name of the file."""
         return self.table.rpartition("/")[2].partition(".")[0]
 
+    @property
+    def symmetric(self) -> bool:
+        """Only where both directions are asked for."""
+        return self.direction == "both"
+
     def endpoints(self, context: BuildContext) -> tuple[str, str]:
         """Return the two entity types."""
-        return (
-            context.entity(self.source, parameter="source"),
-            context.entity(self.target, parameter="target"),
-        )
+        source = context.entity(self.source, parameter="source")
+        target = context.entity(self.target, parameter="target")
+        return (target, source) if self.direction == "backward" else (source, target)
 
     def check(self, context: BuildContext) -> None:
         """Refuse a column of an entity table that a task predicts: the edges would give the label away.
 
         Raises:
-            GraphError: If source or target is such a column.
+            GraphError: If source or target is such a column, or a feature is named twice.
         """
+        if len(set(self.feature_columns)) < len(self.feature_columns):
+            raise GraphError(
+                f"got {', '.join(self.feature_columns)}; wanted each column once",
+                where=context.at("feature_columns"),
+                fix="Remove the one that stands twice.",
+            )
+        named = {parameter: getattr(self, parameter) for parameter in _COLUMNS}
+        named |= {f"feature_columns[{n}]": column for n, column in enumerate(self.feature_columns)}
         for entity, spec in context.dataset.spec.entities.items():
             if spec.table == self.table:
-                for parameter in ("source_column", "target_column", "weight_column"):
-                    context.refuse_target(entity, getattr(self, parameter), parameter=parameter)
+                for parameter, column in named.items():
+                    context.refuse_target(entity, column, parameter=parameter)
+
+    def estimate(self, context: BuildContext) -> int:
+        """Return the number of rows; of a CSV table, as its first ones let expect."""
+        return estimate_rows(context.dataset.table_file(self.table, where=context.at("table")))
 
     def build(self, context: BuildContext) -> Edges:
         """Return the edges.
 
         Raises:
-            DataError: With all faults of the table: columns, ids and weights.
+            DataError: With all faults of the table: columns, ids, weights, features, times, duplicates.
         """
-        frame = context.table(self.table)
-        context.counts["rows"] = len(frame)
-        faults = Faults()
-        source = self._ends(frame, self.source, "source_column", context, faults)
-        target = self._ends(frame, self.target, "target_column", context, faults)
-        weight = self._weights(frame, context, faults)
-        faults.raise_if_any(DataError)
-        known = (source >= 0) & (target >= 0)
-        skipped = int((~known).sum())
-        if skipped:
-            context.count("rows_skipped", skipped)
-            context.warn(
-                f"{skipped} of {len(frame)} rows of {self.table} were skipped: an id is empty or unknown"
-            )
-        return Edges(source[known], target[known], None if weight is None else weight[known])
+        ends = [
+            EdgeEnd(entity, column, context.dataset.entity_ids(entity), context.dataset.id_index(entity))
+            for entity, column in ((self.source, self.source_column), (self.target, self.target_column))
+        ]
+        edges = self._read(context, *ends)
+        return edges.reversed() if self.direction == "backward" else edges
+
+    def attach(self, context: AttachContext) -> Attached:
+        """Return the edges of the rows, in the table of the new entities, that name one of them.
+
+        A row between two new entities is none: they are strangers to each other.
+        """
+        if not context.has_table(self.table):
+            return nothing()
+        ends = []
+        for entity, column in ((self.source, self.source_column), (self.target, self.target_column)):
+            ids = [*context.known_ids(entity), *context.ids(entity)]
+            ends.append(EdgeEnd(entity, column, ids, IdIndex(ids)))
+        edges = self._read(context, *ends)
+        known_sources, known_targets = (
+            len(context.known_ids(self.source)),
+            len(context.known_ids(self.target)),
+        )
+        from_new, to_new = edges.source >= known_sources, edges.target >= known_targets
+        context.count("rows_between_new", int((from_new & to_new).sum()))
+        hearing, telling = edges.take(to_new & ~from_new), edges.take(from_new & ~to_new)
+        hearing = replace(hearing, target=hearing.target - known_targets)
+        telling = replace(telling, source=telling.source - known_sources)
+        if self.direction == "backward":
+            return Attached(telling.reversed(), hearing.reversed())
+        return Attached(hearing, telling)
 
     def why_empty(self, context: BuildContext) -> str:
         """Return why no row became an edge."""
@@ -104,70 +158,18 @@ class Table(RelationBuilder):
             return f"{self.table} has no rows"
         return f"all {context.counts['rows']} rows of {self.table} were skipped, as their ids are unknown"
 
-    def _column(self, frame: pd.DataFrame, parameter: str, context: BuildContext) -> Column:
-        file = str(context.dataset.folder / self.table)
-        return pick(frame, getattr(self, parameter), file=file, where=context.at(parameter))
-
-    def _ends(
-        self, frame: pd.DataFrame, entity: str, parameter: str, context: BuildContext, faults: Faults
-    ) -> NDArray[np.int64]:
-        """Return the node of each row, -1 where its id is empty or unknown."""
-        nothing = np.empty(0, dtype=np.int64)
-        try:
-            column = self._column(frame, parameter, context)
-            ids = column.id_texts()
-        except MMGraphError as error:
-            faults.extend(error)
-            return nothing
-        known = context.dataset.entity_ids(entity)
-        rows: NDArray[np.int64] = pd.Index(known, dtype=object).get_indexer(pd.Index(ids, dtype=object))
-        unknown = np.flatnonzero(rows < 0)
-        if len(unknown) and self.unknown == "error":
-            _note_unknown(column, ids, unknown, entity, known, faults)
-        return rows
-
-    def _weights(
-        self, frame: pd.DataFrame, context: BuildContext, faults: Faults
-    ) -> NDArray[np.float32] | None:
-        if self.weight_column is None:
-            return None
-        try:
-            column = self._column(frame, "weight_column", context)
-            weight = column.numbers()
-        except MMGraphError as error:
-            faults.extend(error)
-            return None
-        wrong = np.flatnonzero(~(weight > 0))
-        if len(wrong):
-            first = wrong[0]
-            came = "an empty cell" if np.isnan(weight[first]) else f"{weight[first]:g}"
-            faults.add(
-                column.place(int(first)),
-                f"got {came}; wanted a weight greater than 0{_also(wrong)}",
-                "Mend or remove the row: an edge without weight is no edge.",
+    def _read(self, context: Context, source: EdgeEnd, target: EdgeEnd) -> Edges:
+        """Return the edges of the table as it lists them, each once."""
+        carried = EdgeColumns(self.weight_column, self.feature_columns, self.time_column)
+        rows = read_edge_table(context, self.table, source, target, carried, unknown=self.unknown)
+        skipped = rows.total - len(rows.edges)
+        if skipped:
+            context.count("rows_skipped", skipped)
+            context.warn(
+                f"{skipped} of {rows.total} rows of {self.table} were skipped: an id is empty or unknown"
             )
-        return weight.astype(np.float32)
-
-
-def _note_unknown(
-    column: Column,
-    ids: NDArray[np.object_],
-    unknown: NDArray[np.int64],
-    entity: str,
-    known: list[str],
-    faults: Faults,
-) -> None:
-    first = ids[unknown[0]]
-    near = "" if first is None else did_you_mean(first, known)
-    # Where nothing is near, did_you_mean lists all that there is: no help with thousands of ids.
-    near = f"{near} " if near.startswith("Did you mean") else ""
-    came = "an empty cell" if first is None else shorten(first)
-    faults.add(
-        column.place(int(unknown[0])),
-        f"got {came}; wanted the id of a {entity}{_also(unknown)}",
-        f"{near}Mend the rows, or set unknown to skip.",
-    )
-
-
-def _also(rows: NDArray[np.int64]) -> str:
-    return f" (also in {row_numbers(rows[1:])})" if len(rows) > 1 else ""
+        faults = Faults()
+        edges = once_each(rows, self.duplicates, where=context.file(self.table), faults=faults)
+        faults.raise_if_any(DataError)
+        context.count("duplicates_merged", len(rows.edges) - len(edges))
+        return edges

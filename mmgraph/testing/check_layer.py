@@ -14,10 +14,11 @@ from torch_geometric.nn import HeteroConv, SAGEConv
 from mmgraph.layers import Layer, Metadata
 from mmgraph.registry import LAYERS
 from mmgraph.testing.compiler_rules import COMPILER_RULES
+from mmgraph.testing.edge_rules import EDGE_RULES, ONE_STEP
 from mmgraph.testing.example_graph import SIZES, ExampleGraph, example_graph, tiny_graph
 from mmgraph.testing.graph_rules import GRAPH_RULES
 from mmgraph.testing.module_rules import DROPOUT, MODULE_RULES
-from mmgraph.testing.rule import Rule, Subject, difference, require
+from mmgraph.testing.rule import Rule, Subject, choose_rules, difference, require
 
 CHANNELS = 8
 
@@ -27,6 +28,7 @@ def check_layer(
     *,
     options: Mapping[str, Any] | None = None,
     frozen: Collection[str] = (),
+    skip: Collection[str] = (),
 ) -> None:
     """Check that a layer keeps to everything that a model, a sampler or PyG relies on.
 
@@ -39,9 +41,11 @@ def check_layer(
             checked too.
         options: Its options, by name.
         frozen: The names of parameters that rightly get no gradient on the small graph.
+        skip: The names of rules to leave out, e.g. ``["compile"]``, which takes most of the time.
 
     Raises:
         ContractError: If a rule is broken; all broken rules are listed.
+        ConfigError: If there is no rule of a name in ``skip``.
         UnknownNameError: If there is no layer of that name.
 
     Example:
@@ -65,7 +69,7 @@ def check_layer(
         arguments=frozenset(inspect.signature(make).parameters) & {"dropout", "targets"},
         frozen=frozenset(frozen),
     )
-    require(subject, LAYER_RULES)
+    require(subject, choose_rules(LAYER_RULES, skip))
 
 
 def _base_class(subject: Subject) -> Iterator[str]:
@@ -142,6 +146,8 @@ LAYER_RULES = (
         _base_class,
     ),
     *GRAPH_RULES,
+    *EDGE_RULES,
+    ONE_STEP,
     *MODULE_RULES,
     Rule(
         "dropout",

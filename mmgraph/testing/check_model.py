@@ -13,10 +13,11 @@ from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 from mmgraph.models import build
 from mmgraph.registry import MODELS
 from mmgraph.testing.compiler_rules import COMPILER_RULES
+from mmgraph.testing.edge_rules import EDGE_RULES
 from mmgraph.testing.example_graph import ExampleGraph, example_graph, tiny_graph
 from mmgraph.testing.graph_rules import GRAPH_RULES
 from mmgraph.testing.module_rules import MODULE_RULES
-from mmgraph.testing.rule import Rule, Subject, require
+from mmgraph.testing.rule import Rule, Subject, choose_rules, require
 
 WIDTHS = {"e": 0, "e/text": 6, "e/image": 4, "e/sound": 5, "f": 0, "f/table": 3}
 """The width of each node type's features: entity nodes have none."""
@@ -34,6 +35,7 @@ def check_model(
     *,
     options: Mapping[str, Any] | None = None,
     frozen: Collection[str] = (),
+    skip: Collection[str] = (),
 ) -> None:
     """Check that a model keeps to everything that training, comparing and explaining it rely on.
 
@@ -46,9 +48,11 @@ def check_model(
             ``(x_dict, edge_index_dict, edge_weight_dict)`` and returns the states of all entity types.
         options: Its options, by name.
         frozen: The names of parameters that rightly get no gradient on the small graph.
+        skip: The names of rules to leave out, e.g. ``["compile"]``, which takes most of the time.
 
     Raises:
         ContractError: If a rule is broken; all broken rules are listed.
+        ConfigError: If there is no rule of a name in ``skip``.
         UnknownNameError: If there is no model of that name.
 
     Example:
@@ -84,7 +88,7 @@ def check_model(
         arguments=frozenset(["dropout"] if recipe else inspect.signature(made_by).parameters) & {"dropout"},
         frozen=frozenset(frozen),
     )
-    require(subject, MODEL_RULES)
+    require(subject, choose_rules(MODEL_RULES, skip))
 
 
 def _is_recipe(made_by: Callable[..., Any]) -> bool:
@@ -138,6 +142,7 @@ def _learning(subject: Subject) -> Iterator[str]:
 
 MODEL_RULES = (
     *GRAPH_RULES,
+    *EDGE_RULES,
     *MODULE_RULES,
     Rule(
         "widths",

@@ -17,7 +17,7 @@ def _compile(subject: Subject) -> Iterator[str]:
         torch.compiler.reset()
         try:
             # It is the tracing that is checked: a backend that generates code would need a compiler.
-            found = torch.compile(module, backend="eager")(*subject.tiny.inputs)
+            found = torch.compile(module, backend="eager", dynamic=False)(*subject.tiny.inputs)
         finally:
             torch.compiler.reset()
     if (unlike := difference(found, wanted)) is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmgraph.testing.example_graph import ISOLATED, padded_graph
 from mmgraph.testing.rule import Rule, Subject, difference
@@ -143,14 +143,30 @@ def _changes(argument: str, now: dict[Any, Tensor], before: dict[Any, Tensor]) -
 
 
 def _padding(subject: Subject) -> Iterator[str]:
-    graph, module = subject.graph, subject.make()
-    wanted, out = module(*graph.inputs), module(*padded_graph(graph).inputs)
-    kept = {name: x[: wanted[name].shape[0]] for name, x in out.items() if name in wanted}
-    found, reason = difference(kept, wanted), getattr(module, "not_local", None)
+    found, reason = None, getattr(subject.make(), "not_local", None)
+    for training in (False, True):
+        wanted, again, out = (
+            _drawn(subject, training, draw)(*graph.inputs)
+            for draw, graph in enumerate((subject.graph, subject.graph, padded_graph(subject.graph)))
+        )
+        # What draws random numbers has other states every time, whatever else is in the graph.
+        if difference(wanted, again) is not None:
+            continue
+        kept = {name: x[: wanted[name].shape[0]] for name, x in out.items() if name in wanted}
+        differs = difference(kept, wanted)
+        if found is None and differs is not None:
+            found = f"{differs} in training" if training else differs
     if reason is None and found is not None:
         yield f"{found}, with more nodes that no edge ties to the others"
     elif reason is not None and found is None:
         yield f"the same states although it says that it cannot: {reason}"
+
+
+def _drawn(subject: Subject, training: bool, draw: int) -> nn.Module:
+    """Return a module with the same weights whatever the draw, which then goes on with other numbers."""
+    module = subject.make().train(training)
+    torch.manual_seed(1 + draw)
+    return module
 
 
 def _differs(one: dict[str, Tensor], other: dict[str, Tensor]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmgraph.errors import Fault
+from mmgraph.errors import ConfigError, Fault, Faults, did_you_mean
 from mmgraph.testing.contract_error import ContractError
 from mmgraph.testing.example_graph import ExampleGraph
 
@@ -94,6 +94,21 @@ class Rule:
         if came is None:
             return None
         return Fault(f"{subject.name}: {self.name}", f"got {came}; wanted {self.wanted}", self.fix)
+
+
+def choose_rules(rules: Sequence[Rule], skip: Collection[str]) -> list[Rule]:
+    """Return the rules but those of some names.
+
+    Raises:
+        ConfigError: If there is no rule of a name.
+    """
+    names = [rule.name for rule in rules]
+    faults = Faults()
+    for name in skip:
+        if name not in names:
+            faults.add("skip", f"there is no rule {name!r}", did_you_mean(name, names))
+    faults.raise_if_any(ConfigError)
+    return [rule for rule in rules if rule.name not in skip]
 
 
 def require(subject: Subject, rules: Iterable[Rule]) -> None:

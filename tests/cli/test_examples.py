@@ -33,7 +33,12 @@ def done(call: Call, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     """Return the result of every example, run from first to last."""
     results = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("examples"))
+        folder = tmp_path_factory.mktemp("examples")
+        patch.chdir(folder)
+        (folder / "new-glyphs").mkdir()
+        (folder / "new-glyphs" / "glyphs.csv").write_text(
+            "id,title,sans,name\nnew1,New,,letter with stem 1\n"
+        )
         for command in COMMANDS:
             for line in _examples(call, command):
                 results[line] = call(*shlex.split(line)[1:])
@@ -44,5 +49,6 @@ def done(call: Call, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
 def test_examples_work(done: dict[str, Any], command: str) -> None:
     for line, result in done.items():
         if line.startswith(f"mmgraph {command} ") or line == f"mmgraph {command}":
-            assert result.code == 0, f"{line}\n{result.err}"
+            # An audit ends with 1 if it finds something, which in so small a dataset it does.
+            assert result.code == (1 if command == "audit" else 0), f"{line}\n{result.err}"
             assert result.out

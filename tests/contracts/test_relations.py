@@ -19,9 +19,22 @@ from mmgraph.registry import RELATIONS
 from mmgraph.relations import CustomRelation
 
 EXAMPLES = {
+    "co_occurrence": {"entity": "thing", "column": "tag"},
+    "conversation": {"entity": "thing", "link": "window", "conversation": "tag", "turn": "number"},
+    "cross_modal": {"source": "thing/vector", "target": "thing/picture", "k": 3, "weight": "similarity"},
+    "hierarchy": {"entity": "thing", "depth": None},
     "knn": {"on": "thing/vector", "k": 3, "weight": "similarity"},
+    "meta_path": {"path": ["table", "rev_table"]},
+    "radius": {"on": "thing/vector", "min_similarity": 0.5, "weight": "similarity"},
+    "random": {"like": "table"},
+    "sequence": {"on": "thing/words", "link": "window"},
     "shared_attribute": {"entity": "thing", "column": "tag"},
+    "shuffled": {"like": "table"},
+    "spatial_boxes": {"entity": "thing", "columns": ["x", "y", "size", "size"], "weight": "iou"},
+    "spatial_distance": {"entity": "thing", "columns": ["x", "y"], "k": 3, "half_distance": 2},
+    "spatial_grid": {"entity": "thing", "row": "x", "column": "y", "neighbours": 8},
     "table": {"source": "thing", "target": "thing", "table": "link.csv", "weight_column": "share"},
+    "temporal": {"entity": "thing", "column": "number", "k": 3, "half_life": 4},
 }
 """For each registered builder, parameters that make edges among the things below."""
 
@@ -30,19 +43,32 @@ SIZE = 20
 
 @pytest.fixture(scope="module")
 def things(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Twenty things with a vector and a tag, and links among them."""
+    """Twenty things with a vector, a picture, words, a tag, a number, a parent, a place, and links."""
     folder = tmp_path_factory.mktemp("things")
     rng = np.random.default_rng(0)
     np.save(folder / "vectors.npy", rng.normal(size=(SIZE, 4)).astype(np.float32))
-    (folder / "things.csv").write_text("id,tag\n" + "".join(f"t{n},{n % 6}\n" for n in range(SIZE)))
+    np.savez(
+        folder / "words.npz",
+        values=rng.normal(size=(3 * SIZE, 2)).astype(np.float32),
+        offsets=np.arange(0, 3 * SIZE + 1, 3),
+    )
+    (folder / "things.csv").write_text(
+        "id,tag,number,parent,x,y,size\n"
+        + "".join(f"t{n},{n % 6},{n},{f't{n // 2}' if n else ''},{n % 5},{n // 5},2\n" for n in range(SIZE))
+    )
     links = [(n, (n * 3 + 1) % SIZE, n + 1) for n in range(SIZE)]
     (folder / "link.csv").write_text(
         "source,target,share\n" + "".join(f"t{s},t{t},{w}\n" for s, t, w in links)
     )
-    vector = {"kind": "features", "file": "vectors.npy"}
+    np.save(folder / "pictures.npy", rng.normal(size=(SIZE, 3)).astype(np.float32))
+    modalities = {
+        "vector": {"kind": "features", "file": "vectors.npy"},
+        "picture": {"kind": "features", "file": "pictures.npy"},
+        "words": {"kind": "features", "file": "words.npz", "sequence": True},
+    }
     spec = {
         "name": "things",
-        "entities": {"thing": {"table": "things.csv", "modalities": {"vector": vector}}},
+        "entities": {"thing": {"table": "things.csv", "modalities": modalities}},
         "relations": {name: {"builder": name} | example for name, example in EXAMPLES.items()},
     }
     (folder / "dataset.yaml").write_text(yaml.safe_dump(spec))
@@ -90,9 +116,9 @@ def test_a_key_that_is_not_known_is_refused(name: str):
 
 def test_python_and_yaml_give_the_same_edges(name: str, things: Dataset, graph: Graph):
     builder = RELATIONS.get(name)(**EXAMPLES[name])
-    built = build_graph(things, relations=[(name, builder)], cache=False)
+    built = build_graph(things, relations=[*builder.needs(), (name, builder)], cache=False)
     triples = [t.triple for t in built.schema.edge_types]
-    assert {t.relation for t in built.schema.edge_types} == {"of", name}
+    assert {t.relation for t in built.schema.edge_types} == {"of", name, *builder.needs()}
     for triple in triples:
         assert np.array_equal(built.edge_index[triple], graph.edge_index[triple])
 
@@ -104,20 +130,28 @@ def test_edges_are_sorted_unique_and_weighted_above_0(name: str, graph: Graph):
             assert edge_type.num_edges == index.shape[1] > 0
             assert len(np.unique(index, axis=1).T) == index.shape[1]
             assert np.lexsort(index).tolist() == list(range(index.shape[1]))
-            assert 0 <= index.min() <= index.max() < SIZE
-            weight = graph.edge_weight[edge_type.triple]
-            assert weight.dtype == np.float32
-            assert np.isfinite(weight).all()
-            assert (weight > 0).all()
+            for end, nodes in zip((edge_type.source, edge_type.target), index, strict=True):
+                assert 0 <= nodes.min() <= nodes.max() < graph.schema.node_type(end).num_nodes
+            if edge_type.weighted:
+                weight = graph.edge_weight[edge_type.triple]
+                assert weight.dtype == np.float32
+                assert np.isfinite(weight).all()
+                assert (weight > 0).all()
 
 
-def test_it_has_a_reverse_or_is_symmetric(name: str, graph: Graph):
+def test_it_has_a_reverse_or_is_symmetric_or_leads_one_way(name: str, graph: Graph):
     forward, *reverse = [t for t in graph.schema.edge_types if t.relation == name]
-    index, weight = graph.edge_index[forward.triple], graph.edge_weight[forward.triple]
-    back = forward if forward.symmetric else reverse[0]
-    assert len(reverse) == (0 if forward.symmetric else 1)
-    turned = zip(*graph.edge_index[back.triple][::-1].tolist(), graph.edge_weight[back.triple], strict=True)
-    assert sorted(turned) == sorted(zip(*index.tolist(), weight, strict=True))
+    assert len(reverse) == (0 if forward.symmetric or forward.one_way else 1)
+    if not forward.one_way:
+        back = forward if forward.symmetric else reverse[0]
+        assert told(graph, back.triple, (1, 0)) == told(graph, forward.triple, (0, 1))
+
+
+def told(graph: Graph, triple: tuple[str, str, str], ends: tuple[int, int]) -> list[tuple[float, ...]]:
+    """Return the edges of a type with their weights, in order."""
+    index = graph.edge_index[triple]
+    weight = graph.edge_weight.get(triple, np.ones(index.shape[1]))
+    return sorted(zip(index[ends[0]].tolist(), index[ends[1]].tolist(), weight.tolist(), strict=True))
 
 
 def test_the_manifest_describes_it(name: str, graph: Graph):

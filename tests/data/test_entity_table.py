@@ -16,11 +16,11 @@ def read(folder: Path, text: str, name: str = "t.csv", **spec: str) -> EntityTab
     return read_entity_table(EntitySpec(table=name, **spec), folder, where="dataset.yaml: entities.thing")
 
 
-def test_ids_are_text_in_the_order_of_the_table(tmp_path: Path) -> None:
+def test_ids_are_text_sorted_short_ones_first(tmp_path: Path) -> None:
     table = read(tmp_path, "key,x\n007,1\nNA,2\n", id="key")
-    assert table.ids == ["007", "NA"]
-    assert table.frame["key"].tolist() == ["007", "NA"]
-    assert table.frame["x"].tolist() == ["1", "2"]
+    assert table.ids == ["NA", "007"]
+    assert table.frame["key"].tolist() == ["NA", "007"]
+    assert table.frame["x"].tolist() == ["2", "1"]
 
 
 def test_whole_numbers_become_text(tmp_path: Path) -> None:

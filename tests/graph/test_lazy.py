@@ -18,7 +18,8 @@ def test_a_value_is_loaded_once_and_only_if_asked_for():
     assert list(lazy) == ["b", "a"]
     assert len(lazy) == 2
     assert "a" in lazy
-    assert asked == ["a"]
+    assert "c" not in lazy
+    assert asked == []
     assert (lazy["a"], lazy["a"], lazy.get("c")) == ("A", "A", None)
     assert asked == ["a"]
     assert dict(lazy) == {"b": "B", "a": "A"}

@@ -5,6 +5,7 @@ import torch
 
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.layers import Layer
+from mmgraph.layers.edge_weights import _SEEN
 
 
 class Echo(Layer):
@@ -50,6 +51,41 @@ def test_channels_are_counted(channels):
 def test_nothing_is_skipped_in_silence(x_dict, edge_index_dict, edge_weight_dict, message):
     with pytest.raises(GraphError, match=message):
         Echo(METADATA, 4)(x_dict, edge_index_dict, edge_weight_dict)
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, torch.nan, torch.inf])
+def test_weights_that_cannot_be_used_are_refused_once_they_are_seen(bad):
+    weight = torch.ones(2)
+    layer = Echo(METADATA, 4)
+    layer(X, EDGES, {TO: weight})
+    weight[1] = bad
+    with pytest.raises(
+        GraphError, match=r"'to', 'b'\)\]: 1 of 2 are not above 0 or not finite, first .* for edge 1"
+    ):
+        layer(X, EDGES, {TO: weight})
+
+
+def test_weights_are_looked_at_once(monkeypatch):
+    weight, looked = torch.ones(2), []
+    monkeypatch.setattr(torch, "isfinite", lambda x: looked.append(x) or torch.ones_like(x, dtype=torch.bool))
+    for _ in range(3):
+        Echo(METADATA, 4)(X, EDGES, {TO: weight})
+    assert len(looked) == 1
+    with torch.inference_mode():
+        unsure = torch.ones(2)
+        Echo(METADATA, 4)(X, EDGES, {TO: unsure})
+        unsure[0] = -1
+        with pytest.raises(GraphError, match=r"first -1\.0 for edge 0"):
+            Echo(METADATA, 4)(X, EDGES, {TO: unsure})
+
+
+def test_what_has_been_looked_at_is_forgotten_with_it():
+    weight = torch.ones(2)
+    Echo(METADATA, 4)(X, EDGES, {TO: weight})
+    key = id(weight)
+    assert key in _SEEN
+    del weight
+    assert key not in _SEEN
 
 
 def test_node_types_and_edge_types_may_be_absent():

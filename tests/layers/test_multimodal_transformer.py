@@ -129,9 +129,9 @@ def test_inputs_that_do_not_fit_are_refused():
     inputs, masks = batch()
     model = make()
     for wrong, wrong_masks, message in (
-        (inputs[:2], None, "2 tensors in a list of 2 and 2 masks; wanted 3 of each"),
-        ([None] * 3, None, "got 0 tensors"),
-        (inputs, masks[:2], "2 masks"),
+        (inputs[:2], None, "inputs: got 2; wanted 3, one for each modality"),
+        ([None] * 3, None, "inputs: got None for every modality"),
+        (inputs, masks[:2], "key_padding_masks: got 2; wanted 3"),
         ([inputs[0][:2], *inputs[1:]], None, r"inputs\[1\]: got shape \(4, 3, 16\); wanted \(2, L, 16\)"),
         ([inputs[0][..., :8], *inputs[1:]], None, r"inputs\[0\].*wanted \(4, L, 16\)"),
         (inputs, [masks[0].float(), None, None], r"key_padding_masks\[0\]: got a mask of torch.float32"),

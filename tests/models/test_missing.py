@@ -1,11 +1,14 @@
 """Missing modalities: nodes that stand for them, and modalities that are taken away in training."""
 
+import weakref
+
 import pytest
 import torch
 
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.models import MultimodalModel
 from mmgraph.models.missing import MissingModalities
+from mmgraph.ops import edge_plan
 
 TEXT, IMAGE, TABLE = ("e/text", "of", "e"), ("e/image", "of", "e"), ("f/table", "of", "f")
 
@@ -82,6 +85,56 @@ def test_likeness_of_modality_nodes_makes_neighbours_too(schema, graph):
     new, tied, _ = step(schema, missing="neighbours")(state, edges, None, sizes)
     assert tied[IMAGE][:, 3:].tolist() == [[3], [1]], "text 1 of entity 1 is like text 4 of entity 4"
     torch.testing.assert_close(new["e/image"][3], state["e/image"][2])
+
+
+def test_whoever_shares_a_modality_node_is_a_neighbour(schema, graph):
+    state, edges, _, sizes = states(graph)
+    edges = {key: index for key, index in edges.items() if key[1] != "near"}
+    # Image 0 belongs to 2 and to 0; text 1 of entity 1 is like it.
+    edges[IMAGE] = torch.tensor([[0, 0, 2], [2, 0, 4]])
+    edges["e/image", "like", "e/text"] = torch.tensor([[0, 2], [1, 3]])
+    new, tied, _ = step(schema, missing="neighbours")(state, edges, None, sizes)
+    assert tied[IMAGE][:, 3:].tolist() == [[3, 4], [1, 3]]
+    torch.testing.assert_close(new["e/image"][3:], state["e/image"][[0, 2]])
+    edges["e/image", "like", "e/text"] = torch.tensor([[2, 0], [1, 1]])
+    new, tied, _ = step(schema, missing="neighbours")(state, edges, None, sizes)
+    assert tied[IMAGE][:, 3:].tolist() == [[3], [1]]
+    # Entities 2, 0 and 4 speak to it: both of those that share image 0 do.
+    torch.testing.assert_close(new["e/image"][3], (2 * state["e/image"][0] + state["e/image"][2]) / 3)
+
+
+@pytest.mark.parametrize("missing", ["token", "neighbours"])
+def test_the_same_edges_are_completed_once(schema, graph, missing):
+    state, edges, weights, sizes = states(graph)
+    edges = {key: index.clone() for key, index in edges.items()}
+    module = step(schema, missing=missing, modality_dropout=0.5).eval()
+    first = module(state, edges, weights, sizes)[1]
+    assert all(index is first[key] for key, index in module(state, edges, weights, sizes)[1].items())
+    module.train()(state, edges, weights, sizes)
+    assert module.eval()(state, edges, weights, sizes)[1][IMAGE] is first[IMAGE], "dropout leaves it alone"
+    edges[IMAGE][1, 1] = 5
+    changed = module(state, edges, weights, sizes)[1][IMAGE]
+    assert changed is not first[IMAGE]
+    afresh = step(schema, missing=missing)(state, edges, weights, sizes)[1][IMAGE]
+    assert torch.equal(changed, afresh), "entity 0 has lost its image, and 5 has one"
+    more = {**sizes, "e": sizes["e"] + 1}
+    assert module(state, edges, weights, more)[1][IMAGE] is not changed
+    # What is kept with a module does not keep the edges of the last graph alive.
+    reference = weakref.ref(edges[IMAGE])
+    del edges
+    assert reference() is None
+
+
+def test_the_same_edges_are_planned_once(schema, graph, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        edge_plan, "_make_plan", lambda *a, make=edge_plan._make_plan: made.append(a) or make(*a)
+    )
+    model = make(schema, missing="token", layers=["hetero_gat"])
+    model(*graph)
+    planned = len(made)
+    model(*graph)
+    assert len(made) == planned > 0
 
 
 def test_what_the_layers_do_not_read_is_left_alone(schema, graph):

@@ -117,7 +117,7 @@ def test_first_call_sets_up_and_runs_the_demo_where_the_user_is(machine):
 def test_tests_run_in_the_clone_with_what_they_need(machine):
     code, notes, _ = machine.run("test", "-x")
     assert code == 0
-    assert notes[-1] == f"pytest -x in {machine.clone}"
+    assert notes[-1] == f"pytest -n auto --dist worksteal -x in {machine.clone}"
     assert installs(notes)[-1].endswith(f"-e {machine.clone}[test]")
 
 

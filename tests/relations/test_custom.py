@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from pydantic import Field
 
+import mmgraph as mg
 from mmgraph.errors import ConfigError, DataError, GraphError
 from mmgraph.graph import Edges, Nodes, build_graph
 from mmgraph.registry import RELATIONS
@@ -330,3 +333,57 @@ def test_a_name_cannot_be_taken_twice(chain):
 
     with pytest.raises(ConfigError, match="the relation 'chain' is registered already"):
         relation("chain", source="thing", target="thing")(other)
+
+
+@pytest.fixture
+def near() -> Iterator[type[Any]]:
+    """An inductive relation of things whose sizes differ by little, weighed by how little."""
+
+    @mg.relation(
+        "near", source="thing", target="thing", symmetric=True, columns=["size", "kind"], inductive=True
+    )
+    def near(source: mg.Nodes, target: mg.Nodes, *, within: float = 1.0):
+        """Tie things of one kind and nearly one size."""
+        size = [nodes.frame["size"].to_numpy(float) for nodes in (source, target)]
+        kind = [nodes.frame["kind"].to_numpy(object) for nodes in (source, target)]
+        apart = abs(size[0][:, None] - size[1][None, :])
+        same = source.ids[:, None] == target.ids[None, :]
+        s, t = ((apart <= within) & (kind[0][:, None] == kind[1][None, :]) & ~same).nonzero()
+        return s, t, (4 - apart[s, t]).astype(np.float32)
+
+    yield near
+    forget("near")
+
+
+def test_an_inductive_function_ties_new_entities_as_it_tied_the_others(make_dataset, near, tmp_path):
+    rows = [{"id": f"t{n}", "size": n * 0.7, "kind": "ab"[n % 2]} for n in range(12)]
+    whole = build_graph(make_dataset(rows), relations=[near(within=3)], cache=False)
+    expected = {
+        (int(s), int(t)): float(w)
+        for (s, t), w in zip(
+            whole.edge_index["thing", "near", "thing"].T,
+            whole.edge_weight["thing", "near", "thing"],
+            strict=True,
+        )
+        if t >= 9 and s < 9
+    }
+    build_graph(make_dataset(rows[:9]), relations=[near(within=3)], cache=False).save(tmp_path / "graph")
+    known = mg.load_graph(tmp_path / "graph")
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "things.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[9:]))
+    grown = mg.attach(known, new).graph
+    index, weight = (
+        grown.edge_index["thing", "near", "thing"],
+        grown.edge_weight["thing", "near", "thing"],
+    )
+    found = {(int(s), int(t)): float(w) for (s, t), w in zip(index.T, weight, strict=True) if t >= 9}
+    assert found == pytest.approx(expected)
+    assert len(found) == 5
+
+
+def test_a_column_that_cannot_be_kept_is_named(make_dataset, near):
+    from mmgraph.relations.kept_column import keep_column
+
+    with pytest.raises(GraphError, match="the column 'day' cannot be kept for new entities"):
+        keep_column(pd.Series(pd.to_datetime(["2020-01-01"]), name="day"), where="columns")

@@ -9,7 +9,7 @@ import pytest
 
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph import build_graph
-from mmgraph.relations import KNN, knn
+from mmgraph.relations import KNN, search
 
 MODALITY = ("thing/vector", "knn_vector", "thing/vector")
 ENTITY = ("thing", "knn_vector", "thing")
@@ -157,6 +157,8 @@ def test_an_entity_type_has_no_neighbours(make_dataset, things):
         ({"k": "many"}, "KNN: k: got 'many'; wanted an integer"),
         ({"metric": "cosin"}, "KNN: metric: got 'cosin'"),
         ({"method": "hnsw"}, "KNN: method: got 'hnsw'"),
+        ({"recall": 0}, "KNN: recall: got 0; wanted a number greater than 0"),
+        ({"recall": 1.5}, "KNN: recall: got 1.5; wanted a number of at most 1"),
     ],
 )
 def test_parameters_are_checked(parameters, message):
@@ -165,25 +167,87 @@ def test_parameters_are_checked(parameters, message):
     assert message in str(caught.value)
 
 
-def test_faiss_notes_its_recall(make_dataset):
-    graph = neighbours(make_dataset, clustered(300), k=4, method="faiss")
-    exact = neighbours(make_dataset, clustered(300), k=4, method="exact")
+def test_an_approximate_search_notes_its_recall(make_dataset):
+    graph = neighbours(make_dataset, clustered(600, seed=1), k=4, method="approximate", recall=0.9)
+    exact = neighbours(make_dataset, clustered(600, seed=1), k=4, method="exact")
     found, true = edges(graph, MODALITY), edges(exact, MODALITY)
-    assert len(found & true) / len(true) > 0.98
-    assert graph.manifest["relations"]["knn_vector"]["counts"]["recall"] > 0.95
+    assert len(found & true) / len(true) > 0.85
+    assert graph.manifest["relations"]["knn_vector"]["counts"]["recall"] >= 0.9
+    assert "recall" not in exact.manifest["relations"]["knn_vector"]["counts"]
 
 
-def test_auto_is_exact_where_faiss_finds_too_little(make_dataset, monkeypatch):
-    monkeypatch.setattr(knn, "_EXACT_UP_TO", 100)
-    monkeypatch.setattr(knn.ApproximateNeighbours, "recall", lambda *_: 0.5)
+def test_auto_is_approximate_for_many_nodes(make_dataset, monkeypatch):
+    monkeypatch.setattr(search, "EXACT_UP_TO", 100)
     graph = neighbours(make_dataset, clustered(200), k=4)
-    assert edges(graph, MODALITY) == set(brute_force(graph.features["thing/vector"], 4))
-    described = graph.manifest["relations"]["knn_vector"]
-    assert "finds 50% of the nearest neighbours" in described["warnings"][0]
-    assert "recall" not in described["counts"]
+    assert graph.manifest["relations"]["knn_vector"]["counts"]["recall"] >= 0.95
 
 
-def test_auto_takes_faiss_for_many_nodes(make_dataset, monkeypatch):
-    monkeypatch.setattr(knn, "_EXACT_UP_TO", 100)
-    graph = neighbours(make_dataset, clustered(200), k=4)
-    assert graph.manifest["relations"]["knn_vector"]["counts"]["recall"] > 0.95
+def split(make_dataset, vectors, *, present=None):
+    """Return a dataset in which half of the things train."""
+    present = [True] * len(vectors) if present is None else present
+    things = [{"id": f"t{n}", "present": bool(p), "kind": n % 2} for n, p in enumerate(present)]
+    return make_dataset(things, vectors=vectors, target="kind")
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_by_scope_training_neighbours_are_sought_among_training_nodes(make_dataset, metric):
+    dataset = split(make_dataset, clustered())
+    builder = KNN("thing/vector", k=4, metric=metric, weight="similarity", scope="training")
+    graph = build_graph(dataset, relations=[builder], cache=False)
+    training = dataset.training_rows("thing")
+    features = graph.features["thing/vector"].copy()
+    everything = brute_force(features, len(features) - 1, metric)
+    expected = set()
+    for node in range(len(features)):
+        near = sorted(((-s, i) for (i, t), s in everything.items() if t == node and training[i]))
+        expected |= {(i, node) for _, i in near[:4]}
+    assert edges(graph, MODALITY) == expected
+    assert "rev_knn_vector" not in {t.name for t in graph.schema.edge_types}
+
+
+def test_k_is_held_against_the_nodes_that_may_send(make_dataset):
+    dataset = split(make_dataset, clustered(12))
+    with pytest.raises(GraphError, match=r"k: got 6; thing/vector has 6 nodes of training entities"):
+        build_graph(dataset, relations=[KNN("thing/vector", k=6, scope="training")], cache=False)
+    with pytest.raises(GraphError, match=r"mutual: got true, but by scope: training"):
+        build_graph(dataset, relations=[KNN("thing/vector", mutual=True, scope="training")], cache=False)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("connect", ["modality", "entity"])
+@pytest.mark.parametrize("encoder", [None, {"name": "standardise"}])
+def test_new_entities_hear_from_their_nearest_known_ones(make_dataset, attached, metric, connect, encoder):
+    vectors, present = clustered(), np.arange(60) % 3 > 0
+    options = {"k": 4, "metric": metric, "connect": connect, "encoder": encoder, "weight": "similarity"}
+    dataset = split(make_dataset, vectors, present=present)
+    graph = build_graph(dataset, relations=[KNN("thing/vector", scope="training", **options)], cache=False)
+    # The known ones come once more, as strangers: the held-out hear from the same as they did.
+    triple = ENTITY if connect == "entity" else MODALITY
+    again = make_dataset(dataset_rows(dataset), vectors=vectors, target="kind")
+    found = attached(graph, again, "knn_vector")
+    held_out = ~dataset.training_rows("thing")
+    if connect == "modality":
+        held_out = held_out[present]
+    source, target = graph.edge_index[triple]
+    weight = graph.edge_weight[triple]
+    known = {(s, t): w for s, t, w in zip(source, target, weight, strict=True) if held_out[t]}
+    new = found.incoming
+    pairs = zip(new.source, new.target, new.weight, strict=True)
+    assert {(s, t): w for s, t, w in pairs if held_out[t]} == pytest.approx(known, rel=1e-5)
+    # A training node finds its own copy first.
+    if connect == "modality":
+        assert {(i, i) for i in np.flatnonzero(~held_out)} <= set(zip(new.source, new.target, strict=True))
+
+
+def dataset_rows(dataset):
+    frame = dataset.frame("thing")
+    return [{"id": r.id, "present": bool(r.present), "kind": int(r.kind)} for r in frame.itertuples()]
+
+
+def test_the_unit_of_distance_is_that_of_training_nodes(make_dataset):
+    dataset = split(make_dataset, clustered())
+    builder = KNN("thing/vector", k=3, metric="euclidean", weight="similarity")
+    graph = build_graph(dataset, relations=[builder], cache=False)
+    training = graph.features["thing/vector"][dataset.training_rows("thing")]
+    distances = [-s for s in brute_force(training, 3, "euclidean").values()]
+    assert graph.fitted["knn_vector"]["typical_distance"] == pytest.approx(np.mean(distances), rel=1e-5)

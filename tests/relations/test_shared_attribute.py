@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmgraph.errors import GraphError
+from mmgraph.data.load import load_dataset
+from mmgraph.errors import GraphError, MMGraphError
 from mmgraph.graph import build_graph
+from mmgraph.graph.attach import attach
 from mmgraph.relations import SharedAttribute
 
 TRIPLE = ("thing", "shared_tags", "thing")
@@ -129,3 +133,126 @@ def test_an_unknown_column_offers_the_nearest(make_dataset):
     dataset = make_dataset([{"id": "a", "tags": "x"}, {"id": "b", "tags": "x"}])
     with pytest.raises(GraphError, match="Did you mean 'tags'"):
         build_graph(dataset, relations=[SharedAttribute("thing", "tag")])
+
+
+def shared_by_training(make_dataset, cells, **parameters):
+    things = [{"id": str(n), "tags": cell, "kind": n % 2} for n, cell in enumerate(cells)]
+    dataset = make_dataset(things, target="kind")
+    builder = SharedAttribute("thing", "tags", **parameters)
+    return dataset, build_graph(dataset, relations=[builder])
+
+
+@pytest.fixture
+def newcomers(tmp_path):
+    def make(cells):
+        folder = tmp_path / "new"
+        folder.mkdir()
+        rows = [{"id": f"new{n}", "tags": cell} for n, cell in enumerate(cells)]
+        (folder / "things.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return folder
+
+    return make
+
+
+CELLS = [
+    ["a", "b"],
+    ["b"],
+    ["a", "c"],
+    ["c", "d"],
+    ["b", "d"],
+    [],
+    ["a"],
+    ["hub", "b"],
+    ["hub", "d"],
+    ["hub"],
+]
+
+
+def test_by_scope_training_only_training_entities_count(make_dataset):
+    dataset, graph = shared_by_training(make_dataset, CELLS, scope="training", max_group=2)
+    training = dataset.training_rows("thing")
+    holders = {v: [i for i, own in enumerate(CELLS) if v in own and training[i]] for v in "abcd"}
+    holders["hub"] = [i for i in (7, 8, 9) if training[i]]
+    expected = {}
+    for i, j in itertools.permutations(range(len(CELLS)), 2):
+        common = [v for v in set(CELLS[i]) & set(CELLS[j]) if len(holders[v]) <= 2 and training[i]]
+        if common:
+            expected[i, j] = sum(math.log1p(training.sum() / len(holders[v])) for v in common)
+    assert weights(graph) == pytest.approx(expected, rel=1e-6)
+    assert not all(training[j] for _, j in expected)
+
+
+def test_new_entities_share_with_known_ones(make_dataset, newcomers):
+    _, graph = shared_by_training(make_dataset, CELLS)
+    attached = attach(graph, newcomers([["a", "unseen"], ["b", "d"], [], ["hub"], ["other"]]))
+    known = {v: {i for i, own in enumerate(CELLS) if v in own} for v in ("a", "b", "d", "hub")}
+    expected = {}
+    for new, own in enumerate([["a"], ["b", "d"], [], ["hub"], []]):
+        for i in range(len(CELLS)):
+            common = [v for v in own if i in known[v]]
+            if common:
+                expected[i, new] = sum(math.log1p(len(CELLS) / len(known[v])) for v in common)
+    found = attached.relations["shared_tags"]
+    pairs = zip(found.incoming.source.tolist(), found.incoming.target.tolist(), strict=True)
+    assert dict(zip(pairs, found.incoming.weight, strict=True)) == pytest.approx(expected, rel=1e-6)
+    assert len(found.outgoing) == 0
+    assert found.counts["values_unseen"] == 2
+
+
+@pytest.fixture
+def with_tags(make_dataset):
+    """Return a function that opens a dataset in which the values of a column are entities."""
+
+    def make(cells, separator=None, target=None, **values_of):
+        things = [{"id": str(n), "tags": cell, "kind": n % 2} for n, cell in enumerate(cells)]
+        dataset = make_dataset(things, target=target)
+        spec = yaml.safe_load(dataset.file.read_text())
+        values_of = {"entity": "thing", "column": "tags", "separator": separator} | values_of
+        spec["entities"]["tag"] = {"values_of": values_of}
+        dataset.file.write_text(yaml.safe_dump(spec))
+        return load_dataset(dataset.folder)
+
+    return make
+
+
+def test_entities_are_tied_to_their_values(with_tags, newcomers):
+    cells = ["b|a", "a| c", "", "c|a|hub", "hub", "hub", "hub"]
+    builder = SharedAttribute("thing", "tags", separator="|", to="tag", max_group=3)
+    graph = build_graph(with_tags(cells, "|"), relations=[builder])
+    assert graph.nodes["tag"]["id"].tolist() == ["a", "b", "c", "hub"]
+    triple = ("thing", "has_tags", "tag")
+    expected = {(0, 0): 3, (0, 1): 1, (1, 0): 3, (1, 2): 2, (3, 0): 3, (3, 2): 2}
+    assert weights(graph, triple) == pytest.approx({e: math.log1p(7 / n) for e, n in expected.items()})
+    assert ("tag", "rev_has_tags", "thing") in graph.edge_index
+    assert graph.manifest["relations"]["has_tags"]["counts"]["values_over_max_group"] == 1
+    found = attach(graph, newcomers(["a|hub|new", ""])).relations["has_tags"]
+    assert (found.outgoing.source.tolist(), found.outgoing.target.tolist()) == ([0], [0])
+    assert found.outgoing.weight == pytest.approx([math.log1p(7 / 3)])
+    assert found.counts == {"values_unseen": 1}
+
+
+def test_values_that_are_nodes_can_have_modalities_and_no_entity_table(with_tags):
+    dataset = with_tags(["b", "a", "a"])
+    assert dataset.titles("tag") == ["a", "b"]
+    assert dataset.fingerprint() != with_tags(["b", "a", "c"]).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"to": "thing"}, "to: got 'thing', which has its own table. Write in dataset.yaml: entities.thing."),
+        ({"to": "tag", "separator": ";"}, "to: got 'tag', which has other values"),
+        ({"to": "tagg"}, "to: there is no node type 'tagg'. Did you mean 'tag'"),
+    ],
+)
+def test_edges_lead_to_the_values_of_the_same_column(with_tags, parameters, message):
+    builder = SharedAttribute("thing", "tags", **({"separator": "|"} | parameters))
+    with pytest.raises(GraphError) as caught:
+        build_graph(with_tags(["a|b", "a"], "|"), relations=[builder])
+    assert message in str(caught.value)
+
+
+def test_values_of_a_target_are_no_nodes(with_tags):
+    with pytest.raises(MMGraphError) as caught:
+        build_graph(with_tags(["a"] * 8, column="kind", target="kind"), relations=[])
+    assert "entities.tag.values_of.column: got 'kind', which the task 'answer' predicts" in str(caught.value)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mmgraph.errors import GraphError
 from mmgraph.graph import build_graph
+from mmgraph.graph.attach import attach
 from mmgraph.relations import Table
 
 THING = ("thing", "link", "thing")
@@ -71,7 +72,7 @@ def test_weights_of_the_same_edge_are_summed_and_counted(make_dataset, things):
 
 def test_a_symmetric_table_may_list_a_pair_once_or_twice(make_dataset, things):
     csv = "source,target,share\na,b,2\nb,a,4\nc,a,5\nd,d,1\n"
-    graph = links(make_dataset, things, csv, weight_column="share", symmetric=True)
+    graph = links(make_dataset, things, csv, weight_column="share", direction="both")
     assert pairs(graph) == [("b", "a"), ("c", "a"), ("a", "b"), ("a", "c"), ("d", "d")]
     assert graph.edge_weight[THING].tolist() == [3.0, 5.0, 3.0, 5.0, 1.0]
     assert graph.schema.edge_type(THING).symmetric
@@ -95,7 +96,9 @@ def test_unknown_ids_can_be_skipped_and_are_counted(make_dataset, things):
 )
 def test_equals_a_dictionary_of_pairs(make_dataset, things, rows, symmetric):
     csv = "source,target,share\n" + "".join(f"{s},{t},{w}\n" for s, t, w in rows)
-    graph = links(make_dataset, things, csv, weight_column="share", symmetric=symmetric)
+    graph = links(
+        make_dataset, things, csv, weight_column="share", direction="both" if symmetric else "forward"
+    )
     total: dict[tuple[str, str], float] = {}
     for s, t, w in rows:
         total[s, t] = total.get((s, t), 0) + w
@@ -162,7 +165,7 @@ def test_a_missing_table_and_one_outside_are_refused(make_dataset, things):
 def test_a_symmetric_relation_of_two_entity_types_is_refused(make_dataset, things):
     dataset = make_dataset(things, others=[{"id": "o"}], tables={"link.csv": "source,target\na,o\n"})
     with pytest.raises(GraphError, match="a symmetric relation stays within one node type"):
-        build_graph(dataset, relations=[Table("thing", "other", "link.csv", symmetric=True)])
+        build_graph(dataset, relations=[Table("thing", "other", "link.csv", direction="both")])
 
 
 def test_the_label_column_of_the_entity_table_is_refused(make_dataset):
@@ -177,3 +180,128 @@ def test_an_entity_type_is_wanted_not_a_modality(make_dataset, things):
     dataset = make_dataset(things, vectors=np.eye(6), tables={"link.csv": "source,target\na,b\n"})
     with pytest.raises(GraphError, match="got 'thing/vector', a modality; wanted an entity type"):
         build_graph(dataset, relations=[Table("thing/vector", "thing", "link.csv")])
+
+
+CARRYING = """\
+source,target,share,km,stars,when
+a,b,1,10,4,2024-01-02
+a,b,3,30,1,2024-01-02
+a,b,8,5,2,2024-02-01
+c,b,2,7,3,2023-05-05
+"""
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "weight", "attr"),
+    [
+        ("sum", 4, [20, 2.5]),
+        ("mean", 2, [20, 2.5]),
+        ("max", 3, [30, 4]),
+        ("first", 1, [10, 4]),
+        ("last", 3, [30, 1]),
+    ],
+)
+def test_features_times_and_what_becomes_of_duplicates(make_dataset, things, duplicates, weight, attr):
+    graph = links(
+        make_dataset,
+        things,
+        CARRYING,
+        weight_column="share",
+        feature_columns=["km", "stars"],
+        time_column="when",
+        duplicates=duplicates,
+    )
+    assert pairs(graph) == [("a", "b"), ("a", "b"), ("c", "b")]
+    days = graph.edge_time[THING].astype("datetime64[s]").astype("datetime64[D]").astype(str)
+    assert days.tolist() == ["2024-01-02", "2024-02-01", "2023-05-05"]
+    assert graph.edge_weight[THING].tolist() == [weight, 8, 2]
+    assert graph.edge_attr[THING].tolist() == [attr, [5, 2], [7, 3]]
+    assert graph.schema.edge_type(THING).attr_names == ("km", "stars")
+    assert graph.manifest["relations"]["link"]["counts"]["duplicates_merged"] == 1
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.integers(1, 9), st.integers(0, 2)),
+        min_size=1,
+    ),
+    duplicates=st.sampled_from(["sum", "mean", "max", "first", "last"]),
+)
+def test_duplicates_equal_a_dictionary_of_lists(make_dataset, things, rows, duplicates):
+    csv = "source,target,share,when\n" + "".join(f"{s},{t},{w},{d}\n" for s, t, w, d in rows)
+    graph = links(make_dataset, things, csv, weight_column="share", time_column="when", duplicates=duplicates)
+    listed: dict[tuple[str, str, int], list[int]] = {}
+    for s, t, w, d in rows:
+        listed.setdefault((s, t, d), []).append(w)
+    join = {"sum": sum, "mean": np.mean, "max": max, "first": lambda x: x[0], "last": lambda x: x[-1]}
+    ends = [(s, t, d) for (s, t), d in zip(pairs(graph), graph.edge_time[THING].tolist(), strict=True)]
+    found = dict(zip(ends, graph.edge_weight[THING].tolist(), strict=True))
+    assert found == pytest.approx({key: join[duplicates](own) for key, own in listed.items()})
+
+
+def test_backward_turns_the_table_round(make_dataset, things):
+    dataset = make_dataset(
+        things, others=[{"id": "m"}], tables={"link.csv": "source,target,share\na,m,2\nc,m,3\n"}
+    )
+    back = Table("thing", "other", "link.csv", weight_column="share", direction="backward")
+    graph = build_graph(dataset, relations=[back])
+    assert graph.edge_index["other", "link", "thing"].tolist() == [[0, 0], [0, 2]]
+    assert graph.edge_weight["thing", "rev_link", "other"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_new_ones_get_the_edges_that_name_them(make_dataset, things, check_joining, direction):
+    csv = "source,target,share,km\na,b,1,2\n"
+    new = "x,a,2,3\nx,a,3,7\na,x,9,1\nb,x,5,5\ny,c,1,1\nx,x,1,1\n"
+    builder = Table(
+        "thing",
+        "thing",
+        "link.csv",
+        weight_column="share",
+        feature_columns=["km"],
+        direction=direction,
+        unknown="skip",
+    )
+    # What is known of x is in the same table, in which the graph without x skips it.
+    check_joining(builder, things, [{"id": "x"}, {"id": "y"}], tables={"link.csv": csv + new})
+
+
+def test_new_ones_without_a_table_have_no_edges_and_are_told(make_dataset, things):
+    graph = links(make_dataset, things, "source,target\na,b\n")
+    new = make_dataset([{"id": "x"}])
+    (new.folder / "link.csv").unlink()
+    found = attach(graph, new).relations["link"]
+    assert len(found.incoming) == len(found.outgoing) == 0
+    assert "there is no link.csv beside the new entities" in found.warnings[0]
+
+
+def test_rows_between_new_ones_are_none(make_dataset, things):
+    graph = links(make_dataset, things, "source,target\na,b\n")
+    new = make_dataset([{"id": "x"}, {"id": "y"}], tables={"link.csv": "source,target\nx,y\nx,a\n"})
+    found = attach(graph, new).relations["link"]
+    assert len(found.incoming) == 0
+    assert (found.outgoing.source.tolist(), found.outgoing.target.tolist()) == ([0], [0])
+    assert found.counts["rows_between_new"] == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"duplicates": "error"}, r"link.csv: row 2: lists an edge for a second time \(2 such rows in all"),
+        (
+            {"duplicates": "error", "time_column": "when"},
+            r"row 2: lists an edge at the same time for a second time \(1 such rows in all: row 2\)",
+        ),
+        ({"feature_columns": ["km", "source"]}, r"column 'source', row 1: got 'a'; wanted a number"),
+        ({"feature_columns": ["km", "stras"]}, r"feature_columns\[1\]: got 'stras'; .* Did you mean 'stars'"),
+        ({"feature_columns": ["km", "km"]}, "feature_columns: got km, km; wanted each column once"),
+        ({"time_column": "source"}, "got 'a'; wanted a number or a date"),
+        ({"time_column": "half"}, "row 1: got 0.5; wanted a date or a whole number"),
+    ],
+)
+def test_faults_of_what_edges_carry(make_dataset, things, parameters, message):
+    head, *rows = CARRYING.splitlines()
+    csv = "\n".join([f"{head},half", *(f"{row},0.5" for row in rows)]) + "\n"
+    with pytest.raises(GraphError, match=message):
+        links(make_dataset, things, csv, **parameters)

@@ -5,12 +5,14 @@ import random
 import pytest
 import torch
 from torch import nn
+from torch_geometric.nn.module_dict import ModuleDict
 
-from mmgraph.errors import UnknownNameError, UserError
-from mmgraph.layers import HeteroGAT, Layer
+from mmgraph.errors import ConfigError, UnknownNameError, UserError
+from mmgraph.layers import HeteroGAT
 from mmgraph.ops import EdgePlan
 from mmgraph.registry import LAYERS
 from mmgraph.testing import LAYER_RULES, ContractError, check_layer
+from mmgraph.testing.example_graph import NEAR
 
 
 def broken(layer, **arguments):
@@ -118,7 +120,7 @@ def needs_three_texts(self, out, x_dict, edges):
     return scaled(out, torch.nan) if of is not None and 0 < of.shape[1] < 3 else out
 
 
-@breaks("isolated nodes")
+@breaks("isolated nodes", "direction")
 def looks_at_everybody(base):
     @after
     def add_mean(self, out, x_dict, edges):
@@ -150,6 +152,78 @@ def counts_nodes(self, out, x_dict, edges):
 @breaks("padding")
 def claims_to_look_at_everybody(base):
     return type("Broken", (base,), {"not_local": "it could"})
+
+
+@breaks("padding")
+def normalises_over_the_batch(base):
+    class Broken(base):
+        def __init__(self, metadata, channels, *, dropout=0.0, targets=None):
+            super().__init__(metadata, channels, dropout=dropout, targets=targets)
+            self.norm = ModuleDict({name: nn.BatchNorm1d(channels, affine=False) for name in self.targets})
+
+        def forward(self, x_dict, edge_index_dict, edge_weight_dict=None):
+            out = super().forward(x_dict, edge_index_dict, edge_weight_dict)
+            # torch's norm takes no single node in training.
+            return {n: self.norm[n](x) if n in self.targets and len(x) > 1 else x for n, x in out.items()}
+
+    return Broken
+
+
+@breaks("direction")
+def reads_one_relation_backwards(base):
+    class Broken(base):
+        def message(self, edge_type, x, x_target, index, weight):
+            return super().message(
+                edge_type, x, x_target, index.flip(0) if edge_type == NEAR else index, weight
+            )
+
+    return Broken
+
+
+@breaks("direction")
+@after
+def hears_from_where_it_leads(self, out, x_dict, edges):
+    has = edges.get(("f", "has", "e"))
+    if has is None or "f" not in out or "e" not in x_dict:
+        return out
+    return {**out, "f": out["f"].index_add(0, has[0], x_dict["e"][has[1]])}
+
+
+@breaks("one step")
+def updates_one_type_after_another(base):
+    class Broken(base):
+        def forward(self, x_dict, edge_index_dict, edge_weight_dict=None):
+            state = dict(x_dict)
+            for name in self.node_types:
+                if name in self.targets and name in x_dict:
+                    state[name] = super().forward(state, edge_index_dict, edge_weight_dict)[name]
+            return state
+
+    return Broken
+
+
+@breaks("weights")
+def ignores_weights(base):
+    class Broken(base):
+        def message(self, edge_type, x, x_target, index, weight):
+            return super().message(edge_type, x, x_target, index, torch.ones_like(weight))
+
+    return Broken
+
+
+@breaks("weights")
+def minds_weights_of_one(base):
+    class Broken(base):
+        def forward(self, x_dict, edge_index_dict, edge_weight_dict=None):
+            out = super().forward(x_dict, edge_index_dict, edge_weight_dict)
+            return scaled(out, 1.1) if edge_weight_dict and len(edge_weight_dict) > 1 else out
+
+    return Broken
+
+
+@breaks("weights")
+def claims_to_ignore_weights(base):
+    return type("Broken", (base,), {"not_weighted": "it should"})
 
 
 @breaks("parameters")
@@ -282,6 +356,15 @@ def test_every_rule_is_seen_to_be_broken():
     assert {rules[0] for _, rules in CASES.values()} == {rule.name for rule in LAYER_RULES}
 
 
+def test_a_declared_exemption_is_believed(mean_layer):
+    made = ignores_weights(mean_layer)
+    made.not_weighted = "neighbours count alike"
+    check_layer(made)
+    made = normalises_over_the_batch(mean_layer)
+    made.not_local = "it normalises over the batch"
+    check_layer(made)
+
+
 def test_the_message_says_what_came_what_is_wanted_and_what_to_do(mean_layer):
     error = broken(has_an_idle_parameter(mean_layer))
     assert str(error) == (
@@ -323,6 +406,13 @@ def test_a_layer_that_cannot_be_made_is_said_to_be(mean_layer):
     assert "haeds" in str(error)
 
 
+def test_a_rule_can_be_left_out(mean_layer):
+    broken_layer = detaches(mean_layer)
+    check_layer(broken_layer, skip=["gradients", "compile"])
+    with pytest.raises(ConfigError, match=r"there is no rule 'gradient'\. Did you mean 'gradients'"):
+        check_layer(broken_layer, skip=["gradient"])
+
+
 def test_a_registered_name_will_do(mean_layer, monkeypatch):
     monkeypatch.setitem(LAYERS._things, "mean_of_neighbours", mean_layer)
     check_layer("mean_of_neighbours", options={"dropout": 0.1})
@@ -345,5 +435,6 @@ def test_random_numbers_and_streams_of_the_caller_stay(mean_layer, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_base_declares_nothing():
-    assert Layer.not_exportable is None
+def test_the_base_declares_nothing(mean_layer):
+    layer = mean_layer((["a"], []), 4)
+    assert layer.not_exportable is layer.not_local is layer.not_weighted is None

@@ -49,6 +49,19 @@ def test_what_cannot_be_used_is_named(mapping, message):
         parse(TrainConfig, mapping, where="x.yaml")
 
 
+@pytest.mark.parametrize(
+    ("layer", "fix"),
+    [
+        ({"hetero_gat": {"aggr": "max"}}, "Write {name: hetero_gat, aggr: max}: the name, and"),
+        ({"hetero_gat": None, "aggr": "max"}, "Write {name: hetero_gat}: the name, and"),
+    ],
+)
+def test_options_below_the_name_of_a_layer_are_one_fault_with_what_to_write(layer, fix):
+    with pytest.raises(ConfigError) as caught:
+        parse(TrainConfig, {"model": {"layers": ["late_fusion", layer]}}, where="x.yaml")
+    assert str(caught.value).startswith(f"x.yaml: model.layers[1]: has no `name`. {fix}")
+
+
 def test_all_faults_are_reported_together():
     with pytest.raises(ConfigError) as caught:
         parse(TrainConfig, {"sed": 1, "max_epochs": 0, "model": {"heads": "x"}}, where="x.yaml")

@@ -20,6 +20,7 @@ def to_hetero_data(graph: Graph) -> HeteroData:
 
     Returns:
         ``x`` for every node type (entities: float32 [N, 0]), ``entity_index`` int64 [M] for modalities,
+        ``position`` int64 [M] for those that are sequences,
         ``edge_index`` int64 [2, E] for every edge type, and where there are such ``edge_weight`` float32 [E],
         ``edge_attr`` float32 [E, F] and ``time`` int64 [E].
     """
@@ -30,7 +31,10 @@ def to_hetero_data(graph: Graph) -> HeteroData:
             store.x = torch.empty((node_type.num_nodes, 0))
         else:
             store.x = _tensor(graph.features[node_type.name])
-            store.entity_index = _tensor(graph.nodes[node_type.name]["entity_index"].to_numpy())
+            table = graph.nodes[node_type.name]
+            for column in ("entity_index", "position"):
+                if column in table:
+                    store[column] = _tensor(table[column].to_numpy())
     for triple, index in graph.edge_index.items():
         data[triple].edge_index = _tensor(index)
     for triple, weight in graph.edge_weight.items():

@@ -1,0 +1,97 @@
+"""Are edges that a split holds out, or their reverses, in the graph after all?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmgraph.evaluation.audit.report import Finding
+from mmgraph.evaluation.audit.subject import CannotLookError, Subject
+from mmgraph.graph.edges import StoredEdges
+from mmgraph.graph.relation import Edges
+from mmgraph.graph.schema import EdgeType
+
+COPY = 0.9
+"""Another relation that has at least this share of the held-out edges gives them away ..."""
+
+DENSE = 0.5
+"""... unless it ties at least this share of the pairs of nodes in any case."""
+
+
+def held_out_edges(subject: Subject) -> Iterator[Finding]:
+    """Yield the relations in which held-out edges are, in either direction: their own, or one like it.
+
+    In their own relation one edge is too many. Another relation between the same node types may have some of
+    the pairs for reasons of its own; it gives them away if it has nearly all.
+
+    Raises:
+        CannotLookError: If no edges are held out.
+    """
+    schema = subject.graph.schema
+    if not schema.held_out:
+        raise CannotLookError("no split of edges holds any out")
+    for relation in schema.held_out:
+        own = next(t for t in schema.edge_types if t.name == relation)
+        for edge_type in subject.relations:
+            for backwards in _turned(own, edge_type):
+                yield from _findings(subject, own, edge_type, backwards=backwards)
+
+
+def _turned(own: EdgeType, other: EdgeType) -> list[bool]:
+    """Return in which directions edges of another relation may be those that are held out."""
+    if {own.source, own.target} != {other.source, other.target}:
+        return []
+    if own.source == own.target:
+        return [False] if other.symmetric else [False, True]
+    return [own.source != other.source]
+
+
+def _findings(subject: Subject, own: EdgeType, edge_type: EdgeType, *, backwards: bool) -> Iterator[Finding]:
+    held_out = subject.graph.held_out[own.name]
+    asked = held_out.edges.take(np.isin(held_out.part, subject.parts))
+    stored = subject.graph.edges[edge_type.triple]
+    same = own.name == edge_type.name
+    there = _in(asked, stored, backwards=backwards, timed=same and own.timed)
+    found, of = int(there.sum()), len(asked)
+    sizes = {t.name: t.num_nodes for t in subject.graph.schema.node_types}
+    density = edge_type.num_edges / max(sizes[edge_type.source] * sizes[edge_type.target], 1)
+    if not found or (not same and (found < COPY * of or density >= DENSE)):
+        return
+    ids = [subject.graph.nodes[end]["id"].astype(str).to_numpy() for end in (own.source, own.target)]
+    where = np.flatnonzero(there)[:3]
+    what = "the other way round " if backwards else ""
+    yield Finding(
+        severity="high",
+        where=f"relation {edge_type.name}",
+        what=(
+            f"{found:,} of {of:,} edges that are held out of {own.name} are {what}edges of {edge_type.name}."
+        ),
+        count=found,
+        of=of,
+        sure="counted",
+        fix=(
+            "Build the graph with a split of edges, which takes both directions out of the relation."
+            if same
+            else f"Leave {edge_type.name} out when {own.name} is predicted."
+        ),
+        figure=found / of,
+        chance=density,
+        examples=tuple(f"{ids[0][asked.source[n]]} -> {ids[1][asked.target[n]]}" for n in where),
+    )
+
+
+def _in(edges: Edges, stored: StoredEdges, *, backwards: bool, timed: bool) -> NDArray[np.bool_]:
+    """Return which of some edges a graph has; those with times are the same only at the same time."""
+    ends = (edges.target, edges.source) if backwards else (edges.source, edges.target)
+    source, target = stored.index
+    width = int(max(source.max(initial=0), ends[0].max(initial=0))) + 1
+    asked, known = ends[1] * width + ends[0], target * width + source
+    if not timed or edges.time is None or stored.time is None:
+        return np.isin(asked, known)
+    # Numbers stand for pairs, so that pair and time fit into one number.
+    _, number = np.unique(np.concatenate([asked, known]), return_inverse=True)
+    times, moment = np.unique(np.concatenate([edges.time, stored.time]), return_inverse=True)
+    both = number * len(times) + moment
+    return np.isin(both[: len(asked)], both[len(asked) :])

@@ -1,0 +1,112 @@
+"""The files of a relation's edges: written in compressed form, read as they lie on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmgraph.errors import GraphError
+from mmgraph.graph.edges import StoredEdges
+from mmgraph.graph.layout import carried, edges_path
+from mmgraph.graph.schema import EdgeType
+
+REBUILD = "Build the graph again with `mmgraph build-graph`."
+
+
+def write_edges(folder: Path, edge_type: EdgeType, edges: StoredEdges, num_targets: int) -> None:
+    """Write the edges of a relation into the folder of its graph.
+
+    Args:
+        folder: The graph's folder.
+        edge_type: The relation.
+        edges: Its edges.
+        num_targets: The number of target nodes.
+    """
+    into = folder / edges_path(edge_type.triple)
+    indptr, indices = edges.compressed(num_targets)
+    write_array(indptr, into / "indptr.npy")
+    write_array(indices, into / "indices.npy")
+    for name in carried(edge_type):
+        write_array(getattr(edges, name), into / f"{name}.npy")
+
+
+def open_edges(folder: Path, edge_type: EdgeType, sizes: Mapping[str, int]) -> StoredEdges:
+    """Return the edges of a relation, mapped into memory and checked.
+
+    Args:
+        folder: The graph's folder.
+        edge_type: The relation; none that reverses another.
+        sizes: The number of nodes of each type.
+
+    Raises:
+        GraphError: If a file is damaged.
+    """
+    path = edges_path(edge_type.triple)
+    indptr = open_array(folder, f"{path}/indptr.npy", (sizes[edge_type.target] + 1,), "i4", "i8")
+    indices = open_array(folder, f"{path}/indices.npy", (edge_type.num_edges,), "i4", "i8")
+    whole = indptr[0] == 0 and indptr[-1] == len(indices) and bool((indptr[1:] >= indptr[:-1]).all())
+    if not whole:
+        raise damaged(folder / path / "indptr.npy", "its numbers do not rise from 0 to the end")
+    if len(indices) and not 0 <= indices.min() <= indices.max() < sizes[edge_type.source]:
+        raise damaged(folder / path / "indices.npy", "it names nodes that are not there")
+    there = open_carried(folder, path, edge_type, edge_type.num_edges)
+    return StoredEdges(None, **there, compressed=(indptr, indices))
+
+
+def open_carried(folder: Path, path: str, edge_type: EdgeType, size: int) -> dict[str, Any]:
+    """Return what edges carry, of ``weight``, ``attr`` and ``time`` those that there are.
+
+    Args:
+        folder: The graph's folder.
+        path: The folder of the edges in it.
+        edge_type: The type of the edges.
+        size: The number of the edges.
+
+    Raises:
+        GraphError: If a file is damaged.
+    """
+    shapes: dict[str, tuple[tuple[int, ...], str]] = {
+        "weight": ((size,), "f4"),
+        "attr": ((size, len(edge_type.attr_names)), "f4"),
+        "time": ((size,), "i8"),
+    }
+    return {name: open_array(folder, f"{path}/{name}.npy", *shapes[name]) for name in carried(edge_type)}
+
+
+def write_array(array: NDArray[Any], path: Path) -> None:
+    """Write an array."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def load_array(folder: Path, name: str) -> NDArray[Any]:
+    """Return an array of a graph's folder, mapped into memory.
+
+    Raises:
+        GraphError: If the file is damaged.
+    """
+    path = folder / name
+    try:
+        # Copy on write: torch wants arrays that it could write to, and the file must stay as it is.
+        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise damaged(path, str(error)) from None
+    return array
+
+
+def open_array(folder: Path, name: str, shape: tuple[int, ...], *dtypes: str) -> NDArray[Any]:
+    """Return an array as :func:`load_array` does, if it has this shape and one of these types."""
+    array = load_array(folder, name)
+    if array.shape != shape or array.dtype not in [np.dtype(d) for d in dtypes]:
+        wanted = f"{'/'.join(dtypes)} {shape}"
+        raise damaged(folder / name, f"it holds {array.dtype} {array.shape}; wanted {wanted}")
+    return array
+
+
+def damaged(path: Path, problem: str) -> GraphError:
+    """Return the error for a file of a graph's folder that cannot be used."""
+    return GraphError(f"is damaged: {problem}", where=str(path), fix=REBUILD)

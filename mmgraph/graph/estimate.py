@@ -1,0 +1,123 @@
+"""What a build will take, before it begins: memory and disk, and whether they will do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmgraph.data.spec import FeaturesModality
+from mmgraph.errors import Faults, GraphError
+from mmgraph.graph.nodes import NodeFactory
+
+if TYPE_CHECKING:
+    from mmgraph.graph.relation_job import RelationJob
+
+# While edges are read and sorted there are two int64 arrays of ends, the same sorted, and two orders.
+_WORKING_BYTES_PER_EDGE = 16 + 16 + 8 + 8
+_STORED_BYTES_PER_EDGE = 8
+# An id as Python's text, its place in the lists and tables that hold it, and its share of the index of ids.
+_BYTES_PER_ENTITY = 250
+_TOO_LARGE = 0.9
+_MEMINFO = Path("/proc/meminfo")
+_CGROUPS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a build will take, as far as that can be known before it begins.
+
+    Args:
+        edges: The number of edges of each relation at most; nothing where only building it tells.
+        memory: The bytes of memory at the peak.
+        disk: The bytes on disk.
+    """
+
+    edges: Mapping[str, int | None]
+    memory: int
+    disk: int
+
+    def line(self) -> str:
+        """Return the estimate in words."""
+        unknown = [name for name, edges in self.edges.items() if edges is None]
+        more = f", and what {', '.join(unknown)} will take" if unknown else ""
+        return f"estimate: {_size(self.memory)} of memory and {_size(self.disk)} of disk{more}"
+
+    def refuse_if_too_large(self, folder: Path | None) -> None:
+        """Raise if memory or, for a graph that goes to a folder, its disk will not do.
+
+        Raises:
+            GraphError: With what is needed, what there is, and what to do.
+        """
+        faults = Faults()
+        free = free_memory()
+        if free is not None and self.memory > _TOO_LARGE * free:
+            fix = "Build fewer relations, use fewer workers, or take a machine with more memory."
+            if folder is None:
+                fix = f"Pass out=FOLDER, so that edges go to disk one relation at a time. {fix}"
+            needs = f"the build will need about {_size(self.memory)} of memory"
+            faults.add("build_graph", f"{needs}; {_size(free)} are free", fix)
+        if folder is not None and self.disk > _TOO_LARGE * (space := shutil.disk_usage(folder).free):
+            faults.add(
+                str(folder.parent),
+                f"the graph will take about {_size(self.disk)} of disk; {_size(space)} are free",
+                "Free some space, or choose another --out.",
+            )
+        faults.raise_if_any(GraphError)
+
+
+def estimate_build(
+    factory: NodeFactory, jobs: Sequence[RelationJob], workers: int, *, to_disk: bool
+) -> Estimate:
+    """Return what a build will take.
+
+    Args:
+        factory: Makes the nodes.
+        jobs: The relations, checked.
+        workers: How many are built at a time.
+        to_disk: Whether edges are written as soon as they are built.
+    """
+    edges = {job.name: job.estimate() for job in jobs}
+    known = sorted((number for number in edges.values() if number is not None), reverse=True)
+    entities = sum(len(factory.dataset.entity_ids(entity)) for entity in factory.dataset.spec.entities)
+    features = sum(_feature_bytes(factory, name) for name in factory.modalities)
+    stored = sum(known) * _STORED_BYTES_PER_EDGE
+    working = sum(known[:workers]) * _WORKING_BYTES_PER_EDGE
+    memory = entities * _BYTES_PER_ENTITY + features + working + (0 if to_disk else 2 * stored)
+    return Estimate(edges, memory, stored + features + entities * 8 * max(len(jobs), 1))
+
+
+def _feature_bytes(factory: NodeFactory, name: str) -> int:
+    """Return the bytes of features that lie in a file already; how wide others get only encoders know."""
+    entity, modality = factory.parts(name)
+    assert modality is not None
+    if not isinstance(factory.dataset.spec.entities[entity].modalities[modality], FeaturesModality):
+        return 0
+    values = factory.raw(name).values
+    return int(getattr(values, "size", 0)) * 4
+
+
+def free_memory() -> int | None:
+    """Return the bytes of memory that are free, here and in the control group; nothing if nobody tells."""
+    found = []
+    if _MEMINFO.is_file():
+        lines = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines() if ":" in line)
+        if "MemAvailable" in lines:
+            found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    for limit, used in _CGROUPS:
+        if limit.is_file() and used.is_file() and (most := limit.read_text().strip()).isdigit():
+            found.append(int(most) - int(used.read_text()))
+    return min(found) if found else None
+
+
+def _size(number: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"

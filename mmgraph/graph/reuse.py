@@ -1,0 +1,180 @@
+"""What an earlier graph has that need not be built again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmgraph.atomic import atomic_write
+from mmgraph.errors import MMGraphError, UserError
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.inputs import Inputs, code_hash, in_words
+from mmgraph.graph.layout import MANIFEST, edges_path, held_out_path
+from mmgraph.graph.nodes import NodeFactory
+from mmgraph.graph.notes import Decision
+from mmgraph.graph.relation_job import RelationJob
+from mmgraph.graph.save import describe_file
+from mmgraph.graph.schema import EdgeType
+from mmgraph.graph.store import load_graph
+from mmgraph.hashing import Hasher
+from mmgraph.paths import home
+from mmgraph.progress import Progress
+
+
+class BuildRecords:
+    """What relations were made from, by the hash of what they came out as.
+
+    The records are kept on this machine, not in the graph: the order of a table's rows changes its hash and
+    not the graph. They may be deleted at any time; then relations are built again.
+
+    Args:
+        folder: Where to keep them; nothing for ``builds`` in mmgraph's own folder.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or home() / "builds"
+
+    def get(self, output: str) -> dict[str, str] | None:
+        """Return the inputs of what came out with this hash; nothing if there is no record."""
+        try:
+            record = json.loads(self._path(output).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        sound = isinstance(record, dict) and all(isinstance(value, str) for value in record.values())
+        return record if sound else None
+
+    def put(self, output: str, inputs: Mapping[str, str], progress: Progress) -> None:
+        """Keep the inputs of what came out with this hash."""
+        try:
+            atomic_write(self._path(output), json.dumps(dict(inputs), indent=1, sort_keys=True) + "\n")
+        except (UserError, OSError) as error:
+            progress.say(f"What the graph is built from is not kept for the next time: {error}")
+
+    def _path(self, output: str) -> Path:
+        return self._folder / output[:2] / f"{output}.json"
+
+
+class EarlierGraph:
+    """A graph folder that is to be replaced, and whose relations may be taken over.
+
+    Args:
+        folder: The folder; it need not hold a graph.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, Any] = {}
+        self.graph: Graph | None = None
+        self.problem = "there is no earlier graph"
+        if (folder / MANIFEST).is_file():
+            try:
+                self.graph = load_graph(folder)
+                self._files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+            except (MMGraphError, OSError, ValueError) as error:
+                self.problem = f"the earlier graph cannot be used: {error}"
+
+    def edge_type(self, name: str) -> EdgeType | None:
+        """Return the relation of a name."""
+        types = () if self.graph is None else self.graph.schema.edge_types
+        return next((t for t in types if t.name == name and t.kind != "of"), None)
+
+    def described(self, name: str) -> dict[str, Any]:
+        """Return what the manifest says about a relation."""
+        assert self.graph is not None, self.problem
+        described: dict[str, Any] = self.graph.manifest["relations"].get(name, {})
+        return described
+
+    def files(self, edge_type: EdgeType) -> dict[str, Any]:
+        """Return the files of a relation, with their sizes and hashes."""
+        name = edge_type.name
+        starts = (f"{edges_path(edge_type.triple)}/", f"relations/{name}/", f"{held_out_path(name)}/")
+        return {name: known for name, known in self._files.items() if name.startswith(starts)}
+
+    def copy_edges(self, edge_type: EdgeType, into: Path) -> bool:
+        """Copy the edges of a relation; return whether all of its files are as the manifest says."""
+        edges = f"{edges_path(edge_type.triple)}/"
+        for name, known in self.files(edge_type).items():
+            path = self._folder / name
+            if name.startswith(edges):
+                (into / name).parent.mkdir(parents=True, exist_ok=True)
+                path = Path(shutil.copyfile(path, into / name))
+            if describe_file(path) != known:
+                return False
+        return True
+
+
+class Reuse:
+    """Takes relations over from an earlier graph where nothing that they were made from has changed.
+
+    Args:
+        earlier: The folder of the earlier graph; it need not be there.
+        folder: The new folder.
+        factory: Makes the nodes.
+    """
+
+    def __init__(self, earlier: Path, folder: Path, factory: NodeFactory) -> None:
+        self._earlier = EarlierGraph(earlier)
+        self._folder = folder
+        self._records = BuildRecords()
+        self._outputs: dict[str, str] = {}
+        self._inputs = Inputs(factory, self._outputs)
+        self._built: list[RelationJob] = []
+
+    def take_over(self, job: RelationJob) -> Decision:
+        """Take a relation over if that is right, and say why or why not."""
+        edge_type = self._earlier.edge_type(job.name)
+        if self._earlier.graph is None:
+            return Decision(False, self._earlier.problem)
+        if edge_type is None:
+            return Decision(False, "the earlier graph has no such relation")
+        described, files = self._earlier.described(job.name), self._earlier.files(edge_type)
+        record = self._records.get(_output_hash(edge_type, described, files))
+        if record is None:
+            return Decision(False, "this machine does not know what it was made from")
+        now = self._known(job)
+        changed = [k for k, known in record.items() if (now.get(k) or self._inputs.hash(k)) != known]
+        if changed:
+            return Decision(False, f"changed: {', '.join(in_words(key) for key in changed)}")
+        if not self._earlier.copy_edges(edge_type, self._folder):
+            return Decision(False, "its files in the earlier graph are damaged")
+        graph = self._earlier.graph
+        encoders = {end: e for (name, end), e in graph.relation_encoders.items() if name == job.name}
+        job.take_over(edge_type, described, dict(graph.fitted.get(job.name, {})), encoders)
+        job.held_out = graph.held_out.get(job.name)
+        self._note_output(job)
+        return Decision(True, "nothing that it is made from has changed")
+
+    def built(self, job: RelationJob) -> None:
+        """Note that a relation was built."""
+        self._built.append(job)
+        self._note_output(job)
+
+    def remember(self, progress: Progress) -> None:
+        """Keep what the relations of the new folder, which is whole, were made from."""
+        new = EarlierGraph(self._folder)
+        for job in self._built:
+            inputs = self._known(job) | {key: self._inputs.hash(key) for key in job.reads}
+            described, files = new.described(job.name), new.files(job.edge_type)
+            self._records.put(_output_hash(job.edge_type, described, files), inputs, progress)
+
+    def _known(self, job: RelationJob) -> dict[str, str]:
+        """Return the inputs that every relation has."""
+        how = Hasher().text(job.how).hexdigest()
+        return {"how": how, "code": code_hash(job.builder), "yaml": self._inputs.hash("yaml")}
+
+    def _note_output(self, job: RelationJob) -> None:
+        """Hash what the relation came out as, for those that are made of it."""
+        edges, hasher = job.stored, Hasher().text(repr(job.edge_type))
+        for part in (*edges.compressed(0), edges.weight, edges.attr, edges.time):
+            if part is not None:
+                hasher.array(part)
+        self._outputs[job.name] = hasher.hexdigest()
+
+
+def _output_hash(edge_type: EdgeType, described: Mapping[str, Any], files: Mapping[str, Any]) -> str:
+    """Return the hash of all that a relation came out as: edges, what it learnt, what is told of it."""
+    values = {"type": repr(edge_type), "described": described, "files": files}
+    return Hasher().json(values).hexdigest()

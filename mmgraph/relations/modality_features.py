@@ -1,0 +1,63 @@
+"""The features by which a relation tells what is near: a modality's own, or those of another encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmgraph.data.spec import Choice
+from mmgraph.encoders import build_encoder
+from mmgraph.graph.attach_context import AttachContext
+from mmgraph.graph.context import BuildContext
+from mmgraph.graph.relation import Fitted
+from mmgraph.relations.vector_space import Metric
+
+
+def check_encoder(encoder: Choice | None, on: str, context: BuildContext) -> None:
+    """Refuse a modality that is not there, and an encoder that cannot read it.
+
+    Raises:
+        GraphError: If there is no such modality.
+        ConfigError: If the encoder cannot read the modality, or has wrong parameters.
+    """
+    entity, modality = context.modality(on, parameter="on")
+    if encoder is not None:
+        kind = context.dataset.spec.entities[entity].modalities[modality].kind
+        build_encoder(encoder, kind, where=context.at("encoder"))
+
+
+def fitted_features(encoder: Choice | None, on: str, context: BuildContext) -> Fitted:
+    """Return the features of an encoder of the relation's own, which the graph does not hold otherwise."""
+    return {} if encoder is None else {"features": context.features(on, encoder)}
+
+
+def known_features(
+    encoder: Choice | None, on: str, context: BuildContext | AttachContext
+) -> NDArray[np.float32]:
+    """Return the features of a modality's known nodes, float32 [N, D]."""
+    if encoder is not None:
+        return context.fitted["features"]
+    return context.features(on) if isinstance(context, BuildContext) else context.known_features(on)
+
+
+def with_direction(features: NDArray[np.float32], metric: Metric) -> NDArray[np.bool_]:
+    """Return which nodes have a direction, if that is what counts, bool [N]."""
+    if metric == "euclidean":
+        return np.ones(len(features), dtype=bool)
+    return np.asarray(features.any(axis=1), dtype=np.bool_)
+
+
+def usable_nodes(
+    features: NDArray[np.float32], metric: Metric, on: str, context: BuildContext | AttachContext
+) -> NDArray[np.int64]:
+    """Return the nodes that have a direction, and count those that have none."""
+    usable = np.flatnonzero(with_direction(features, metric))
+    zeros = len(features) - len(usable)
+    if zeros:
+        context.count("zero_vectors", zeros)
+        context.warn(
+            f"{zeros} of {len(features)} nodes of {on} get no neighbours: "
+            "their vectors, as scaled by what the training entities show, "
+            "are all zeros and have no direction"
+        )
+    return usable

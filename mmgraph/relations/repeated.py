@@ -1,0 +1,71 @@
+"""What becomes of edges that stand several times in a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmgraph.data.columns import row_numbers
+from mmgraph.errors import Faults
+from mmgraph.graph.relation import Edges
+from mmgraph.relations.edge_table import EdgeRows
+from mmgraph.relations.spans import Positions
+
+Repeated = Literal["sum", "mean", "max", "first", "last", "error"]
+"""What becomes of weights and features of rows that list the same edge at the same time."""
+
+
+def once_each(rows: EdgeRows, repeated: Repeated, *, where: str, faults: Faults) -> Edges:
+    """Return the edges of a table, each once at each time.
+
+    Args:
+        rows: The rows.
+        repeated: What becomes of those that list the same edge.
+        where: The table, for messages.
+        faults: Where to note rows that are refused.
+    """
+    edges = rows.edges
+    time = np.zeros(len(edges), dtype=np.int64) if edges.time is None else edges.time
+    order = np.lexsort((time, edges.source, edges.target))
+    keys = np.stack([edges.target, edges.source, time])[:, order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
+    first = np.flatnonzero(new)
+    if len(first) == len(order):
+        return edges
+    if repeated == "error":
+        again = np.sort(rows.row[order[~new]])
+        at = " at the same time" if edges.time is not None else ""
+        faults.add(
+            f"{where}: row {again[0] + 1}",
+            f"lists an edge{at} for a second time ({len(again)} such rows in all: {row_numbers(again)})",
+            "Remove the rows, or set duplicates to sum, mean, max, first or last.",
+        )
+        return edges
+    # The sort is stable, so that rows of one edge stand in the order of the table.
+    last = np.append(first[1:], len(order)) - 1
+    kept = edges.take(order[last if repeated == "last" else first])
+    if repeated in ("first", "last"):
+        return kept
+    weight, attr = edges.weight, edges.attr
+    if weight is not None:
+        weight = _joined(weight[order], first, repeated)
+    if attr is not None:
+        # Adding up features such as a distance or a rating would make no sense.
+        attr = _joined(attr[order], first, "mean" if repeated == "sum" else repeated)
+    return replace(kept, weight=weight, attr=attr)
+
+
+def _joined(values: NDArray[np.float32], first: Positions, repeated: Repeated) -> NDArray[np.float32]:
+    """Return one value, or row of values, for each run of them."""
+    if repeated == "max":
+        largest: NDArray[np.float32] = np.maximum.reduceat(values, first, axis=0)
+        return largest
+    total = np.add.reduceat(values.astype(np.float64), first, axis=0)
+    if repeated == "mean":
+        times = np.diff(first, append=len(values))
+        total = (total.T / times).T
+    return total.astype(np.float32)

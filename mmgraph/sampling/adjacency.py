@@ -1,0 +1,150 @@
+"""A relation's edges by target, as the sampler reads them: mapped from a graph folder or sorted once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmgraph.errors import GraphError
+from mmgraph.graph import Graph, Triple
+from mmgraph.sampling import kernels
+
+_INT32 = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True, eq=False)
+class Adjacency:
+    """The E edges of one relation, target after target.
+
+    Args:
+        num_source: Number of source nodes S.
+        num_target: Number of target nodes N.
+        indptr: Where each target's edges begin and end, int32 or int64 [N + 1].
+        indices: The source of each edge, int32 or int64 [E].
+        edge: Where each edge stands in the edge index that it came from, int64 [E]; None if that has the same
+            order.
+        weight: The weight of each edge, float32 [E], or nothing.
+        time: The time of each edge, ascending within a target, int64 [E], or nothing.
+    """
+
+    num_source: int
+    num_target: int
+    indptr: NDArray[Any]
+    indices: NDArray[Any]
+    edge: NDArray[np.int64] | None = None
+    weight: NDArray[np.float32] | None = None
+    time: NDArray[np.int64] | None = None
+
+    def edges(self, picks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where these edges stand in the edge index that they came from."""
+        return picks if self.edge is None else self.edge[picks]
+
+    def by_source(self) -> Adjacency:
+        """Return the same edges, source after source, targets ascending within a source."""
+        indptr, indices, _ = kernels.transpose(self.indptr, self.indices, self.num_source)
+        return Adjacency(self.num_target, self.num_source, indptr, indices)
+
+
+def adjacency_of_graph(graph: Graph, triple: Triple, *, timed: bool = False) -> Adjacency:
+    """Return a relation of a graph; one that a folder holds stays there, and is mapped into memory.
+
+    A reverse relation is in no folder. It is made from the one that it reverses, in 12 bytes an edge.
+
+    Args:
+        graph: The graph.
+        triple: The edge type.
+        timed: Whether times of edges are needed: those that have some are sorted by them, in memory.
+    """
+    edge_type = graph.schema.edge_type(triple)
+    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
+    num_source, num_target = sizes[edge_type.source], sizes[edge_type.target]
+    if timed and edge_type.timed:
+        edges = graph.edges[triple]
+        return adjacency_of_edges(
+            edges.index, num_source, num_target, weight=edges.weight, time=edges.time, where=edge_type.name
+        )
+    if edge_type.reverse_of is None:
+        edges = graph.edges[triple]
+        indptr, indices = (_plain(array) for array in edges.compressed(num_target))
+        weight = None if edges.weight is None else _plain(edges.weight)
+        return Adjacency(num_source, num_target, indptr, indices, weight=weight)
+    edges = graph.edges[edge_type.target, edge_type.reverse_of, edge_type.source]
+    indptr, indices = (_plain(array) for array in edges.compressed(num_source))
+    indptr, indices, position = kernels.transpose(indptr, indices, num_target)
+    weight = None if edges.weight is None else np.asarray(edges.weight)[position]
+    return Adjacency(num_source, num_target, indptr, indices, weight=weight)
+
+
+def adjacency_of_edges(
+    edge_index: NDArray[np.int64],
+    num_source: int,
+    num_target: int,
+    *,
+    weight: NDArray[np.float32] | None = None,
+    time: NDArray[np.int64] | None = None,
+    source_time: NDArray[np.int64] | None = None,
+    where: str = "edge_index",
+) -> Adjacency:
+    """Return edges that stand in any order, parallel ones and loops included; the edge index is only read.
+
+    Args:
+        edge_index: int64 [2, E], sources above targets.
+        num_source: Number of source nodes.
+        num_target: Number of target nodes.
+        weight: float32 [E]; an edge of weight 0 is left out, since it is never picked.
+        time: int64 [E].
+        source_time: The times of the source nodes, int64 [S], where edges have none of their own.
+        where: What to call the edge index in an error.
+
+    Raises:
+        GraphError: If an edge names a node that is not there.
+
+    Example:
+        >>> adjacency = adjacency_of_edges(np.array([[2, 0, 1], [1, 0, 1]]), 3, 2)
+        >>> adjacency.indptr, adjacency.indices
+        (array([0, 1, 3]), array([0, 2, 1], dtype=int32))
+    """
+    for row, name, size in ((edge_index[0], "source", num_source), (edge_index[1], "target", num_target)):
+        if row.size and not 0 <= row.min() <= row.max() < size:
+            wrong = row.min() if row.min() < 0 else row.max()
+            raise GraphError(
+                f"an edge names the {name} node {wrong}; wanted 0 to {size - 1}",
+                where=where,
+                fix="Check that the edges belong to these nodes.",
+            )
+    time = source_time[edge_index[0]] if source_time is not None else time
+    order = None if weight is None or weight.all() else np.flatnonzero(weight)
+    if time is not None:
+        order = (
+            np.argsort(time, kind="stable")
+            if order is None
+            else order[np.argsort(time[order], kind="stable")]
+        )
+    source, target = edge_index if order is None else edge_index[:, order]
+    if order is None and bool((np.diff(target) >= 0).all()):
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=num_target))])
+    else:
+        indptr, within = kernels.compress(target, num_target)
+        source = source[within]
+        order = within if order is None else order[within]
+    return Adjacency(
+        num_source,
+        num_target,
+        indptr,
+        np.ascontiguousarray(source, np.int32 if num_source <= _INT32 else np.int64),
+        order,
+        None if weight is None else _in_order(weight, order),
+        None if time is None else _in_order(time, order),
+    )
+
+
+def _in_order(values: NDArray[Any], order: NDArray[np.int64] | None) -> NDArray[Any]:
+    return np.ascontiguousarray(values if order is None else values[order])
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a mapped array as numpy's plain one on the same pages, which kernels are quicker to take."""
+    return array.view(np.ndarray)

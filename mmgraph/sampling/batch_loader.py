@@ -1,0 +1,138 @@
+"""Batches of a graph, made ahead by threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+from torch_geometric.loader import LinkLoader, NodeLoader
+from torch_geometric.sampler import NegativeSampling
+
+from mmgraph.errors import ConfigError
+from mmgraph.graph import Graph, Triple
+from mmgraph.sampling.features import Features, bare
+from mmgraph.sampling.neighbour_sampler import NeighbourSampler
+from mmgraph.sampling.streams import stream_of
+
+
+class BatchLoader:
+    """Batches of nodes or of links with their sampled neighbourhoods, as PyG's loaders make them.
+
+    Threads make the next batches while one is used: sampling and gathering let go of Python's lock, so
+    nothing is copied between processes. The order, and each batch, follow from the sampler's seed and the
+    epoch, which is one higher each time that the loader is iterated.
+
+    Args:
+        data: The graph. The features of one that was opened from a folder stay on disk, and rows are read as
+            batches need them.
+        sampler: How neighbourhoods are sampled.
+        input_nodes: Node type and nodes, int64 [B], to make batches of nodes.
+        edge_label_index: Edge type and links, int64 [2, B], to make batches of links.
+        input_time: The latest time that each node or link may see, [B].
+        edge_label: The label of each link, [B].
+        neg_sampling: How links that are not there are drawn.
+        batch_size: Nodes or links of a batch.
+        shuffle: Whether each epoch has an order of its own.
+        drop_last: Whether a last batch that is smaller is left out.
+        transform: Called with each batch, in a thread.
+        threads: How many batches are made at a time.
+        ahead: How many finished batches may wait.
+
+    Raises:
+        ConfigError: If both kinds of input are given or none, or a number is not positive.
+
+    Example:
+        >>> data = HeteroData()
+        >>> data["a"].x = torch.arange(4.0).unsqueeze(1)
+        >>> data["a", "to", "a"].edge_index = torch.tensor([[1, 2, 3], [0, 0, 1]])
+        >>> sampler = NeighbourSampler(data, [-1], seed=0)
+        >>> loader = BatchLoader(data, sampler, input_nodes=("a", torch.arange(4)), batch_size=2)
+        >>> [batch["a"].x.flatten().tolist() for batch in loader]
+        [[0.0, 1.0, 2.0, 3.0], [2.0, 3.0]]
+    """
+
+    def __init__(
+        self,
+        data: Graph | HeteroData,
+        sampler: NeighbourSampler,
+        *,
+        input_nodes: tuple[str, Tensor] | None = None,
+        edge_label_index: tuple[Triple, Tensor] | None = None,
+        input_time: Tensor | None = None,
+        edge_label: Tensor | None = None,
+        neg_sampling: NegativeSampling | None = None,
+        batch_size: int,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        transform: Callable[[HeteroData], HeteroData] | None = None,
+        threads: int = 2,
+        ahead: int = 2,
+    ) -> None:
+        if (input_nodes is None) == (edge_label_index is None):
+            raise ConfigError("wanted nodes or links", where="BatchLoader", fix="Give one of the two.")
+        for name, number in (("batch_size", batch_size), ("threads", threads), ("ahead", ahead)):
+            if number < 1:
+                raise ConfigError(f"got {number}; wanted at least 1", where=name)
+        self.sampler = sampler
+        self._features, self._transform = Features(data), transform
+        options = {"transform": self._complete, "filter_per_worker": True}
+        self._make: Any
+        if input_nodes is not None:
+            self._make = NodeLoader(bare(data), sampler, input_nodes, input_time, **options)
+            self._count = input_nodes[1].numel()
+        else:
+            self._make = LinkLoader(
+                bare(data),
+                sampler,
+                edge_label_index,
+                edge_label=edge_label,
+                edge_label_time=input_time,
+                neg_sampling=neg_sampling,
+                **options,
+            )
+            self._count = self._make.input_data.row.numel()
+        self._batch_size, self._shuffle, self._drop_last = batch_size, shuffle, drop_last
+        self._threads, self._ahead = threads, ahead
+        self._next_epoch = sampler.epoch
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return self._count // self._batch_size if self._drop_last else -(-self._count // self._batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the number of the epoch that comes next."""
+        self._next_epoch = epoch
+
+    def __iter__(self) -> Iterator[HeteroData]:
+        """Make the batches of the next epoch, in their order."""
+        epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
+        self.sampler.set_epoch(epoch)
+        indices = iter(torch.split(self._order(epoch), self._batch_size)[: len(self)])
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="mmgraph-batches")
+        under_way: deque[Future[HeteroData]] = deque()
+        try:
+            while True:
+                for index in indices:
+                    under_way.append(pool.submit(self._make, index))
+                    if len(under_way) == self._threads + self._ahead:
+                        break
+                if not under_way:
+                    return
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _order(self, epoch: int) -> Tensor:
+        if not self._shuffle:
+            return torch.arange(self._count)
+        seed = int(stream_of(self.sampler.seed, epoch, "order")) >> 1
+        return torch.randperm(self._count, generator=torch.Generator().manual_seed(seed))
+
+    def _complete(self, batch: HeteroData) -> HeteroData:
+        complete = self._features(batch)
+        return complete if self._transform is None else self._transform(complete)

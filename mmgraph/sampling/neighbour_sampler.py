@@ -1,0 +1,314 @@
+"""Samples neighbours for PyG's loaders: nothing to compile, and the same ones for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import HeteroData
+from torch_geometric.sampler import (
+    BaseSampler,
+    EdgeSamplerInput,
+    HeteroSamplerOutput,
+    NegativeSampling,
+    NodeSamplerInput,
+)
+
+from mmgraph.errors import ConfigError, GraphError, MissingDependencyError, did_you_mean
+from mmgraph.graph import Graph, Triple
+from mmgraph.sampling import kernels
+from mmgraph.sampling.fanout import read_fanout
+from mmgraph.sampling.hops import Rules, Seeds, sample_hops
+from mmgraph.sampling.links import LinkSeeds, link_seeds, numbers
+from mmgraph.sampling.negatives import Links, Relation, draw_negatives
+from mmgraph.sampling.pyg_backend import PyGBackend, pyg_lib_is_installed
+from mmgraph.sampling.source import read_source
+from mmgraph.sampling.streams import stream_of
+from mmgraph.sampling.times import as_ordered
+
+Ints = NDArray[np.int64]
+_NO_INTS: Ints = np.empty(0, np.int64)
+
+
+@dataclass
+class SortedSamplerOutput(HeteroSamplerOutput):  # type: ignore[misc]
+    """PyG's sampler output, whose edges are sorted by (target, source).
+
+    Args:
+        indptr: By edge type, where the edges of each sampled target begin and end, int64 [N + 1].
+    """
+
+    indptr: dict[Triple, Tensor] | None = None
+
+
+class NeighbourSampler(BaseSampler):  # type: ignore[misc]
+    """Samples the neighbourhoods of nodes or links, hop by hop, for PyG's ``NodeLoader`` and ``LinkLoader``.
+
+    What is sampled for a batch follows from the seed, the epoch and the nodes of the batch: not from workers,
+    threads or what was sampled before. With ``disjoint`` it follows for each node of the batch by itself. The
+    edges of each relation are sorted by (target, source), also over several hops, and ``num_sampled_nodes``
+    and ``num_sampled_edges`` say what each hop gave, as ``torch_geometric.utils.trim_to_layer`` wants it.
+
+    Args:
+        data: The graph. The edges of one that was opened from a folder stay on disk, mapped into memory.
+        num_neighbors: How many neighbours each hop takes, e.g. ``[15, 10]``; all for -1. For all relations,
+            or by edge type, where one that is not named is not followed.
+        replace: Whether a node's edge may be picked several times.
+        disjoint: Whether each seed gets nodes of its own. Times make it so.
+        weight_attr: Pick edges in proportion to these weights, where a relation has them.
+        time_attr: The times of nodes or of edges. No edge is sampled that is later than its seed's time, or
+            whose source is.
+        temporal_strategy: Among the edges that are not too late, ``uniform``, any, or ``last``, the latest.
+        groups: Whether entities bring all their modality nodes: ``of`` edges are not sampled but taken whole,
+            and one hop more follows, for the entities that the last hop found.
+        seed: For batches that can be made again. Without one it is drawn from torch's generator.
+        backend: ``numba`` or ``pyg_lib``. ``auto`` is pyg-lib where it is installed and no seed is asked for,
+            since it keeps none, and numba otherwise.
+
+    Raises:
+        ConfigError: If an argument cannot be used.
+        GraphError: If the graph cannot be used.
+
+    Example:
+        >>> from torch_geometric.loader import NodeLoader
+        >>> data = HeteroData()
+        >>> data["a"].x = torch.arange(4.0).unsqueeze(1)
+        >>> data["a", "to", "a"].edge_index = torch.tensor([[1, 2, 3], [0, 0, 1]])
+        >>> loader = NodeLoader(data, NeighbourSampler(data, [-1], seed=0), input_nodes=("a", [0]))
+        >>> batch = next(iter(loader))
+        >>> batch["a"].x.flatten(), batch["a", "to", "a"].edge_index
+        (tensor([0., 1., 2.]), tensor([[1, 2],
+                [0, 0]]))
+    """
+
+    def __init__(
+        self,
+        data: Graph | HeteroData,
+        num_neighbors: Sequence[int] | Mapping[Triple, Sequence[int]],
+        *,
+        replace: bool = False,
+        disjoint: bool = False,
+        weight_attr: str | None = None,
+        time_attr: str | None = None,
+        temporal_strategy: Literal["uniform", "last"] = "uniform",
+        groups: bool = False,
+        seed: int | None = None,
+        backend: Literal["auto", "numba", "pyg_lib"] = "auto",
+    ) -> None:
+        _check_choice("temporal_strategy", temporal_strategy, ["uniform", "last"])
+        _check_choice("backend", backend, ["auto", "numba", "pyg_lib"])
+        if temporal_strategy == "last" and (time_attr is None or weight_attr is not None or replace):
+            raise ConfigError(
+                "'last' takes the latest edges: it needs times, and has no use for weights or replacement",
+                where="temporal_strategy",
+                fix="Set time_attr alone, or choose 'uniform'.",
+            )
+        self._source = read_source(data, weight_attr=weight_attr, time_attr=time_attr)
+        self._is_temporal = time_attr is not None
+        self._rules = Rules(
+            sizes=self._source.sizes,
+            adjacency=self._source.adjacency,
+            fanout=read_fanout(num_neighbors, list(self._source.adjacency), groups=groups),
+            replace=replace,
+            disjoint=disjoint or self._is_temporal,
+            weighted=weight_attr is not None,
+            last=temporal_strategy == "last",
+        )
+        self.backend = _choose(backend, seed)
+        self._pyg: PyGBackend | None = None
+        if self.backend == "pyg_lib":
+            options = {
+                "replace": replace,
+                "disjoint": disjoint,
+                "weight_attr": weight_attr,
+                "time_attr": time_attr,
+                "temporal_strategy": temporal_strategy,
+            }
+            self._pyg = PyGBackend(
+                data.data if isinstance(data, Graph) else data, self._rules.fanout, options
+            )
+        self.seed = int(torch.randint(2**62, ())) if seed is None else seed
+        # Shared, so that workers that live longer than an epoch see the next one.
+        self._epoch: Tensor = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
+        self._relations: dict[Triple, Relation] = {}
+
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch, which batches of the same nodes differ by."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the number of the epoch before its loader is iterated."""
+        self._epoch.fill_(epoch)
+
+    def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> HeteroSamplerOutput:
+        """Sample the neighbourhood of nodes.
+
+        Args:
+            index: The nodes, their type, and the latest time that each may see; by default its own.
+
+        Raises:
+            GraphError: If a node is not there, or has no time where it needs one.
+        """
+        name, node = index.input_type, numbers(index.node)
+        if name not in self._source.sizes:
+            raise GraphError(
+                f"there is no node type {name!r}",
+                where="input_nodes",
+                fix=did_you_mean(str(name), self._source.sizes),
+            )
+        self._check_nodes(name, node, "input_nodes")
+        limits = self._limits(index.time, "input_time")
+        if self._is_temporal and limits is None:
+            if name not in self._source.node_time:
+                raise GraphError(
+                    f"nodes of the type {name!r} have no times", where="input_nodes", fix="Give input_time."
+                )
+            limits = self._source.node_time[name][node]
+        stream = self._stream(name, node, limits)
+        times = None if index.time is None else {name: index.time}
+        out = self._sample({name: Seeds(node, np.arange(node.size))}, limits, stream, times)
+        out.metadata = (index.input_id, index.time)
+        return out
+
+    def sample_from_edges(
+        self, index: EdgeSamplerInput, neg_sampling: NegativeSampling | None = None
+    ) -> HeteroSamplerOutput:
+        """Sample the neighbourhood of both ends of links, and of links that are not there.
+
+        Args:
+            index: The links, their type, their labels, and the latest time that each may see.
+            neg_sampling: How links that are not there are drawn: :class:`Negatives`, or PyG's own.
+
+        Raises:
+            GraphError: If a link cannot be used, or has no time where it needs one.
+        """
+        triple = index.input_type
+        if triple not in self._source.adjacency:
+            known = [" -> ".join(known) for known in self._source.adjacency]
+            name = " -> ".join(triple or ())
+            raise GraphError(
+                f"there is no edge type {name!r}", where="edge_label_index", fix=did_you_mean(name, known)
+            )
+        links = Links(numbers(index.row), numbers(index.col), _NO_INTS)
+        self._check_nodes(triple[0], links.source, "edge_label_index[0]")
+        self._check_nodes(triple[2], links.target, "edge_label_index[1]")
+        limits = self._limits(index.time, "edge_label_time")
+        if self._is_temporal and limits is None:
+            raise GraphError("links have no times", where="edge_label_index", fix="Give edge_label_time.")
+        if limits is not None:
+            links = Links(links.source, links.target, limits)
+        stream = self._stream(list(triple), np.stack([links.source, links.target]), limits)
+        negatives = (_NO_INTS, _NO_INTS)
+        if neg_sampling is not None and links.source.size:
+            times = (
+                self._source.node_time.get(triple[0], _NO_INTS),
+                self._source.node_time.get(triple[2], _NO_INTS),
+            )
+            relation = self._relation(triple)
+            negatives = draw_negatives(
+                links, neg_sampling, relation, times, stream_of(int(stream), "negatives")
+            )
+        found = link_seeds(index, negatives, neg_sampling, disjoint=self._rules.disjoint)
+        out = self._sample(
+            found.seeds, None if limits is None else limits[found.owner], stream, _times_of(found, index.time)
+        )
+        if out.batch is not None:
+            owner = torch.from_numpy(found.owner)
+            out.batch = {name: owner[tree] for name, tree in out.batch.items()}
+        out.metadata = found.metadata(index, neg_sampling)
+        return out
+
+    def _sample(
+        self,
+        seeds: Mapping[str, Seeds],
+        limits: Ints | None,
+        stream: np.uint64,
+        times: Mapping[str, Tensor] | None,
+    ) -> HeteroSamplerOutput:
+        if self._pyg is not None:
+            starts = {name: torch.from_numpy(part.node) for name, part in seeds.items()}
+            return self._pyg.sample(starts, times)
+        roots = None
+        if self._rules.disjoint:
+            # Each seed's sample is its own, whatever else is in the batch.
+            stream = stream_of(self.seed, self.epoch)
+            roots = np.concatenate([self._roots(name, part, limits) for name, part in seeds.items()])
+        nodes, edges = sample_hops(self._rules, seeds, stream, roots=roots, limits=limits)
+        return SortedSamplerOutput(
+            node={name: torch.from_numpy(of_type.node) for name, of_type in nodes.items()},
+            row={triple: torch.from_numpy(of_type.source) for triple, of_type in edges.items()},
+            col={triple: torch.from_numpy(of_type.target) for triple, of_type in edges.items()},
+            edge={triple: torch.from_numpy(of_type.edge) for triple, of_type in edges.items()},
+            batch=(
+                {name: torch.from_numpy(of_type.tree) for name, of_type in nodes.items()}
+                if self._rules.disjoint
+                else None
+            ),
+            num_sampled_nodes={name: of_type.per_hop for name, of_type in nodes.items()},
+            num_sampled_edges={triple: of_type.per_hop for triple, of_type in edges.items()},
+            indptr={triple: torch.from_numpy(of_type.indptr) for triple, of_type in edges.items()},
+        )
+
+    def _roots(self, name: str, seeds: Seeds, limits: Ints | None) -> NDArray[np.uint64]:
+        nothing = np.empty(0, np.uint64)
+        roots: NDArray[np.uint64] = kernels.row_streams(stream_of(name), seeds.node, _NO_INTS, nothing)
+        if limits is not None:
+            roots ^= kernels.row_streams(stream_of("time"), limits[seeds.tree], _NO_INTS, nothing)
+        return roots
+
+    def _stream(self, kind: str | list[str], nodes: Ints, limits: Ints | None) -> np.uint64:
+        return stream_of(self.seed, self.epoch, kind, nodes, _NO_INTS if limits is None else limits)
+
+    def _limits(self, time: Tensor | None, where: str) -> Ints | None:
+        if time is None:
+            return None
+        if not self._is_temporal:
+            raise ConfigError(
+                "times are given, but the sampler reads none", where=where, fix="Set time_attr."
+            )
+        return as_ordered(time, fractional=self._source.fractional, where=where)
+
+    def _relation(self, triple: Triple) -> Relation:
+        if triple not in self._relations:
+            self._relations[triple] = Relation(self._source.adjacency[triple], triple[0] == triple[2])
+        return self._relations[triple]
+
+    def _check_nodes(self, name: str, node: Ints, where: str) -> None:
+        size = self._source.sizes[name]
+        if node.size and not 0 <= node.min() <= node.max() < size:
+            wrong = node.min() if node.min() < 0 else node.max()
+            raise GraphError(
+                f"names the node {wrong}; wanted 0 to {size - 1}",
+                where=where,
+                fix=f"Give nodes of the type {name!r}.",
+            )
+
+
+def _check_choice(where: str, given: str, known: list[str]) -> None:
+    if given not in known:
+        raise ConfigError(f"got {given!r}", where=where, fix=did_you_mean(given, known))
+
+
+def _choose(backend: str, seed: int | None) -> str:
+    if backend == "auto":
+        return "pyg_lib" if pyg_lib_is_installed() and seed is None else "numba"
+    if backend == "pyg_lib" and not pyg_lib_is_installed():
+        raise MissingDependencyError(
+            "pyg-lib is not installed", where="backend", fix="Choose 'numba', which needs nothing."
+        )
+    if backend == "pyg_lib" and seed is not None:
+        raise ConfigError("pyg-lib keeps no seed", where="seed", fix="Leave it out, or choose 'numba'.")
+    return backend
+
+
+def _times_of(found: LinkSeeds, time: Tensor | None) -> dict[str, Tensor] | None:
+    if time is None:
+        return None
+    return {name: time[torch.from_numpy(found.owner[part.tree])] for name, part in found.seeds.items()}

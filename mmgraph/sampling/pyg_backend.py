@@ -1,0 +1,52 @@
+"""PyG's own sampler, which calls pyg-lib, behind the interface of mmgraph's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch_geometric.typing
+from torch import Tensor
+from torch_geometric.data import HeteroData
+from torch_geometric.sampler import HeteroSamplerOutput
+from torch_geometric.sampler import NeighborSampler as PyGSampler
+
+from mmgraph.graph import Triple
+
+
+def pyg_lib_is_installed() -> bool:
+    """Return whether PyG has found pyg-lib."""
+    return bool(torch_geometric.typing.WITH_PYG_LIB)
+
+
+class PyGBackend:
+    """Samples by pyg-lib, and sorts the edges of each hop by (target, source).
+
+    Args:
+        data: The graph.
+        fanout: By edge type, how many neighbours at each hop.
+        **options: What PyG's ``NeighborSampler`` takes.
+    """
+
+    def __init__(
+        self, data: HeteroData, fanout: Mapping[Triple, list[int]], options: Mapping[str, Any]
+    ) -> None:
+        self._sampler = PyGSampler(data, dict(fanout), **options)
+
+    def sample(self, seeds: Mapping[str, Tensor], times: Mapping[str, Tensor] | None) -> HeteroSamplerOutput:
+        """Return the neighbourhood of seeds.
+
+        Args:
+            seeds: Nodes by node type.
+            times: The time of each, if there are any.
+        """
+        out = self._sampler._sample(dict(seeds), None if times is None else dict(times))
+        for triple, permutation in (self._sampler.edge_permutation or {}).items():
+            if permutation is not None and triple in out.edge:
+                out.edge[triple] = permutation[out.edge[triple]]
+        for triple, target in out.col.items():
+            order = torch.argsort(target * max(out.node[triple[0]].numel(), 1) + out.row[triple], stable=True)
+            out.row[triple], out.col[triple] = out.row[triple][order], target[order]
+            out.edge[triple] = out.edge[triple][order]
+        return out

@@ -1,0 +1,170 @@
+"""Batches are whole, in order, and the same whoever makes them; a folder's arrays stay where they are."""
+
+import mmap
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+from torch_geometric.loader import NodeLoader
+
+from mmgraph.errors import ConfigError
+from mmgraph.graph import Graph, load_graph
+from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
+from mmgraph.sampling import BatchLoader, Negatives, NeighbourSampler
+from mmgraph.sampling import features as features_module
+from mmgraph.sampling.adjacency import adjacency_of_graph
+from tests.sampling.conftest import AB
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory) -> Graph:
+    """A graph in a folder: products with pictures, some missing, and weighted and unweighted relations."""
+    generator = np.random.default_rng(0)
+    data = HeteroData()
+    data["product"].picture = torch.from_numpy(generator.random((60, 4), np.float32))
+    data["product"].picture[::7] = float("nan")
+    data["maker"].num_nodes = 9
+    for triple, sizes in (
+        (("product", "made_by", "maker"), (60, 9)),
+        (("product", "like", "product"), (60, 60)),
+    ):
+        ends = [generator.integers(0, size, 150) for size in sizes]
+        data[triple].edge_index = torch.from_numpy(np.stack(ends))
+        data[triple].edge_weight = torch.from_numpy(generator.random(150, np.float32) + 0.5)
+    folder = tmp_path_factory.mktemp("graphs") / "shop"
+    from_hetero_data(data, modalities={"product": ["picture"]}, name="shop").save(folder)
+    return load_graph(folder)
+
+
+def batches(data, sampler, **options) -> list[HeteroData]:
+    return list(
+        BatchLoader(data, sampler, input_nodes=("product", torch.arange(60)), batch_size=25, **options)
+    )
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_batch_of_a_graph_is_what_pyg_makes_of_its_data(graph, stored):
+    if not stored:
+        # A control, which no folder holds.
+        graph = graph.shuffled(0)
+    sampler = NeighbourSampler(graph, [3, 2], weight_attr="edge_weight", seed=0)
+    of_pyg = NodeLoader(graph.data, sampler, ("product", torch.arange(60)), batch_size=25)
+    for ours, theirs in zip(batches(graph, sampler), of_pyg, strict=True):
+        assert ours.metadata() == theirs.metadata()
+        for store in [*ours.node_stores, *ours.edge_stores]:
+            other = theirs[store._key]
+            assert set(store.keys()) - {"num_nodes"} == set(other.keys()) - {"num_nodes"}
+            for key, value in other.items():
+                same = (
+                    torch.equal(store[key], value) if isinstance(value, torch.Tensor) else store[key] == value
+                )
+                assert same, (store._key, key)
+
+
+def test_edges_of_a_folder_are_mapped_and_reverse_ones_are_right(graph):
+    for edge_type in graph.schema.edge_types:
+        adjacency = adjacency_of_graph(graph, edge_type.triple)
+        pairs = np.stack(
+            [adjacency.indices, np.repeat(np.arange(adjacency.num_target), np.diff(adjacency.indptr))]
+        )
+        assert (pairs == graph.edge_index[edge_type.triple]).all()
+        if edge_type.weighted:
+            assert (adjacency.weight == graph.edge_weight[edge_type.triple]).all()
+        base = adjacency.indices
+        while isinstance(base, np.ndarray):
+            base = base.base
+        assert isinstance(base, mmap.mmap) == (edge_type.reverse_of is None)
+
+
+def test_views_of_a_folder_are_mapped_too(graph):
+    view = graph.without(relations=["like"])
+    assert len(view.schema.edge_types) < len(graph.schema.edge_types)
+    for edge_type in view.schema.edge_types:
+        if edge_type.reverse_of is None:
+            base = adjacency_of_graph(view, edge_type.triple).indices
+            while isinstance(base, np.ndarray):
+                base = base.base
+            assert isinstance(base, mmap.mmap)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_change_nothing(graph, threads):
+    def ids(threads: int) -> list[list[int]]:
+        sampler = NeighbourSampler(graph, [3, 2], seed=0)
+        found = batches(graph, sampler, threads=threads, shuffle=True)
+        return [batch["product"].n_id.tolist() for batch in found]
+
+    assert ids(threads) == ids(2)
+
+
+def test_each_epoch_has_an_order_of_its_own_and_can_be_had_again(graph):
+    loader = BatchLoader(
+        graph,
+        NeighbourSampler(graph, [1], seed=0),
+        input_nodes=("product", torch.arange(60)),
+        batch_size=25,
+        shuffle=True,
+        drop_last=True,
+    )
+
+    def epoch() -> list[list[int]]:
+        return [batch["product"].n_id[:25].tolist() for batch in loader]
+
+    first, second = epoch(), epoch()
+    assert len(loader) == len(first) == 2
+    assert first != second
+    loader.set_epoch(0)
+    assert epoch() == first
+    assert len({node for batch in first for node in batch}) == 50
+
+
+def test_links_and_a_transform(data):
+    def mark(batch: HeteroData) -> HeteroData:
+        batch.marked = True
+        return batch
+
+    loader = BatchLoader(
+        data,
+        NeighbourSampler(data, [2], seed=0),
+        edge_label_index=(AB, data[AB].edge_index),
+        neg_sampling=Negatives("degree"),
+        batch_size=100,
+        transform=mark,
+    )
+    found = list(loader)
+    assert [batch[AB].edge_label.numel() for batch in found] == [200, 100]
+    assert all(batch.marked for batch in found)
+    assert torch.equal(found[0]["b"].x.flatten(), found[0]["b"].n_id.float())
+
+
+def test_pages_are_given_back(graph, monkeypatch):
+    monkeypatch.setattr(features_module, "_HELD", 1)
+    sampler = NeighbourSampler(graph, [2], seed=0)
+    for batch in batches(graph, sampler):
+        rows = batch["product/picture"].n_id.numpy()
+        assert (batch["product/picture"].x.numpy() == graph.features["product/picture"][rows]).all()
+
+
+def test_an_error_in_a_thread_is_raised_and_a_loop_can_be_left(graph):
+    sampler = NeighbourSampler(graph, [1], seed=0)
+    loader = BatchLoader(graph, sampler, input_nodes=("product", torch.tensor([0, 1, 60])), batch_size=2)
+    with pytest.raises(Exception, match="names the node 60"):
+        list(loader)
+    for batch in BatchLoader(graph, sampler, input_nodes=("product", torch.arange(60)), batch_size=2):
+        assert batch["product"].batch_size == 2
+        break
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"input_nodes": None}, "wanted nodes or links"),
+        ({"batch_size": 0}, "batch_size: got 0"),
+        ({"threads": 0}, "threads: got 0"),
+    ],
+)
+def test_what_cannot_be_asked_for(graph, change, message):
+    arguments = {"input_nodes": ("product", torch.arange(3)), "batch_size": 2, **change}
+    with pytest.raises(ConfigError, match=message):
+        BatchLoader(graph, NeighbourSampler(graph, [1], seed=0), **arguments)
