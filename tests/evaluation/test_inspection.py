@@ -75,7 +75,7 @@ def test_every_link_leads_somewhere(html: str) -> None:
 
 def test_it_tells_what_inspect_tells(html: str, graph: Graph) -> None:
     text = " ".join(Page(html).text.split())
-    for said in ("mark/picture", "20.0%", "label informativeness", "correlation", "GiB", "hetero_gat"):
+    for said in ("mark/picture", "20.0%", "label informativeness", "correlation", "MiB", "hetero_gat"):
         assert said in text
     assert f"{graph.schema.edge_type(('mark', 'like', 'mark')).num_edges}" in text
 
