@@ -68,14 +68,22 @@ if TYPE_CHECKING:
     from mmgraph.registry import RELATIONS as RELATIONS
     from mmgraph.registry import TASKS as TASKS
     from mmgraph.relations.co_occurrence import CoOccurrence as CoOccurrence
+    from mmgraph.relations.conversation import Conversation as Conversation
     from mmgraph.relations.cross_modal import CrossModal as CrossModal
     from mmgraph.relations.custom import relation as relation
+    from mmgraph.relations.hierarchy import Hierarchy as Hierarchy
     from mmgraph.relations.knn import KNN as KNN
+    from mmgraph.relations.meta_path import MetaPath as MetaPath
     from mmgraph.relations.radius import Radius as Radius
     from mmgraph.relations.random_edges import Random as Random
+    from mmgraph.relations.sequence import Sequence as Sequence
     from mmgraph.relations.shared_attribute import SharedAttribute as SharedAttribute
     from mmgraph.relations.shuffled import Shuffled as Shuffled
+    from mmgraph.relations.spatial_boxes import SpatialBoxes as SpatialBoxes
+    from mmgraph.relations.spatial_distance import SpatialDistance as SpatialDistance
+    from mmgraph.relations.spatial_grid import SpatialGrid as SpatialGrid
     from mmgraph.relations.table import Table as Table
+    from mmgraph.relations.temporal import Temporal as Temporal
     from mmgraph.tasks.task import Task as Task
     from mmgraph.tasks.task_data import task_data as task_data
     from mmgraph.training.config import TrainConfig as TrainConfig
@@ -128,6 +136,14 @@ _MODULES = {
     "relations.random_edges": ("Random",),
     "relations.shared_attribute": ("SharedAttribute",),
     "relations.shuffled": ("Shuffled",),
+    "relations.conversation": ("Conversation",),
+    "relations.hierarchy": ("Hierarchy",),
+    "relations.meta_path": ("MetaPath",),
+    "relations.sequence": ("Sequence",),
+    "relations.spatial_boxes": ("SpatialBoxes",),
+    "relations.spatial_distance": ("SpatialDistance",),
+    "relations.spatial_grid": ("SpatialGrid",),
+    "relations.temporal": ("Temporal",),
     "relations.table": ("Table",),
     "tasks.task": ("Task",),
     "tasks.task_data": ("task_data",),

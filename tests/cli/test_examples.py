@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,9 +31,11 @@ def test_every_command_has_an_example_of_itself(call: Call, command: str) -> Non
 
 
 @pytest.fixture(scope="module")
-def done(call: Call, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def done(call: Call, house: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the result of every example, run from first to last."""
     results = {}
+    # Tests that came before in this process may have prepared what an example prepares.
+    shutil.rmtree(house / "home" / "datasets", ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("examples")
         patch.chdir(folder)
