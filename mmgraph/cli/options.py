@@ -11,7 +11,11 @@ from mmgraph.plugins import load_plugin
 from mmgraph.progress import Progress
 
 DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="A dataset's name (`mmgraph list datasets`) or folder.")
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="A dataset's name (`mmgraph list datasets`) or folder, or GraphStorm's construct.json.",
+    ),
 ]
 GraphArgument = Annotated[
     Path, typer.Argument(metavar="GRAPH", help="A graph folder, made by `mmgraph build-graph`.")

@@ -14,7 +14,13 @@ EXAMPLES = ("mmgraph prepare glyphs", "mmgraph prepare glyphs --out glyphs-datas
 
 
 def prepare(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped dataset (`mmgraph list datasets`).")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A shipped dataset (`mmgraph list datasets`), or a construct.json of GraphStorm's.",
+        ),
+    ],
     source: Annotated[
         Path | None,
         typer.Option(
@@ -30,7 +36,7 @@ def prepare(
     quiet: QuietOption = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Make a shipped dataset ready, from local source files or from its public addresses."""
+    """Make a dataset ready: a shipped one from its sources, or one that GraphStorm's file describes."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
 

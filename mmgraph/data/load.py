@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmgraph.data.dataset import Dataset
+from mmgraph.data.graphstorm.prepare import prepare_graphstorm
 from mmgraph.data.prepare import MARKER, Recipe, prepare_dataset, prepared_folder, shipped_names
 from mmgraph.data.spec import read_spec
 from mmgraph.errors import ConfigError, DataError, UnknownNameError, UserError, did_you_mean
@@ -21,7 +22,7 @@ def load_dataset(
     Args:
         name_or_path: A folder that holds a ``dataset.yaml``, such a file itself, or the name of a dataset
             that is shipped or has been prepared. A shipped one that needs no source files is prepared on the
-            spot.
+            spot, and so is a construction file of GraphStorm's, ``construct.json``.
         overrides: ``key.path=value`` assignments that go over what ``dataset.yaml`` says.
         progress: Told what is going on.
 
@@ -52,7 +53,7 @@ def spec_file(name_or_path: str | Path, *, progress: Progress | None = None) -> 
     path = Path(name_or_path).expanduser()
     recipe = path.resolve().parent == shipped("datasets").resolve() and path.name in shipped_names()
     if path.is_file():
-        return path
+        return prepare_graphstorm(path, progress=progress) / MARKER if path.suffix == ".json" else path
     if (path / MARKER).is_file() and not recipe:
         return path / MARKER
     if recipe or (path.name == str(name_or_path) and (path.name in _known_names() or not path.exists())):

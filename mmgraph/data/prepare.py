@@ -16,6 +16,7 @@ from mmgraph.config import parse
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.dataset_faults import dataset_faults
 from mmgraph.data.download import Source, download
+from mmgraph.data.graphstorm.prepare import prepare_graphstorm
 from mmgraph.data.spec import read_spec
 from mmgraph.errors import ConfigError, DataError, Fault, UnknownNameError, did_you_mean
 from mmgraph.hashing import Hasher
@@ -48,10 +49,10 @@ def prepare_dataset(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Make a shipped dataset ready, and return its folder.
+    """Make a shipped dataset ready, or one that GraphStorm's construction file describes; return its folder.
 
     Args:
-        name: The dataset.
+        name: The dataset, or the path of a ``construct.json``, which needs no source.
         source: The folder with its source files. Without it they are downloaded, where the dataset needs any,
             and kept.
         out: Where the dataset goes; by default where `load_dataset` finds it by its name.
@@ -64,6 +65,8 @@ def prepare_dataset(
         UserError: If ``out`` is there already.
     """
     progress = progress or Progress(quiet=True)
+    if name.endswith(".json") and source is None:
+        return prepare_graphstorm(Path(name), out=out, overwrite=overwrite, progress=progress)
     recipe = Recipe(name)
     folder = out if out is not None else prepared_folder(name)
     with atomic_folder(folder, marker=MARKER, overwrite=overwrite) as new:
