@@ -113,8 +113,8 @@ def neighbours(
         place, near = _owners(index[0][edge], None if source == entity else ties[source], sizes[source])
         found.append(torch.stack([near, asking[place]]))
     pairs = torch.cat(found, 1)
-    distinct: Tensor = torch.unique(pairs[:, pairs[0] != pairs[1]], dim=1)
-    return distinct
+    different: Tensor = torch.unique(pairs[:, pairs[0] != pairs[1]], dim=1)
+    return different
 
 
 def _owners(nodes: Tensor, of: Tensor | None, size: int) -> tuple[Tensor, Tensor]:

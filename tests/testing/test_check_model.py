@@ -20,7 +20,7 @@ class Around(nn.Module):
     def __init__(self, schema, *, dropout=0.0):
         super().__init__()
         self.inner = build(schema, dropout=dropout)
-        self.not_exportable = self.inner.not_exportable
+        self.not_exportable, self.not_weighted = self.inner.not_exportable, self.inner.not_weighted
 
     def forward(self, x_dict, edge_index_dict, edge_weight_dict=None):
         return self.inner(x_dict, edge_index_dict, edge_weight_dict)
