@@ -18,23 +18,23 @@ from tests.sampling.conftest import AA, AB, BA, check_sample, make_data, sample
 FANOUT = {AB: [3, 2], BA: [-1, 2], AA: [4, -1]}
 
 
-def star(degree: int, weight=None) -> HeteroData:
-    """One node with so many neighbours."""
+def stars(count: int, degree: int, weight=None) -> HeteroData:
+    """So many nodes whose neighbours are the same ones, of which each has so many."""
     data = HeteroData()
-    data["a"].num_nodes = degree + 1
-    data[AA].edge_index = torch.stack([torch.arange(1, degree + 1), torch.zeros(degree, dtype=torch.int64)])
+    data["a"].num_nodes = count + degree
+    sources = torch.arange(count, count + degree).repeat(count)
+    data[AA].edge_index = torch.stack([sources, torch.arange(count).repeat_interleave(degree)])
     if weight is not None:
-        data[AA].w = torch.as_tensor(weight)
+        data[AA].w = torch.as_tensor(weight).repeat(count)
     return data
 
 
-def picks(sampler: NeighbourSampler, times: int) -> np.ndarray:
-    """The edges of node 0 that so many epochs pick, [times, fanout]."""
-    found = []
-    for epoch in range(times):
-        sampler.set_epoch(epoch)
-        found.append(sample(sampler, [0]).edge[AA].numpy())
-    return np.array(found)
+def picks(count: int, degree: int, fanout: int, *, weight=None, **options) -> np.ndarray:
+    """Which of its neighbours each node picks, [count, fanout]."""
+    options |= {} if weight is None else {"weight_attr": "w"}
+    sampler = NeighbourSampler(stars(count, degree, weight), [fanout], seed=3, **options)
+    found = sample(sampler, np.arange(count)).edge[AA].numpy() % degree
+    return found.reshape(count, fanout)
 
 
 @pytest.mark.parametrize("replace", [False, True])
@@ -81,7 +81,7 @@ def test_all_neighbours_are_the_whole_neighbourhood(data):
 
 
 def test_a_large_row_is_sorted_and_without_duplicates():
-    sampler = NeighbourSampler(star(3000), [500], seed=0)
+    sampler = NeighbourSampler(stars(1, 3000), [500], seed=0)
     out = sample(sampler, [0])
     assert out.edge[AA].unique().numel() == 500
     assert out.row[AA].tolist() == list(range(1, 501))
@@ -90,52 +90,49 @@ def test_a_large_row_is_sorted_and_without_duplicates():
 @pytest.mark.parametrize(("degree", "fanout"), [(12, 4), (64, 5), (100, 6)])
 @pytest.mark.parametrize("replace", [False, True])
 def test_every_neighbour_is_as_likely(degree, fanout, replace):
-    found = picks(NeighbourSampler(star(degree), [fanout], replace=replace, seed=3), 2000)
-    assert found.shape == (2000, fanout)
+    found = picks(20000, degree, fanout, replace=replace)
     assert chisquare(np.bincount(found.ravel(), minlength=degree)).pvalue > 0.001
 
 
 @pytest.mark.parametrize("replace", [False, True])
 def test_every_pair_is_as_likely(replace):
-    found = np.sort(picks(NeighbourSampler(star(6), [2], replace=replace, seed=1), 4000), 1)
+    found = np.sort(picks(20000, 6, 2, replace=replace), 1)
     pairs = np.bincount(found[:, 0] * 6 + found[:, 1], minlength=36).reshape(6, 6)
     expected = (
         np.triu(np.full((6, 6), 2 / 36), 1) + np.eye(6) / 36 if replace else np.triu(np.ones((6, 6)), 1) / 15
     )
     here = expected > 0
     assert pairs[~here].sum() == 0
-    assert chisquare(pairs[here], 4000 * expected[here]).pvalue > 0.001
+    assert chisquare(pairs[here], 20000 * expected[here]).pvalue > 0.001
 
 
 def test_weights_are_honoured_with_replacement():
     weight = np.array([0.5, 1, 2, 4, 0, 0.25])
-    found = picks(NeighbourSampler(star(6, weight), [3], replace=True, weight_attr="w", seed=0), 3000)
+    found = picks(20000, 6, 3, weight=weight, replace=True)
     counts = np.bincount(found.ravel(), minlength=6)
     assert counts[4] == 0
-    assert chisquare(counts[weight > 0], 9000 * (weight / weight.sum())[weight > 0]).pvalue > 0.001
+    assert chisquare(counts[weight > 0], 60000 * (weight / weight.sum())[weight > 0]).pvalue > 0.001
 
 
 def test_weights_are_honoured_without_replacement():
     weight = np.array([1.0, 2, 3, 6])
-    found = np.sort(picks(NeighbourSampler(star(4, weight), [2], weight_attr="w", seed=0), 4000), 1)
+    found = np.sort(picks(20000, 4, 2, weight=weight), 1)
     share = weight / weight.sum()
     observed, expected = [], []
     for i in range(4):
         for j in range(i + 1, 4):
             observed.append(((found[:, 0] == i) & (found[:, 1] == j)).sum())
-            expected.append(4000 * share[i] * share[j] * (1 / (1 - share[i]) + 1 / (1 - share[j])))
+            expected.append(20000 * share[i] * share[j] * (1 / (1 - share[i]) + 1 / (1 - share[j])))
     assert chisquare(observed, expected).pvalue > 0.001
 
 
 def test_an_edge_of_weight_0_is_none():
-    assert sample(NeighbourSampler(star(3, [1.0, 0, 2]), [-1], weight_attr="w"), [0]).edge[AA].tolist() == [
-        0,
-        2,
-    ]
+    sampler = NeighbourSampler(stars(1, 3, [1.0, 0, 2]), [-1], weight_attr="w")
+    assert sample(sampler, [0]).edge[AA].tolist() == [0, 2]
 
 
 def test_the_second_hop_does_not_follow_from_the_first():
-    data = star(2)
+    data = stars(1, 2)
     data[AA].edge_index = torch.cat([data[AA].edge_index, torch.tensor([[0, 2], [1, 1]])], 1)
     sampler = NeighbourSampler(data, [1, 1], seed=0)
     seen = set()
