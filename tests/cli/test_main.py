@@ -77,6 +77,8 @@ def test_a_signal_ends_a_training_and_leaves_nothing(
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # A shell lets what runs in its background ignore interrupts, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # The folder is begun before the training; a moment later training is under way.
     while process.poll() is None and not list(tmp_path.iterdir()):
