@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmgraph.data.stream import Wanted, read_columns
 from mmgraph.errors import Faults
 from mmgraph.graph.relation import Fitted, Scope
+from mmgraph.graph.remarks import Remarks
 from mmgraph.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mmgraph.graph.nodes import NodeFactory
 
 
-class AttachContext:
+class AttachContext(Remarks):
     """The surroundings of one relation while new entities get their edges.
 
     Positions of known nodes are those of the graph; positions of new nodes count the new ones alone.
@@ -40,29 +41,19 @@ class AttachContext:
     """
 
     def __init__(self, graph: Graph, factory: NodeFactory, *, name: str, where: str, scope: Scope) -> None:
+        super().__init__()
         self._graph = graph
         self._factory = factory
         self._scope = scope
         self.name = name
         self.where = where
         self.fitted: Fitted = dict(graph.fitted.get(name, {}))
-        self.counts: dict[str, int | float] = {}
-        self.warnings: list[str] = []
 
     @property
     def ends(self) -> tuple[str, str]:
         """The node types at the relation's ends."""
         edge_type = next(t for t in self._graph.schema.edge_types if t.name == self.name)
         return edge_type.source, edge_type.target
-
-    def count(self, what: str, number: int | float) -> None:
-        """Note a number, unless it is 0."""
-        if number:
-            self.counts[what] = number
-
-    def warn(self, sentence: str) -> None:
-        """Note a sentence for the person who attaches the entities."""
-        self.warnings.append(sentence)
 
     def at(self, parameter: str) -> str:
         """Return the place of one of the relation's parameters, for messages."""

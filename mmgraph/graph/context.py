@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mmgraph.data.stream import Wanted, read_columns
 from mmgraph.errors import Faults, GraphError
+from mmgraph.graph.remarks import Remarks
 
 if TYPE_CHECKING:
     from mmgraph.data.dataset import Dataset
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mmgraph.progress import Progress
 
 
-class BuildContext:
+class BuildContext(Remarks):
     """The surroundings of one relation while it is built.
 
     Args:
@@ -52,6 +53,7 @@ class BuildContext:
         edges_of: Callable[[str], Edges] | None = None,
         ends_of: Callable[[str], tuple[str, str]] | None = None,
     ) -> None:
+        super().__init__()
         self._factory = factory
         self.name = name
         self.where = where
@@ -61,22 +63,11 @@ class BuildContext:
         self._scope = scope
         self._edges_of = edges_of
         self._ends_of = ends_of
-        self.counts: dict[str, int | float] = {}
-        self.warnings: list[str] = []
 
     @property
     def dataset(self) -> Dataset:
         """The dataset that the graph is built from."""
         return self._factory.dataset
-
-    def count(self, what: str, number: int | float) -> None:
-        """Note a number for the manifest, unless it is 0."""
-        if number:
-            self.counts[what] = number
-
-    def warn(self, sentence: str) -> None:
-        """Note a sentence for the manifest and for the person who builds the graph."""
-        self.warnings.append(sentence)
 
     def at(self, parameter: str) -> str:
         """Return the place of one of the relation's parameters, for messages."""

@@ -375,6 +375,17 @@ def sort_rows(pointer, source, picks):  # type: ignore[no-untyped-def]
 
 
 @_kernel
+def _pointers(keys, num_rows):  # type: ignore[no-untyped-def]
+    """Return where each row begins and ends once edges are sorted by their rows, int64 [N + 1]."""
+    pointer = np.zeros(num_rows + 1, np.int64)
+    for edge in range(keys.size):
+        pointer[keys[edge] + 1] += 1
+    for row in range(num_rows):
+        pointer[row + 1] += pointer[row]
+    return pointer
+
+
+@_kernel
 def compress(keys, num_rows):  # type: ignore[no-untyped-def]
     """Sort by counting: return where each row begins and ends, int64 [N + 1], and who stands there, int64
     [E].
@@ -383,11 +394,7 @@ def compress(keys, num_rows):  # type: ignore[no-untyped-def]
         keys: The row of each edge, [E]. Edges of a row keep their order.
         num_rows: N.
     """
-    pointer = np.zeros(num_rows + 1, np.int64)
-    for edge in range(keys.size):
-        pointer[keys[edge] + 1] += 1
-    for row in range(num_rows):
-        pointer[row + 1] += pointer[row]
+    pointer = _pointers(keys, num_rows)
     place, order = pointer[:-1].copy(), np.empty(keys.size, np.int64)
     for edge in range(keys.size):
         order[place[keys[edge]]] = edge
@@ -404,11 +411,7 @@ def transpose(indptr, indices, num_source):  # type: ignore[no-untyped-def]
         indices: The source of each edge, [E].
         num_source: S.
     """
-    pointer = np.zeros(num_source + 1, np.int64)
-    for edge in range(indices.size):
-        pointer[indices[edge] + 1] += 1
-    for row in range(num_source):
-        pointer[row + 1] += pointer[row]
+    pointer = _pointers(indices, num_source)
     place = pointer[:-1].copy()
     target, position = np.empty_like(indices), np.empty(indices.size, np.int64)
     for row in range(indptr.size - 1):

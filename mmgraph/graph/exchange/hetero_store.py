@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmgraph.errors import Faults, GraphError
+from mmgraph.graph.exchange.vectors import whole_vectors
 
 _MASKS = {"train_mask": "train", "val_mask": "validation", "test_mask": "test"}
 
@@ -58,20 +59,11 @@ def read_features(
             shape = type(store[name]).__name__ if values is None else f"shape {tuple(values.shape)}"
             faults.add(where, f"got {shape}; wanted numbers ({size}, D)", "Give one row a node.")
             continue
-        array = values.to(torch.float32).numpy()
-        there = ~np.isnan(array).all(1)
+        present = None
         if f"{name}_mask" in store:
-            mask = _mask(store[f"{name}_mask"], size, f"{where}_mask", faults)
-            there &= mask
-        broken = np.flatnonzero(there & ~np.isfinite(array).all(1))
-        if len(broken):
-            faults.add(
-                where,
-                f"{len(broken)} rows hold a value that is not finite, first row {broken[0]}",
-                "Mend them, or fill the whole row with NaN to say that it is missing.",
-            )
-        rows = np.flatnonzero(there)
-        found[name] = (rows.astype(np.int64), array[rows])
+            present = _mask(store[f"{name}_mask"], size, f"{where}_mask", faults)
+        array = values.to(torch.float32).numpy()
+        found[name] = whole_vectors(array, where=where, faults=faults, present=present)
     faults.raise_if_any(GraphError)
     return found
 

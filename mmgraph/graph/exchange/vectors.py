@@ -71,7 +71,7 @@ def _shown(cell: Any) -> str:
 
 
 def whole_vectors(
-    array: NDArray[Any], *, where: str, faults: Faults
+    array: NDArray[Any], *, where: str, faults: Faults, present: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the rows of an array that are not NaN throughout, int64 [M], and their values, float32 [M, D].
 
@@ -79,9 +79,12 @@ def whole_vectors(
         array: Numbers [N, D].
         where: The place, for messages.
         faults: Told about rows that hold a value that is not finite.
+        present: The rows that are there at all, bool [N]; nothing for all.
     """
-    values: NDArray[np.float32] = array.astype(np.float32)
+    values: NDArray[np.float32] = array.astype(np.float32, copy=False)
     there = ~np.isnan(values).all(axis=1) if values.shape[1] else np.ones(len(values), dtype=bool)
+    if present is not None:
+        there &= present
     broken = np.flatnonzero(there & ~np.isfinite(values).all(axis=1))
     if len(broken):
         faults.add(
