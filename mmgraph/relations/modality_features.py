@@ -13,6 +13,17 @@ from mmgraph.graph.relation import Fitted
 from mmgraph.relations.vector_space import Metric
 
 
+def tied_by(on: str, connect: str, context: BuildContext) -> tuple[str, str]:
+    """Return the node types at the ends: the modality, or by ``connect="entity"`` its entity type, twice.
+
+    Raises:
+        GraphError: If there is no such modality.
+    """
+    entity, _ = context.modality(on, parameter="on")
+    end = entity if connect == "entity" else on
+    return end, end
+
+
 def check_encoder(encoder: Choice | None, on: str, context: BuildContext) -> None:
     """Refuse a modality that is not there, and an encoder that cannot read it.
 

@@ -20,6 +20,7 @@ from mmgraph.relations.modality_features import (
     check_encoder,
     fitted_features,
     known_features,
+    tied_by,
     usable_nodes,
     with_direction,
 )
@@ -85,9 +86,7 @@ class Radius(RelationBuilder):
 
     def endpoints(self, context: BuildContext) -> tuple[str, str]:
         """Return the node type of the modality, or its entity type, twice."""
-        entity, _ = context.modality(self.on, parameter="on")
-        end = entity if self.connect == "entity" else self.on
-        return end, end
+        return tied_by(self.on, self.connect, context)
 
     def made_from(self, context: BuildContext) -> tuple[str, ...]:  # noqa: ARG002
         """Return the modality, also where the edges tie entities."""
