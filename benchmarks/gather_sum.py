@@ -21,7 +21,7 @@ def _rows(
     begin: int, end: int, pointer: Any, columns: Any, values: Any, out: Any, channels: int, lanes: Any
 ) -> None:
     for i in range(begin, end):
-        _clear(out, i * channels, channels)
+        _clear(out, i * channels, channels, lanes)
         for e in range(pointer[i], pointer[i + 1]):
             _ask_for_row(values, columns, e, channels)
             first = _at(values, columns[e])

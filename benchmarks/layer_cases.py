@@ -222,7 +222,7 @@ def many_relations(
 
 
 def growth(num_nodes: int) -> dict[str, Callable[[], Step]]:
-    """Return one relation of mean degree 10, and the same ten times over."""
+    """Return one relation of mean degree 10, the same ten times over, and that again ten times over."""
 
     def step(nodes: int) -> Step:
         x = torch.randn(nodes, CHANNELS, requires_grad=True)
@@ -235,8 +235,10 @@ def growth(num_nodes: int) -> dict[str, Callable[[], Step]]:
     return {
         "nodes": lambda: step(num_nodes),
         "10 x nodes": lambda: step(10 * num_nodes),
+        "100 x nodes": lambda: step(100 * num_nodes),
         "floor": lambda: floor(num_nodes),
         "10 x floor": lambda: floor(10 * num_nodes),
+        "100 x floor": lambda: floor(100 * num_nodes),
     }
 
 
@@ -289,8 +291,8 @@ CASES = [
         memory=(),
     ),
     Case(
-        "nodes x 10 at constant degree",
-        lambda size: growth(100_000 // SHRINK[size]),
+        "nodes x 10 at constant degree, from 20k to 200k (and to 2M, where the floor grows as well)",
+        lambda size: growth(20_000 // SHRINK[size]),
         (Goal("time", "10 x nodes", "nodes", at_most=11),),
         memory=(),
     ),

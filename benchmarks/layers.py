@@ -59,7 +59,7 @@ def main() -> int:
             _print_case(report["cases"][-1], report["size"])
             # After each case, so that an interruption loses none that is done.
             _write(report, options)
-    if options.device == "cpu":
+    if options.device == "cpu" and not options.case:
         report["first_use"] = first_use()
         _print_first_use(report["first_use"])
         _write(report, options)
@@ -84,7 +84,9 @@ def _options() -> argparse.Namespace:
         "--check", action="store_true", help="print each goal that is missed; exit 1 if any is"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
-    parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose name has this in it")
+    parser.add_argument(
+        "--case", default="", metavar="TEXT", help="only cases whose name has this in it, without first use"
+    )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where to compute")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation there")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)

@@ -30,6 +30,8 @@ _TAIL = """
   make them. *operation* is attention without its projections; it reads neighbours' rows twice, forward and
   backward, and so can come below three sums. *mmgraph* and *PyG* include the projections, and their matrix
   products cost both the same.
+- With several relations, *mmgraph* is the whole layer, with its path of each node to itself, activation and
+  residual; `HeteroConv` has none of these.
 - Cost grows with the edges. Ten times the nodes cost more than ten times as much where their rows no longer
   fit the caches, as the floor shows.
 - The kernels are compiled at their first use and kept on disk, beside the package or where

@@ -8,8 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
+
 # Below this many numbers to be read a second thread costs more than it brings.
 _WORTH_A_THREAD = 1 << 19
+
+# Up to so many rows all of them are counted at once, which for few is quicker than to look for the cuts.
+_WORTH_A_SUM = 1 << 18
 
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
@@ -30,9 +35,16 @@ def balanced_rows(pointers: Sequence[Any], parts: int) -> list[int]:
         [0, 1, 4]
     """
     num_rows = len(pointers[0]) - 1
+    if parts == 1:
+        return [0, num_rows]
+    if num_rows * len(pointers) < _WORTH_A_SUM:
+        # A row without edges is written as well.
+        before = np.arange(num_rows + 1)
+        for pointer in pointers:
+            before += pointer
+        return [0, *np.searchsorted(before, before[-1] * np.arange(1, parts) // parts).tolist(), num_rows]
 
     def work(row: int) -> int:
-        # A row without edges is written as well.
         return row + sum(int(pointer[row]) for pointer in pointers)
 
     total = work(num_rows)

@@ -155,6 +155,22 @@ def _times(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray[n
     return array.astype(np.int64)
 
 
+def attr_scale(attr: NDArray[np.float32] | None) -> tuple[tuple[float, float], ...]:
+    """Return the mean and the standard deviation of each edge feature.
+
+    Args:
+        attr: float32 [E, F], or nothing.
+
+    Example:
+        >>> attr_scale(np.array([[1.0, 5.0], [3.0, 5.0]], dtype=np.float32))
+        ((2.0, 1.0), (5.0, 0.0))
+    """
+    if attr is None or not len(attr):
+        return ()
+    wide = attr.astype(np.float64)
+    return tuple(zip(wide.mean(0).tolist(), wide.std(0).tolist(), strict=True))
+
+
 class StoredEdges:
     """Edges as a graph holds them: sorted by (target, source), those of one pair by time.
 

@@ -13,7 +13,7 @@ from mmgraph.encoders import Encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.choose import ChosenRelation
 from mmgraph.graph.context import BuildContext
-from mmgraph.graph.edges import StoredEdges, merge, read_edges, symmetrise
+from mmgraph.graph.edges import StoredEdges, attr_scale, merge, read_edges, symmetrise
 from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges, hold_out
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.relation import Edges, Fitted
@@ -196,6 +196,7 @@ class RelationJob:
             made_from=tuple(sorted(self._made_from())),
             made_of=tuple(sorted(self._made_of())),
             attr_names=edges.attr_names,
+            attr_scale=attr_scale(edges.attr),
             timed=edges.time is not None,
             one_way=self.one_way,
             held_out=0 if self.held_out is None else len(self.held_out),

@@ -61,6 +61,8 @@ class EdgeType:
         made_of: The relations whose edges went into these, and those whose edges went into them. A task that
             must not see one of them must not see these edges either.
         attr_names: The names of the edge features; none for edges that have none.
+        attr_scale: The mean and the standard deviation of each edge feature, by which models standardise
+            them; none for features that are taken as they are.
         timed: Whether every edge has a time.
         one_way: Whether there is no reverse relation, because held-out entities may not send, nothing may run
             backwards in time, or both directions are among the edges.
@@ -78,6 +80,7 @@ class EdgeType:
     made_from: tuple[str, ...] = ()
     made_of: tuple[str, ...] = ()
     attr_names: tuple[str, ...] = ()
+    attr_scale: tuple[tuple[float, float], ...] = ()
     timed: bool = False
     one_way: bool = False
     held_out: Count = 0
@@ -151,6 +154,11 @@ class GraphSchema:
         return [t.triple for t in self.edge_types if t.weighted]
 
     @property
+    def edge_channels(self) -> dict[Triple, int]:
+        """The width of the edge features by edge type that has any."""
+        return {t.triple: len(t.attr_names) for t in self.edge_types if t.attr_names}
+
+    @property
     def held_out(self) -> list[str]:
         """The names of the relations of which a split holds edges out."""
         return [t.name for t in self.edge_types if t.held_out and t.reverse_of is None]
@@ -174,6 +182,7 @@ class GraphSchema:
         for edge_type in content["edge_types"]:
             for key in ("made_from", "made_of", "attr_names"):
                 edge_type[key] = list(edge_type[key])
+            edge_type["attr_scale"] = [list(pair) for pair in edge_type["attr_scale"]]
         return {name: list(types) for name, types in content.items()}
 
     @classmethod

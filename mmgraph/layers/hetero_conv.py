@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
@@ -13,6 +14,7 @@ from torch_geometric import nn as pyg
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.layers.edge_features import read_edge_channels
 from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.layers.options import head_width
 from mmgraph.layers.relational_layer import RelationalLayer, RelationEdges, stack_by_target
@@ -47,8 +49,9 @@ class HeteroConv(RelationalLayer):
 
     with :math:`\hat x` the norm of x; a node without edges of a relation has no message from it, whatever the
     convolution would make of the node by itself. Weights of edges are given to a convolution that takes
-    ``edge_weight``; others do not look at them. Where nothing else is said, a convolution with ``heads`` gets
-    those of the layer, each of ``channels / heads``, and none adds self-loops, as the self path is there.
+    ``edge_weight``, and features to one that takes ``edge_attr``; others do not look at them. Where nothing
+    else is said, a convolution with ``heads`` gets those of the layer, each of ``channels / heads``, and none
+    adds self-loops, as the self path is there.
 
     Args:
         metadata: The node types and edge types.
@@ -65,6 +68,8 @@ class HeteroConv(RelationalLayer):
         aggr: What becomes of the messages of several relations: ``sum``, or the ``mean`` or ``max`` of those
             that bring a node any, or their sum weighted by ``attention`` or ``semantic`` attention.
         norm: ``layer`` or ``none``.
+        edge_channels: The width of the features of each edge type that has any, for which a convolution with
+            ``edge_dim`` is made. ``forward`` then takes them, [E, width], as ``edge_attr_dict``.
         targets: The node types whose new state is asked for; all by default.
 
     Raises:
@@ -95,6 +100,7 @@ class HeteroConv(RelationalLayer):
         edge_dropout: float = 0.0,
         aggr: str = "sum",
         norm: str = "layer",
+        edge_channels: Mapping[Triple, int] | None = None,
         targets: Iterable[str] | None = None,
     ) -> None:
         super().__init__(
@@ -105,15 +111,19 @@ class HeteroConv(RelationalLayer):
                 f"got {options!r}; wanted a mapping of the convolution's options", where="hetero_conv.options"
             )
         chosen = _choose(conv, self.edge_types, options or {})
+        widths = read_edge_channels(self.owner, edge_channels, self.edge_types)
         self.conv = ModuleDict()
         for relation in self.relations:
-            self.conv[relation] = _make(*chosen[relation], relation, channels, heads)
+            shape = _Shape(relation, channels, heads, widths.get(relation))
+            self.conv[relation] = _make(*chosen[relation], shape)
+        read = {relation for relation, conv in self.conv.items() if _takes(conv, "edge_attr")}
+        self.edge_channels = {relation: width for relation, width in widths.items() if relation in read}
         self.make_receivers(aggr)
 
     @property
     def not_weighted(self) -> str | None:
         """Why weights of edges make no difference: no convolution takes any."""
-        weighted = any(_takes_weights(conv) for conv in self.conv.values())
+        weighted = any(_takes(conv, "edge_weight") for conv in self.conv.values())
         return None if weighted else "none of its convolutions takes edge_weight"
 
     def messages(
@@ -125,6 +135,21 @@ class HeteroConv(RelationalLayer):
             out = _convolve(self.conv[relation], relation, x_dict, each)
             found[relation] = out.masked_fill(~each.has_edge.unsqueeze(1), 0.0)
         return stack_by_target(found)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What a convolution is made for: its relation, the widths, and that of the edge features, if any."""
+
+    relation: Triple
+    channels: int
+    heads: int
+    edge_width: int | None
+
+    @property
+    def within(self) -> bool:
+        """Whether the relation leads from a node type to itself."""
+        return self.relation[0] == self.relation[2]
 
 
 def _choose(
@@ -168,60 +193,61 @@ def _find(conv: Any, options: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]
     return CONVOLUTIONS[conv], options
 
 
-def _make(factory: Any, options: Mapping[str, Any], relation: Triple, channels: int, heads: int) -> nn.Module:
+def _make(factory: Any, options: Mapping[str, Any], shape: _Shape) -> nn.Module:
     """Return the convolution of one relation, once it has shown that it works."""
     if isinstance(factory, nn.Module):
         made = copy.deepcopy(factory)
-        _check(lambda: made, relation, channels, type(made).__name__, {})
+        _check(lambda: made, shape, type(made).__name__, {})
         return made
     takes = inspect.signature(factory).parameters
-    arguments = {"heads": heads} if "heads" in takes else {}
+    arguments: dict[str, Any] = {"heads": shape.heads} if "heads" in takes else {}
     if "add_self_loops" in takes:
         arguments["add_self_loops"] = False
+    if "edge_dim" in takes and shape.edge_width is not None:
+        arguments["edge_dim"] = shape.edge_width
     arguments.update(options)
-    width = channels
+    channels = width = shape.channels
     # Where heads are put side by side, the width is that of one.
     if "heads" in arguments and "concat" in takes and arguments.get("concat", True):
         width = head_width("hetero_conv", channels, arguments["heads"])
-    within = relation[0] == relation[2]
     name = getattr(factory, "__name__", repr(factory))
 
     def make() -> nn.Module:
-        made: nn.Module = factory(channels if within else (channels, channels), width, **arguments)
+        made: nn.Module = factory(channels if shape.within else (channels, channels), width, **arguments)
         return made
 
-    return _check(make, relation, channels, name, arguments)
+    return _check(make, shape, name, arguments)
 
 
-def _check(
-    make: Callable[[], nn.Module], relation: Triple, channels: int, name: str, options: Mapping[str, Any]
-) -> nn.Module:
+def _check(make: Callable[[], nn.Module], shape: _Shape, name: str, options: Mapping[str, Any]) -> nn.Module:
     """Return what is made, once it has shown that it works."""
     try:
         made = make()
-        out = _try(made, relation, channels)
+        out = _try(made, shape)
     except Exception as error:
         raise ConfigError(
-            f"{name} does not work on the relation {relation} with the options {dict(options)}: "
+            f"{name} does not work on the relation {shape.relation} with the options {dict(options)}: "
             f"{type(error).__name__}: {error}",
             where="hetero_conv.conv",
             fix="It has to take the widths of the layer, and between two node types pairs of states, as "
             "SAGEConv does.",
         ) from error
-    if tuple(out.shape) != (1, channels):
+    if tuple(out.shape) != (1, shape.channels):
         raise ConfigError(
-            f"{name} returned {tuple(out.shape)} for one node; wanted (1, {channels})",
+            f"{name} returned {tuple(out.shape)} for one node; wanted (1, {shape.channels})",
             where="hetero_conv.options",
             fix="Choose options that keep the width of the states.",
         )
     return made
 
 
-def _try(made: nn.Module, relation: Triple, channels: int) -> Tensor:
+def _try(made: nn.Module, shape: _Shape) -> Tensor:
     """Return what a convolution makes of one edge, without a trace in it or in the random numbers."""
     training = made.training
-    x_dict = {name: torch.zeros(1, channels) for name in (relation[0], relation[2])}
-    edges = RelationEdges(plan_edges(torch.zeros(2, 1, dtype=torch.int64), 1, 1))
+    relation, width = shape.relation, shape.edge_width
+    x_dict = {name: torch.zeros(1, shape.channels) for name in (relation[0], relation[2])}
+    attr = None if width is None else torch.zeros(1, width)
+    edges = RelationEdges(plan_edges(torch.zeros(2, 1, dtype=torch.int64), 1, 1), attr=attr)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         out = _convolve(made.eval(), relation, x_dict, edges)
     made.train(training)
@@ -236,16 +262,20 @@ def _convolve(
     plan = edges.plan
     edge_index = torch.stack([plan.source, plan.target])
     arguments = {}
-    if edges.weight is not None and _takes_weights(conv):
-        arguments["edge_weight"] = plan.arrange(edges.weight).to(x_dict[source].dtype)
+    for name, values in (("edge_weight", edges.weight), ("edge_attr", edges.attr)):
+        if values is not None and _takes(conv, name):
+            arguments[name] = plan.arrange(values).to(x_dict[source].dtype)
     if edges.keep is not None:
         kept = plan.arrange(edges.keep)
         edge_index = edge_index[:, kept]
-        arguments = {name: weight[kept] for name, weight in arguments.items()}
+        arguments = {name: values[kept] for name, values in arguments.items()}
     x = x_dict[source] if source == target else (x_dict[source], x_dict[target])
     result: Tensor = conv(x, edge_index, **arguments)
     return result
 
 
-def _takes_weights(conv: nn.Module) -> bool:
-    return "edge_weight" in inspect.signature(conv.forward).parameters
+def _takes(conv: nn.Module, what: str) -> bool:
+    """Return whether a convolution reads something of its edges."""
+    # Those of PyG that could read features but were made for none say so by an edge_dim of None.
+    ready = what != "edge_attr" or getattr(conv, "edge_dim", True) is not None
+    return ready and what in inspect.signature(conv.forward).parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
@@ -36,6 +37,9 @@ class Layer(nn.Module, ABC):
     Raises:
         ConfigError: If ``channels`` is below 1, or a target is no node type.
     """
+
+    edge_channels: Mapping[Triple, int] = MappingProxyType({})
+    """The width of the edge features of those edge types whose features it reads, as ``edge_attr_dict``."""
 
     not_exportable: str | None = None
     """Why ``torch.export`` cannot trace the layer; None if it can."""

@@ -9,7 +9,6 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -77,9 +76,6 @@ class RelationalLayer(Layer):
 
     receive: ModuleDict
     """What makes the update of each target."""
-
-    edge_channels: Mapping[Triple, int] = MappingProxyType({})
-    """The width of the features of those edge types that have any which the layer reads."""
 
     not_exportable = UNSEEN_EDGES
 

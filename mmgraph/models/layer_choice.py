@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mmgraph.errors import ConfigError, Faults, did_you_mean
-from mmgraph.layers import Layer, Metadata
+from mmgraph.layers import Layer, Metadata, Triple
 from mmgraph.registry import LAYERS
 
 LayerChoice: TypeAlias = "str | tuple[str, Mapping[str, Any]] | list[Any]"
@@ -23,6 +23,7 @@ def make_layers(
     dropout: float,
     outputs: Collection[str],
     every_state: bool,
+    edge_channels: Mapping[Triple, int] | None = None,
 ) -> tuple[list[Layer], frozenset[str]]:
     """Return the layers, each made for no more than the ones after it read.
 
@@ -34,6 +35,7 @@ def make_layers(
         dropout: The same for dropout.
         outputs: The node types whose states are read out.
         every_state: They are read out after every layer, not only after the last.
+        edge_channels: The width of the edge features by edge type that has any, for those that read them.
 
     Returns:
         The layers, and the node types whose states the first of them reads.
@@ -49,7 +51,7 @@ def make_layers(
     for position in reversed(range(len(choices))):
         where = f"model.layers[{position}]"
         name, options = _read_choice(choices[position], where)
-        shared = {"heads": heads, "dropout": dropout, "targets": needed}
+        shared = {"heads": heads, "dropout": dropout, "targets": needed, "edge_channels": edge_channels}
         layer = _make_layer(name, metadata, channels, shared, options, where)
         layers.insert(0, layer)
         needed = layer.reads | frozenset(outputs if every_state else ())
@@ -80,7 +82,7 @@ def _make_layer(
 ) -> Layer:
     kind = LAYERS.get(name)
     declared = _keywords(kind)
-    check_options(f"the layer {name!r}", kind, options, where=where, hidden=("targets",))
+    check_options(f"the layer {name!r}", kind, options, where=where, hidden=("targets", "edge_channels"))
     arguments = {key: value for key, value in shared.items() if key in declared}
     layer: Layer = kind(metadata, channels, **{**arguments, **options})
     return layer

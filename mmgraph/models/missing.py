@@ -5,11 +5,13 @@ Shapes: N entities, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch_geometric.nn.parameter_dict import ParameterDict
 
 from mmgraph.graph.schema import GraphSchema, Triple
@@ -25,6 +27,11 @@ from mmgraph.models.completion import (
 from mmgraph.ops import plan_edges, segment_mean
 
 MISSING = ("absent", "token", "neighbours")
+
+Completed: TypeAlias = tuple[
+    dict[str, Tensor], Mapping[Triple, Tensor], Mapping[Triple, Tensor], Mapping[Triple, Tensor]
+]
+"""States, edges, and the weights and the features of edges."""
 
 
 class MissingModalities(nn.Module):
@@ -83,43 +90,48 @@ class MissingModalities(nn.Module):
         self,
         state: Mapping[str, Tensor],
         edge_index_dict: Mapping[Triple, Tensor],
-        edge_weight_dict: Mapping[Triple, Tensor] | None,
+        edge_weight_dict: Mapping[Triple, Tensor],
+        edge_attr_dict: Mapping[Triple, Tensor],
         sizes: Mapping[str, int],
-    ) -> tuple[dict[str, Tensor], Mapping[Triple, Tensor], Mapping[Triple, Tensor] | None]:
-        """Return states with those of new nodes at the end, and edges and weights that go with them.
+    ) -> Completed:
+        """Return states with those of new nodes at the end, and edges with what these carry.
 
         Args:
             state: Node type to state, [N, C].
             edge_index_dict: Edge type to edges, int64 [2, E].
             edge_weight_dict: Edge type to weights [E].
+            edge_attr_dict: Edge type to standardised features [E, A]; those of new edges are 0, the mean.
             sizes: The number of nodes of every node type.
 
         Raises:
             GraphError: If an edge names a node that is not there.
         """
         if self.missing == "absent" and not (self.training and self.modality_dropout):
-            return dict(state), edge_index_dict, edge_weight_dict
+            return dict(state), edge_index_dict, edge_weight_dict, edge_attr_dict
         for triple, index in edge_index_dict.items():
             plan_edges(index, sizes.get(triple[0], 0), sizes.get(triple[2], 0), where=str(triple))
-        edges, weights = dict(edge_index_dict), dict(edge_weight_dict or {})
+        edges, weights, attrs = dict(edge_index_dict), dict(edge_weight_dict), dict(edge_attr_dict)
         if dropped := self.training and self.modality_dropout > 0:
             for entity in self.groups:
                 if entity in sizes:
-                    self._untie(entity, sizes, edges, weights)
+                    self._untie(entity, sizes, edges, (weights, attrs))
         if self.missing == "absent":
-            return dict(state), edges, weights
+            return dict(state), edges, weights, attrs
         completion = self._completion(edges, sizes, keep=not dropped)
         for triple, count in completion.num_tied.items():
             if triple in weights:
                 weights[triple] = torch.cat([weights[triple], weights[triple].new_ones(count)])
-        return self._states(state, edges, sizes, completion), {**edges, **completion.edges}, weights
+            if triple in attrs:
+                attrs[triple] = functional.pad(attrs[triple], (0, 0, 0, count))
+        states = self._states(state, edges, sizes, completion)
+        return states, {**edges, **completion.edges}, weights, attrs
 
     def _untie(
         self,
         entity: str,
         sizes: Mapping[str, int],
         edges: dict[Triple, Tensor],
-        weights: dict[Triple, Tensor],
+        carried: Sequence[dict[Triple, Tensor]],
     ) -> None:
         """Take random modalities of each entity away: their ``of`` edges, and the edges of nodes that go."""
         names = [name for name in self.groups[entity] if (name, OF, entity) in edges]
@@ -148,8 +160,9 @@ class MissingModalities(nn.Module):
                 else:
                     continue
                 edges[triple] = index[:, keep]
-                if triple in weights:
-                    weights[triple] = weights[triple][keep]
+                for values in carried:
+                    if triple in values:
+                        values[triple] = values[triple][keep]
 
     def _completion(
         self, edges: Mapping[Triple, Tensor], sizes: Mapping[str, int], *, keep: bool

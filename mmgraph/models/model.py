@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.layers.options import require_fraction, require_positive
+from mmgraph.models.edge_scale import EdgeScale
 from mmgraph.models.featureless import FeaturelessNodes
 from mmgraph.models.layer_choice import LayerChoice, make_layers
 from mmgraph.models.missing import MissingModalities
@@ -82,7 +83,9 @@ class MultimodalModel(nn.Module):
             dropout=dropout,
             outputs=self.outputs,
             every_state=readout == "jk",
+            edge_channels=schema.edge_channels,
         )
+        self.edge_scale = EdgeScale(schema)
         projected = [name for name in schema.channels if name in read]
         self.projection = Projection(
             schema.channels, hidden_channels, node_types=projected, dropout=input_dropout
@@ -116,11 +119,17 @@ class MultimodalModel(nn.Module):
         reasons = [layer.not_weighted for layer in self.layers]
         return reasons[-1] if all(reasons) else None  # type: ignore[return-value]
 
+    @property
+    def reads_edge_features(self) -> bool:
+        """Whether a layer reads features of edges."""
+        return any(layer.edge_channels for layer in self.layers)
+
     def forward(
         self,
         x_dict: Mapping[str, Tensor],
         edge_index_dict: Mapping[Triple, Tensor],
         edge_weight_dict: Mapping[Triple, Tensor] | None = None,
+        edge_attr_dict: Mapping[Triple, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Return the unified representation of every node of the output types.
 
@@ -128,6 +137,8 @@ class MultimodalModel(nn.Module):
             x_dict: Node type to features, [N, width of the schema]. A node type may be absent.
             edge_index_dict: Edge type to edges, int64 [2, E], in any order. An edge type may be absent.
             edge_weight_dict: Edge type to weights above 0, [E]; an edge type that is not in it weighs 1.
+            edge_attr_dict: Edge type to features, [E, A], as the graph has them: they are standardised here.
+                Those that no layer reads may be left out.
 
         Returns:
             Node type to representations, [N, C].
@@ -137,10 +148,16 @@ class MultimodalModel(nn.Module):
         """
         sizes = {name: x.shape[0] for name, x in x_dict.items()}
         projected = self.featureless(self.projection(x_dict), edge_index_dict, sizes)
-        state, edges, weights = self.missing(projected, edge_index_dict, edge_weight_dict, sizes)
+        attrs = self.edge_scale(edge_attr_dict or {})
+        state, edges, weights, attrs = self.missing(
+            projected, edge_index_dict, edge_weight_dict or {}, attrs, sizes
+        )
         states = []
         for layer in self.layers:
-            state = layer(state, edges, weights)
+            # Layers that read no edge features need not know that there are any.
+            channels: Mapping[Triple, int] = layer.edge_channels  # type: ignore[assignment]
+            read = [{name: attrs[name] for name in channels if name in attrs}] if channels else []
+            state = layer(state, edges, weights, *read)
             states.append(state)
         result: dict[str, Tensor] = self.readout(states)
         # Nodes that stand for missing modalities are no nodes of the graph.

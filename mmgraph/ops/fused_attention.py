@@ -9,7 +9,7 @@ Shapes: N target nodes, E edges, H heads, D width of a head, R relations into a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,9 +19,10 @@ from torch.autograd.function import once_differentiable
 
 from mmgraph.ops.composed_attention import log_weight
 from mmgraph.ops.edge_plan import EdgePlan
+from mmgraph.ops.folded_vectors import fold_vectors
 from mmgraph.ops.projection import Projection, Rows, StackedRows
 from mmgraph.ops.relation_input import RelationInput
-from mmgraph.ops.target_product import TargetProduct
+from mmgraph.ops.share_product import Maps, ShareProduct
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,13 @@ class Projected:
 class Task:
     """One relation: its edges, and where its operands and its result are.
 
-    ``shift``, ``bias`` and ``vector`` are numbers of tensors, or None; without ``source``, the vector and the
-    values make it. The result is slab ``slab`` of output
+    ``shift``, ``bias`` and ``vector`` are numbers of tensors, or None. The result is slab ``slab`` of output
     ``output``.
     """
 
     edges: EdgePlan
     values: Operand | Projected
-    source: Operand | Projected | None
+    source: Operand | Projected
     target: Operand
     shift: int | None
     bias: int | None
@@ -84,7 +84,7 @@ class Spec:
     width: int
     tasks: tuple[Task, ...]
     outputs: tuple[tuple[int, int, int, int], ...]
-    products: tuple[TargetProduct, ...]
+    products: tuple[ShareProduct, ...]
 
 
 class Kernels(Protocol):
@@ -112,6 +112,8 @@ def fuse_attention(
     sum_relations: bool,
 ) -> dict[str, Tensor]:
     """Return what :func:`mmgraph.ops.relational_attention` does, by these kernels."""
+    if score == "gat":
+        relations = fold_vectors(relations)
     result: dict[str, Tensor] = {}
     for names in _alike(relations):
         spec, tensors = _describe({n: relations[n] for n in names}, score, negative_slope, sum_relations)
@@ -160,17 +162,20 @@ def _describe(
             )
         return projected[id(given)]
 
-    products: dict[tuple[int, int, int], TargetProduct] = {}
+    products = _products(relations, score, tensors, number)
 
-    def target(given: Tensor | Projection, slot: int | None) -> Operand:
+    def share(given: Tensor | Projection, slot: int | None) -> Operand:
         if isinstance(given, Tensor):
             return operand(given, slot)
-        if given.key not in products:
-            x, weight, bias = number(given.x), number(given.weight), optional(given.bias)
-            shape = tuple(given.weight.shape[: 2 if score == "gat" else 3])
-            products[given.key] = TargetProduct(len(tensors), x, weight, bias, shape)
-            tensors.append(None)
-        return Operand(products[given.key].made, given.slot, given.weight.shape[0])
+        product = products[number(given.x)]
+        maps = Maps(number(given.weight), optional(given.bias))
+        return Operand(product.made, product.first[product.maps.index(maps)] + given.slot, product.first[-1])
+
+    def source(relation: RelationInput) -> Operand | Projected:
+        assert relation.source is not None, "vectors are folded first"
+        if score == "gat" and isinstance(relation.source, Projection):
+            return share(relation.source, None)
+        return rows(relation.source, relation.source_slot)
 
     tasks, outputs = [], []
     for output, into in enumerate(relations.values()):
@@ -180,8 +185,8 @@ def _describe(
                 Task(
                     edges,
                     rows(relation.values, relation.source_slot),
-                    None if relation.source is None else rows(relation.source, relation.source_slot),
-                    target(relation.target, relation.target_slot),
+                    source(relation),
+                    share(relation.target, relation.target_slot),
                     optional(log_weight(relation)),
                     optional(None if bias is None else edges.arrange(bias)),
                     optional(relation.vector),
@@ -194,6 +199,29 @@ def _describe(
     heads, width = outputs[0][2:]
     made = tuple(products.values())
     return Spec(score, negative_slope, heads, width, tuple(tasks), tuple(outputs), made), tensors
+
+
+def _products(
+    relations: Mapping[str, Sequence[RelationInput]],
+    score: str,
+    tensors: list[Tensor | None],
+    number: Callable[[Tensor], int],
+) -> dict[int, ShareProduct]:
+    """Return by the number of states what shares are made of them, which get a place among the tensors."""
+    everything = [relation for into in relations.values() for relation in into]
+    shares = [relation.target for relation in everything]
+    # Of other scores, the source's share is as wide as the values: rows to be multiplied out like these.
+    shares += [r.source for r in everything if score == "gat" and isinstance(r.source, Projection)]
+    maps: dict[int, dict[Maps, Projection]] = {}
+    for share in (each for each in shares if isinstance(each, Projection)):
+        bias = None if share.bias is None else number(share.bias)
+        maps.setdefault(number(share.x), {}).setdefault(Maps(number(share.weight), bias), share)
+    products = {}
+    for x, found in maps.items():
+        shape = tuple(next(iter(found.values())).weight.shape[1 : 2 if score == "gat" else 3])
+        products[x] = ShareProduct.of(len(tensors), x, list(found), tensors, shape)
+        tensors.append(None)
+    return products
 
 
 class _Fused(torch.autograd.Function):

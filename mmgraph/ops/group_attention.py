@@ -139,7 +139,7 @@ class _GroupAttention(torch.autograd.Function):
         query, memory = (query if _is_dense(query) else query.contiguous()), memory.contiguous()
         ctx.save_for_backward(query, memory, keep)
         ctx.groups, ctx.layout = groups, layout
-        out = torch.zeros_like(query)
+        out = _empty_like(query, groups.queries)
         _run(group_kernels.forward, query, memory, groups, layout, (keep, out))
         return out
 
@@ -149,7 +149,8 @@ class _GroupAttention(torch.autograd.Function):
         from mmgraph.ops import group_kernels
 
         query, memory, keep = ctx.saved_tensors
-        d_query, d_memory = torch.zeros_like(query), torch.zeros_like(memory)
+        d_query = _empty_like(query, ctx.groups.queries)
+        d_memory = _empty_like(memory, ctx.groups.tokens)
         if gradient.stride() != query.stride():
             gradient = torch.empty_like(query).copy_(gradient)
         operands = (keep, gradient, d_query, d_memory)
@@ -186,6 +187,11 @@ def _run(
     rooms = query.new_empty(threads, 2, groups.most_tokens).numpy()
     work = zip(pairwise(cuts), rooms, strict=True)
     run_together([partial(kernel, *rows, *arrays, *shape, *flat, *room) for rows, room in work])
+
+
+def _empty_like(rows: Tensor, members: Tensor) -> Tensor:
+    """Return room for rows like these, with 0 where nothing is written as a row is in no group."""
+    return torch.empty_like(rows) if members.numel() == rows.shape[0] else torch.zeros_like(rows)
 
 
 def _is_dense(query: Tensor) -> bool:

@@ -16,8 +16,10 @@ import math
 
 import numpy as np
 
-from mmgraph.ops.numba_vectors import add_row, dot_rows
+from mmgraph.ops.numba_vectors import add_row, dot_rows, prefetch, store, zeros
 from mmgraph.ops.numba_vectors import kernel as _kernel
+
+_LINE = 64
 
 
 @_kernel
@@ -35,6 +37,21 @@ def _attend(query, asking, memory, tokens, low, high, step, start, scale, width,
 
 
 @_kernel
+def _ask_for_group(group, end, pointer, members, rows, step):  # type: ignore[no-untyped-def]
+    """Ask for the rows of the next group's members, which lie anywhere."""
+    if group + 1 < end:
+        for p in range(pointer[group + 1], pointer[group + 2]):
+            for position in range(members[p] * step, (members[p] + 1) * step, _LINE // rows.itemsize):
+                prefetch(rows, position)
+
+
+@_kernel
+def _clear(flat, first, width, lanes):  # type: ignore[no-untyped-def]
+    for c in range(first, first + width, len(lanes)):
+        store(flat, c, zeros(flat, lanes))
+
+
+@_kernel
 def forward(  # type: ignore[no-untyped-def]
     begin, end, query_pointer, queries, token_pointer, tokens, pair_pointer,
     heads, width, lanes, query_step, query_head_step, step, value_start, head_step, scale,
@@ -44,12 +61,12 @@ def forward(  # type: ignore[no-untyped-def]
     for group in range(begin, end):
         low, high = token_pointer[group], token_pointer[group + 1]
         pair = pair_pointer[group]
+        _ask_for_group(group, end, token_pointer, tokens, memory, step)
         for asking in range(query_pointer[group], query_pointer[group + 1]):
             for h in range(heads):
                 start, q = h * head_step, queries[asking] * query_step + h * query_head_step
                 _attend(query, q, memory, tokens, low, high, step, start, scale, width, lanes, share)
-                for d in range(width):
-                    out[q + d] = 0
+                _clear(out, q, width, lanes)
                 for j in range(high - low):
                     if keep.size:
                         share[j] *= keep[(pair + j) * heads + h]
@@ -64,10 +81,13 @@ def backward(  # type: ignore[no-untyped-def]
     heads, width, lanes, query_step, query_head_step, step, value_start, head_step, scale,
     query, memory, keep, d_out, d_query, d_memory, share, d_share,
 ):  # fmt: skip
-    """Write the gradients of the queries, and add those of the tokens, from that of the output."""
+    """Write the gradients of the queries and of the tokens, from that of the output."""
     for group in range(begin, end):
         low, high = token_pointer[group], token_pointer[group + 1]
         pair = pair_pointer[group]
+        _ask_for_group(group, end, token_pointer, tokens, memory, step)
+        for p in range(low, high):
+            _clear(d_memory, tokens[p] * step, step, lanes)
         for asking in range(query_pointer[group], query_pointer[group + 1]):
             for h in range(heads):
                 start, q = h * head_step, queries[asking] * query_step + h * query_head_step
@@ -79,8 +99,7 @@ def backward(  # type: ignore[no-untyped-def]
                     d_share[j] = factor * dot_rows(d_out, q, memory, value, width, lanes)
                     add_row(d_memory, value, factor * share[j], d_out, q, width, lanes)
                     mean += share[j] * d_share[j]
-                for d in range(width):
-                    d_query[q + d] = 0
+                _clear(d_query, q, width, lanes)
                 for j in range(high - low):
                     d_logit, key = scale * share[j] * (d_share[j] - mean), tokens[low + j] * step + start
                     add_row(d_query, q, d_logit, memory, key, width, lanes)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from mmgraph.ops import numba_kernels
@@ -31,7 +30,6 @@ def forward(spec: Spec, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[T
     for batch in call.batches:
         for number in batch:
             call.multiply(spec.tasks[number])
-        _make_shares(call, batch)
         work = Pass(spec, batch)
         for number in batch:
             task = spec.tasks[number]
@@ -39,26 +37,13 @@ def forward(spec: Spec, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[T
             result = (task.output, task.slab)
             arguments = (
                 pointer, columns, call.array(task.shift), call.array(task.bias), call.array(task.vector),
-                call.slope, *call.shape, call.source_rows(number), call.rows(task.target),
+                call.slope, *call.shape, call.rows(task.source), call.rows(task.target),
                 call.rows(task.values), flat(attention[number]), call.output_rows(task, outputs),
             )  # fmt: skip
             work.add(task.output, pointer, kernel, result in begun, *arguments)
             begun.add(result)
         work.run()
-    return outputs, [*attention, *call.slabs.values(), *call.shares.values()]
-
-
-def _make_shares(call: Call, batch: Sequence[int]) -> None:
-    numbers = [number for number in batch if number in call.by_vector]
-    spec, work = call.spec, Pass(call.spec, numbers)
-    for number in numbers:
-        task = spec.tasks[number]
-        call.shares[number] = call.like.new_empty(task.edges.num_source, spec.heads)
-        arguments = (
-            call.array(task.vector), *call.shape, call.rows(task.values), call.source_rows(number)
-        )  # fmt: skip
-        work.add(number, task.edges.source_rows[0].numpy(), numba_kernels.vector_shares, *arguments)
-    work.run()
+    return outputs, [*attention, *call.slabs.values()]
 
 
 def backward(
@@ -74,14 +59,11 @@ def backward(
     found = Gradients(call, wanted)
     for batch in call.batches:
         found.slabs.begin(operand for number in batch for operand in projected(spec.tasks[number]))
-        d_attention = {number: torch.empty_like(attention[number]) for number in batch}
+        d_attention = {number: empty(attention[number].shape, call.dtype) for number in batch}
         _backward_values(call, found, gradients, attention, d_attention)
         parts = _backward_targets(call, found, attention, d_attention)
-        by_vector = {number: d for number, d in d_attention.items() if number in call.by_vector}
-        parts.update(_backward_shares(call, found, by_vector))
-        others = {number: d for number, d in d_attention.items() if number not in call.by_vector}
-        if any(call.wants(spec.tasks[number].source, wanted) for number in others):
-            _backward_sources(call, found, others)
+        if any(call.wants(spec.tasks[number].source, wanted) for number in batch):
+            _backward_sources(call, found, d_attention)
         found.slabs.finish()
         for number in batch:
             task = spec.tasks[number]
@@ -131,30 +113,11 @@ def _backward_targets(
         d_shift = call.empty if task.shift is None else flat(found.zeros(task.shift))
         arguments = (
             pointer, columns, call.array(task.bias), call.array(task.vector), call.slope, *call.shape,
-            call.source_rows(number), call.rows(task.target), flat(attention[number]),
+            call.rows(task.source), call.rows(task.target), flat(attention[number]),
             flat(d_weights), d_shift, d_target,
         )  # fmt: skip
         places = [flat(part) for part in d_vectors[number]] if parts else None
         work.add(call.owner(task.target), pointer, kernel, add, *arguments, places=places or [call.empty])
-    work.run()
-    return d_vectors
-
-
-def _backward_shares(call: Call, found: Gradients, d_attention: Mapping[int, Tensor]) -> dict[int, Tensor]:
-    """Return for each task the gradient of its vector in parts, [parts, C]."""
-    spec, work = call.spec, Pass(call.spec, d_attention, _VECTOR_PARTS)
-    d_vectors = {}
-    for number, d_weights in d_attention.items():
-        task = spec.tasks[number]
-        pointer, _, edge = (index.numpy() for index in task.edges.source_rows)
-        _, d_values = found.rows(task.values)
-        d_vectors[number] = call.like.new_zeros(_VECTOR_PARTS, spec.heads * spec.width)
-        arguments = (
-            pointer, edge, call.array(task.vector), *call.shape, call.rows(task.values),
-            flat(d_weights), d_values,
-        )  # fmt: skip
-        places = [flat(part) for part in d_vectors[number]]
-        work.add(call.owner(task.values), pointer, numba_kernels.backward_shares, *arguments, places=places)
     work.run()
     return d_vectors
 
@@ -164,12 +127,11 @@ def _backward_sources(call: Call, found: Gradients, d_attention: Mapping[int, Te
     kernel = getattr(numba_kernels, f"backward_source_{spec.score}")
     for number, d_weights in d_attention.items():
         task = spec.tasks[number]
-        assert task.source is not None
         pointer, columns, edge = (index.numpy() for index in task.edges.source_rows)
         add, d_source = found.rows(task.source)
         arguments = (
             pointer, columns, edge, call.array(task.vector), call.slope, *call.shape,
-            call.source_rows(number), call.rows(task.target), flat(d_weights), d_source,
+            call.rows(task.source), call.rows(task.target), flat(d_weights), d_source,
         )  # fmt: skip
         work.add(call.owner(task.source), pointer, kernel, add, *arguments)
     work.run()

@@ -7,7 +7,8 @@ change in a kernel's own file only.
 
 Shapes: E edges, H heads, D width of a head, C = H x D. Arrays are flat. The row of node n in an operand
 begins at ``start + n * step``, so that the operands of several relations can share one array. A head is read
-in vectors of as many numbers as ``lanes`` has, which divide D.
+in vectors of as many numbers as ``lanes`` has, which divide D; of numbers that each head has one of, as many
+as ``beside`` has, which divide H, are read together.
 """
 # ruff: noqa: ARG001
 
@@ -18,13 +19,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmgraph.ops.numba_vectors import add_product, add_row, dot, dot_rows, load, prefetch, store, zeros
+from mmgraph.ops.numba_vectors import add as plus
+from mmgraph.ops.numba_vectors import (
+    add_product,
+    add_row,
+    choose,
+    divide,
+    dot,
+    dot_rows,
+    exp,
+    larger,
+    load,
+    multiply,
+    prefetch,
+    spread,
+    store,
+    subtract,
+    zeros,
+)
 from mmgraph.ops.numba_vectors import kernel as _kernel
 
 # How many edges ahead a row is asked for, and how many are worked on together: far enough for memory to
 # answer, near enough to stay in the cache.
 _AHEAD = 16
 _LINE = 64
+# No logit is less, but for those of edges that are dropped.
+_LOWEST = -3.4e38
 
 
 class Rows(NamedTuple):
@@ -57,73 +77,72 @@ def _ask_for_edge(edge, position, heads, attention):  # type: ignore[no-untyped-
 
 
 @_kernel
-def _clear(flat, first, size):  # type: ignore[no-untyped-def]
-    for position in range(first, first + size):
-        flat[position] = 0
+def _clear(flat, first, size, lanes):  # type: ignore[no-untyped-def]
+    for position in range(first, first + size, len(lanes)):
+        store(flat, position, zeros(flat, lanes))
 
 
 @_kernel
-def _soften(low, high, heads, shift, attention):  # type: ignore[no-untyped-def]
+def _soften(low, high, heads, beside, shift, attention):  # type: ignore[no-untyped-def]
     """Turn the logits of one target's edges, in place, into attention."""
-    for h in range(heads):
-        top, total = -np.inf, attention.dtype.type(0)
+    one = spread(attention, 1, beside)
+    for h in range(0, heads, len(beside)):
+        # Where no edge is kept all logits are -inf, and exp(-inf - top) is the 0 that is wanted.
+        top, total = spread(attention, _LOWEST, beside), zeros(attention, beside)
         for e in range(low, high):
+            x = load(attention, e * heads + h, beside)
             if shift.size:
-                attention[e * heads + h] += shift[e]
-            top = max(top, attention[e * heads + h])
-        # Where no edge is kept all logits are -inf, and exp(-inf - 0) is the 0 that is wanted.
-        top = attention.dtype.type(top if top > -np.inf else 0)
+                x = plus(x, spread(attention, shift[e], beside))
+                store(attention, e * heads + h, x)
+            top = larger(top, x)
         for e in range(low, high):
-            share = math.exp(attention[e * heads + h] - top)
-            attention[e * heads + h] = share
-            total += share
-        scale = 1 / total if total > 0 else total
+            share = exp(subtract(load(attention, e * heads + h, beside), top))
+            store(attention, e * heads + h, share)
+            total = plus(total, share)
+        scale = choose(total, divide(one, total), total)
         for e in range(low, high):
-            attention[e * heads + h] *= scale
+            store(attention, e * heads + h, multiply(load(attention, e * heads + h, beside), scale))
 
 
 @_kernel
 def _gather(add, low, high, columns, heads, width, lanes, values, attention, out, first):  # type: ignore[no-untyped-def]
     """Write the weighted sum of one target's sources to the row that begins at ``first``, or add it."""
-    for begin in range(low, high, _AHEAD):
-        end = min(begin + _AHEAD, high)
-        for e in range(begin, end):
-            _ask_for_row(values, columns, e, heads * width)
+    if not add:
+        _clear(out, first, heads * width, lanes)
+    for e in range(low, high):
+        _ask_for_row(values, columns, e, heads * width)
+        value = _at(values, columns[e])
         for h in range(heads):
+            share = attention[e * heads + h]
             for c in range(h * width, (h + 1) * width, len(lanes)):
-                total = load(out, first + c, lanes) if add or begin > low else zeros(out, lanes)
-                for e in range(begin, end):
-                    value = load(values.flat, _at(values, columns[e]) + c, lanes)
-                    total = add_product(total, attention[e * heads + h], value)
+                total = add_product(load(out, first + c, lanes), share, load(values.flat, value + c, lanes))
                 store(out, first + c, total)
-    if low == high and not add:
-        _clear(out, first, heads * width)
 
 
 @_kernel
 def forward_gat(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, shift, bias, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, shift, bias, vector, slope, heads, width, lanes, beside,
     source, target, values, attention, out,
 ):  # fmt: skip
     """Attend by LeakyReLU(s_j + t_i + bias)."""
-    below = slope[0]
+    below = spread(attention, slope[0], beside)
     for i in range(begin, end):
         low, high, target_i = np.int64(pointer[i]), np.int64(pointer[i + 1]), _at(target, i)
         for e in range(low, high):
             _ask_for_row(source, columns, e, heads)
             source_j = _at(source, columns[e])
-            for h in range(heads):
-                x = source.flat[source_j + h] + target.flat[target_i + h]
+            for h in range(0, heads, len(beside)):
+                x = plus(load(source.flat, source_j + h, beside), load(target.flat, target_i + h, beside))
                 if bias.size:
-                    x += bias[e * heads + h]
-                attention[e * heads + h] = x if x > 0 else below * x
-        _soften(low, high, heads, shift, attention)
+                    x = plus(x, load(bias, e * heads + h, beside))
+                store(attention, e * heads + h, choose(x, x, multiply(x, below)))
+        _soften(low, high, heads, beside, shift, attention)
         _gather(add, low, high, columns, heads, width, lanes, values, attention, out.flat, _at(out, i))
 
 
 @_kernel
 def forward_gatv2(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, shift, bias, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, shift, bias, vector, slope, heads, width, lanes, beside,
     source, target, values, attention, out,
 ):  # fmt: skip
     """Attend by a . LeakyReLU(s_j + t_i) + bias."""
@@ -139,13 +158,13 @@ def forward_gatv2(  # type: ignore[no-untyped-def]
                     u = source.flat[source_j + d] + target.flat[target_i + d]
                     x += vector[d] * (u if u > 0 else below * u)
                 attention[e * heads + h] = x
-        _soften(low, high, heads, shift, attention)
+        _soften(low, high, heads, beside, shift, attention)
         _gather(add, low, high, columns, heads, width, lanes, values, attention, out.flat, _at(out, i))
 
 
 @_kernel
 def forward_dot(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, shift, bias, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, shift, bias, vector, slope, heads, width, lanes, beside,
     source, target, values, attention, out,
 ):  # fmt: skip
     """Attend by k_j . q_i / sqrt(D) + bias."""
@@ -163,85 +182,81 @@ def forward_dot(  # type: ignore[no-untyped-def]
                 if bias.size:
                     x += bias[e * heads + h]
                 attention[e * heads + h] = x
-        _soften(low, high, heads, shift, attention)
+        _soften(low, high, heads, beside, shift, attention)
         _gather(add, low, high, columns, heads, width, lanes, values, attention, out.flat, _at(out, i))
 
 
 @_kernel
 def backward_values(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, edge, heads, width, lanes, values, gradient, attention, d_attention,
-    d_values,
+    begin, end, add, pointer, columns, edge, heads, width, lanes, beside, values, gradient,
+    attention, d_attention, d_values,
 ):  # fmt: skip
     """Read the gradient of each target once: for the values' gradient, and for the attention's."""
     for j in range(begin, end):
         value_j, d_value_j = _at(values, j), _at(d_values, j)
-        low, high = np.int64(pointer[j]), np.int64(pointer[j + 1])
-        for first in range(low, high, _AHEAD):
-            last = first + min(_AHEAD, int(high - first))
-            for p in range(first, last):
-                _ask_for_row(gradient, columns, p, heads * width)
-                _ask_for_edge(edge, p, heads, attention)
-                _ask_for_edge(edge, p, heads, d_attention)
+        if not add:
+            _clear(d_values.flat, d_value_j, heads * width, lanes)
+        for p in range(pointer[j], pointer[j + 1]):
+            _ask_for_row(gradient, columns, p, heads * width)
+            _ask_for_edge(edge, p, heads, attention)
+            _ask_for_edge(edge, p, heads, d_attention)
+            gradient_i, first = _at(gradient, columns[p]), np.int64(edge[p]) * heads
             for h in range(heads):
+                share, d_share = attention[first + h], attention.dtype.type(0)
                 for c in range(h * width, (h + 1) * width, len(lanes)):
-                    value = load(values.flat, value_j + c, lanes)
-                    if add or first > low:
-                        total = load(d_values.flat, d_value_j + c, lanes)
-                    else:
-                        total = zeros(values.flat, lanes)
-                    for p in range(first, last):
-                        at = np.int64(edge[p]) * heads + h
-                        gradient_i = load(gradient.flat, _at(gradient, columns[p]) + c, lanes)
-                        total = add_product(total, attention[at], gradient_i)
-                        d_share = dot(value, gradient_i)
-                        d_attention[at] = d_share if c == h * width else d_attention[at] + d_share
+                    row = load(gradient.flat, gradient_i + c, lanes)
+                    d_share += dot(load(values.flat, value_j + c, lanes), row)
+                    total = add_product(load(d_values.flat, d_value_j + c, lanes), share, row)
                     store(d_values.flat, d_value_j + c, total)
-        if low == high and not add:
-            _clear(d_values.flat, d_value_j, heads * width)
+                d_attention[first + h] = d_share
 
 
 @_kernel
-def _to_logits(low, high, heads, attention, d_attention, d_shift):  # type: ignore[no-untyped-def]
+def _to_logits(low, high, heads, beside, attention, d_attention, d_shift):  # type: ignore[no-untyped-def]
     """Turn the gradient of one target's attention, in place, into that of its logits."""
-    for h in range(heads):
-        total = attention.dtype.type(0)
+    for h in range(0, heads, len(beside)):
+        total = zeros(attention, beside)
         for at in range(low * heads + h, high * heads, heads):
-            total += attention[at] * d_attention[at]
+            total = plus(total, multiply(load(attention, at, beside), load(d_attention, at, beside)))
+        for at in range(low * heads + h, high * heads, heads):
+            d_logit = subtract(load(d_attention, at, beside), total)
+            store(d_attention, at, multiply(load(attention, at, beside), d_logit))
+    if d_shift.size:
         for e in range(low, high):
-            at = e * heads + h
-            d_attention[at] = attention[at] * (d_attention[at] - total)
-            if d_shift.size:
+            for at in range(e * heads, (e + 1) * heads):
                 d_shift[e] += d_attention[at]
 
 
 @_kernel
 def backward_target_gat(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, bias, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, bias, vector, slope, heads, width, lanes, beside,
     source, target, attention, d_attention, d_shift, d_target, d_vector,
 ):  # fmt: skip
     """Leave the gradient of s_j + t_i + bias in ``d_attention``; sum it up for the targets."""
-    below = slope[0]
+    below = spread(attention, slope[0], beside)
     for i in range(begin, end):
         target_i, d_target_i = _at(target, i), _at(d_target, i)
         low, high = np.int64(pointer[i]), np.int64(pointer[i + 1])
         for e in range(low, high):
             _ask_for_row(source, columns, e, heads)
-        _to_logits(low, high, heads, attention, d_attention, d_shift)
-        for h in range(heads):
-            d_h, t_h = slope.dtype.type(0), target.flat[target_i + h]
+        _to_logits(low, high, heads, beside, attention, d_attention, d_shift)
+        for h in range(0, heads, len(beside)):
+            target_h = load(target.flat, target_i + h, beside)
+            d_h = load(d_target.flat, d_target_i + h, beside) if add else zeros(attention, beside)
             for e in range(low, high):
-                x, at = source.flat[_at(source, columns[e]) + h] + t_h, e * heads + h
+                x, at = plus(load(source.flat, _at(source, columns[e]) + h, beside), target_h), e * heads + h
                 if bias.size:
-                    x += bias[at]
-                d_logit = d_attention[at] if x > 0 else below * d_attention[at]
-                d_attention[at] = d_logit
-                d_h += d_logit
-            d_target.flat[d_target_i + h] = d_target.flat[d_target_i + h] + d_h if add else d_h
+                    x = plus(x, load(bias, at, beside))
+                d_logit = load(d_attention, at, beside)
+                d_logit = choose(x, d_logit, multiply(d_logit, below))
+                store(d_attention, at, d_logit)
+                d_h = plus(d_h, d_logit)
+            store(d_target.flat, d_target_i + h, d_h)
 
 
 @_kernel
 def backward_target_gatv2(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, bias, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, bias, vector, slope, heads, width, lanes, beside,
     source, target, attention, d_attention, d_shift, d_target, d_vector,
 ):  # fmt: skip
     """Leave the gradient of the logits in ``d_attention``; sum up those of the targets and of a."""
@@ -249,8 +264,8 @@ def backward_target_gatv2(  # type: ignore[no-untyped-def]
         target_i, d_target_i = _at(target, i), _at(d_target, i)
         low, high = np.int64(pointer[i]), np.int64(pointer[i + 1])
         if not add:
-            _clear(d_target.flat, d_target_i, heads * width)
-        _to_logits(low, high, heads, attention, d_attention, d_shift)
+            _clear(d_target.flat, d_target_i, heads * width, lanes)
+        _to_logits(low, high, heads, beside, attention, d_attention, d_shift)
         for e in range(low, high):
             _ask_for_row(source, columns, e, heads * width)
             source_j = _at(source, columns[e])
@@ -265,7 +280,7 @@ def backward_target_gatv2(  # type: ignore[no-untyped-def]
 
 @_kernel
 def backward_target_dot(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, bias, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, bias, vector, slope, heads, width, lanes, beside,
     source, target, attention, d_attention, d_shift, d_target, d_vector,
 ):  # fmt: skip
     """Leave the gradient of the logits in ``d_attention``; sum up those of the queries."""
@@ -273,8 +288,8 @@ def backward_target_dot(  # type: ignore[no-untyped-def]
     for i in range(begin, end):
         d_target_i, low, high = _at(d_target, i), np.int64(pointer[i]), np.int64(pointer[i + 1])
         if not add:
-            _clear(d_target.flat, d_target_i, heads * width)
-        _to_logits(low, high, heads, attention, d_attention, d_shift)
+            _clear(d_target.flat, d_target_i, heads * width, lanes)
+        _to_logits(low, high, heads, beside, attention, d_attention, d_shift)
         for e in range(low, high):
             _ask_for_row(source, columns, e, heads * width)
             source_j = _at(source, columns[e])
@@ -287,14 +302,14 @@ def backward_target_dot(  # type: ignore[no-untyped-def]
 
 @_kernel
 def backward_source_gat(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, edge, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, edge, vector, slope, heads, width, lanes, beside,
     source, target, d_attention, d_source,
 ):  # fmt: skip
     """Sum up the gradients of the sources' logits."""
     for j in range(begin, end):
         d_source_j = _at(d_source, j)
         if not add:
-            _clear(d_source.flat, d_source_j, heads)
+            _clear(d_source.flat, d_source_j, heads, beside)
         for p in range(pointer[j], pointer[j + 1]):
             _ask_for_edge(edge, p, heads, d_attention)
             for h in range(heads):
@@ -302,42 +317,15 @@ def backward_source_gat(  # type: ignore[no-untyped-def]
 
 
 @_kernel
-def vector_shares(begin, end, vector, heads, width, lanes, values, shares):  # type: ignore[no-untyped-def]
-    """Write a . v_j, the sources' share of the score of ``gat``."""
-    for j in range(begin, end):
-        value_j, share_j = _at(values, j), _at(shares, j)
-        for h in range(heads):
-            start = h * width
-            shares.flat[share_j + h] = dot_rows(values.flat, value_j + start, vector, start, width, lanes)
-
-
-@_kernel
-def backward_shares(  # type: ignore[no-untyped-def]
-    begin, end, pointer, edge, vector, heads, width, lanes, values, d_attention, d_values, d_vector
-):
-    """Add to the gradients of the values, and of the vector, what the sources' shares mean for them."""
-    for j in range(begin, end):
-        value_j, d_value_j = _at(values, j), _at(d_values, j)
-        for p in range(pointer[j], pointer[j + 1]):
-            _ask_for_edge(edge, p, heads, d_attention)
-        for h in range(heads):
-            total, start = vector.dtype.type(0), h * width
-            for p in range(pointer[j], pointer[j + 1]):
-                total += d_attention[np.int64(edge[p]) * heads + h]
-            add_row(d_values.flat, d_value_j + start, total, vector, start, width, lanes)
-            add_row(d_vector, start, total, values.flat, value_j + start, width, lanes)
-
-
-@_kernel
 def backward_source_gatv2(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, edge, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, edge, vector, slope, heads, width, lanes, beside,
     source, target, d_attention, d_source,
 ):  # fmt: skip
     """Sum up the gradients of the sources' vectors."""
     for j in range(begin, end):
         source_j, d_source_j = _at(source, j), _at(d_source, j)
         if not add:
-            _clear(d_source.flat, d_source_j, heads * width)
+            _clear(d_source.flat, d_source_j, heads * width, lanes)
         for p in range(pointer[j], pointer[j + 1]):
             _ask_for_row(target, columns, p, heads * width)
             target_i, first = _at(target, columns[p]), np.int64(edge[p]) * heads
@@ -351,7 +339,7 @@ def backward_source_gatv2(  # type: ignore[no-untyped-def]
 
 @_kernel
 def backward_source_dot(  # type: ignore[no-untyped-def]
-    begin, end, add, pointer, columns, edge, vector, slope, heads, width, lanes,
+    begin, end, add, pointer, columns, edge, vector, slope, heads, width, lanes, beside,
     source, target, d_attention, d_source,
 ):  # fmt: skip
     """Sum up the gradients of the keys."""
@@ -359,7 +347,7 @@ def backward_source_dot(  # type: ignore[no-untyped-def]
     for j in range(begin, end):
         d_source_j = _at(d_source, j)
         if not add:
-            _clear(d_source.flat, d_source_j, heads * width)
+            _clear(d_source.flat, d_source_j, heads * width, lanes)
         for p in range(pointer[j], pointer[j + 1]):
             _ask_for_row(target, columns, p, heads * width)
             target_i, first = _at(target, columns[p]), np.int64(edge[p]) * heads

@@ -16,8 +16,8 @@ from mmgraph.ops.numba_kernels import Rows
 from mmgraph.ops.numba_vectors import lanes_of
 from mmgraph.ops.slabs import SlabGradients, begin_at_zero, multiply_slab, slab_size
 
-# How many bytes of slabs are worked on together: as much as a cache holds beside what is read with it.
-_CACHED = 16 << 20
+# How many bytes of slabs are worked on together: the more, the less often threads wait for each other.
+_CACHED = 64 << 20
 
 
 def flat(tensor: Tensor) -> Any:
@@ -41,13 +41,11 @@ class Call:
         self.arrays = [flat(tensor) for tensor in tensors]
         self.slope = flat(self.like.new_tensor([spec.negative_slope]))
         self.empty = self.slope[:0]
-        self.shape = (spec.heads, spec.width, lanes_of(spec.width))
+        self.shape = (spec.heads, spec.width, lanes_of(spec.width), lanes_of(spec.heads))
         operands = dict.fromkeys(operand for task in spec.tasks for operand in projected(task))
         self.owners = {operand: -1 - number for number, operand in enumerate(operands)}
-        # In the order in which they are made: slabs, then the shares of tasks whose vector makes them.
-        self.by_vector = [number for number, task in enumerate(spec.tasks) if task.source is None]
+        # In the order in which they are made.
         self.slabs = dict(zip(operands, made, strict=False))
-        self.shares = dict(zip(self.by_vector, made[len(operands) :], strict=False))
 
     @cached_property
     def batches(self) -> list[list[int]]:
@@ -78,10 +76,10 @@ class Call:
         """Return a number for what a pass writes to when it writes to an operand's rows."""
         return self.owners[operand] if isinstance(operand, Projected) else operand.tensor
 
-    def wants(self, operand: Operand | Projected | None, wanted: Sequence[bool]) -> bool:
+    def wants(self, operand: Operand | Projected, wanted: Sequence[bool]) -> bool:
         """Return whether a gradient is wanted of anything that an operand is made of."""
         if not isinstance(operand, Projected):
-            return operand is not None and wanted[operand.tensor]
+            return wanted[operand.tensor]
         parts = [(part.x, part.weight, part.bias) for part in operand.parts]
         return any(wanted[number] for part in parts for number in part if number is not None)
 
@@ -98,13 +96,6 @@ class Call:
         size = shape[1:].numel() // operand.num_slots
         numbers = self.arrays[operand.tensor] if array is None else array
         return Rows(numbers, operand.slot * size, operand.num_slots * size)
-
-    def source_rows(self, number: int) -> Rows:
-        """Return the rows of a task's source."""
-        operand = self.spec.tasks[number].source
-        if operand is None:
-            return Rows(flat(self.shares[number]), 0, self.spec.heads)
-        return self.rows(operand)
 
     def output_rows(self, task: Task, outputs: Sequence[Tensor]) -> Rows:
         """Return the rows of a task's slab of its output."""

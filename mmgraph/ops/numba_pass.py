@@ -25,8 +25,10 @@ class Pass:
     """
 
     def __init__(self, spec: Spec, batch: Iterable[int], parts: int | None = None) -> None:
-        numbers = sum(spec.tasks[number].edges.num_edges for number in batch) * spec.heads * spec.width
-        self._threads = useful_threads(numbers, torch.get_num_threads())
+        edges = [spec.tasks[number].edges.num_edges for number in batch]
+        # Between one job and the next, threads wait for each other's turn in Python.
+        mean = sum(edges) * spec.heads * spec.width // max(len(edges), 1)
+        self._threads = useful_threads(mean, torch.get_num_threads())
         self._parts = parts or self._threads
         self._groups: dict[int, list[tuple[Any, _Job]]] = {}
 

@@ -105,9 +105,7 @@ def _make_add_product(_context: Any, total: Any, factor: Any, vector: Any) -> An
 
     def generate(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         start, number, row = arguments
-        one = builder.insert_element(ir.Constant(row.type, ir.Undefined), number, _INT(0))
-        mask = ir.Constant(ir.VectorType(_INT, vector.lanes), [0] * vector.lanes)
-        factors = builder.shuffle_vector(one, one, mask)
+        factors = _spread(builder, number, vector.lanes)
         return builder.fadd(start, builder.fmul(factors, row, flags=_FLAGS), flags=_FLAGS)
 
     return total(total, total.dtype, vector), generate
@@ -127,6 +125,109 @@ def _make_dot(_context: Any, one: Any, other: Any) -> Any:
         return builder.call(function, [number(0.0), product], fastmath=_FLAGS)
 
     return one.dtype(one, other), generate
+
+
+def _make_spread(_context: Any, array: Any, number: Any, lanes: Any) -> Any:
+    """Return a vector of one number, of the type of the array's."""
+    vector = Vector(array.dtype, len(lanes))
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _spread(builder, context.cast(builder, arguments[1], number, array.dtype), vector.lanes)
+
+    return vector(array, number, lanes), generate
+
+
+def _spread(builder: Any, number: Any, lanes: int) -> Any:
+    kind = ir.VectorType(number.type, lanes)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, _INT(0))
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_INT, lanes), [0] * lanes))
+
+
+def _elementwise(name: str, describe: str) -> Any:
+    """Return an intrinsic that applies an operation of LLVM's to two vectors."""
+
+    def make(_context: Any, one: Any, other: Any) -> Any:
+        def generate(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return getattr(builder, name)(*arguments, flags=_FLAGS)
+
+        return one(one, other), generate
+
+    make.__doc__ = describe
+    return intrinsic(make)
+
+
+def _make_choose(_context: Any, sign: Any, positive: Any, other: Any) -> Any:
+    """Return the numbers of the second vector where those of the first are above 0, else of the third."""
+
+    def generate(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        above = builder.fcmp_ordered(">", arguments[0], _constant(arguments[0].type, 0.0))
+        return builder.select(above, *arguments[1:])
+
+    return positive(sign, positive, other), generate
+
+
+def _make_larger(_context: Any, one: Any, other: Any) -> Any:
+    """Return the larger numbers of two vectors, the first's where the second's are not comparable."""
+
+    def generate(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", *arguments), arguments[1], arguments[0])
+
+    return one(one, other), generate
+
+
+def _make_exp(_context: Any, vector: Any) -> Any:
+    """Return the exponentials of a vector's numbers, which are 0 at most."""
+
+    def generate(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        (x,) = arguments
+        if vector.dtype == types.float32:
+            return _exp_single(builder, x)
+        kind = x.type.element
+        name = f"llvm.exp.f{vector.dtype.bitwidth}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)  # type: ignore[no-untyped-call]
+        result = ir.Constant(x.type, ir.Undefined)
+        for lane in range(vector.lanes):
+            one = builder.call(function, [builder.extract_element(x, _INT(lane))])
+            result = builder.insert_element(result, one, _INT(lane))
+        return result
+
+    return vector(vector), generate
+
+
+# The coefficients of Cephes' expf, by S. Moshier, for |r| <= ln(2) / 2; below the least, the result is 0.
+_EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+_LEAST = -87.0
+_LOG2_E, _LN2_HIGH, _LN2_LOW = 1.44269504088896341, 0.693359375, -2.12194440e-4
+
+
+def _exp_single(builder: Any, x: Any) -> Any:
+    """Return e^x = 2^n e^r in float32, n whole: 2^n by its bits and e^r by a polynomial."""
+    kind, lanes = x.type, x.type.count
+    whole = ir.VectorType(_INT, lanes)
+
+    def times(a: Any, b: Any, c: Any) -> Any:
+        """Return a * b + c, which may become one instruction; its parts must not be put in another order."""
+        return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
+
+    far = builder.fcmp_ordered("<", x, _constant(kind, _LEAST))
+    near = builder.select(far, _constant(kind, _LEAST), x)
+    name = f"llvm.rint.v{lanes}f32"
+    rint = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)  # type: ignore[no-untyped-call]
+    n = builder.call(rint, [builder.fmul(near, _constant(kind, _LOG2_E))])
+    r = times(n, _constant(kind, -_LN2_LOW), times(n, _constant(kind, -_LN2_HIGH), near))
+    p = _constant(kind, _EXP[0])
+    for coefficient in _EXP[1:]:
+        p = times(p, r, _constant(kind, coefficient))
+    p = builder.fadd(times(p, builder.fmul(r, r), r), _constant(kind, 1.0))
+    bits = builder.shl(
+        builder.add(builder.fptosi(n, whole), ir.Constant(whole, [127] * lanes)),
+        ir.Constant(whole, [23] * lanes),
+    )
+    return builder.select(far, _constant(kind, 0.0), builder.fmul(p, builder.bitcast(bits, kind)))
+
+
+def _constant(kind: Any, number: float) -> Any:
+    return ir.Constant(kind, [number] * kind.count)
 
 
 def _make_prefetch(_context: Any, array: Any, position: Any) -> Any:
@@ -149,6 +250,14 @@ zeros: Any = intrinsic(_make_zeros)
 add_product: Any = intrinsic(_make_add_product)
 dot: Any = intrinsic(_make_dot)
 prefetch: Any = intrinsic(_make_prefetch)
+spread: Any = intrinsic(_make_spread)
+choose: Any = intrinsic(_make_choose)
+larger: Any = intrinsic(_make_larger)
+exp: Any = intrinsic(_make_exp)
+add: Any = _elementwise("fadd", "Return the sums of two vectors' numbers.")
+subtract: Any = _elementwise("fsub", "Return the differences of two vectors' numbers.")
+multiply: Any = _elementwise("fmul", "Return the products of two vectors' numbers.")
+divide: Any = _elementwise("fdiv", "Return the quotients of two vectors' numbers.")
 
 
 @kernel

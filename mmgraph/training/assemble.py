@@ -61,4 +61,8 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         modality_dropout=options.modality_dropout,
         featureless=options.featureless,
     )
-    return TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)
+    module = TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)
+    featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
+    if featured and not model.reads_edge_features:
+        module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")
+    return module

@@ -21,11 +21,13 @@ class GraphBatch(NamedTuple):
         x_dict: Node type to features, float32 [N, D].
         edge_index_dict: Edge type to edges, int64 [2, E].
         edge_weight_dict: Weighted edge type to weights, float32 [E].
+        edge_attr_dict: Edge type with edge features to these, float32 [E, F].
     """
 
     x_dict: dict[str, Tensor]
     edge_index_dict: dict[EdgeTypeName, Tensor]
     edge_weight_dict: dict[EdgeTypeName, Tensor]
+    edge_attr_dict: dict[EdgeTypeName, Tensor]
 
     @classmethod
     def of(cls, graph: Graph) -> GraphBatch:
@@ -36,6 +38,7 @@ class GraphBatch(NamedTuple):
             data.collect("x", allow_empty=True),
             data.collect("edge_index", allow_empty=True),
             data.collect("edge_weight", allow_empty=True),
+            data.collect("edge_attr", allow_empty=True),
         )
 
     def to(self, device: torch.device) -> GraphBatch:
@@ -44,6 +47,7 @@ class GraphBatch(NamedTuple):
             {key: x.to(device) for key, x in self.x_dict.items()},
             {key: x.to(device) for key, x in self.edge_index_dict.items()},
             {key: x.to(device) for key, x in self.edge_weight_dict.items()},
+            {key: x.to(device) for key, x in self.edge_attr_dict.items()},
         )
 
 

@@ -20,11 +20,15 @@ class TaskModule(LightningModule):
     """A model with a linear head on the unified representation of the task's entity type.
 
     Args:
-        model: Takes ``(x_dict, edge_index_dict, edge_weight_dict)``, returns unified states [N, channels].
+        model: Takes ``(x_dict, edge_index_dict, edge_weight_dict, edge_attr_dict)``, returns
+            unified states [N, channels].
         channels: The width of the unified states.
         task: What to learn.
         optimiser: How the weights are moved.
         max_epochs: The length of the learning rate's schedule.
+
+    Attributes:
+        notes: What a reader of the metrics should know.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class TaskModule(LightningModule):
         self.model = model
         self.head = nn.Linear(channels, task.out_channels)
         self.task = task
+        self.notes = task.notes
         self._optimiser = optimiser
         self._max_epochs = max_epochs
 

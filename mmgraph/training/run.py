@@ -127,7 +127,7 @@ class Run:
             "epochs": len(self.history),
             "best_epoch": self.best_epoch,
             "target": self.task.describe(),
-            "notes": self.task.notes,
+            "notes": self.module.notes,
         }
 
     @functools.cached_property

@@ -76,7 +76,7 @@ def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> 
     with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
         module = assemble(view, task, config)
-        for note in module.task.notes:
+        for note in module.notes:
             progress.say(f"note: {note}")
         history, best = fit(module, GraphBatch.of(view), config, device, progress)
     return Run(

@@ -35,7 +35,7 @@ def states(graph):
 
 def test_absent_changes_nothing(schema, graph):
     state, edges, weights, sizes = states(graph)
-    out = step(schema)(state, edges, weights, sizes)
+    out = step(schema)(state, edges, weights, {}, sizes)
     assert all(out[0][name] is x for name, x in state.items())
     assert out[1] is edges
     assert out[2] is weights
@@ -47,7 +47,7 @@ def test_absent_changes_nothing(schema, graph):
 def test_a_token_stands_for_each_modality_that_is_missing(schema, graph):
     state, edges, weights, sizes = states(graph)
     missing = step(schema, missing="token")
-    new, tied, _ = missing(state, edges, weights, sizes)
+    new, tied, *_ = missing(state, edges, weights, {}, sizes)
     assert tied[TEXT][:, 5:].tolist() == [[5], [5]], "entity 5 alone has no text"
     assert tied[IMAGE][:, 3:].tolist() == [[3, 4, 5], [1, 3, 5]]
     assert torch.equal(tied["e", "rev_of", "e/image"][:, 3:], tied[IMAGE][:, 3:].flip(0))
@@ -64,13 +64,13 @@ def test_a_modality_that_nobody_has_gets_tokens(schema, graph):
     result = out(x_dict, edges, weights)
     assert result.keys() == {"e"}, "what is no node of the graph is not read out"
     state, edges, weights, sizes = states(graph)
-    assert step(schema, missing="token")(state, edges, weights, sizes)[0]["e/image"].shape == (6, 2)
+    assert step(schema, missing="token")(state, edges, weights, {}, sizes)[0]["e/image"].shape == (6, 2)
 
 
 def test_neighbours_stand_for_what_is_missing(schema, graph):
     """Near: 1-0, 2-1, 1-2, 0-1, 4-3, 3-4. Images: 0, 2, 4 have one; 1 and 3 get one, 5 has no neighbour."""
     state, edges, weights, sizes = states(graph)
-    new, tied, _ = step(schema, missing="neighbours")(state, edges, weights, sizes)
+    new, tied, *_ = step(schema, missing="neighbours")(state, edges, weights, {}, sizes)
     image = state["e/image"]
     assert tied[IMAGE][:, 3:].tolist() == [[3, 4], [1, 3]]
     torch.testing.assert_close(new["e/image"][3], (image[1] + image[0]) / 2)
@@ -82,7 +82,7 @@ def test_likeness_of_modality_nodes_makes_neighbours_too(schema, graph):
     state, edges, _, sizes = states(graph)
     edges = {key: index for key, index in edges.items() if key[1] != "near"}
     edges["e/text", "like", "e/text"] = torch.tensor([[4, 3], [1, 1]])
-    new, tied, _ = step(schema, missing="neighbours")(state, edges, None, sizes)
+    new, tied, *_ = step(schema, missing="neighbours")(state, edges, {}, {}, sizes)
     assert tied[IMAGE][:, 3:].tolist() == [[3], [1]], "text 1 of entity 1 is like text 4 of entity 4"
     torch.testing.assert_close(new["e/image"][3], state["e/image"][2])
 
@@ -93,11 +93,11 @@ def test_whoever_shares_a_modality_node_is_a_neighbour(schema, graph):
     # Image 0 belongs to 2 and to 0; text 1 of entity 1 is like it.
     edges[IMAGE] = torch.tensor([[0, 0, 2], [2, 0, 4]])
     edges["e/image", "like", "e/text"] = torch.tensor([[0, 2], [1, 3]])
-    new, tied, _ = step(schema, missing="neighbours")(state, edges, None, sizes)
+    new, tied, *_ = step(schema, missing="neighbours")(state, edges, {}, {}, sizes)
     assert tied[IMAGE][:, 3:].tolist() == [[3, 4], [1, 3]]
     torch.testing.assert_close(new["e/image"][3:], state["e/image"][[0, 2]])
     edges["e/image", "like", "e/text"] = torch.tensor([[2, 0], [1, 1]])
-    new, tied, _ = step(schema, missing="neighbours")(state, edges, None, sizes)
+    new, tied, *_ = step(schema, missing="neighbours")(state, edges, {}, {}, sizes)
     assert tied[IMAGE][:, 3:].tolist() == [[3], [1]]
     # Entities 2, 0 and 4 speak to it: both of those that share image 0 do.
     torch.testing.assert_close(new["e/image"][3], (2 * state["e/image"][0] + state["e/image"][2]) / 3)
@@ -108,17 +108,19 @@ def test_the_same_edges_are_completed_once(schema, graph, missing):
     state, edges, weights, sizes = states(graph)
     edges = {key: index.clone() for key, index in edges.items()}
     module = step(schema, missing=missing, modality_dropout=0.5).eval()
-    first = module(state, edges, weights, sizes)[1]
-    assert all(index is first[key] for key, index in module(state, edges, weights, sizes)[1].items())
-    module.train()(state, edges, weights, sizes)
-    assert module.eval()(state, edges, weights, sizes)[1][IMAGE] is first[IMAGE], "dropout leaves it alone"
+    first = module(state, edges, weights, {}, sizes)[1]
+    assert all(index is first[key] for key, index in module(state, edges, weights, {}, sizes)[1].items())
+    module.train()(state, edges, weights, {}, sizes)
+    assert module.eval()(state, edges, weights, {}, sizes)[1][IMAGE] is first[IMAGE], (
+        "dropout leaves it alone"
+    )
     edges[IMAGE][1, 1] = 5
-    changed = module(state, edges, weights, sizes)[1][IMAGE]
+    changed = module(state, edges, weights, {}, sizes)[1][IMAGE]
     assert changed is not first[IMAGE]
-    afresh = step(schema, missing=missing)(state, edges, weights, sizes)[1][IMAGE]
+    afresh = step(schema, missing=missing)(state, edges, weights, {}, sizes)[1][IMAGE]
     assert torch.equal(changed, afresh), "entity 0 has lost its image, and 5 has one"
     more = {**sizes, "e": sizes["e"] + 1}
-    assert module(state, edges, weights, more)[1][IMAGE] is not changed
+    assert module(state, edges, weights, {}, more)[1][IMAGE] is not changed
     # What is kept with a module does not keep the edges of the last graph alive.
     reference = weakref.ref(edges[IMAGE])
     del edges
@@ -140,7 +142,9 @@ def test_the_same_edges_are_planned_once(schema, graph, monkeypatch):
 def test_what_the_layers_do_not_read_is_left_alone(schema, graph):
     state, edges, weights, sizes = states(graph)
     del state["e/image"]
-    new, tied, _ = step(schema, missing="token", node_types=["e", "e/text"])(state, edges, weights, sizes)
+    new, tied, *_ = step(schema, missing="token", node_types=["e", "e/text"])(
+        state, edges, weights, {}, sizes
+    )
     assert "e/image" not in new
     assert torch.equal(tied[IMAGE], edges[IMAGE])
 
@@ -148,7 +152,7 @@ def test_what_the_layers_do_not_read_is_left_alone(schema, graph):
 def test_weights_of_of_edges_go_with_them(schema, graph):
     state, edges, _, sizes = states(graph)
     weights = {IMAGE: torch.tensor([2.0, 3.0, 4.0])}
-    out = step(schema, missing="token")(state, edges, weights, sizes)[2]
+    out = step(schema, missing="token")(state, edges, weights, {}, sizes)[2]
     assert out[IMAGE].tolist() == [2, 3, 4, 1, 1, 1]
 
 
@@ -158,7 +162,7 @@ def test_modality_dropout_takes_modalities_but_never_all_of_an_entity(schema, gr
     missing = step(schema, modality_dropout=0.5)
     seen = set()
     for _ in range(50):
-        _, tied, heavy = missing(state, edges, weights, sizes)
+        _, tied, heavy, _ = missing(state, edges, weights, {}, sizes)
         assert torch.equal(tied["e", "rev_of", "e/image"], tied[IMAGE].flip(0))
         assert heavy[IMAGE].tolist() == [{2: 2.0, 0: 3.0, 4: 4.0}[e] for e in tied[IMAGE][1].tolist()]
         assert torch.equal(tied[TABLE], edges[TABLE]), "an only modality stays"
@@ -167,7 +171,7 @@ def test_modality_dropout_takes_modalities_but_never_all_of_an_entity(schema, gr
         seen.add((0 in text, 0 in image))
     assert seen == {(True, True), (True, False), (False, True)}
     missing.eval()
-    assert missing(state, edges, weights, sizes)[1] is edges
+    assert missing(state, edges, weights, {}, sizes)[1] is edges
 
 
 def test_what_dropout_takes_loses_the_relations_of_its_node_too(schema):
@@ -177,7 +181,7 @@ def test_what_dropout_takes_loses_the_relations_of_its_node_too(schema):
     state = {name: torch.zeros(count, 2) for name in sizes}
     index = torch.cartesian_prod(torch.arange(count), torch.arange(count)).t()
     missing, edges = step(schema, modality_dropout=0.5), {TEXT: of, IMAGE: of, like: index}
-    _, tied, weights = missing(state, edges, {like: torch.arange(float(count * count))}, sizes)
+    _, tied, weights, _ = missing(state, edges, {like: torch.arange(float(count * count))}, {}, sizes)
     left = tied[TEXT][0]
     assert 10 < len(left) < 40
     assert tied[like].shape[1] == len(left) ** 2
@@ -191,7 +195,7 @@ def test_the_share_that_is_dropped_is_the_probability(schema):
     of = torch.arange(count).expand(2, -1)
     sizes = {"e": count, "e/text": count, "e/image": count}
     state = {name: torch.zeros(count, 2) for name in sizes}
-    tied = step(schema, modality_dropout=0.3)(state, {TEXT: of, IMAGE: of}, None, sizes)[1]
+    tied = step(schema, modality_dropout=0.3)(state, {TEXT: of, IMAGE: of}, {}, {}, sizes)[1]
     assert 1 - tied[TEXT].shape[1] / count == pytest.approx(0.3 - 0.09 / 2, abs=0.03)
     assert tied[TEXT].shape[1] == pytest.approx(tied[IMAGE].shape[1], rel=0.05)
     assert set(tied[TEXT][1].tolist()) | set(tied[IMAGE][1].tolist()) == set(range(count))
@@ -201,7 +205,7 @@ def test_what_dropout_takes_a_token_stands_for(schema, graph):
     state, edges, weights, sizes = states(graph)
     missing = step(schema, missing="token", modality_dropout=0.5)
     for _ in range(10):
-        tied = missing(state, edges, weights, sizes)[1]
+        tied = missing(state, edges, weights, {}, sizes)[1]
         for triple in (TEXT, IMAGE):
             assert sorted(tied[triple][1].tolist()) == [0, 1, 2, 3, 4, 5]
 

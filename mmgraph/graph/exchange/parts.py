@@ -16,7 +16,7 @@ from mmgraph.config_faults import NAME_PATTERN
 from mmgraph.data.spec import TaskSpec
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_sets import EdgeSets
-from mmgraph.graph.edges import StoredEdges, merge
+from mmgraph.graph.edges import StoredEdges, attr_scale, merge
 from mmgraph.graph.exchange.description import Description
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.layout import FORMAT
@@ -151,6 +151,7 @@ class Parts:
             made_from=said.made_from if said else (),
             made_of=said.made_of if said else (),
             attr_names=self.relations[triple].attr_names,
+            attr_scale=attr_scale(edges.attr),
             timed=edges.time is not None,
             one_way=said.one_way if said else False,
         )
