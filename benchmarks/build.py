@@ -15,18 +15,20 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from build_cases import CASES, Case, Goal, measure_step, write_data
-from build_page import make_page
+from build_page import make_section
+from knn_cases import KNN_CASES, KnnCase, measure_knn
 from measure import in_own_process
+from performance_page import write_section
 
 ROUNDS = {"quick": 1, "full": 3}
 TIMEOUT = 900
+_PACKAGES = ("pandas", "pyarrow", "torch", "torch_geometric", "scikit-learn", "faiss-cpu", "numba", "mmgraph")
 
 
 def main() -> int:
@@ -36,23 +38,34 @@ def main() -> int:
         case, contender, folder = options.step
         print(json.dumps(measure_step(case, contender, Path(folder))).replace(" ", ""))
         return 0
+    if options.knn:
+        chosen = next(case for case in KNN_CASES if case.name == options.knn[0])
+        # What is printed is read up to the first space.
+        print(json.dumps(measure_knn(chosen, options.knn[1])).replace(" ", "\\u0020"))
+        return 0
     size = "quick" if options.quick else "full"
-    results = [_measure(case, size) for case in CASES if options.case in case.name]
-    report = {
+    report: dict[str, Any] = {
         "size": size,
         "machine": _machine(),
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("pandas", "pyarrow", "torch", "torch_geometric", "mmgraph")},
+            **{name: version(name) for name in _PACKAGES if _is_installed(name)},
         },
-        "cases": results,
+        "cases": [],
     }
-    _print(report)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    if options.page:
-        options.page.write_text(make_page(report), encoding="utf-8")
-    missed = [f"{r['case']}: {g['text']}" for r in results for g in r["goals"] if not g["met"]]
+    measures = [(case, _measure) for case in CASES] + [(case, _measure_knn) for case in KNN_CASES]
+    for case, measure in measures:
+        if options.case in case.name:
+            print(f"{case.name} ...", file=sys.stderr)
+            result = measure(case, size)
+            report["cases"].append(result)
+            _print(result, size)
+            # After each case, so that an interruption loses none that is done.
+            if options.json:
+                options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            if options.page:
+                write_section(options.page, "building", make_section(report))
+    missed = [f"{r['case']}: {g['text']}" for r in report["cases"] for g in r["goals"] if not g["met"]]
     if options.check:
         for line in missed:
             print(f"missed: {line}")
@@ -69,11 +82,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose name has this in it")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation there")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--knn", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
+def _measure_knn(case: KnnCase, size: str) -> dict[str, Any]:
+    found = in_own_process("--knn", case.name, size, timeout=TIMEOUT)
+    result: dict[str, Any] = json.loads(found)
+    return result
+
+
 def _measure(case: Case, size: str) -> dict[str, Any]:
-    print(f"{case.name} ...", file=sys.stderr)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in case.steps}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -107,6 +126,14 @@ def _judge(goal: Goal, figures: dict[str, dict[str, float]]) -> dict[str, Any]:
     return {"text": text, "value": value, "met": value <= goal.at_most}
 
 
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def _machine() -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
@@ -114,13 +141,14 @@ def _machine() -> dict[str, Any]:
     return {"cpu": names[0] if names else platform.machine(), "cores": os.cpu_count()}
 
 
-def _print(report: dict[str, Any], line: Callable[[str], None] = print) -> None:
-    for result in report["cases"]:
-        line(f"\n{result['case']} ({report['size']}, rounds: {result['rounds']})")
-        for name, figures in result["figures"].items():
-            line(f"  {name:24s} {figures['seconds']:9.3f} s {figures['megabytes']:8.0f} MB")
-        for goal in result["goals"]:
-            line(f"  {'ok    ' if goal['met'] else 'MISSED'} {goal['text']}")
+def _print(result: dict[str, Any], size: str) -> None:
+    print(f"\n{result['case']} ({size}, rounds: {result['rounds']})")
+    for name, figures in result["figures"].items():
+        memory = f" {figures['megabytes']:8.0f} MB" if "megabytes" in figures else ""
+        recall = f"   recall {figures['recall']:.4f}" if "recall" in figures else ""
+        print(f"  {name:24s} {figures['seconds']:9.3f} s{memory}{recall}")
+    for goal in result["goals"]:
+        print(f"  {'ok    ' if goal['met'] else 'MISSED'} {goal['text']}", flush=True)
 
 
 if __name__ == "__main__":

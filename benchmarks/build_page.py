@@ -1,11 +1,11 @@
-"""The page of the documentation about building graphs, made from what `build.py` measured."""
+"""The section of the page about performance that is made from what `build.py` measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_HEAD = """# Building at scale
+_HEAD = """## Building graphs
 
 What it costs to build a graph, to open it, and to build it again, beside the usual script: tables by pandas,
 ids by an index of pandas, a `HeteroData`, `torch.save`. Every measurement is a process of its own, and
@@ -15,39 +15,47 @@ once everything is imported and compiled.
 Made by:
 
 ```bash
-python benchmarks/build.py --json build.json --page docs/performance_build.md
+python benchmarks/build.py --json build.json --page docs/performance.md
 ```
 
 """
 
+_COLUMNS = {"seconds": ("seconds", ",.3f"), "megabytes": ("MB", ",.0f"), "recall": ("recall", ".4f")}
+"""By figure, what its column is called and how it is written."""
+
 _TAIL = """
-## How to read this
+### How to read these
 
 - Tables are read block by block, and ids are found in one table of hashes, by both cores. Edges are sorted by
   counting and written as soon as their relation is built, so that memory holds the largest relation, not all.
 - Reverse relations are not stored: they are derived when they are asked for.
 - Opening reads the manifest and looks at the sizes of the files. Edges are mapped into memory at their first
   use, and checked then.
+- Nearest neighbours: all contenders begin with the same features. Those that compare all with all are asked for
+  a tenth of the rows where there are many, and their times are multiplied by ten.
 - A relation is built again when something that it was made from has changed:
   see [building again](how_to/build_again.md).
 """
 
 
-def make_page(report: Mapping[str, Any]) -> str:
-    """Return the page, in Markdown."""
+def make_section(report: Mapping[str, Any]) -> str:
+    """Return the section, in Markdown."""
     where = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
     versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
     parts = [_HEAD, f"on {where}, with {versions}.\n"]
     for result in report["cases"]:
-        parts.append(f"\n## {result['case'][0].upper()}{result['case'][1:]}\n\n{_table(result)}\n")
+        parts.append(f"\n### {result['case'][0].upper()}{result['case'][1:]}\n\n{_table(result)}\n")
         parts.extend(f"- {'Reached' if g['met'] else '**Missed**'}: {g['text']}.\n" for g in result["goals"])
     return "".join([*parts, _TAIL])
 
 
 def _table(result: Mapping[str, Any]) -> str:
-    rows = ["| contender | seconds | MB |", "| --- | --- | --- |"]
-    rows += [
-        f"| {name} | {figures['seconds']:,.3f} | {figures['megabytes']:,.0f} |"
-        for name, figures in result["figures"].items()
+    kinds = [kind for kind in _COLUMNS if kind in next(iter(result["figures"].values()))]
+    rows = [
+        f"| contender | {' | '.join(_COLUMNS[kind][0] for kind in kinds)} |",
+        "| --- " * (len(kinds) + 1) + "|",
     ]
+    for name, figures in result["figures"].items():
+        cells = [format(figures[kind], _COLUMNS[kind][1]) for kind in kinds]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"

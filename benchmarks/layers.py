@@ -23,8 +23,9 @@ from first_use import first_use, seconds_of
 from group_cases import GROUP_CASES
 from layer_cases import CASES as GRAPH_CASES
 from layer_cases import Case, Goal
-from layers_page import make_page
+from layers_page import make_section
 from measure import in_own_process, interleaved, peak_above, time_ratio
+from performance_page import write_section
 
 CASES = [*GRAPH_CASES, *GROUP_CASES]
 
@@ -74,7 +75,7 @@ def _write(report: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if options.page:
-        options.page.write_text(make_page(report), encoding="utf-8")
+        write_section(options.page, "layers", make_section(report))
 
 
 def _options() -> argparse.Namespace:

@@ -1,11 +1,11 @@
-"""The page of the documentation about speed and memory, made from what `layers.py` measured."""
+"""The section of the page about performance that is made from what `layers.py` measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_HEAD = """# Performance
+_HEAD = """## Layers
 
 What a training step of one layer costs, forward and backward, beside its peers. The contenders of a case
 take turns in one process; times are medians over the rounds, and ratios are medians of the ratios within a
@@ -21,7 +21,7 @@ python benchmarks/layers.py --json layers.json --page docs/performance.md
 """
 
 _TAIL = """
-## How to read this
+### How to read these
 
 - Ratios depend on the machine. PyG's operators make a vector for each edge, and spend much of their time on
   getting and clearing the memory for it; the kernels here wait for the rows of neighbours. Where memory is
@@ -30,8 +30,8 @@ _TAIL = """
   make them. *operation* is attention without its projections; it reads neighbours' rows twice, forward and
   backward, and so can come below three sums. *mmgraph* and *PyG* include the projections, and their matrix
   products cost both the same.
-- With several relations, *mmgraph* is the whole layer, with its path of each node to itself, activation and
-  residual; `HeteroConv` has none of these.
+- With several relations, *mmgraph* is what `HeteroConv` of `GATConv`s does and nothing else; *hetero_gat* is the
+  whole layer, with a path of each node to itself, an activation and a residual beside it.
 - Cost grows with the edges. Ten times the nodes cost more than ten times as much where their rows no longer
   fit the caches, as the floor shows.
 - The kernels are compiled at their first use and kept on disk, beside the package or where
@@ -41,13 +41,13 @@ _TAIL = """
 """
 
 
-def make_page(report: Mapping[str, Any]) -> str:
-    """Return the page, in Markdown."""
+def make_section(report: Mapping[str, Any]) -> str:
+    """Return the section, in Markdown."""
     where = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
     versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
     parts = [_HEAD, f"on {where}, with {versions}.\n"]
     for result in report["cases"]:
-        parts.append(f"\n## {result['case'][0].upper()}{result['case'][1:]}\n\n{_table(result)}")
+        parts.append(f"\n### {result['case'][0].upper()}{result['case'][1:]}\n\n{_table(result)}")
         if result["goals"]:
             parts.append("\n" + "".join(_goal(goal) for goal in result["goals"]))
     if report["first_use"] is not None:
@@ -70,7 +70,7 @@ def _goal(goal: Mapping[str, Any]) -> str:
 
 def _first_use(step: Mapping[str, float], training: Mapping[str, float]) -> str:
     return (
-        "\n## First use\n\n"
+        "\n### First use\n\n"
         f"The first step of a process takes {step['cold']:.1f} s when its kernels have never been compiled "
         f"on the machine, and {step['cached']:.2f} s once they are kept.\n\n"
         "A whole training of `hetero_gat` on `glyphs`, the graph being there:\n\n"

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmgraph.errors import DataError, did_you_mean
 
@@ -121,6 +123,22 @@ class Column:
         if not (_is_textual(values) or pd.api.types.is_integer_dtype(values)):
             self._refuse_if_any(~self.missing, "text or a whole number", "Store ids as text.")
         return self.text()
+
+    def id_array(self) -> Any:
+        """Return what :meth:`id_texts` does as Arrow's text, [N], null where a cell is empty.
+
+        Raises:
+            DataError: If a cell is neither text nor a whole number.
+        """
+        values = self.values
+        if isinstance(values.dtype, pd.StringDtype):
+            text = pa.array(values, type=pa.large_string())
+        elif pd.api.types.is_integer_dtype(values) and isinstance(values.dtype, np.dtype):
+            text = pa.array(values.to_numpy()).cast(pa.large_string())
+        else:
+            return pa.array(self.id_texts(), type=pa.large_string())
+        text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+        return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.large_string()), text)
 
     def numbers(self) -> npt.NDArray[np.float64]:
         """Return the cells as numbers, [N], NaN where a cell is empty.

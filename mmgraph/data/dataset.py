@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from mmgraph.data.entity_table import EntityTable, read_entity_table, value_table
 from mmgraph.data.files import file_inside, raw_file_faults
@@ -57,6 +58,15 @@ class Dataset:
         """
         return self.entity_table(entity).ids
 
+    def num_entities(self, entity: str) -> int:
+        """Return the number of entities of a type.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table cannot be used.
+        """
+        return len(self.entity_table(entity))
+
     def id_index(self, entity: str) -> IdIndex:
         """Return what finds the entities of a type by their ids.
 
@@ -65,7 +75,7 @@ class Dataset:
             DataError: If its table cannot be used.
         """
         if entity not in self._indices:
-            self._indices[entity] = IdIndex(self.entity_ids(entity))
+            self._indices[entity] = IdIndex(self.entity_table(entity).text)
         return self._indices[entity]
 
     def frame(self, entity: str) -> pd.DataFrame:
@@ -89,7 +99,9 @@ class Dataset:
             where = f"{self.file}: entities.{entity}"
             if self.additional and (spec.table is None or not (self.folder / spec.table).is_file()):
                 nothing = pd.DataFrame({spec.id: pd.Series(dtype=object)})
-                self._entities[entity] = EntityTable(nothing, [], str(self.folder / (spec.table or "")))
+                self._entities[entity] = EntityTable(
+                    nothing, pa.array([], pa.large_string()), str(self.folder / (spec.table or ""))
+                )
             elif spec.values_of is not None:
                 self._entities[entity] = self._values(spec.values_of, where=f"{where}.values_of")
             else:
@@ -122,7 +134,7 @@ class Dataset:
             DataError: If its table or the title's column cannot be used.
         """
         table, title = self.entity_table(entity), self._entity(entity).title
-        if title is None or not table.ids:
+        if title is None or not len(table):
             return list(table.ids)
         cells = table.column(title, where=f"{self.file}: entities.{entity}.title").text()
         return [cell or name for cell, name in zip(cells, table.ids, strict=True)]
@@ -142,7 +154,7 @@ class Dataset:
                 fix=did_you_mean(name, modalities),
             )
         table = self.entity_table(entity)
-        if not table.ids:
+        if not len(table):
             return RawModality(modalities[name].kind, np.empty(0, dtype=np.int64), [])
         return read_modality(
             modalities[name],
@@ -177,7 +189,7 @@ class Dataset:
             ConfigError: If there is no such entity type.
             DataError: If a split cannot be made, or the splits together hold out every entity.
         """
-        rows = np.ones(len(self.entity_ids(entity)), dtype=bool)
+        rows = np.ones(self.num_entities(entity), dtype=bool)
         names = [name for name, split in self.spec.entity_splits.items() if split.entity == entity]
         for name in names:
             rows &= np.isin(self.split(name), ["train", ""])

@@ -28,15 +28,16 @@ class IdIndex:
         [2, -1]
     """
 
-    def __init__(self, ids: Sequence[str]) -> None:
-        self._ids = pa.array(ids, type=pa.large_string())
+    def __init__(self, ids: Sequence[str] | pa.LargeStringArray) -> None:
+        known = isinstance(ids, pa.LargeStringArray)
+        self._ids = ids if known else pa.array(ids, type=pa.large_string())
         self._offsets, self._data = text_buffers(self._ids)
 
     def __len__(self) -> int:
         return len(self._ids)
 
-    def rows(self, wanted: pa.Array) -> NDArray[np.int64]:
-        """Return the row of each id, int64 [M]; -1 where it is empty or unknown.
+    def rows(self, wanted: pa.Array) -> NDArray[Any]:
+        """Return the row of each id, [M], in int32 where that is enough; -1 where it is empty or unknown.
 
         Args:
             wanted: Text or whole numbers, [M].
@@ -48,9 +49,13 @@ class IdIndex:
         # Kernels are compiled at their first use, and importing the compiler takes its time as well.
         from mmgraph.data.id_kernels import find
 
-        rows = np.empty(len(wanted), dtype=np.int64)
+        rows = np.empty(len(wanted), dtype=self._kind)
         find(self._offsets, self._data, self._tags, *text_buffers(wanted), rows)
         return rows
+
+    @property
+    def _kind(self) -> type[np.signedinteger[Any]]:
+        return np.int32 if len(self._ids) <= np.iinfo(np.int32).max else np.int64
 
     @functools.cached_property
     def _tags(self) -> NDArray[np.uint64]:
@@ -61,7 +66,7 @@ class IdIndex:
         return tags
 
     @functools.cached_property
-    def _by_number(self) -> tuple[int, NDArray[np.int32]] | None:
+    def _by_number(self) -> tuple[int, NDArray[Any]] | None:
         """The least id and, from it on, the row of each; nothing unless ids are numbers that lie close."""
         try:
             numbers = self._ids.cast(pa.int64())
@@ -74,19 +79,19 @@ class IdIndex:
         span = most.as_py() - least.as_py() + 1
         if span > _SPREAD * len(numbers):
             return None
-        table = np.full(span, -1, dtype=np.int32)
-        table[numbers.to_numpy() - least.as_py()] = np.arange(len(numbers), dtype=np.int32)
+        table = np.full(span, -1, dtype=self._kind)
+        table[numbers.to_numpy() - least.as_py()] = np.arange(len(numbers), dtype=self._kind)
         return least.as_py(), table
 
     @staticmethod
-    def _rows_by_number(wanted: pa.Array, least: int, table: NDArray[np.int32]) -> NDArray[np.int64]:
+    def _rows_by_number(wanted: pa.Array, least: int, table: NDArray[Any]) -> NDArray[Any]:
         numbers = pc.fill_null(wanted, 0).to_numpy()
         inside = (numbers >= least) & (numbers <= least + len(table) - 1)
         if wanted.null_count:
             inside &= wanted.is_valid().to_numpy(zero_copy_only=False)
         if inside.all():
-            return table[_offset(numbers, least)].astype(np.int64)
-        rows = np.full(len(numbers), -1, dtype=np.int64)
+            return table[_offset(numbers, least)]
+        rows = np.full(len(numbers), -1, dtype=table.dtype)
         rows[inside] = table[_offset(numbers[inside], least)]
         return rows
 

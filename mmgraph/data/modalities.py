@@ -167,7 +167,7 @@ def _features(spec: FeaturesModality, table: EntityTable, folder: Path, where: s
         return RawModality("features", index, values)
     array = read_array(path, key=spec.key, where=where)
     if spec.present is None:
-        index = np.arange(len(table.ids))
+        index = np.arange(len(table))
     else:
         index = np.flatnonzero(table.column(spec.present, where=f"{where}.present").flags())
     features = array_features(array, index, file=str(path), ids=table.ids, rows=table.rows)

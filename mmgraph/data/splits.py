@@ -43,7 +43,7 @@ def assign(split: EntitySplit, table: EntityTable, *, where: str) -> npt.NDArray
         case ColumnSplit():
             parts = _by_column(table.column(split.column, where=f"{where}.column"))
         case RandomSplit():
-            strata = np.zeros(len(table.ids), dtype=np.int64)
+            strata = np.zeros(len(table), dtype=np.int64)
             parts = divide(strata, _id_lots(table, split.seed), shares_of(split.fractions))
         case StratifiedSplit():
             strata = _codes(table.column(split.by, where=f"{where}.by"))

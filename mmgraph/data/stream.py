@@ -45,8 +45,8 @@ class Block:
         rows = range(self.start, self.start + len(cells))
         return Column(cells, self.name, self.file, rows=rows)
 
-    def rows_of(self, index: IdIndex) -> NDArray[np.int64]:
-        """Return for each id that the cells hold the row of its entity, [M]; -1 where it is unknown or empty.
+    def rows_of(self, index: IdIndex) -> NDArray[Any]:
+        """Return for each id that the cells hold the row of its entity, int32 or int64 [M]; -1 where it is unknown or empty.
 
         Raises:
             DataError: If a cell is neither text nor a whole number.
@@ -73,8 +73,8 @@ class EntityRows:
         self._index = index
         self.unknown: tuple[str, str | None] | None = None
 
-    def __call__(self, block: Block) -> NDArray[np.int64]:
-        """Return the row of each cell's entity, [M]; -1 where it is unknown or empty."""
+    def __call__(self, block: Block) -> NDArray[Any]:
+        """Return the row of each cell's entity, int32 or int64 [M]; -1 where it is unknown or empty."""
         rows = block.rows_of(self._index)
         if self.unknown is None and len(rows) and rows.min() < 0:
             cell = int(np.argmax(rows < 0))
@@ -136,6 +136,8 @@ def read_columns(
                 done.result()
             num_rows += size
             advance(size)
+    # What the blocks took is given back to the system, before more is done with the columns.
+    pa.default_memory_pool().release_unused()
     for reader in there:
         if reader.error is not None:
             faults.extend(reader.error)

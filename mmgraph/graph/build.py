@@ -128,7 +128,8 @@ class _Making:
         """Write the graph into a new folder, and take over what an earlier one has."""
         sizes = LazyMapping(self._factory.names, self._factory.num_nodes)
         graph = self._build(EdgeShelf(folder, sizes), reuse)
-        write_graph(graph, folder, written=graph.schema.relations)
+        taken = None if reuse is None else reuse.taken
+        write_graph(graph, folder, written=graph.schema.relations, described=taken)
         if reuse is not None:
             reuse.remember(self._progress)
 

@@ -15,6 +15,9 @@ from mmgraph.graph.relation import Edges
 Compressed = tuple[NDArray[Any], NDArray[Any]]
 """``indptr`` [N + 1] and ``indices`` [E], of 32 or 64 bits."""
 
+Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Sources and targets, [E] each."""
+
 _CONTRACT = "Give (source_index, target_index), (source_index, target_index, weight) or an int array [2, E]."
 
 
@@ -22,7 +25,7 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
     """Return what a relation builder gave as edges, if it is edges between these nodes.
 
     Args:
-        result: :class:`Edges`, two index arrays, the two and weights, or an integer array [2, E]. Tensors and
+        result: :class:`Edges`, whose arrays are taken over and must not be changed any more, two index arrays, the two and weights, or an integer array [2, E]. Tensors and
             lists do as well.
         num_sources: The number of source nodes.
         num_targets: The number of target nodes.
@@ -41,8 +44,9 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
     else:
         parts = (*_rows(result, where), None)
     faults = Faults()
-    source = _indices(parts[0], num_sources, "source", where, faults)
-    target = _indices(parts[1], num_targets, "target", where, faults)
+    own = isinstance(result, Edges)
+    source = _indices(parts[0], num_sources, "source", where, faults, own=own)
+    target = _indices(parts[1], num_targets, "target", where, faults, own=own)
     if not faults.found and len(source) != len(target):
         faults.add(where, f"gave {len(source)} source indices but {len(target)} target indices", _CONTRACT)
     weight = None if parts[2] is None else _weights(parts[2], len(source), where, faults)
@@ -75,7 +79,10 @@ def _array(values: Any) -> NDArray[Any] | None:
         return None
 
 
-def _indices(values: Any, num_nodes: int, end: str, where: str, faults: Faults) -> NDArray[np.int64]:
+def _indices(
+    values: Any, num_nodes: int, end: str, where: str, faults: Faults, *, own: bool
+) -> NDArray[np.int64]:
+    """Return indices as int64; unless they are our own, in an array that nobody else has."""
     array = _array(values)
     nothing = np.empty(0, dtype=np.int64)
     if array is not None and array.ndim == 1 and array.size == 0:
@@ -92,7 +99,7 @@ def _indices(values: Any, num_nodes: int, end: str, where: str, faults: Faults) 
             f"wanted 0 to {num_nodes - 1}",
             f"Index the {num_nodes} {end} nodes in the order in which they are given.",
         )
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=not own)
 
 
 def _weights(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray[np.float32] | None:
@@ -181,6 +188,7 @@ class StoredEdges:
         time: int64 [E], or nothing.
         compressed: ``indptr`` and ``indices`` as :func:`compress` returns them, instead of ``index``. They
             may be mapped into memory: ``index`` is made of them at its first use alone.
+        ends: Sources and targets, int64 [E] each, instead of both.
     """
 
     def __init__(
@@ -191,20 +199,23 @@ class StoredEdges:
         time: NDArray[np.int64] | None = None,
         *,
         compressed: Compressed | None = None,
+        ends: Ends | None = None,
     ) -> None:
-        assert (index is None) != (compressed is None), "one form of the two"
-        self._index, self._compressed = index, compressed
+        assert sum(form is not None for form in (index, compressed, ends)) == 1, "one form of the three"
+        self._index, self._compressed, self._ends = index, compressed, ends
         self.weight, self.attr, self.time = weight, attr, time
 
     @classmethod
     def of(cls, edges: Edges) -> StoredEdges:
         """Return edges, sorted already, in the form that a graph holds."""
-        return cls(np.stack([edges.source, edges.target]), edges.weight, edges.attr, edges.time)
+        return cls(None, edges.weight, edges.attr, edges.time, ends=(edges.source, edges.target))
 
     @property
     def index(self) -> NDArray[np.int64]:
         """The ends of the edges, int64 [2, E]."""
-        if self._index is None:
+        if self._ends is not None:
+            self._index, self._ends = np.stack(self._ends), None
+        elif self._index is None:
             assert self._compressed is not None
             self._index = decompress(*self._compressed)
         return self._index
@@ -214,17 +225,25 @@ class StoredEdges:
         """The number of edges."""
         if self._compressed is not None:
             return len(self._compressed[1])
-        return len(self.index[0])
+        return len(self._parts()[0])
 
     def compressed(self, num_targets: int) -> Compressed:
         """Return ``indptr`` [N + 1] and ``indices`` [E], as they are if the edges were given like that."""
-        return self._compressed or compress(self.index, num_targets)
+        return self._compressed or compress(*self._parts(), num_targets)
 
     def edges(self, attr_names: tuple[str, ...] = ()) -> Edges:
         """Return the edges as a builder gives them, sorted; what has to be made for that is not kept."""
-        compressed = self._compressed
-        source, target = decompress(*compressed) if self._index is None and compressed else self.index
-        return Edges(source, target, self.weight, self.attr, attr_names, self.time)
+        return Edges(*self._parts(), self.weight, self.attr, attr_names, self.time)
+
+    def _parts(self) -> Ends:
+        """Return sources and targets; what has to be made for that is not kept."""
+        if self._ends is not None:
+            return self._ends
+        if self._index is None:
+            assert self._compressed is not None
+            source, target = decompress(*self._compressed)
+            return source, target
+        return self._index[0], self._index[1]
 
     def reversed(self) -> StoredEdges:
         """Return the edges the other way round, sorted again.
@@ -267,11 +286,9 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
         >>> merged.source.tolist(), merged.target.tolist(), merged.weight.tolist()
         ([2, 0], [0, 1], [5.0, 3.0])
     """
-    edges = edges.take(edge_order(edges.source, edges.target, num_sources, edges.time))
-    new = np.ones(len(edges), dtype=bool)
-    new[1:] = (edges.target[1:] != edges.target[:-1]) | (edges.source[1:] != edges.source[:-1])
-    if edges.time is not None:
-        new[1:] |= edges.time[1:] != edges.time[:-1]
+    if not _is_sorted(edges):
+        edges = edges.take(edge_order(edges.source, edges.target, num_sources, edges.time))
+    new = first_of_each(edges)
     if new.all():
         return edges
     weight, attr = edges.weight, edges.attr
@@ -282,6 +299,27 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
         if attr is not None:
             attr = np.stack([groups.mean(column) for column in attr.T], axis=1).astype(np.float32)
     return replace(edges.take(new), weight=weight, attr=attr)
+
+
+def first_of_each(edges: Edges) -> NDArray[np.bool_]:
+    """Return which of the edges, sorted by (target, source, time), are no duplicates of the one before, [E]."""
+    new = np.ones(len(edges), dtype=bool)
+    new[1:] = edges.target[1:] != edges.target[:-1]
+    new[1:] |= edges.source[1:] != edges.source[:-1]
+    if edges.time is not None:
+        new[1:] |= edges.time[1:] != edges.time[:-1]
+    return new
+
+
+def _is_sorted(edges: Edges) -> bool:
+    """Return whether edges stand in the order of (target, source, time) already."""
+    keys = [edges.target, edges.source] + ([] if edges.time is None else [edges.time])
+    same = np.ones(max(len(edges) - 1, 0), dtype=bool)
+    for key in keys:
+        if (same & (key[1:] < key[:-1])).any():
+            return False
+        same &= key[1:] == key[:-1]
+    return True
 
 
 class _Groups:
@@ -324,14 +362,14 @@ def symmetrise(edges: Edges, num_nodes: int) -> Edges:
     return merge(replace(edges.take(twice), source=both[0], target=both[1]), num_nodes, mean=True)
 
 
-def compress(edge_index: NDArray[np.int64], num_targets: int) -> Compressed:
-    """Return sorted edges in compressed-sparse-column form: ``indptr`` [N + 1] and ``indices`` [E].
+def compress(source: NDArray[np.int64], target: NDArray[np.int64], num_targets: int) -> Compressed:
+    """Return sorted edges [E] in compressed-sparse-column form: ``indptr`` [N + 1] and ``indices`` [E].
 
     The numbers are 32 bits wide where they fit, which halves the files.
     """
     indptr = np.zeros(num_targets + 1, dtype=np.int64)
-    np.cumsum(np.bincount(edge_index[1], minlength=num_targets), out=indptr[1:])
-    return _narrow(indptr), _narrow(edge_index[0])
+    np.cumsum(np.bincount(target, minlength=num_targets), out=indptr[1:])
+    return _narrow(indptr), _narrow(source)
 
 
 def decompress(indptr: NDArray[Any], indices: NDArray[Any]) -> NDArray[np.int64]:
@@ -339,7 +377,7 @@ def decompress(indptr: NDArray[Any], indices: NDArray[Any]) -> NDArray[np.int64]
 
     Example:
         >>> edge_index = np.array([[2, 0, 1], [0, 1, 1]])
-        >>> decompress(*compress(edge_index, 4)).tolist() == edge_index.tolist()
+        >>> decompress(*compress(*edge_index, 4)).tolist() == edge_index.tolist()
         True
     """
     index = np.empty((2, len(indices)), dtype=np.int64)

@@ -87,7 +87,7 @@ def estimate_build(
     """
     edges = {job.name: job.estimate() for job in jobs}
     known = sorted((number for number in edges.values() if number is not None), reverse=True)
-    entities = sum(len(factory.dataset.entity_ids(entity)) for entity in factory.dataset.spec.entities)
+    entities = sum(factory.dataset.num_entities(entity) for entity in factory.dataset.spec.entities)
     features = sum(_feature_bytes(factory, name) for name in factory.modalities)
     stored = sum(known) * _STORED_BYTES_PER_EDGE
     working = sum(known[:workers]) * _WORKING_BYTES_PER_EDGE

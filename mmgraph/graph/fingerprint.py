@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -59,5 +59,10 @@ def _add_column(hasher: Hasher, column: pd.Series) -> None:
     if pd.api.types.is_numeric_dtype(cells):
         hasher.array(cells.to_numpy())
     else:
-        offsets, data = text_buffers(pa.array(cells, type=pa.large_string()))
-        hasher.array(np.diff(offsets).astype(np.int64)).array(data[offsets[0] : offsets[-1]])
+        add_text(hasher, pa.array(cells, type=pa.large_string()))
+
+
+def add_text(hasher: Hasher, text: Any) -> None:
+    """Add text as Arrow holds it, without nulls: the length of each cell, and their bytes."""
+    offsets, data = text_buffers(text)
+    hasher.array(np.diff(offsets).astype(np.int64)).array(data[offsets[0] : offsets[-1]])

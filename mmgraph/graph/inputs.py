@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from mmgraph.encoders.cache import add_content
 from mmgraph.errors import MMGraphError
+from mmgraph.graph.file_hashes import FileHashes
+from mmgraph.graph.fingerprint import add_text
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.relation import RelationBuilder
 from mmgraph.graph.watch import EVERYTHING
@@ -52,12 +52,13 @@ class Inputs:
 
     Args:
         factory: Makes the nodes.
-        outputs: By relation, the hash of what it came out as; grows while relations are built.
+        output: Returns the hash of what a relation came out as, nothing for one that is not built.
     """
 
-    def __init__(self, factory: NodeFactory, outputs: Mapping[str, str]) -> None:
+    def __init__(self, factory: NodeFactory, output: Callable[[str], str]) -> None:
         self._factory = factory
-        self._outputs = outputs
+        self._output = output
+        self._files = FileHashes()
         self._known: dict[str, str] = {}
 
     def hash(self, key: str) -> str:
@@ -68,7 +69,7 @@ class Inputs:
         """
         kind, _, name = key.partition(":")
         if kind == "relation":
-            return self._outputs.get(name, "")
+            return self._output(name)
         if key not in self._known:
             try:
                 self._known[key] = self._hash(kind, name)
@@ -81,14 +82,13 @@ class Inputs:
         factory, dataset, hasher = self._factory, self._factory.dataset, Hasher()
         match kind:
             case "ids":
-                ids = dataset.entity_ids(name)
-                hasher.array(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))).text("".join(ids))
+                add_text(hasher, dataset.entity_table(name).text)
             case "rows":
                 entity = dataset.spec.entities[name]
                 if entity.values_of is not None:
                     return self.hash(f"rows:{entity.values_of.entity}")
                 assert entity.table is not None
-                hasher.file(dataset.folder / entity.table)
+                hasher.text(self._files.get(dataset.folder / entity.table))
             case "training":
                 hasher.array(dataset.training_rows(name))
             case "nodes":
@@ -104,7 +104,7 @@ class Inputs:
                     if (position := factory.position(name)) is not None:
                         hasher.array(position)
             case "file":
-                hasher.file(dataset.folder / name)
+                hasher.text(self._files.get(dataset.folder / name))
             case "yaml":
                 spec = dataset.spec.model_dump(mode="json")
                 hasher.json({part: spec[part] for part in ("entities", "splits", "tasks")})

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.data.dataset import Dataset
+from mmgraph.data.entity_table import text_series
 from mmgraph.errors import DataError, Faults, MMGraphError
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.preview import previews
@@ -26,7 +27,7 @@ def entity_tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
     faults = Faults()
     tables = {}
     for entity in dataset.spec.entities:
-        ids = pd.Series(dataset.entity_ids(entity), dtype="str")
+        ids = text_series(dataset.entity_table(entity).text)
         titled = dataset.spec.entities[entity].title is not None
         columns = {"id": ids, "title": pd.Series(dataset.titles(entity), dtype="str") if titled else ids}
         try:

@@ -88,7 +88,7 @@ class NodeFactory:
     def num_nodes(self, node_type: str) -> int:
         """Return the number of nodes, without encoding anything."""
         entity, modality = self.parts(node_type)
-        return len(self.dataset.entity_ids(entity)) if modality is None else len(self.raw(node_type).index)
+        return self.dataset.num_entities(entity) if modality is None else len(self.raw(node_type).index)
 
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each node's entity in the entity table, int64 [N]."""

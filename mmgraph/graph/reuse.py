@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,17 +94,33 @@ class EarlierGraph:
         starts = (f"{edges_path(edge_type.triple)}/", f"relations/{name}/", f"{held_out_path(name)}/")
         return {name: known for name, known in self._files.items() if name.startswith(starts)}
 
-    def copy_edges(self, edge_type: EdgeType, into: Path) -> bool:
-        """Copy the edges of a relation; return whether all of its files are as the manifest says."""
+    def take_edges(self, edge_type: EdgeType, into: Path) -> dict[str, Any] | None:
+        """Put the edges of a relation into another folder as well.
+
+        Returns:
+            The files that are there now, with their sizes and hashes; nothing if any file of the relation is
+            not as the manifest says.
+        """
+        files = self.files(edge_type)
+        with ThreadPoolExecutor() as threads:
+            found = list(threads.map(describe_file, (self._folder / name for name in files)))
+        if found != list(files.values()):
+            return None
         edges = f"{edges_path(edge_type.triple)}/"
-        for name, known in self.files(edge_type).items():
-            path = self._folder / name
-            if name.startswith(edges):
-                (into / name).parent.mkdir(parents=True, exist_ok=True)
-                path = Path(shutil.copyfile(path, into / name))
-            if describe_file(path) != known:
-                return False
-        return True
+        taken = {name: known for name, known in files.items() if name.startswith(edges)}
+        for name in taken:
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            _same_file(self._folder / name, into / name)
+        return taken
+
+
+def _same_file(path: Path, other: Path) -> None:
+    """Give a file a second place; nobody writes to the files of a graph."""
+    try:
+        other.hardlink_to(path)
+    except OSError:
+        # Another file system, or one without links.
+        shutil.copyfile(path, other)
 
 
 class Reuse:
@@ -113,15 +130,20 @@ class Reuse:
         earlier: The folder of the earlier graph; it need not be there.
         folder: The new folder.
         factory: Makes the nodes.
+
+    Attributes:
+        taken: The files of the new folder that were taken over, with their sizes and hashes.
     """
 
     def __init__(self, earlier: Path, folder: Path, factory: NodeFactory) -> None:
         self._earlier = EarlierGraph(earlier)
         self._folder = folder
         self._records = BuildRecords()
+        self._jobs: dict[str, RelationJob] = {}
         self._outputs: dict[str, str] = {}
-        self._inputs = Inputs(factory, self._outputs)
+        self._inputs = Inputs(factory, self._output)
         self._built: list[RelationJob] = []
+        self.taken: dict[str, Any] = {}
 
     def take_over(self, job: RelationJob) -> Decision:
         """Take a relation over if that is right, and say why or why not."""
@@ -138,19 +160,21 @@ class Reuse:
         changed = [k for k, known in record.items() if (now.get(k) or self._inputs.hash(k)) != known]
         if changed:
             return Decision(False, f"changed: {', '.join(in_words(key) for key in changed)}")
-        if not self._earlier.copy_edges(edge_type, self._folder):
+        taken = self._earlier.take_edges(edge_type, self._folder)
+        if taken is None:
             return Decision(False, "its files in the earlier graph are damaged")
         graph = self._earlier.graph
         encoders = {end: e for (name, end), e in graph.relation_encoders.items() if name == job.name}
         job.take_over(edge_type, described, dict(graph.fitted.get(job.name, {})), encoders)
         job.held_out = graph.held_out.get(job.name)
-        self._note_output(job)
+        self.taken.update(taken)
+        self._jobs[job.name] = job
         return Decision(True, "nothing that it is made from has changed")
 
     def built(self, job: RelationJob) -> None:
         """Note that a relation was built."""
         self._built.append(job)
-        self._note_output(job)
+        self._jobs[job.name] = job
 
     def remember(self, progress: Progress) -> None:
         """Keep what the relations of the new folder, which is whole, were made from."""
@@ -165,13 +189,16 @@ class Reuse:
         how = Hasher().text(job.how).hexdigest()
         return {"how": how, "code": code_hash(job.builder), "yaml": self._inputs.hash("yaml")}
 
-    def _note_output(self, job: RelationJob) -> None:
-        """Hash what the relation came out as, for those that are made of it."""
-        edges, hasher = job.stored, Hasher().text(repr(job.edge_type))
-        for part in (*edges.compressed(0), edges.weight, edges.attr, edges.time):
-            if part is not None:
-                hasher.array(part)
-        self._outputs[job.name] = hasher.hexdigest()
+    def _output(self, name: str) -> str:
+        """Return the hash of what a relation came out as, for those that are made of it."""
+        if name not in self._outputs and name in self._jobs:
+            job = self._jobs[name]
+            edges, hasher = job.stored, Hasher().text(repr(job.edge_type))
+            for part in (*edges.compressed(0), edges.weight, edges.attr, edges.time):
+                if part is not None:
+                    hasher.array(part)
+            self._outputs[name] = hasher.hexdigest()
+        return self._outputs.get(name, "")
 
 
 def _output_hash(edge_type: EdgeType, described: Mapping[str, Any], files: Mapping[str, Any]) -> str:

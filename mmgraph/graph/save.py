@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,16 @@ def save_graph(graph: Graph, folder: Path, *, overwrite: bool) -> None:
         write_graph(graph, new)
 
 
-def write_graph(graph: Graph, folder: Path, *, written: Container[str] = ()) -> None:
+def write_graph(
+    graph: Graph, folder: Path, *, written: Container[str] = (), described: Mapping[str, Any] | None = None
+) -> None:
     """Write a graph into a folder that nobody reads yet; the manifest comes last.
 
     Args:
         graph: The graph.
         folder: The folder.
         written: The names of relations whose edges are there already.
+        described: Files that are there already, as :func:`describe_file` describes them.
     """
     _write_nodes(graph, folder)
     sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
@@ -78,12 +82,17 @@ def write_graph(graph: Graph, folder: Path, *, written: Container[str] = ()) -> 
     for relation, arrays in graph.fitted.items():
         for key, array in arrays.items():
             write_array(array, folder / fitted_path(relation) / f"{key}.npy")
-    manifest = graph.manifest | {
-        "fingerprint": graph.fingerprint(),
-        "schema": graph.schema.to_json(),
-        "tasks": {name: task.model_dump(mode="json") for name, task in graph.tasks.items()},
-        "files": {path: describe_file(folder / path) for path in files_below(folder)},
-    }
+    known = dict(described or {})
+    with ThreadPoolExecutor() as threads:
+        fingerprint = threads.submit(graph.fingerprint)
+        names = [name for name in files_below(folder) if name not in known]
+        known.update(zip(names, threads.map(describe_file, (folder / name for name in names)), strict=True))
+        manifest = graph.manifest | {
+            "fingerprint": fingerprint.result(),
+            "schema": graph.schema.to_json(),
+            "tasks": {name: task.model_dump(mode="json") for name, task in graph.tasks.items()},
+            "files": dict(sorted(known.items())),
+        }
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -109,4 +118,6 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # pandas' own metadata names its version, which is no part of the content.
     content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    pyarrow.parquet.write_table(content, path)
+    # Ids and titles hardly ever stand twice: a dictionary of them is given up after a megabyte.
+    repeated = [name for name in content.column_names if name not in ("id", "title")]
+    pyarrow.parquet.write_table(content, path, use_dictionary=repeated)

@@ -18,6 +18,7 @@ DATASET: Rules = {
     "file": (),
     "entity_ids": ("ids",),
     "id_index": ("ids",),
+    "num_entities": ("ids",),
     "entity_table": ("rows",),
     "frame": ("rows",),
     "titles": ("rows",),

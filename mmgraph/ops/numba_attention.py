@@ -33,7 +33,7 @@ def forward(spec: Spec, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[T
         work = Pass(spec, batch)
         for number in batch:
             task = spec.tasks[number]
-            pointer, columns = (index.numpy() for index in task.edges.target_rows)
+            pointer, columns = task.edges.target_arrays
             result = (task.output, task.slab)
             arguments = (
                 pointer, columns, call.array(task.shift), call.array(task.bias), call.array(task.vector),
@@ -86,7 +86,7 @@ def _backward_values(
     spec, work = call.spec, Pass(call.spec, d_attention)
     for number, d_weights in d_attention.items():
         task = spec.tasks[number]
-        pointer, columns, edge = (index.numpy() for index in task.edges.source_rows)
+        pointer, columns, edge = task.edges.source_arrays
         add, d_values = found.rows(task.values)
         arguments = (
             pointer, columns, edge, *call.shape, call.rows(task.values),
@@ -107,7 +107,7 @@ def _backward_targets(
     d_vectors = {}
     for number, d_weights in d_attention.items():
         task = spec.tasks[number]
-        pointer, columns = (index.numpy() for index in task.edges.target_rows)
+        pointer, columns = task.edges.target_arrays
         add, d_target = found.rows(task.target)
         d_vectors[number] = call.like.new_zeros(parts or 0, spec.heads * spec.width)
         d_shift = call.empty if task.shift is None else flat(found.zeros(task.shift))
@@ -127,7 +127,7 @@ def _backward_sources(call: Call, found: Gradients, d_attention: Mapping[int, Te
     kernel = getattr(numba_kernels, f"backward_source_{spec.score}")
     for number, d_weights in d_attention.items():
         task = spec.tasks[number]
-        pointer, columns, edge = (index.numpy() for index in task.edges.source_rows)
+        pointer, columns, edge = task.edges.source_arrays
         add, d_source = found.rows(task.source)
         arguments = (
             pointer, columns, edge, call.array(task.vector), call.slope, *call.shape,

@@ -26,13 +26,13 @@ class EdgeEnd:
     Args:
         entity: The entity type.
         column: The column with its ids.
-        ids: The ids of the entities, in the order of their positions.
+        ids: Returns the ids of the entities, in the order of their positions, for messages.
         index: Finds them.
     """
 
     entity: str
     column: str
-    ids: Sequence[str]
+    ids: Callable[[], Sequence[str]]
     index: IdIndex
 
 
@@ -57,13 +57,17 @@ class EdgeRows:
 
     Args:
         edges: The edges of the rows whose ids are known, in the order of the table.
-        row: Where each stands in the table, int64 [E].
+        row: Where each stands in the table, int64 [E]; nothing where each row has become one.
         total: The number of all rows.
     """
 
     edges: Edges
-    row: Positions
+    row: Positions | None
     total: int
+
+    def rows_of(self, edges: NDArray[Any]) -> NDArray[Any]:
+        """Return where some of the edges, by their positions [K], stand in the table."""
+        return edges if self.row is None else self.row[edges]
 
 
 def read_edge_table(
@@ -112,10 +116,13 @@ def read_edge_table(
     sources, targets = found[0], found[1]
     assert sources is not None
     assert targets is not None
-    row = np.flatnonzero((sources >= 0) & (targets >= 0))
+    known = (sources >= 0) & (targets >= 0)
     whole = None if time is None else np.floor(time).astype(np.int64)
     edges = Edges(sources, targets, weight, attr, columns.features, whole)
-    return EdgeRows(edges if len(row) == len(sources) else edges.take(row), row, len(sources))
+    if known.all():
+        return EdgeRows(edges, None, len(sources))
+    row = np.flatnonzero(known)
+    return EdgeRows(edges.take(row), row, len(sources))
 
 
 def _taken(
@@ -164,7 +171,7 @@ def _note_unknown(
     rows: NDArray[np.int64], end: EdgeEnd, first: tuple[str, str | None], faults: Faults
 ) -> None:
     place, name = first
-    near = "" if name is None else did_you_mean(name, end.ids)
+    near = "" if name is None else did_you_mean(name, end.ids())
     # Where nothing is near, did_you_mean lists all that there is: no help with thousands of ids.
     near = f"{near} " if near.startswith("Did you mean") else ""
     came = "an empty cell" if name is None else shorten(name)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from mmgraph.data.columns import row_numbers
 from mmgraph.errors import Faults
+from mmgraph.graph.edge_order import edge_order, sorted_pairs
+from mmgraph.graph.edges import first_of_each
 from mmgraph.graph.relation import Edges
 from mmgraph.relations.edge_table import EdgeRows
 from mmgraph.relations.spans import Positions
@@ -19,7 +21,7 @@ Repeated = Literal["sum", "mean", "max", "first", "last", "error"]
 
 
 def once_each(rows: EdgeRows, repeated: Repeated, *, where: str, faults: Faults) -> Edges:
-    """Return the edges of a table, each once at each time.
+    """Return the edges of a table, each once at each time, sorted by (target, source, time).
 
     Args:
         rows: The rows.
@@ -28,16 +30,23 @@ def once_each(rows: EdgeRows, repeated: Repeated, *, where: str, faults: Faults)
         faults: Where to note rows that are refused.
     """
     edges = rows.edges
-    time = np.zeros(len(edges), dtype=np.int64) if edges.time is None else edges.time
-    order = np.lexsort((time, edges.source, edges.target))
-    keys = np.stack([edges.target, edges.source, time])[:, order]
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
-    first = np.flatnonzero(new)
-    if len(first) == len(order):
+    nodes = [int(end.max(initial=-1)) + 1 for end in (edges.source, edges.target)]
+    if edges.weight is None and edges.attr is None and edges.time is None and repeated != "error":
+        source, target = sorted_pairs(edges.source, edges.target, *nodes)
+        new = first_of_each(Edges(source, target))
+        if not new.all():
+            # One after the other, so that never both forms of both are there.
+            source = source[new]
+            target = target[new]
+        return Edges(source, target)
+    # Rows of one edge stay in the order of the table.
+    order = edge_order(edges.source, edges.target, nodes[0], edges.time)
+    edges = edges.take(order)
+    new = first_of_each(edges)
+    if new.all():
         return edges
     if repeated == "error":
-        again = np.sort(rows.row[order[~new]])
+        again = np.sort(rows.rows_of(order[~new]))
         at = " at the same time" if edges.time is not None else ""
         faults.add(
             f"{where}: row {again[0] + 1}",
@@ -45,17 +54,17 @@ def once_each(rows: EdgeRows, repeated: Repeated, *, where: str, faults: Faults)
             "Remove the rows, or set duplicates to sum, mean, max, first or last.",
         )
         return edges
-    # The sort is stable, so that rows of one edge stand in the order of the table.
+    first = np.flatnonzero(new)
     last = np.append(first[1:], len(order)) - 1
-    kept = edges.take(order[last if repeated == "last" else first])
+    kept = edges.take(last if repeated == "last" else first)
     if repeated in ("first", "last"):
         return kept
     weight, attr = edges.weight, edges.attr
     if weight is not None:
-        weight = _joined(weight[order], first, repeated)
+        weight = _joined(weight, first, repeated)
     if attr is not None:
         # Adding up features such as a distance or a rating would make no sense.
-        attr = _joined(attr[order], first, "mean" if repeated == "sum" else repeated)
+        attr = _joined(attr, first, "mean" if repeated == "sum" else repeated)
     return replace(kept, weight=weight, attr=attr)
 
 

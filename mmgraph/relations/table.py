@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -121,7 +122,12 @@ class Table(RelationBuilder):
             DataError: With all faults of the table: columns, ids, weights, features, times, duplicates.
         """
         ends = [
-            EdgeEnd(entity, column, context.dataset.entity_ids(entity), context.dataset.id_index(entity))
+            EdgeEnd(
+                entity,
+                column,
+                partial(context.dataset.entity_ids, entity),
+                context.dataset.id_index(entity),
+            )
             for entity, column in ((self.source, self.source_column), (self.target, self.target_column))
         ]
         edges = self._read(context, *ends)
@@ -137,7 +143,7 @@ class Table(RelationBuilder):
         ends = []
         for entity, column in ((self.source, self.source_column), (self.target, self.target_column)):
             ids = [*context.known_ids(entity), *context.ids(entity)]
-            ends.append(EdgeEnd(entity, column, ids, IdIndex(ids)))
+            ends.append(EdgeEnd(entity, column, partial(list, ids), IdIndex(ids)))
         edges = self._read(context, *ends)
         known_sources, known_targets = (
             len(context.known_ids(self.source)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
@@ -20,7 +21,9 @@ def read(cells: dict[str, Any], folder: Path, **spec: Any) -> RawModality:
     frame = pd.DataFrame(cells)
     ids = [f"i{row}" for row in range(len(frame))]
     modality: Modality = TypeAdapter(Modality).validate_python(spec)
-    return read_modality(modality, EntityTable(frame, ids, "t.csv"), folder, where="w")
+    return read_modality(
+        modality, EntityTable(frame, pa.array(ids, pa.large_string()), "t.csv"), folder, where="w"
+    )
 
 
 def test_text_without_content_is_missing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,11 @@ THIRDS = {"train": 0.5, "validation": 0.25, "test": 0.25}
 
 def split(frame: pd.DataFrame, **spec: Any) -> np.ndarray:
     parsed: Split = TypeAdapter(Split).validate_python({"entity": "thing", **spec})
-    return assign(parsed, EntityTable(frame, list(frame["id"]), "t.csv"), where="dataset.yaml: splits.s")
+    return assign(
+        parsed,
+        EntityTable(frame, pa.array(list(frame["id"]), pa.large_string()), "t.csv"),
+        where="dataset.yaml: splits.s",
+    )
 
 
 def things(count: int = 40) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def test_compressed_form_is_scipys(edges):
     from scipy.sparse import csc_array
 
     merged = stored(edges)
-    indptr, indices = compress(merged.index, TARGETS)
+    indptr, indices = compress(*merged.index, TARGETS)
     assert indptr.dtype == indices.dtype == np.int32
     matrix = csc_array((merged.weight, indices, indptr), shape=(SOURCES, TARGETS)).toarray()
     dense = np.zeros((SOURCES, TARGETS))
@@ -100,7 +100,7 @@ def test_compressed_form_is_scipys(edges):
 
 def test_large_numbers_stay_64_bits_wide():
     edge_index = np.array([[2**31, 5], [0, 0]])
-    indptr, indices = compress(edge_index[:, ::-1], 2)
+    indptr, indices = compress(*edge_index[:, ::-1], 2)
     assert indices.dtype == np.int64
     assert indptr.dtype == np.int32
     assert decompress(indptr, indices).tolist() == [[5, 2**31], [0, 0]]
@@ -112,5 +112,5 @@ def test_many_edges_take_no_loop():
     start = time.perf_counter()
     merged = StoredEdges.of(symmetrise(merge(edges, 200_000), 200_000))
     merged.reversed()
-    compress(merged.index, 200_000)
+    compress(*merged.index, 200_000)
     assert time.perf_counter() - start < 10

@@ -1,0 +1,74 @@
+"""Hashes that are kept: of the content, and of the present one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mmgraph.graph import file_hashes
+from mmgraph.graph.file_hashes import FileHashes
+from mmgraph.hashing import Hasher
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A file that was written long ago."""
+    path = tmp_path / "table.csv"
+    path.write_text("one")
+    return path
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[Path]:
+    """The files that are read."""
+    read: list[Path] = []
+
+    class Counting(Hasher):
+        def file(self, path: Path) -> Hasher:
+            read.append(path)
+            return super().file(path)
+
+    monkeypatch.setattr(file_hashes, "Hasher", Counting)
+    return read
+
+
+def test_a_file_that_nobody_touched_is_read_once(
+    old: Path, reads: list[Path], tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    first = FileHashes(tmp_path / "kept").get(old)
+    assert FileHashes(tmp_path / "kept").get(old) == first == Hasher().file(old).hexdigest()
+    assert len(reads) == 1
+
+
+def test_a_file_of_just_now_is_read_again(old: Path, reads: list[Path], tmp_path: Path) -> None:
+    hashes = FileHashes(tmp_path / "kept")
+    assert hashes.get(old) == hashes.get(old)
+    assert len(reads) == 2
+
+
+def test_other_content_of_the_same_size_and_time_has_another_hash(
+    old: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    hashes = FileHashes(tmp_path / "kept")
+    first, stat = hashes.get(old), old.stat()
+    old.write_text("two")
+    os.utime(old, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert hashes.get(old) != first
+
+
+def test_what_cannot_be_kept_or_read_is_worked_out(old: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    kept = tmp_path / "kept"
+    true = FileHashes(kept).get(old)
+    for place in kept.iterdir():
+        place.write_text("nonsense")
+    assert FileHashes(kept).get(old) == true
+    blocked = tmp_path / "blocked"
+    blocked.write_text("no folder")
+    assert FileHashes(blocked).get(old) == true
+    with pytest.raises(OSError, match="gone"):
+        FileHashes(kept).get(tmp_path / "gone.csv")
