@@ -31,8 +31,8 @@ _TAIL = """
 - Reverse relations are not stored: they are derived when they are asked for.
 - Opening reads the manifest and looks at the sizes of the files. Edges are mapped into memory at their first
   use, and checked then.
-- Nearest neighbours: all contenders begin with the same features. Those that compare all with all are asked for
-  a tenth of the rows where there are many, and their times are multiplied by ten.
+- Nearest neighbours: all contenders begin with the same features. Those that compare all with all are asked
+  for a tenth of the rows where there are many, and their times are multiplied by ten.
 - A relation is built again when something that it was made from has changed:
   see [building again](how_to/build_again.md).
 """

@@ -95,7 +95,7 @@ class BareAttention(nn.Module):
 
 
 class BareHeteroAttention(HeteroGAT):
-    """What PyG's HeteroConv of GATConvs does and nothing else: the layer's messages, summed over relations."""
+    """What PyG's HeteroConv of GATConvs does and nothing else: the layer's messages, and their sum."""
 
     def forward(self, x_dict: dict[str, Tensor], edges: dict[Triple, Tensor]) -> dict[str, Tensor]:  # type: ignore[override]
         """Return the new states [N, C] by node type."""

@@ -8,7 +8,7 @@ from typing import Any
 _HEAD = """## Layers
 
 What a training step of one layer costs, forward and backward, beside its peers. The contenders of a case
-take turns in one process; times are medians over the rounds, and ratios are medians of the ratios within a
+take turns in one process, a step to warm up and a timed one; times are medians over the rounds, and ratios are medians of the ratios within a
 round. Memory is what a first step adds to a process of its own, the index plan included. PyG's layers get
 their edges sorted, as they like them best.
 
@@ -30,8 +30,8 @@ _TAIL = """
   make them. *operation* is attention without its projections; it reads neighbours' rows twice, forward and
   backward, and so can come below three sums. *mmgraph* and *PyG* include the projections, and their matrix
   products cost both the same.
-- With several relations, *mmgraph* is what `HeteroConv` of `GATConv`s does and nothing else; *hetero_gat* is the
-  whole layer, with a path of each node to itself, an activation and a residual beside it.
+- With several relations, *mmgraph* is what `HeteroConv` of `GATConv`s does and nothing else; *hetero_gat* is
+  the whole layer, with a path of each node to itself, an activation and a residual beside it.
 - Cost grows with the edges. Ten times the nodes cost more than ten times as much where their rows no longer
   fit the caches, as the floor shows.
 - The kernels are compiled at their first use and kept on disk, beside the package or where

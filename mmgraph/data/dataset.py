@@ -42,6 +42,7 @@ class Dataset:
         self.folder = folder
         self.file = file or folder / "dataset.yaml"
         self._entities: dict[str, EntityTable] = {}
+        self._known_ids: dict[str, pa.LargeStringArray] = {}
         self._indices: dict[str, IdIndex] = {}
         self._splits: dict[str, npt.NDArray[np.str_]] = {}
         self._tables: dict[str, pd.DataFrame] = {}
@@ -56,7 +57,25 @@ class Dataset:
             ConfigError: If there is no such entity type.
             DataError: If its table cannot be used.
         """
-        return self.entity_table(entity).ids
+        known = self._known_ids.get(entity)
+        if known is None or entity in self._entities:
+            return self.entity_table(entity).ids
+        ids: list[str] = known.to_pylist()
+        return ids
+
+    def id_text(self, entity: str) -> pa.LargeStringArray:
+        """Return the same ids as Arrow holds text.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table cannot be used.
+        """
+        known = self._known_ids.get(entity)
+        return self.entity_table(entity).text if known is None else known
+
+    def know_ids(self, entity: str, text: pa.LargeStringArray) -> None:
+        """Let the ids of an entity type, in their order, be known without its table being read."""
+        self._known_ids[entity] = text
 
     def num_entities(self, entity: str) -> int:
         """Return the number of entities of a type.
@@ -65,7 +84,7 @@ class Dataset:
             ConfigError: If there is no such entity type.
             DataError: If its table cannot be used.
         """
-        return len(self.entity_table(entity))
+        return len(self.id_text(entity))
 
     def id_index(self, entity: str) -> IdIndex:
         """Return what finds the entities of a type by their ids.
@@ -75,7 +94,7 @@ class Dataset:
             DataError: If its table cannot be used.
         """
         if entity not in self._indices:
-            self._indices[entity] = IdIndex(self.entity_table(entity).text)
+            self._indices[entity] = IdIndex(self.id_text(entity))
         return self._indices[entity]
 
     def frame(self, entity: str) -> pd.DataFrame:

@@ -114,7 +114,7 @@ def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTa
     _note_twins(text, ordered, column, faults)
     _note_padded(text, column, faults)
     faults.raise_if_any(DataError)
-    place, others = frame.columns.get_loc(spec.id), frame.drop(columns=[spec.id])
+    place, others = list(frame.columns).index(spec.id), frame.drop(columns=[spec.id])
     if rows is not None:
         others = others.take(rows).reset_index(drop=True)
     others.insert(place, spec.id, text_series(ordered))

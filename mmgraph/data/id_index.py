@@ -29,8 +29,10 @@ class IdIndex:
     """
 
     def __init__(self, ids: Sequence[str] | pa.LargeStringArray) -> None:
-        known = isinstance(ids, pa.LargeStringArray)
-        self._ids = ids if known else pa.array(ids, type=pa.large_string())
+        known: Any = ids
+        if not isinstance(ids, pa.LargeStringArray):
+            known = pa.array(ids, type=pa.large_string())
+        self._ids = known
         self._offsets, self._data = text_buffers(self._ids)
 
     def __len__(self) -> int:

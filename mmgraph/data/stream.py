@@ -46,7 +46,9 @@ class Block:
         return Column(cells, self.name, self.file, rows=rows)
 
     def rows_of(self, index: IdIndex) -> NDArray[Any]:
-        """Return for each id that the cells hold the row of its entity, int32 or int64 [M]; -1 where it is unknown or empty.
+        """Return the row of the entity of each id that the cells hold, int32 or int64 [M].
+
+        It is -1 where the id is unknown or empty.
 
         Raises:
             DataError: If a cell is neither text nor a whole number.

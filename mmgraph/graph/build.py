@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.data.dataset import Dataset
@@ -129,7 +130,7 @@ class _Making:
         sizes = LazyMapping(self._factory.names, self._factory.num_nodes)
         graph = self._build(EdgeShelf(folder, sizes), reuse)
         taken = None if reuse is None else reuse.taken
-        write_graph(graph, folder, written=graph.schema.relations, described=taken)
+        write_graph(graph, folder, written=graph.schema.relations, taken=taken)
         if reuse is not None:
             reuse.remember(self._progress)
 
@@ -137,7 +138,7 @@ class _Making:
         factory, workers = self._factory, self._workers
         jobs = _jobs(self._chosen, factory, self._progress, shelf)
         make = functools.partial(_make, reuse=reuse, notes=self._notes)
-        tables = self._prepare(jobs, make, shelf)
+        tables = self._prepare(jobs, make, shelf, reuse)
         for found in run_all(self._modality, factory.modalities, workers):
             if isinstance(found, MMGraphError):
                 raise found
@@ -148,12 +149,16 @@ class _Making:
         return assemble(factory, jobs, tables)
 
     def _prepare(
-        self, jobs: Sequence[RelationJob], make: Callable[[RelationJob], None], shelf: EdgeShelf
+        self,
+        jobs: Sequence[RelationJob],
+        make: Callable[[RelationJob], None],
+        shelf: EdgeShelf,
+        reuse: Reuse | None,
     ) -> dict[str, pd.DataFrame]:
         """Do all that needs no features, report everything wrong in it at once, return the entity tables."""
         factory, faults = self._factory, Faults()
         tables: dict[str, pd.DataFrame] = {}
-        _attempt(lambda: tables.update(entity_tables(factory.dataset)), faults)
+        _attempt(lambda: tables.update(_entity_tables(factory.dataset, reuse)), faults)
         _attempt(factory.check, faults)
         _attempt(functools.partial(_refuse_leaks, factory.dataset), faults)
         sound = [job for job in jobs if _attempt(job.check, faults)]
@@ -174,6 +179,18 @@ class _Making:
         factory.encoded(name)
         self._notes.modalities[name] = _MODALITY[factory.from_cache.get(name)]
         return {name: table}
+
+
+def _entity_tables(dataset: Dataset, reuse: Reuse | None) -> dict[str, pd.DataFrame]:
+    """Return the tables of all entity types, those that are as they were from an earlier graph."""
+    tables = {}
+    for entity in dataset.spec.entities if reuse is not None else ():
+        table = reuse.take_table(entity)
+        if table is not None:
+            tables[entity] = table
+            ids = pa.array(table["id"], type=pa.large_string())
+            dataset.know_ids(entity, ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids)
+    return tables | entity_tables(dataset, [name for name in dataset.spec.entities if name not in tables])
 
 
 def _make(job: RelationJob, *, reuse: Reuse | None, notes: BuildNotes) -> None:

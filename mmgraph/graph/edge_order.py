@@ -64,8 +64,8 @@ def sorted_pairs(
 
     kind = np.int32 if max(size, num_sources, num_targets) < np.iinfo(np.int32).max else np.int64
     between, sources, targets = (np.empty(size, dtype=kind) for _ in range(3))
-    counts = [np.zeros(number + 1, dtype=kind) for number in (num_sources, num_targets)]
-    sort_pairs(source, target, *counts, between, sources, targets)
+    first, pointer = (np.zeros(number + 1, dtype=kind) for number in (num_sources, num_targets))
+    sort_pairs(source, target, first, pointer, between, sources, targets)
     del between
     # One after the other, so that never both forms of both are there.
     wide = sources.astype(np.int64)

@@ -25,8 +25,8 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
     """Return what a relation builder gave as edges, if it is edges between these nodes.
 
     Args:
-        result: :class:`Edges`, whose arrays are taken over and must not be changed any more, two index arrays, the two and weights, or an integer array [2, E]. Tensors and
-            lists do as well.
+        result: :class:`Edges`, whose arrays are taken over and must not be changed any more; two index
+            arrays, the two and weights, or an integer array [2, E]. Tensors and lists do as well.
         num_sources: The number of source nodes.
         num_targets: The number of target nodes.
         where: The relation, for messages.
@@ -302,7 +302,7 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
 
 
 def first_of_each(edges: Edges) -> NDArray[np.bool_]:
-    """Return which of the edges, sorted by (target, source, time), are no duplicates of the one before, [E]."""
+    """Return which edges, sorted by (target, source, time), are no duplicates of the one before, [E]."""
     new = np.ones(len(edges), dtype=bool)
     new[1:] = edges.target[1:] != edges.target[:-1]
     new[1:] |= edges.source[1:] != edges.source[:-1]

@@ -82,7 +82,7 @@ class Inputs:
         factory, dataset, hasher = self._factory, self._factory.dataset, Hasher()
         match kind:
             case "ids":
-                add_text(hasher, dataset.entity_table(name).text)
+                add_text(hasher, dataset.id_text(name))
             case "rows":
                 entity = dataset.spec.entities[name]
                 if entity.values_of is not None:
@@ -118,7 +118,7 @@ def code_hash(builder: RelationBuilder) -> str:
     """Return the hash of the code that makes a relation: mmgraph's own, and the file of a user's builder."""
     function = getattr(builder, "function", None)
     thing = type(builder) if function is None else inspect.unwrap(function)
-    hasher = Hasher().text(_own_code())
+    hasher = Hasher().text(own_code())
     if not thing.__module__.startswith("mmgraph."):
         file = inspect.getsourcefile(thing) if inspect.isfunction(thing) else _file_of(thing)
         if file is not None and Path(file).is_file():
@@ -144,7 +144,8 @@ def _source(thing: object) -> str:
 
 
 @functools.cache
-def _own_code() -> str:
+def own_code() -> str:
+    """Return the hash of mmgraph's own code that makes nodes and relations."""
     package = Path(__file__).parents[1]
     hasher = Hasher().text(version("mmgraph"))
     for part in ("data", "encoders", "graph", "relations"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -13,8 +15,8 @@ from mmgraph.graph.preview import previews
 from mmgraph.progress import Progress
 
 
-def entity_tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
-    """Return the table of every entity type.
+def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Return the tables of entity types.
 
     Returns:
         By entity type: N rows with ``id``, ``title``, ``training`` (whether no split holds the entity out),
@@ -26,8 +28,8 @@ def entity_tables(dataset: Dataset) -> dict[str, pd.DataFrame]:
     """
     faults = Faults()
     tables = {}
-    for entity in dataset.spec.entities:
-        ids = text_series(dataset.entity_table(entity).text)
+    for entity in entities:
+        ids = text_series(dataset.id_text(entity))
         titled = dataset.spec.entities[entity].title is not None
         columns = {"id": ids, "title": pd.Series(dataset.titles(entity), dtype="str") if titled else ids}
         try:

@@ -9,15 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from mmgraph.atomic import atomic_write
 from mmgraph.errors import MMGraphError, UserError
 from mmgraph.graph.graph import Graph
-from mmgraph.graph.inputs import Inputs, code_hash, in_words
-from mmgraph.graph.layout import MANIFEST, edges_path, held_out_path
+from mmgraph.graph.inputs import Inputs, code_hash, in_words, own_code
+from mmgraph.graph.layout import MANIFEST, edges_path, held_out_path, table_path
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.notes import Decision
 from mmgraph.graph.relation_job import RelationJob
-from mmgraph.graph.save import describe_file
+from mmgraph.graph.save import Taken, describe_file
 from mmgraph.graph.schema import EdgeType
 from mmgraph.graph.store import load_graph
 from mmgraph.hashing import Hasher
@@ -68,12 +70,14 @@ class EarlierGraph:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: dict[str, Any] = {}
+        self._digests: dict[str, str] = {}
         self.graph: Graph | None = None
         self.problem = "there is no earlier graph"
         if (folder / MANIFEST).is_file():
             try:
                 self.graph = load_graph(folder)
-                self._files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+                manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+                self._files, self._digests = manifest["files"], manifest.get("digests", {})
             except (MMGraphError, OSError, ValueError) as error:
                 self.problem = f"the earlier graph cannot be used: {error}"
 
@@ -94,24 +98,43 @@ class EarlierGraph:
         starts = (f"{edges_path(edge_type.triple)}/", f"relations/{name}/", f"{held_out_path(name)}/")
         return {name: known for name, known in self._files.items() if name.startswith(starts)}
 
-    def take_edges(self, edge_type: EdgeType, into: Path) -> dict[str, Any] | None:
+    def table(self, name: str) -> dict[str, Any]:
+        """Return the file of a node table, with its size and hash; nothing if there is none."""
+        path = table_path(name)
+        return {path: self._files[path]} if path in self._files else {}
+
+    def take_table(self, name: str, into: Path, taken: Taken) -> bool:
+        """Put a node table into another folder as well; return whether it is as the manifest says."""
+        return self._take(self.table(name), table_path(name), into, taken)
+
+    def take_edges(self, edge_type: EdgeType, into: Path, taken: Taken) -> bool:
         """Put the edges of a relation into another folder as well.
 
+        Args:
+            edge_type: The relation.
+            into: The other folder.
+            taken: Is told what is there now.
+
         Returns:
-            The files that are there now, with their sizes and hashes; nothing if any file of the relation is
-            not as the manifest says.
+            Whether all files of the relation are as the manifest says; else none is taken.
         """
-        files = self.files(edge_type)
+        path = edges_path(edge_type.triple)
+        sound = self._take(self.files(edge_type), f"{path}/", into, taken)
+        if sound and path in self._digests:
+            taken.digests[path] = self._digests[path]
+        return sound
+
+    def _take(self, files: Mapping[str, Any], start: str, into: Path, taken: Taken) -> bool:
+        """Check files, and take over those whose path starts like this."""
         with ThreadPoolExecutor() as threads:
             found = list(threads.map(describe_file, (self._folder / name for name in files)))
         if found != list(files.values()):
-            return None
-        edges = f"{edges_path(edge_type.triple)}/"
-        taken = {name: known for name, known in files.items() if name.startswith(edges)}
-        for name in taken:
+            return False
+        for name in (name for name in files if name.startswith(start)):
             (into / name).parent.mkdir(parents=True, exist_ok=True)
             _same_file(self._folder / name, into / name)
-        return taken
+            taken.files[name] = files[name]
+        return True
 
 
 def _same_file(path: Path, other: Path) -> None:
@@ -132,7 +155,7 @@ class Reuse:
         factory: Makes the nodes.
 
     Attributes:
-        taken: The files of the new folder that were taken over, with their sizes and hashes.
+        taken: What of the new folder was taken over.
     """
 
     def __init__(self, earlier: Path, folder: Path, factory: NodeFactory) -> None:
@@ -143,7 +166,8 @@ class Reuse:
         self._outputs: dict[str, str] = {}
         self._inputs = Inputs(factory, self._output)
         self._built: list[RelationJob] = []
-        self.taken: dict[str, Any] = {}
+        self._made_tables: list[str] = []
+        self.taken = Taken()
 
     def take_over(self, job: RelationJob) -> Decision:
         """Take a relation over if that is right, and say why or why not."""
@@ -160,16 +184,31 @@ class Reuse:
         changed = [k for k, known in record.items() if (now.get(k) or self._inputs.hash(k)) != known]
         if changed:
             return Decision(False, f"changed: {', '.join(in_words(key) for key in changed)}")
-        taken = self._earlier.take_edges(edge_type, self._folder)
-        if taken is None:
+        if not self._earlier.take_edges(edge_type, self._folder, self.taken):
             return Decision(False, "its files in the earlier graph are damaged")
         graph = self._earlier.graph
         encoders = {end: e for (name, end), e in graph.relation_encoders.items() if name == job.name}
         job.take_over(edge_type, described, dict(graph.fitted.get(job.name, {})), encoders)
         job.held_out = graph.held_out.get(job.name)
-        self.taken.update(taken)
         self._jobs[job.name] = job
         return Decision(True, "nothing that it is made from has changed")
+
+    def take_table(self, entity: str) -> pd.DataFrame | None:
+        """Return the node table of an entity type, taken over; nothing if that is not right."""
+        known = self._earlier.table(entity)
+        record = self._records.get(_table_hash(entity, known)) if known else None
+        if record is None or self._earlier.graph is None or record != self._table_inputs(entity):
+            self._made_tables.append(entity)
+            return None
+        if not self._earlier.take_table(entity, self._folder, self.taken):
+            self._made_tables.append(entity)
+            return None
+        return self._earlier.graph.nodes[entity]
+
+    def _table_inputs(self, entity: str) -> dict[str, str]:
+        """Return what the node table of an entity type is made from."""
+        keys = ("yaml", f"rows:{entity}")
+        return {"code": own_code(), **{key: self._inputs.hash(key) for key in keys}}
 
     def built(self, job: RelationJob) -> None:
         """Note that a relation was built."""
@@ -177,8 +216,10 @@ class Reuse:
         self._jobs[job.name] = job
 
     def remember(self, progress: Progress) -> None:
-        """Keep what the relations of the new folder, which is whole, were made from."""
+        """Keep what tables and relations of the new folder, which is whole, were made from."""
         new = EarlierGraph(self._folder)
+        for entity in self._made_tables:
+            self._records.put(_table_hash(entity, new.table(entity)), self._table_inputs(entity), progress)
         for job in self._built:
             inputs = self._known(job) | {key: self._inputs.hash(key) for key in job.reads}
             described, files = new.described(job.name), new.files(job.edge_type)
@@ -199,6 +240,10 @@ class Reuse:
                     hasher.array(part)
             self._outputs[name] = hasher.hexdigest()
         return self._outputs.get(name, "")
+
+
+def _table_hash(entity: str, file: Mapping[str, Any]) -> str:
+    return Hasher().json({"table": entity, "file": file}).hexdigest()
 
 
 def _output_hash(edge_type: EdgeType, described: Mapping[str, Any], files: Mapping[str, Any]) -> str:

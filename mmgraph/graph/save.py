@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from mmgraph.atomic import atomic_folder
 from mmgraph.encoders import save_encoder
 from mmgraph.errors import GraphError
 from mmgraph.graph.edge_files import write_array, write_edges
+from mmgraph.graph.fingerprint import edge_digests, fingerprint
 from mmgraph.graph.layout import (
     MANIFEST,
     encoder_path,
@@ -30,6 +32,19 @@ from mmgraph.hashing import Hasher
 
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a new folder has from another graph.
+
+    Args:
+        files: Its files there, as :func:`describe_file` describes them.
+        digests: The hashes of its edges, as :func:`mmgraph.graph.fingerprint.edge_digests` returns them.
+    """
+
+    files: dict[str, Any] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 def save_graph(graph: Graph, folder: Path, *, overwrite: bool) -> None:
@@ -55,7 +70,7 @@ def save_graph(graph: Graph, folder: Path, *, overwrite: bool) -> None:
 
 
 def write_graph(
-    graph: Graph, folder: Path, *, written: Container[str] = (), described: Mapping[str, Any] | None = None
+    graph: Graph, folder: Path, *, written: Container[str] = (), taken: Taken | None = None
 ) -> None:
     """Write a graph into a folder that nobody reads yet; the manifest comes last.
 
@@ -63,9 +78,10 @@ def write_graph(
         graph: The graph.
         folder: The folder.
         written: The names of relations whose edges are there already.
-        described: Files that are there already, as :func:`describe_file` describes them.
+        taken: What is there already and was taken over from another graph.
     """
-    _write_nodes(graph, folder)
+    taken = taken or Taken()
+    _write_nodes(graph, folder, taken.files)
     sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
     for edge_type in graph.schema.edge_types:
         if edge_type.reverse_of is not None:
@@ -82,13 +98,14 @@ def write_graph(
     for relation, arrays in graph.fitted.items():
         for key, array in arrays.items():
             write_array(array, folder / fitted_path(relation) / f"{key}.npy")
-    known = dict(described or {})
+    known = dict(taken.files)
     with ThreadPoolExecutor() as threads:
-        fingerprint = threads.submit(graph.fingerprint)
+        digests = threads.submit(edge_digests, graph, taken.digests)
         names = [name for name in files_below(folder) if name not in known]
         known.update(zip(names, threads.map(describe_file, (folder / name for name in names)), strict=True))
         manifest = graph.manifest | {
-            "fingerprint": fingerprint.result(),
+            "fingerprint": graph.stored_fingerprint or fingerprint(graph, digests.result()),
+            "digests": digests.result(),
             "schema": graph.schema.to_json(),
             "tasks": {name: task.model_dump(mode="json") for name, task in graph.tasks.items()},
             "files": dict(sorted(known.items())),
@@ -107,9 +124,10 @@ def describe_file(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "blake2b": Hasher().file(path).hexdigest()}
 
 
-def _write_nodes(graph: Graph, folder: Path) -> None:
+def _write_nodes(graph: Graph, folder: Path, written: Container[str]) -> None:
     for node_type in graph.schema.node_types:
-        _write_table(graph.nodes[node_type.name], folder / table_path(node_type.name))
+        if table_path(node_type.name) not in written:
+            _write_table(graph.nodes[node_type.name], folder / table_path(node_type.name))
         if node_type.modality is not None:
             write_array(graph.features[node_type.name], folder / features_path(node_type.name))
 

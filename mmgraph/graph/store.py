@@ -47,6 +47,9 @@ from mmgraph.paths import inside
 
 _OTHERS = {"dataset.yaml": "a dataset", "run.json": "a run"}
 
+_READ_APART = ("fingerprint", "schema", "tasks", "files", "digests")
+"""What the manifest of a folder says beside that of the graph."""
+
 
 def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
     """Open a graph folder.
@@ -80,7 +83,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
     encoded = [name for name in modal if any(file.startswith(f"{encoder_path(name)}/") for file in files)]
     return Graph(
         schema=schema,
-        manifest={k: v for k, v in manifest.items() if k not in ("fingerprint", "schema", "tasks", "files")},
+        manifest={k: v for k, v in manifest.items() if k not in _READ_APART},
         tasks=tasks,
         nodes=LazyMapping(schema.metadata[0], reader.table),
         features=LazyMapping(modal, reader.features),

@@ -19,6 +19,7 @@ DATASET: Rules = {
     "entity_ids": ("ids",),
     "id_index": ("ids",),
     "num_entities": ("ids",),
+    "id_text": ("ids",),
     "entity_table": ("rows",),
     "frame": ("rows",),
     "titles": ("rows",),

@@ -14,6 +14,7 @@ from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
 from mmgraph.errors import GraphError, UserError
 from mmgraph.graph import Graph, build_graph, load_graph
+from mmgraph.graph.node_tables import entity_tables
 from mmgraph.graph.notes import BuildNotes
 from mmgraph.relations import KNN, relation
 
@@ -174,6 +175,38 @@ def test_damaged_files_are_not_taken_over(own_shop: Dataset, tmp_path: Path):
     path.write_bytes(path.read_bytes()[:-4] + b"\1\0\0\0")
     _, notes = built(own_shop.folder, tmp_path / "graph")
     assert notes.relations["made_by"].why == "its files in the earlier graph are damaged"
+    assert content(tmp_path / "graph") == before
+
+
+def test_a_node_table_is_made_once(own_shop: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    built(own_shop.folder, tmp_path / "graph")
+    before = content(tmp_path / "graph")
+    made: list[str] = []
+
+    def noted(dataset: Dataset, entities: list[str]) -> dict[str, pd.DataFrame]:
+        made.extend(entities)
+        return entity_tables(dataset, entities)
+
+    monkeypatch.setattr("mmgraph.graph.build.entity_tables", noted)
+    built(own_shop.folder, tmp_path / "graph")
+    assert made == []
+    assert content(tmp_path / "graph") == before
+    makers = own_shop.folder / "makers.csv"
+    makers.write_text(makers.read_text().replace("bolt", "bolt\ncrag"))
+    graph, _ = built(own_shop.folder, tmp_path / "graph")
+    assert made == ["maker"]
+    assert "crag" in set(graph.nodes["maker"]["id"])
+    afresh, _ = built(own_shop.folder, tmp_path / "afresh")
+    assert content(tmp_path / "afresh") == content(tmp_path / "graph")
+    assert graph.fingerprint() == afresh.fingerprint()
+
+
+def test_a_damaged_node_table_is_made_anew(own_shop: Dataset, tmp_path: Path):
+    built(own_shop.folder, tmp_path / "graph")
+    before = content(tmp_path / "graph")
+    path = tmp_path / "graph/nodes/maker.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    built(own_shop.folder, tmp_path / "graph")
     assert content(tmp_path / "graph") == before
 
 

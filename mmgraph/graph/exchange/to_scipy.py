@@ -23,7 +23,7 @@ def to_scipy(graph: Graph) -> dict[Triple, sp.csc_array]:
             continue
         edges = graph.edges[edge_type.triple]
         weight = edges.weight if edges.weight is not None else np.ones(edges.index.shape[1], np.float32)
-        indptr, indices = compress(*edges.index, sizes[edge_type.target])
+        indptr, indices = compress(edges.index[0], edges.index[1], sizes[edge_type.target])
         # scipy may write to a matrix; the graph's own arrays must stay as they are.
         matrix = sp.csc_array(
             (np.array(weight, dtype=np.float32), indices, indptr),
