@@ -184,8 +184,8 @@ class _Making:
 def _entity_tables(dataset: Dataset, reuse: Reuse | None) -> dict[str, pd.DataFrame]:
     """Return the tables of all entity types, those that are as they were from an earlier graph."""
     tables = {}
-    for entity in dataset.spec.entities if reuse is not None else ():
-        table = reuse.take_table(entity)
+    for entity in dataset.spec.entities:
+        table = None if reuse is None else reuse.take_table(entity)
         if table is not None:
             tables[entity] = table
             ids = pa.array(table["id"], type=pa.large_string())
