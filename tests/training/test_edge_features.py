@@ -1,4 +1,4 @@
-"""Edge features from a graph to a trained model: what only they tell is learnt, and who reads none says so."""
+"""Edge features from a graph to a model: what only they tell is learnt, and who reads none says so."""
 
 from __future__ import annotations
 
