@@ -42,10 +42,12 @@ def convert(
     quiet: QuietOption = False,
 ) -> None:
     """Hand a graph to other tools as GraphML or as Parquet tables, or make a graph of those."""
-    begin(quiet=quiet)
+    progress = begin(quiet=quiet)
     from mmgraph.graph.exchange.convert import convert as convert_graph
 
     result = convert_graph(source, out, features=not no_features, overwrite=overwrite)
+    if held_out := result.counts.get("held_out_left_behind"):
+        progress.say(f"warning: {held_out:,} edges that a split holds out stay behind in {source}")
     if json:
         write_json({"from": str(source), "out": str(out), "format": result.format, **result.counts})
     else:

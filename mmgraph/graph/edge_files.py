@@ -80,7 +80,8 @@ def open_carried(folder: Path, path: str, edge_type: EdgeType, size: int) -> dic
 def write_array(array: NDArray[Any], path: Path) -> None:
     """Write an array."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+    # Not ascontiguousarray, which gives a number an axis.
+    np.save(path, np.asarray(array, order="C"), allow_pickle=False)
 
 
 def load_array(folder: Path, name: str) -> NDArray[Any]:

@@ -293,7 +293,7 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
         return edges
     weight, attr = edges.weight, edges.attr
     if weight is not None or attr is not None:
-        groups = _Groups(new)
+        groups = Groups(new)
         if weight is not None:
             weight = (groups.mean(weight) if mean else groups.sum(weight)).astype(np.float32)
         if attr is not None:
@@ -322,7 +322,7 @@ def _is_sorted(edges: Edges) -> bool:
     return True
 
 
-class _Groups:
+class Groups:
     """Runs of duplicates, whose values are summed from the least to the largest.
 
     Args:

@@ -114,6 +114,12 @@ class Inputs:
         return hasher.hexdigest()
 
 
+def is_pure(builder: RelationBuilder) -> bool:
+    """Return whether a builder reads nothing but its context: mmgraph's own, and others that say so."""
+    own = getattr(builder, "function", None) is None and type(builder).__module__.startswith("mmgraph.")
+    return own or builder.pure
+
+
 def code_hash(builder: RelationBuilder) -> str:
     """Return the hash of the code that makes a relation: mmgraph's own, and the file of a user's builder."""
     function = getattr(builder, "function", None)

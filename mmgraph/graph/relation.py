@@ -141,6 +141,7 @@ class RelationBuilder(WithParameters, ABC):
     uses_features: ClassVar[bool] = False
     """Whether it needs features. If not, it is built first, so that its faults show before the encoding."""
 
+    pure: ClassVar[bool] = False
     inductive: ClassVar[bool] = False
     """Whether :meth:`attach` gives new entities their edges. If not, a new entity asks for a new graph."""
 

@@ -14,7 +14,7 @@ import pandas as pd
 from mmgraph.atomic import atomic_write
 from mmgraph.errors import MMGraphError, UserError
 from mmgraph.graph.graph import Graph
-from mmgraph.graph.inputs import Inputs, code_hash, in_words, own_code
+from mmgraph.graph.inputs import Inputs, code_hash, in_words, is_pure, own_code
 from mmgraph.graph.layout import MANIFEST, edges_path, held_out_path, table_path
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.notes import Decision
@@ -176,6 +176,8 @@ class Reuse:
             return Decision(False, self._earlier.problem)
         if edge_type is None:
             return Decision(False, "the earlier graph has no such relation")
+        if not is_pure(job.builder):
+            return Decision(False, "its code is a user's, who has not said that it reads nothing else (pure)")
         described, files = self._earlier.described(job.name), self._earlier.files(edge_type)
         record = self._records.get(_output_hash(edge_type, described, files))
         if record is None:

@@ -152,7 +152,8 @@ class AttentionLayer(RelationalLayer):
                 keep=each.keep,
             )
             if each.attr is not None:
-                given = add_edge_features(given, self.score, self.edge[relation](each.attr))
+                attr = each.attr.to(x_dict[source].dtype)
+                given = add_edge_features(given, self.score, self.edge[relation](attr))
             inputs.setdefault(target, []).append(given)
         summed = self.aggr == "sum"
         messages = relational_attention(

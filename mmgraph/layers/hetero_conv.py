@@ -27,6 +27,8 @@ ConvFactory: TypeAlias = Callable[..., nn.Module]
 ConvChoice: TypeAlias = str | ConvFactory | Mapping[Any, Any]
 """A convolution's name, or what makes it; or one for each relation, as ``conv`` of :class:`HeteroConv`."""
 
+_EDGE_WIDTH = ("edge_dim", "in_edge_channels")
+
 REST = "*"
 """Stands for all relations that are not named."""
 
@@ -203,8 +205,8 @@ def _make(factory: Any, options: Mapping[str, Any], shape: _Shape) -> nn.Module:
     arguments: dict[str, Any] = {"heads": shape.heads} if "heads" in takes else {}
     if "add_self_loops" in takes:
         arguments["add_self_loops"] = False
-    if "edge_dim" in takes and shape.edge_width is not None:
-        arguments["edge_dim"] = shape.edge_width
+    if shape.edge_width is not None:
+        arguments.update({name: shape.edge_width for name in _EDGE_WIDTH if name in takes})
     arguments.update(options)
     channels = width = shape.channels
     # Where heads are put side by side, the width is that of one.
@@ -232,9 +234,9 @@ def _check(make: Callable[[], nn.Module], shape: _Shape, name: str, options: Map
             fix="It has to take the widths of the layer, and between two node types pairs of states, as "
             "SAGEConv does.",
         ) from error
-    if tuple(out.shape) != (1, shape.channels):
+    if tuple(out.shape) != (2, shape.channels):
         raise ConfigError(
-            f"{name} returned {tuple(out.shape)} for one node; wanted (1, {shape.channels})",
+            f"{name} returned {tuple(out.shape)} for two nodes; wanted (2, {shape.channels})",
             where="hetero_conv.options",
             fix="Choose options that keep the width of the states.",
         )
@@ -242,12 +244,12 @@ def _check(make: Callable[[], nn.Module], shape: _Shape, name: str, options: Map
 
 
 def _try(made: nn.Module, shape: _Shape) -> Tensor:
-    """Return what a convolution makes of one edge, without a trace in it or in the random numbers."""
+    """Return what a convolution makes of two nodes and an edge, without a trace in it or in random numbers."""
     training = made.training
     relation, width = shape.relation, shape.edge_width
-    x_dict = {name: torch.zeros(1, shape.channels) for name in (relation[0], relation[2])}
+    x_dict = {name: torch.zeros(2, shape.channels) for name in (relation[0], relation[2])}
     attr = None if width is None else torch.zeros(1, width)
-    edges = RelationEdges(plan_edges(torch.zeros(2, 1, dtype=torch.int64), 1, 1), attr=attr)
+    edges = RelationEdges(plan_edges(torch.tensor([[0], [1]]), 2, 2), attr=attr)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         out = _convolve(made.eval(), relation, x_dict, edges)
     made.train(training)
@@ -269,6 +271,9 @@ def _convolve(
         kept = plan.arrange(edges.keep)
         edge_index = edge_index[:, kept]
         arguments = {name: values[kept] for name, values in arguments.items()}
+    if edge_index.shape[1] == 0:
+        # Of no edge some convolutions make an error.
+        return x_dict[target].new_zeros(x_dict[target].shape)
     x = x_dict[source] if source == target else (x_dict[source], x_dict[target])
     result: Tensor = conv(x, edge_index, **arguments)
     return result
@@ -276,6 +281,6 @@ def _convolve(
 
 def _takes(conv: nn.Module, what: str) -> bool:
     """Return whether a convolution reads something of its edges."""
-    # Those of PyG that could read features but were made for none say so by an edge_dim of None.
-    ready = what != "edge_attr" or getattr(conv, "edge_dim", True) is not None
+    # Those of PyG that could read features but were made for none say so by a width of None.
+    ready = what != "edge_attr" or all(getattr(conv, name, True) is not None for name in _EDGE_WIDTH)
     return ready and what in inspect.signature(conv.forward).parameters

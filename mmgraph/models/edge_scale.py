@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,7 @@ class EdgeScale(nn.Module):
 
 
 class _Scale(nn.Module):
-    """The scale of one edge type."""
+    """The scale of one edge type, in float32 whatever the model is in."""
 
     mean: Tensor
     std: Tensor
@@ -65,4 +66,13 @@ class _Scale(nn.Module):
         self.register_buffer("std", torch.tensor([std or 1.0 for _, std in pairs]))
 
     def forward(self, attr: Tensor) -> Tensor:
-        return (attr - self.mean) / self.std
+        wide = attr.to(torch.promote_types(attr.dtype, torch.float32))
+        return (wide - self.mean) / self.std
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # In half precision a mean of 70,000 is none.
+        kept = dict(self.named_buffers())
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, buffer in kept.items():
+            setattr(self, name, buffer.to(getattr(self, name).device))
+        return self

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from mmgraph.errors import GraphError
 from mmgraph.ops.backends import backend_for
 from mmgraph.ops.edge_plan import row_pointer
 from mmgraph.worker_threads import balanced_rows, run_together, useful_threads
@@ -47,6 +48,32 @@ class Groups:
     def num_pairs(self) -> int:
         """P."""
         return int(self.pair_pointer[-1])
+
+    @cached_property
+    def _numbers(self) -> tuple[int, int, int, int]:
+        """The least and the largest number of a query and of a token; -1 and 0 where there are none."""
+        ends = [torch.aminmax(part) if part.numel() else None for part in (self.queries, self.tokens)]
+        query, token = ((0, -1) if end is None else (int(end[0]), int(end[1])) for end in ends)
+        return (*query, *token)
+
+    def check(self, query: Tensor, memory: Tensor, value_start: int, head_step: int) -> None:
+        """Make sure that all that is read is there: what kernels do beyond an array's end nobody notices.
+
+        Raises:
+            GraphError: If not.
+        """
+        first_query, last_query, first_token, last_token = self._numbers
+        heads, width = query.shape[1:]
+        wanted = (heads - 1) * head_step + value_start + width
+        if min(first_query, first_token, value_start, head_step) < 0 or (
+            last_query >= query.shape[0] or last_token >= memory.shape[0] or wanted > memory.shape[1]
+        ):
+            raise GraphError(
+                f"got query {tuple(query.shape)} and memory {tuple(memory.shape)}; wanted {last_query + 1} "
+                f"queries, {last_token + 1} tokens and a width of {wanted} or more",
+                where="group_attention",
+                fix="Make the groups for these queries and tokens, and check value_start and head_step.",
+            )
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -120,6 +147,7 @@ def group_attention(
         >>> group_attention(torch.ones(1, 1, 1), memory, groups, value_start=1, head_step=1, scale=1.0)
         tensor([[[6.]]])
     """
+    groups.check(query, memory, value_start, head_step)
     keep = query.new_empty(0)
     if dropout:
         keep = torch.rand(groups.num_pairs * query.shape[1], dtype=query.dtype).ge_(dropout).div_(1 - dropout)

@@ -47,8 +47,11 @@ def _ask_for_group(group, end, pointer, members, rows, step):  # type: ignore[no
 
 @_kernel
 def _clear(flat, first, width, lanes):  # type: ignore[no-untyped-def]
-    for c in range(first, first + width, len(lanes)):
+    whole = first + width - width % len(lanes)
+    for c in range(first, whole, len(lanes)):
         store(flat, c, zeros(flat, lanes))
+    for c in range(whole, first + width):
+        flat[c] = 0
 
 
 @_kernel

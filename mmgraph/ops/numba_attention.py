@@ -65,6 +65,7 @@ def backward(
         if any(call.wants(spec.tasks[number].source, wanted) for number in batch):
             _backward_sources(call, found, d_attention)
         found.slabs.finish()
+        found.forget(operand for number in batch for operand in projected(spec.tasks[number]))
         for number in batch:
             task = spec.tasks[number]
             if task.bias is not None:

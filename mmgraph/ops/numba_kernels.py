@@ -43,8 +43,9 @@ from mmgraph.ops.numba_vectors import kernel as _kernel
 # answer, near enough to stay in the cache.
 _AHEAD = 16
 _LINE = 64
-# No logit is less, but for those of edges that are dropped.
-_LOWEST = -3.4e38
+_SINGLE = 4
+# No logit is less in float32 and in float64, but for those of edges that are dropped.
+_LOWEST, _LOWEST_DOUBLE = -3.4e38, -1.7e308
 
 
 class Rows(NamedTuple):
@@ -88,7 +89,8 @@ def _soften(low, high, heads, beside, shift, attention):  # type: ignore[no-unty
     one = spread(attention, 1, beside)
     for h in range(0, heads, len(beside)):
         # Where no edge is kept all logits are -inf, and exp(-inf - top) is the 0 that is wanted.
-        top, total = spread(attention, _LOWEST, beside), zeros(attention, beside)
+        lowest = _LOWEST if attention.itemsize == _SINGLE else _LOWEST_DOUBLE
+        top, total = spread(attention, lowest, beside), zeros(attention, beside)
         for e in range(low, high):
             x = load(attention, e * heads + h, beside)
             if shift.size:

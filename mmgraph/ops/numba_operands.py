@@ -127,6 +127,10 @@ class Gradients:
             self.tensors[number] = empty(like.shape, like.dtype) if whole else torch.zeros_like(like)
         return add, self.call.rows(operand, flat(self.tensors[number]))
 
+    def forget(self, operands: Iterable[Projected]) -> None:
+        """Begin with these anew: what was found is in the gradients of what they are made of."""
+        self._begun.difference_update(operands)
+
     def zeros(self, number: int) -> Tensor:
         """Return where a gradient is summed up, at first 0."""
         return begin_at_zero(self.tensors, number, self.call.tensors[number])

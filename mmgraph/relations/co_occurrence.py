@@ -179,7 +179,7 @@ class CoOccurrence(RelationBuilder):
     def _token_weights(self, fitted: Fitted) -> NDArray[np.float64]:
         if self.similarity == "jaccard":
             return np.ones(len(fitted["holders"]))
-        weights: NDArray[np.float64] = np.log1p(int(fitted["entities"]) / fitted["holders"])
+        weights: NDArray[np.float64] = np.log1p(fitted["entities"].item() / fitted["holders"])
         return weights
 
     def _matrix(

@@ -166,7 +166,7 @@ class CustomRelation(RelationBuilder):
             result = self.function(source, target, **parameters)
         except MMGraphError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             hint = "Mend the function; --debug shows the whole traceback."
             if isinstance(error, KeyError):
                 hint = "Mend the function; a column that it reads is named by @relation(..., columns=[...])."
@@ -198,6 +198,7 @@ def relation(
     symmetric: bool = False,
     columns: Sequence[str] = (),
     inductive: bool = False,
+    pure: bool = False,
 ) -> Callable[[_Function], type[Any]]:
     """Return a decorator that makes a relation builder of a plain function.
 
@@ -223,6 +224,8 @@ def relation(
         columns: The columns of the entity tables that the function gets as ``frame``.
         inductive: The function says which edges lead from any source nodes to any target nodes, also where
             these are not the same ones; so new entities get their edges by calling it again.
+        pure: The function reads nothing but what it is given: no file, no clock, no code but that of its own
+            file. Then a graph that is built again takes its edges over where nothing has changed.
 
     Raises:
         ConfigError: If the name or the function's signature cannot be used.
@@ -258,6 +261,7 @@ def relation(
                 "_symmetric": symmetric,
                 "_columns": tuple(columns),
                 "inductive": inductive,
+                "pure": pure,
             },
             frozen=True,
             kw_only=True,

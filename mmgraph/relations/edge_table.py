@@ -18,6 +18,8 @@ from mmgraph.relations.entity_columns import Context
 from mmgraph.relations.id_columns import Unknown
 from mmgraph.relations.spans import Positions
 
+_LAST_MOMENT = 2.0**53
+
 
 @dataclass(frozen=True, eq=False)
 class EdgeEnd:
@@ -195,14 +197,16 @@ def _note_weightless(weight: NDArray[np.float32], column: str, faults: Faults) -
 
 
 def _note_timeless(time: NDArray[np.float64], moments: _Moments, column: str, faults: Faults) -> None:
-    wrong = np.flatnonzero(np.isnan(time) | ((time % 1 != 0) & (not moments.dated)))
+    # Beyond that, whole numbers are no longer told apart.
+    far = np.abs(time) > _LAST_MOMENT
+    wrong = np.flatnonzero(np.isnan(time) | far | ((time % 1 != 0) & (not moments.dated)))
     if len(wrong):
         first = int(wrong[0])
         came = "an empty cell" if np.isnan(time[first]) else f"{time[first]:g}"
         faults.add(
             f"{column}, {row_name(first)}",
-            f"got {came}; wanted a date or a whole number{_also(wrong)}",
-            "Mend or remove the row: every edge of the relation has a time.",
+            f"got {came}; wanted a date or a whole number of at most 2^53 in size{_also(wrong)}",
+            "Mend or remove the row: every edge of the relation has a time. Give nanoseconds as seconds.",
         )
 
 

@@ -207,7 +207,7 @@ class KNN(RelationBuilder):
         if self.metric == "cosine":
             weight = (1 + similarity) / 2
         else:
-            weight = 1 / (1 + space.distance(similarity) / float(fitted["typical_distance"]))
+            weight = 1 / (1 + space.distance(similarity) / fitted["typical_distance"].item())
         return np.clip(weight, _FLOOR, 1).astype(np.float32)
 
     def _typical_distance(self, features: NDArray[np.float32], context: BuildContext) -> float:

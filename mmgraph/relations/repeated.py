@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from mmgraph.data.columns import row_numbers
 from mmgraph.errors import Faults
 from mmgraph.graph.edge_order import edge_order, sorted_pairs
-from mmgraph.graph.edges import first_of_each
+from mmgraph.graph.edges import Groups, first_of_each
 from mmgraph.graph.relation import Edges
 from mmgraph.relations.edge_table import EdgeRows
-from mmgraph.relations.spans import Positions
 
 Repeated = Literal["sum", "mean", "max", "first", "last", "error"]
 """What becomes of weights and features of rows that list the same edge at the same time."""
@@ -61,20 +60,19 @@ def once_each(rows: EdgeRows, repeated: Repeated, *, where: str, faults: Faults)
         return kept
     weight, attr = edges.weight, edges.attr
     if weight is not None:
-        weight = _joined(weight, first, repeated)
+        weight = _joined(weight, new, repeated)
     if attr is not None:
         # Adding up features such as a distance or a rating would make no sense.
-        attr = _joined(attr, first, "mean" if repeated == "sum" else repeated)
+        how: Repeated = "mean" if repeated == "sum" else repeated
+        attr = np.stack([_joined(column, new, how) for column in attr.T], axis=1)
     return replace(kept, weight=weight, attr=attr)
 
 
-def _joined(values: NDArray[np.float32], first: Positions, repeated: Repeated) -> NDArray[np.float32]:
-    """Return one value, or row of values, for each run of them."""
+def _joined(values: NDArray[np.float32], new: NDArray[np.bool_], repeated: Repeated) -> NDArray[np.float32]:
+    """Return one value for each run of them, to the bit whatever their order."""
     if repeated == "max":
-        largest: NDArray[np.float32] = np.maximum.reduceat(values, first, axis=0)
+        largest: NDArray[np.float32] = np.maximum.reduceat(values, np.flatnonzero(new))
         return largest
-    total = np.add.reduceat(values.astype(np.float64), first, axis=0)
-    if repeated == "mean":
-        times = np.diff(first, append=len(values))
-        total = (total.T / times).T
+    groups = Groups(new)
+    total = groups.mean(values) if repeated == "mean" else groups.sum(values)
     return total.astype(np.float32)

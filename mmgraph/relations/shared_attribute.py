@@ -217,7 +217,7 @@ class SharedAttribute(RelationBuilder):
 
 
 def _rarity(fitted: Fitted) -> NDArray[np.float64]:
-    rarity: NDArray[np.float64] = np.log1p(int(fitted["entities"]) / fitted["holders"])
+    rarity: NDArray[np.float64] = np.log1p(fitted["entities"].item() / fitted["holders"])
     return rarity
 
 

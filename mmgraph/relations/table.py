@@ -36,8 +36,8 @@ class Table(RelationBuilder):
         target_column: The column with the ids of the targets.
         weight_column: The column with the weights, finite and greater than 0.
         feature_columns: Columns of numbers that become edge features, under their names.
-        time_column: The column that says when each edge came to be: dates, or whole numbers. Edges between
-            the same two at different times stay apart.
+        time_column: The column that says when each edge came to be: dates, which count by the second, or
+            whole numbers. Edges between the same two at different times stay apart.
         duplicates: What becomes of weights and features of rows that list the same edge at the same time:
             ``sum`` adds weights up and takes the mean of features, ``mean`` and ``max`` hold for both,
             ``first`` and ``last`` keep one of the rows, and ``error`` refuses them.

@@ -133,7 +133,7 @@ def test_changed_vectors_concern_those_who_read_them(own_shop: Dataset, tmp_path
 
 
 def test_the_code_of_a_function_counts(own_shop: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    @relation("chain", source="product", target="product")
+    @relation("chain", source="product", target="product", pure=True)
     def chain(source, target):
         return np.arange(len(source) - 1), np.arange(1, len(source))
 
@@ -157,6 +157,29 @@ def test_the_code_of_a_function_counts(own_shop: Dataset, tmp_path: Path, monkey
         assert notes.relations["chain"].why == "changed: the code of its builder"
     finally:
         registered._things.pop("chain")
+
+
+def test_a_function_that_may_read_anything_is_called_again(own_shop: Dataset, tmp_path: Path):
+    from mmgraph.registry import RELATIONS as registered
+
+    table = tmp_path / "pairs.txt"
+    table.write_text("0 1")
+
+    @relation("listed", source="product", target="product")
+    def listed(source, target):
+        return np.loadtxt(table, dtype=int, ndmin=2).T
+
+    try:
+        for pairs, edges in (("0 1", 1), ("0 1\n2 3", 2)):
+            table.write_text(pairs)
+            notes = BuildNotes()
+            graph = build_graph(
+                own_shop, relations=[listed()], out=tmp_path / "graph", overwrite=True, notes=notes
+            )
+            assert graph.edge_index["product", "listed", "product"].shape[1] == edges
+        assert "pure" in notes.relations["listed"].why
+    finally:
+        registered._things.pop("listed")
 
 
 def test_what_is_fitted_and_an_own_encoder_are_taken_over(own_shop: Dataset, tmp_path: Path):

@@ -197,7 +197,10 @@ def test_every_convolution_is_there_by_its_plain_name():
         ({"options": {"agr": "mean"}}, r"SAGEConv does not work.*'agr'"),
         ({"conv": "GATConv", "heads": 3}, r"hetero_conv\.heads: got 3 heads for 16 channels"),
         ({"conv": nn.Linear}, "Linear does not work"),
-        ({"conv": lambda i, o: pyg.SAGEConv(i, o + 1)}, r"returned \(1, 17\) for one node; wanted \(1, 16\)"),
+        (
+            {"conv": lambda i, o: pyg.SAGEConv(i, o + 1)},
+            r"returned \(2, 17\) for two nodes; wanted \(2, 16\)",
+        ),
         ({"aggr": "min"}, r"hetero_conv\.aggr"),
         (
             {"conv": {"hass": "SAGEConv"}},

@@ -137,3 +137,19 @@ def test_features_that_the_schema_does_not_name_are_refused(schema, featured, gr
 def test_options_of_a_layer_cannot_name_their_width(featured):
     with pytest.raises(Exception, match="edge_channels"):
         build(featured, layers=[("hetero_gat", {"edge_channels": {}})])
+
+
+@pytest.mark.parametrize("conv", ["GeneralConv", "GATConv", "SAGEConv", "TransformerConv"])
+def test_any_convolution_goes_with_a_graph_that_has_features(featured, graph, attrs, conv):
+    model = make(featured, ("hetero_conv", {"conv": conv}), modality_dropout=0.0)
+    assert all(x.isfinite().all() for x in model(*in_double(graph), doubled(attrs)).values())
+
+
+@pytest.mark.parametrize("layer", ["hetero_gat", "hetero_gatv2", "hetero_transformer"])
+def test_a_model_in_half_precision_keeps_the_scale(featured, graph, attrs, layer):
+    far = {triple: attr * 10 + 70_000 for triple, attr in attrs.items()}
+    model = make(with_features(featured, far), layer).bfloat16()
+    assert model.edge_scale.scale[NEAR].mean.dtype == torch.float32
+    x_dict, edges, weights = graph
+    out = model({name: x.bfloat16() for name, x in x_dict.items()}, edges, weights, far)
+    assert all(x.dtype == torch.bfloat16 and x.isfinite().all() for x in out.values())

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmgraph.errors import GraphError
 from mmgraph.ops import use_backend
 from mmgraph.ops.group_attention import group_attention, loops_suit, make_groups
 
@@ -106,3 +107,18 @@ def test_loops_suit_small_groups_on_the_cpu():
     assert not loops_suit(query.bfloat16(), memory.bfloat16(), 4)
     with use_backend("torch"):
         assert not loops_suit(query, memory, 4)
+
+
+def test_memory_of_any_width_and_only_what_is_there():
+    """A row of the memory may be wider than its heads; what is beyond its end is refused, not read."""
+    groups = make_groups([(torch.tensor([[0], [1]]), torch.tensor([[0, 1], [2, -1]]))])
+    query = torch.randn(2, 2, 4, dtype=torch.float64, requires_grad=True)
+    memory = torch.randn(3, 13, dtype=torch.float64, requires_grad=True)
+
+    def attend(query, memory):
+        return group_attention(query, memory, groups, value_start=5, head_step=4, scale=0.5)
+
+    assert torch.autograd.gradcheck(attend, (query, memory))
+    for narrow in (memory[:, :12], memory[:2]):
+        with pytest.raises(GraphError, match="wanted 2 queries, 3 tokens and a width of 13"):
+            attend(query, narrow)

@@ -105,6 +105,28 @@ def _size(request, monkeypatch):
 
 
 @NUMBA
+@pytest.mark.parametrize("score", ["gatv2", "dot"])
+def test_relations_in_different_batches_may_share_rows(score, relations, monkeypatch):
+    plans, leaves = relations
+    rows = Projection(leaves["x"], leaves["weight"], 0)
+    target = leaves["wide target"]
+    vector = leaves["vector"][0] if score == "gatv2" else None
+
+    def grads(backend):
+        with use_backend(backend):
+            into = [
+                RelationInput(rows, rows, target, plan, target_slot=slot, vector=vector)
+                for slot, plan in enumerate(plans[:2])
+            ]
+            out = relational_attention({"x": into}, score=score, sum_relations=True)["x"]
+            return torch.autograd.grad(out.square().sum(), [leaves["x"], leaves["weight"]])
+
+    wanted = grads("torch")
+    monkeypatch.setattr("mmgraph.ops.numba_operands._CACHED", 0)
+    torch.testing.assert_close(grads("numba"), wanted, rtol=1e-10, atol=1e-12)
+
+
+@NUMBA
 @pytest.mark.parametrize("score", ["gat", "gatv2", "dot"])
 def test_nor_does_it_how_many_relations_fit_the_cache(score, relations, monkeypatch):
     together = outcome(make(score, relations, plain=False), relations[1], score, "numba")

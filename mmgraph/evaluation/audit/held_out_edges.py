@@ -35,8 +35,13 @@ def held_out_edges(subject: Subject) -> Iterator[Finding]:
     for relation in schema.held_out:
         own = next(t for t in schema.edge_types if t.name == relation)
         for edge_type in subject.relations:
-            for backwards in _turned(own, edge_type):
-                yield from _findings(subject, own, edge_type, backwards=backwards)
+            directions = _turned(own, edge_type)
+            if own.name == edge_type.name:
+                for backwards in directions:
+                    yield from _findings(subject, own, edge_type, [backwards])
+            elif directions:
+                # A copy may hold one half of the pairs in one direction and the other half in the other.
+                yield from _findings(subject, own, edge_type, directions)
 
 
 def _turned(own: EdgeType, other: EdgeType) -> list[bool]:
@@ -48,20 +53,27 @@ def _turned(own: EdgeType, other: EdgeType) -> list[bool]:
     return [own.source != other.source]
 
 
-def _findings(subject: Subject, own: EdgeType, edge_type: EdgeType, *, backwards: bool) -> Iterator[Finding]:
+def _findings(
+    subject: Subject, own: EdgeType, edge_type: EdgeType, directions: list[bool]
+) -> Iterator[Finding]:
     held_out = subject.graph.held_out[own.name]
     asked = held_out.edges.take(np.isin(held_out.part, subject.parts))
     stored = subject.graph.edges[edge_type.triple]
     same = own.name == edge_type.name
-    there = _in(asked, stored, backwards=backwards, timed=same and own.timed)
+    each = [_in(asked, stored, backwards=backwards, timed=same and own.timed) for backwards in directions]
+    there: NDArray[np.bool_] = np.logical_or.reduce(each)
     found, of = int(there.sum()), len(asked)
     sizes = {t.name: t.num_nodes for t in subject.graph.schema.node_types}
-    density = edge_type.num_edges / max(sizes[edge_type.source] * sizes[edge_type.target], 1)
+    density = (
+        len(directions) * edge_type.num_edges / max(sizes[edge_type.source] * sizes[edge_type.target], 1)
+    )
     if not found or (not same and (found < COPY * of or density >= DENSE)):
         return
     ids = [subject.graph.nodes[end]["id"].astype(str).to_numpy() for end in (own.source, own.target)]
     where = np.flatnonzero(there)[:3]
-    what = "the other way round " if backwards else ""
+    what = _way(
+        [int(one.sum()) for one in each], directions, same or max(int(one.sum()) for one in each) >= COPY * of
+    )
     yield Finding(
         severity="high",
         where=f"relation {edge_type.name}",
@@ -80,6 +92,13 @@ def _findings(subject: Subject, own: EdgeType, edge_type: EdgeType, *, backwards
         chance=density,
         examples=tuple(f"{ids[0][asked.source[n]]} -> {ids[1][asked.target[n]]}" for n in where),
     )
+
+
+def _way(found: list[int], directions: list[bool], one_way: bool) -> str:
+    """Return which way round the edges are there, in words."""
+    if not one_way:
+        return "in one direction or the other "
+    return "the other way round " if directions[int(np.argmax(found))] else ""
 
 
 def _in(edges: Edges, stored: StoredEdges, *, backwards: bool, timed: bool) -> NDArray[np.bool_]:

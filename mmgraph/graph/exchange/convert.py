@@ -106,4 +106,5 @@ def _counts(graph: Graph) -> dict[str, int]:
     return {
         "nodes": sum(t.num_nodes for t in graph.schema.node_types),
         "edges": sum(t.num_edges for t in forward),
+        "held_out_left_behind": 0 if graph.folder is None else sum(t.held_out for t in forward),
     }
