@@ -244,7 +244,7 @@ def _check(make: Callable[[], nn.Module], shape: _Shape, name: str, options: Map
 
 
 def _try(made: nn.Module, shape: _Shape) -> Tensor:
-    """Return what a convolution makes of two nodes and an edge, without a trace in it or in random numbers."""
+    """Return the output for two nodes and an edge, and leave no trace in the layer or in random numbers."""
     training = made.training
     relation, width = shape.relation, shape.edge_width
     x_dict = {name: torch.zeros(2, shape.channels) for name in (relation[0], relation[2])}
