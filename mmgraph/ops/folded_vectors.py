@@ -17,38 +17,48 @@ from torch import Tensor
 from mmgraph.ops.projection import Projection
 from mmgraph.ops.relation_input import RelationInput
 
+_Key = tuple[tuple[int, int, int], int]
+"""What rows share, and a number that tells vectors for the same slot apart."""
+
 
 def fold_vectors(relations: Mapping[str, Sequence[RelationInput]]) -> dict[str, list[RelationInput]]:
     """Return the relations of ``gat`` with a source in place of a vector: shares, or a projection of width 1.
 
     What shares states and weight is folded together.
     """
-    lacking = [r for into in relations.values() for r in into if r.source is None]
-    alike: dict[tuple[int, int, int], list[RelationInput]] = {}
-    made: dict[int, RelationInput] = {}
-    for relation in lacking:
-        if isinstance(relation.values, Projection):
-            alike.setdefault(relation.values.key, []).append(relation)
-        else:
-            made[id(relation)] = _multiplied(relation)
-    for same in alike.values():
-        made.update(zip(map(id, same), _folded(same), strict=True))
-    return {name: [made.get(id(r), r) for r in into] for name, into in relations.items()}
+    alike: dict[_Key, dict[int, Tensor]] = {}
+    chosen: dict[int, _Key] = {}
+    for relation in (r for into in relations.values() for r in into if r.source is None):
+        values, vector, number = relation.values, relation.vector, 0
+        assert vector is not None, "check() comes first"
+        if isinstance(values, Projection):
+            # Relations with the same rows may have different vectors.
+            while alike.setdefault((values.key, number), {}).setdefault(values.slot, vector) is not vector:
+                number += 1
+            chosen[id(relation)] = (values.key, number)
+    folded: dict[_Key, tuple[Tensor, Tensor | None]] = {}
+
+    def with_source(relation: RelationInput) -> RelationInput:
+        values = relation.values
+        if relation.source is not None:
+            return relation
+        if not isinstance(values, Projection):
+            return _multiplied(relation)
+        key = chosen[id(relation)]
+        if key not in folded:
+            folded[key] = _folded(values, alike[key])
+        weight, bias = folded[key]
+        return replace(relation, source=Projection(values.x, weight, values.slot, bias), vector=None)
+
+    return {name: [with_source(relation) for relation in into] for name, into in relations.items()}
 
 
-def _folded(relations: Sequence[RelationInput]) -> list[RelationInput]:
-    """Return relations whose values are projections of the same states by the same weight."""
-    rows = [r.values for r in relations if isinstance(r.values, Projection)]
-    weight, bias, slots = rows[0].weight, rows[0].bias, [row.slot for row in rows]
-    vectors = torch.stack([r.vector for r in relations if r.vector is not None]).unsqueeze(-1)
-    if slots != list(range(weight.shape[0])):
-        weight, bias = weight[slots], None if bias is None else bias[slots]
-    folded = (weight * vectors).sum(2, keepdim=True)
-    shift = None if bias is None else (bias * vectors.squeeze(-1)).sum(2, keepdim=True)
-    return [
-        replace(relation, source=Projection(rows[0].x, folded, slot, shift), vector=None)
-        for slot, relation in enumerate(relations)
-    ]
+def _folded(rows: Projection, vectors: Mapping[int, Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Return the weight [K, H, 1, C] and the bias [K, H, 1] of the shares, 0 in slots that have no vector."""
+    none = torch.zeros_like(next(iter(vectors.values())))
+    vector = torch.stack([vectors.get(slot, none) for slot in range(rows.weight.shape[0])])
+    weight = (rows.weight * vector.unsqueeze(-1)).sum(2, keepdim=True)
+    return weight, None if rows.bias is None else (rows.bias * vector).sum(2, keepdim=True)
 
 
 def _multiplied(relation: RelationInput) -> RelationInput:
@@ -63,7 +73,9 @@ def _multiplied(relation: RelationInput) -> RelationInput:
         # Values and source have their slots in common.
         wide = share.new_zeros(share.shape[0], values.shape[1], share.shape[1])
         return replace(
-            relation, source=wide.index_copy(1, torch.tensor([slot]), share.unsqueeze(1)), vector=None
+            relation,
+            source=wide.index_copy(1, torch.tensor([slot], device=share.device), share.unsqueeze(1)),
+            vector=None,
         )
     assert not isinstance(values, Projection)
     shares = []

@@ -134,11 +134,11 @@ Rows = Projection | StackedRows
 def multiply_out(
     relations: Mapping[str, Sequence[RelationInput]], score: str
 ) -> dict[str, list[RelationInput]]:
-    """Return the relations with tensors in place of their projections, and of vectors that make a source.
+    """Return the relations with tensors in place of their projections; vectors that make a source are folded.
 
     What shares states and weight is made by one matrix product.
     """
-    make = _Products([relation for into in relations.values() for relation in into], score)
+    make = _Products(score)
     return {name: [make.plain(relation) for relation in into] for name, into in relations.items()}
 
 
@@ -152,55 +152,32 @@ def count_numbers(relations: Mapping[str, Sequence[RelationInput]]) -> int:
 class _Products:
     """The products of projections, each made once."""
 
-    def __init__(self, relations: Sequence[RelationInput], score: str) -> None:
+    def __init__(self, score: str) -> None:
         self._score = score
         self._all: dict[tuple[int, int, int], Tensor] = {}
         self._shares: dict[tuple[int, int, int], Tensor] = {}
         self._whole: dict[int, Tensor] = {}
-        self._vectors: dict[tuple[int, int, int], dict[int, Tensor]] = {}
-        for relation in relations:
-            values = relation.values
-            if relation.source is None and isinstance(values, Projection):
-                assert relation.vector is not None
-                self._vectors.setdefault(values.key, {}).setdefault(values.slot, relation.vector)
 
     def plain(self, relation: RelationInput) -> RelationInput:
         """Return the relation with nothing left to be multiplied out."""
         if isinstance(relation.target, Projection):
-            share = self._all_slots(relation.target)
-            share = share.squeeze(-1) if self._score == "gat" else share
+            share = self._all_shares(relation.target)
             relation = replace(relation, target=share, target_slot=relation.target.slot)
         values, source, slot = relation.values, relation.source, relation.source_slot
-        if isinstance(values, Projection) and self._shares_slot(values, relation):
-            if source is None:
-                share = self._all_shares(values)
-            elif isinstance(source, Projection):
-                share = self._all_slots(source)
-            else:
-                share = self._rows(source, None)
-            return self._replace(relation, self._all_slots(values), share, values.slot)
+        assert source is not None, "vectors are folded first"
         if isinstance(values, Tensor) and isinstance(source, Tensor):
             return relation
-        rows = self._rows(values, slot)
-        if source is None:
-            assert relation.vector is not None
-            return self._replace(relation, rows, (rows * relation.vector).sum(-1), None)
-        return self._replace(relation, rows, self._rows(source, slot), None)
-
-    def _shares_slot(self, values: Projection, relation: RelationInput) -> bool:
-        """Return whether the source is, or can be made, in the same slot as the values."""
-        source = relation.source
-        if source is None:
-            # Another relation may have made another share of the same rows.
-            return self._vectors[values.key][values.slot] is relation.vector
-        if isinstance(source, Tensor):
-            return relation.source_slot == values.slot
-        return isinstance(source, Projection) and source.slot == values.slot
-
-    @staticmethod
-    def _replace(relation: RelationInput, values: Tensor, source: Tensor, slot: int | None) -> RelationInput:
-        vector = None if relation.source is None else relation.vector
-        return replace(relation, values=values, source=source, source_slot=slot, vector=vector)
+        if isinstance(values, Projection):
+            # Both in one slot of wider tensors, where they are.
+            if isinstance(source, Projection) and source.slot == values.slot:
+                rows, share = self._all_slots(values), self._all_shares(source)
+                return replace(relation, values=rows, source=share, source_slot=values.slot)
+            if isinstance(source, Tensor) and slot == values.slot:
+                return replace(relation, values=self._all_slots(values), source=source)
+        share = self._rows(source, slot)
+        if self._score == "gat" and not isinstance(source, Tensor):
+            share = share.squeeze(-1)
+        return replace(relation, values=self._rows(values, slot), source=share, source_slot=None)
 
     def _all_slots(self, rows: Projection) -> Tensor:
         """Return the rows of all K relations, [S, K, H, D]."""
@@ -212,19 +189,12 @@ class _Products:
         return self._all[key]
 
     def _all_shares(self, rows: Projection) -> Tensor:
-        """Return what the vectors make of the rows of all K relations, [S, K, H]."""
-        key = rows.key
-        if key not in self._shares:
-            # a . (W x) = (W^T a) . x: the product with the small W^T a spares a pass over all rows.
-            vectors = self._vectors[key]
-            none = torch.zeros_like(next(iter(vectors.values())))
-            vector = torch.stack([vectors.get(slot, none) for slot in range(rows.weight.shape[0])])
-            folded = torch.einsum("khdc,khd->khc", rows.weight, vector)
-            share = functional.linear(rows.x, folded.flatten(0, 1)).view(-1, *folded.shape[:2])
-            if rows.bias is not None:
-                share = share + (rows.bias * vector).sum(-1)
-            self._shares[key] = share
-        return self._shares[key]
+        """Return the same as shares of the score, for ``gat`` without the axis of width 1; each once."""
+        if self._score != "gat":
+            return self._all_slots(rows)
+        if rows.key not in self._shares:
+            self._shares[rows.key] = self._all_slots(rows).squeeze(-1)
+        return self._shares[rows.key]
 
     def _rows(self, operand: Tensor | Rows, slot: int | None) -> Tensor:
         if isinstance(operand, Tensor):

@@ -15,6 +15,7 @@ from torch import Tensor
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.ops.backends import backend_for
 from mmgraph.ops.composed_attention import compose_weights
+from mmgraph.ops.folded_vectors import fold_vectors
 from mmgraph.ops.projection import count_numbers, multiply_out
 from mmgraph.ops.relation_input import SCORES, RelationInput
 
@@ -72,7 +73,7 @@ def relational_attention(
     first = next(iter(relations.values()))[0].values
     backend = backend_for(first.device)
     if not backend.multiplies or count_numbers(relations) < _WORTH_BATCHES:
-        relations = multiply_out(relations, score)
+        relations = _plain(relations, score)
     messages = backend.attend(_in_compute_type(relations), score, negative_slope, sum_relations)
     return {name: y.to(relations[name][0].values.dtype) for name, y in messages.items()}
 
@@ -96,7 +97,12 @@ def attention_weights(
         GraphError: If the operands of a relation do not fit together.
     """
     _check(relations, score)
-    return compose_weights(_in_compute_type(multiply_out(relations, score)), score, negative_slope)
+    return compose_weights(_in_compute_type(_plain(relations, score)), score, negative_slope)
+
+
+def _plain(relations: Mapping[str, Sequence[RelationInput]], score: str) -> dict[str, list[RelationInput]]:
+    """Return the relations with tensors alone: nothing is left to be folded or multiplied out."""
+    return multiply_out(fold_vectors(relations) if score == "gat" else relations, score)
 
 
 def _check(relations: Mapping[str, Sequence[RelationInput]], score: str) -> None:
