@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmgraph.ops.numba_kernels import Rows, _ask_for_row, _at, _clear
-from mmgraph.ops.numba_vectors import add_product, kernel, lanes_of, load, store
+from mmgraph.ops.numba_kernels import Rows, _ask_for_row, _at
+from mmgraph.ops.numba_vectors import add_product, clear_row, kernel, lanes_of, load, store
 from mmgraph.worker_threads import balanced_rows
 
 _POOL = ThreadPoolExecutor()
@@ -21,7 +21,7 @@ def _rows(
     begin: int, end: int, pointer: Any, columns: Any, values: Any, out: Any, channels: int, lanes: Any
 ) -> None:
     for i in range(begin, end):
-        _clear(out, i * channels, channels, lanes)
+        clear_row(out, i * channels, channels, lanes)
         for e in range(pointer[i], pointer[i + 1]):
             _ask_for_row(values, columns, e, channels)
             first = _at(values, columns[e])

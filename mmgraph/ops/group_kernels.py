@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from mmgraph.ops.numba_vectors import add_row, dot_rows, prefetch, store, zeros
+from mmgraph.ops.numba_vectors import add_row, clear_row, dot_rows, prefetch
 from mmgraph.ops.numba_vectors import kernel as _kernel
 
 _LINE = 64
@@ -46,15 +46,6 @@ def _ask_for_group(group, end, pointer, members, rows, step):  # type: ignore[no
 
 
 @_kernel
-def _clear(flat, first, width, lanes):  # type: ignore[no-untyped-def]
-    whole = first + width - width % len(lanes)
-    for c in range(first, whole, len(lanes)):
-        store(flat, c, zeros(flat, lanes))
-    for c in range(whole, first + width):
-        flat[c] = 0
-
-
-@_kernel
 def forward(  # type: ignore[no-untyped-def]
     begin, end, query_pointer, queries, token_pointer, tokens, pair_pointer,
     heads, width, lanes, query_step, query_head_step, step, value_start, head_step, scale,
@@ -69,7 +60,7 @@ def forward(  # type: ignore[no-untyped-def]
             for h in range(heads):
                 start, q = h * head_step, queries[asking] * query_step + h * query_head_step
                 _attend(query, q, memory, tokens, low, high, step, start, scale, width, lanes, share)
-                _clear(out, q, width, lanes)
+                clear_row(out, q, width, lanes)
                 for j in range(high - low):
                     if keep.size:
                         share[j] *= keep[(pair + j) * heads + h]
@@ -90,7 +81,7 @@ def backward(  # type: ignore[no-untyped-def]
         pair = pair_pointer[group]
         _ask_for_group(group, end, token_pointer, tokens, memory, step)
         for p in range(low, high):
-            _clear(d_memory, tokens[p] * step, step, lanes)
+            clear_row(d_memory, tokens[p] * step, step, lanes)
         for asking in range(query_pointer[group], query_pointer[group + 1]):
             for h in range(heads):
                 start, q = h * head_step, queries[asking] * query_step + h * query_head_step
@@ -102,7 +93,7 @@ def backward(  # type: ignore[no-untyped-def]
                     d_share[j] = factor * dot_rows(d_out, q, memory, value, width, lanes)
                     add_row(d_memory, value, factor * share[j], d_out, q, width, lanes)
                     mean += share[j] * d_share[j]
-                _clear(d_query, q, width, lanes)
+                clear_row(d_query, q, width, lanes)
                 for j in range(high - low):
                     d_logit, key = scale * share[j] * (d_share[j] - mean), tokens[low + j] * step + start
                     add_row(d_query, q, d_logit, memory, key, width, lanes)

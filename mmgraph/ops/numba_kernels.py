@@ -24,6 +24,7 @@ from mmgraph.ops.numba_vectors import (
     add_product,
     add_row,
     choose,
+    clear_row,
     divide,
     dot,
     dot_rows,
@@ -78,12 +79,6 @@ def _ask_for_edge(edge, position, heads, attention):  # type: ignore[no-untyped-
 
 
 @_kernel
-def _clear(flat, first, size, lanes):  # type: ignore[no-untyped-def]
-    for position in range(first, first + size, len(lanes)):
-        store(flat, position, zeros(flat, lanes))
-
-
-@_kernel
 def _soften(low, high, heads, beside, shift, attention):  # type: ignore[no-untyped-def]
     """Turn the logits of one target's edges, in place, into attention."""
     one = spread(attention, 1, beside)
@@ -110,7 +105,7 @@ def _soften(low, high, heads, beside, shift, attention):  # type: ignore[no-unty
 def _gather(add, low, high, columns, heads, width, lanes, values, attention, out, first):  # type: ignore[no-untyped-def]
     """Write the weighted sum of one target's sources to the row that begins at ``first``, or add it."""
     if not add:
-        _clear(out, first, heads * width, lanes)
+        clear_row(out, first, heads * width, lanes)
     for e in range(low, high):
         _ask_for_row(values, columns, e, heads * width)
         value = _at(values, columns[e])
@@ -197,7 +192,7 @@ def backward_values(  # type: ignore[no-untyped-def]
     for j in range(begin, end):
         value_j, d_value_j = _at(values, j), _at(d_values, j)
         if not add:
-            _clear(d_values.flat, d_value_j, heads * width, lanes)
+            clear_row(d_values.flat, d_value_j, heads * width, lanes)
         for p in range(pointer[j], pointer[j + 1]):
             _ask_for_row(gradient, columns, p, heads * width)
             _ask_for_edge(edge, p, heads, attention)
@@ -266,7 +261,7 @@ def backward_target_gatv2(  # type: ignore[no-untyped-def]
         target_i, d_target_i = _at(target, i), _at(d_target, i)
         low, high = np.int64(pointer[i]), np.int64(pointer[i + 1])
         if not add:
-            _clear(d_target.flat, d_target_i, heads * width, lanes)
+            clear_row(d_target.flat, d_target_i, heads * width, lanes)
         _to_logits(low, high, heads, beside, attention, d_attention, d_shift)
         for e in range(low, high):
             _ask_for_row(source, columns, e, heads * width)
@@ -290,7 +285,7 @@ def backward_target_dot(  # type: ignore[no-untyped-def]
     for i in range(begin, end):
         d_target_i, low, high = _at(d_target, i), np.int64(pointer[i]), np.int64(pointer[i + 1])
         if not add:
-            _clear(d_target.flat, d_target_i, heads * width, lanes)
+            clear_row(d_target.flat, d_target_i, heads * width, lanes)
         _to_logits(low, high, heads, beside, attention, d_attention, d_shift)
         for e in range(low, high):
             _ask_for_row(source, columns, e, heads * width)
@@ -311,7 +306,7 @@ def backward_source_gat(  # type: ignore[no-untyped-def]
     for j in range(begin, end):
         d_source_j = _at(d_source, j)
         if not add:
-            _clear(d_source.flat, d_source_j, heads, beside)
+            clear_row(d_source.flat, d_source_j, heads, beside)
         for p in range(pointer[j], pointer[j + 1]):
             _ask_for_edge(edge, p, heads, d_attention)
             for h in range(heads):
@@ -327,7 +322,7 @@ def backward_source_gatv2(  # type: ignore[no-untyped-def]
     for j in range(begin, end):
         source_j, d_source_j = _at(source, j), _at(d_source, j)
         if not add:
-            _clear(d_source.flat, d_source_j, heads * width, lanes)
+            clear_row(d_source.flat, d_source_j, heads * width, lanes)
         for p in range(pointer[j], pointer[j + 1]):
             _ask_for_row(target, columns, p, heads * width)
             target_i, first = _at(target, columns[p]), np.int64(edge[p]) * heads
@@ -349,7 +344,7 @@ def backward_source_dot(  # type: ignore[no-untyped-def]
     for j in range(begin, end):
         d_source_j = _at(d_source, j)
         if not add:
-            _clear(d_source.flat, d_source_j, heads * width, lanes)
+            clear_row(d_source.flat, d_source_j, heads * width, lanes)
         for p in range(pointer[j], pointer[j + 1]):
             _ask_for_row(target, columns, p, heads * width)
             target_i, first = _at(target, columns[p]), np.int64(edge[p]) * heads

@@ -270,6 +270,16 @@ def dot_rows(one, first, other, second, width, lanes):  # type: ignore[no-untype
 
 
 @kernel
+def clear_row(flat, first, width, lanes):  # type: ignore[no-untyped-def]
+    """Write 0 to a row that begins at ``first``; its width need be no multiple of the lanes."""
+    whole = first + width - width % len(lanes)
+    for c in range(first, whole, len(lanes)):
+        store(flat, c, zeros(flat, lanes))
+    for c in range(whole, first + width):
+        flat[c] = 0
+
+
+@kernel
 def add_row(flat, first, factor, other, second, width, lanes):  # type: ignore[no-untyped-def]
     """Add ``factor`` times the row of another array that begins at ``second`` to that at ``first``."""
     for c in range(0, width, len(lanes)):
