@@ -36,12 +36,11 @@ def main() -> int:
     options = _options()
     if options.step:
         case, contender, folder = options.step
-        print(json.dumps(measure_step(case, contender, Path(folder))).replace(" ", ""))
+        print(json.dumps(measure_step(case, contender, Path(folder))))
         return 0
     if options.knn:
         chosen = next(case for case in KNN_CASES if case.name == options.knn[0])
-        # What is printed is read up to the first space.
-        print(json.dumps(measure_knn(chosen, options.knn[1])).replace(" ", "\\u0020"))
+        print(json.dumps(measure_knn(chosen, options.knn[1])))
         return 0
     size = "quick" if options.quick else "full"
     report: dict[str, Any] = {

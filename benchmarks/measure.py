@@ -77,9 +77,9 @@ def _resident(field: str) -> float:
 
 
 def in_own_process(*arguments: str, timeout: float = 600, env: dict[str, str] | None = None) -> str:
-    """Return what this script prints last when it is started with these arguments."""
+    """Return the line that this script prints last when it is started with these arguments."""
     command = [sys.executable, str(Path(sys.argv[0]).resolve()), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=env, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    return done.stdout.split()[-1]
+    return done.stdout.splitlines()[-1]
