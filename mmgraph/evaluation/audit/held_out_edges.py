@@ -36,12 +36,10 @@ def held_out_edges(subject: Subject) -> Iterator[Finding]:
         own = next(t for t in schema.edge_types if t.name == relation)
         for edge_type in subject.relations:
             directions = _turned(own, edge_type)
-            if own.name == edge_type.name:
-                for backwards in directions:
-                    yield from _findings(subject, own, edge_type, [backwards])
-            elif directions:
-                # A copy may hold one half of the pairs in one direction and the other half in the other.
-                yield from _findings(subject, own, edge_type, directions)
+            same = own.name == edge_type.name
+            # A copy may hold one half of the pairs in one direction and the other half in the other.
+            for together in [[one] for one in directions] if same else [directions] if directions else []:
+                yield from _findings(subject, own, edge_type, together)
 
 
 def _turned(own: EdgeType, other: EdgeType) -> list[bool]:
