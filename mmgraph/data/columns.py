@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmgraph.data.id_index import text_array
 from mmgraph.errors import DataError, did_you_mean
 
 _SHOWN = 5
@@ -132,12 +133,11 @@ class Column:
         """
         values = self.values
         if isinstance(values.dtype, pd.StringDtype):
-            text = pa.array(values, type=pa.large_string())
+            text = text_array(values)
         elif pd.api.types.is_integer_dtype(values) and isinstance(values.dtype, np.dtype):
             text = pa.array(values.to_numpy()).cast(pa.large_string())
         else:
-            return pa.array(self.id_texts(), type=pa.large_string())
-        text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+            return text_array(self.id_texts())
         return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.large_string()), text)
 
     def numbers(self) -> npt.NDArray[np.float64]:

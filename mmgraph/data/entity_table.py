@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from mmgraph.data.cell_values import cell_values
 from mmgraph.data.columns import Column, pick, row_numbers, shorten
 from mmgraph.data.files import file_inside
-from mmgraph.data.id_index import text_buffers
+from mmgraph.data.id_index import text_array, text_buffers
 from mmgraph.data.spec import EntitySpec, ValuesOf
 from mmgraph.data.tables import read_table, to_pandas
 from mmgraph.errors import DataError, Faults
@@ -190,7 +190,7 @@ def value_table(values_of: ValuesOf, table: EntityTable, *, where: str) -> Entit
             where=f"{where}.column",
             fix="Choose another column, or leave the entity type out.",
         )
-    text = pa.array(ids, type=pa.large_string())
+    text = text_array(ids)
     return EntityTable(pd.DataFrame({"id": text_series(text)}), text, table.file)
 
 

@@ -29,10 +29,7 @@ class IdIndex:
     """
 
     def __init__(self, ids: Sequence[str] | pa.LargeStringArray) -> None:
-        known: Any = ids
-        if not isinstance(ids, pa.LargeStringArray):
-            known = pa.array(ids, type=pa.large_string())
-        self._ids = known
+        self._ids = text_array(ids)
         self._offsets, self._data = text_buffers(self._ids)
 
     def __len__(self) -> int:
@@ -100,6 +97,15 @@ class IdIndex:
 
 def _offset(numbers: NDArray[Any], least: int) -> NDArray[np.int64]:
     return numbers.astype(np.int64, copy=False) - least
+
+
+def text_array(cells: Any) -> Any:
+    """Return text as Arrow holds it, a ``LargeStringArray`` [N] in one piece; a missing cell is null."""
+    if isinstance(cells, pa.LargeStringArray):
+        return cells
+    text = pa.array(cells, type=pa.large_string())
+    # What pandas keeps in Arrow's form comes in chunks.
+    return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
 
 
 def text_buffers(array: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:

@@ -58,7 +58,7 @@ class Block:
             kind = cells.type
             if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
                 return index.rows(cells)
-        return index.rows(pa.array(self.column().id_texts(), type=pa.large_string()))
+        return index.rows(self.column().id_array())
 
 
 class EntityRows:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.dataset_faults import leaking_targets
+from mmgraph.data.id_index import text_array
 from mmgraph.data.load import load_dataset
 from mmgraph.encoders import FeatureCache
 from mmgraph.errors import Fault, Faults, GraphError, MMGraphError
@@ -188,8 +188,7 @@ def _entity_tables(dataset: Dataset, reuse: Reuse | None) -> dict[str, pd.DataFr
         table = None if reuse is None else reuse.take_table(entity)
         if table is not None:
             tables[entity] = table
-            ids = pa.array(table["id"], type=pa.large_string())
-            dataset.know_ids(entity, ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids)
+            dataset.know_ids(entity, text_array(table["id"]))
     return tables | entity_tables(dataset, [name for name in dataset.spec.entities if name not in tables])
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from mmgraph.data.id_index import text_buffers
+from mmgraph.data.id_index import text_array, text_buffers
 from mmgraph.graph.layout import edges_path
 from mmgraph.graph.schema import EdgeType
 from mmgraph.hashing import Hasher
@@ -81,7 +80,7 @@ def _add_column(hasher: Hasher, column: pd.Series) -> None:
     if pd.api.types.is_numeric_dtype(cells):
         hasher.array(cells.to_numpy())
     else:
-        add_text(hasher, pa.array(cells, type=pa.large_string()))
+        add_text(hasher, text_array(cells))
 
 
 def add_text(hasher: Hasher, text: Any) -> None:

@@ -199,13 +199,14 @@ class Reuse:
         """Return the node table of an entity type, taken over; nothing if that is not right."""
         known = self._earlier.table(entity)
         record = self._records.get(_table_hash(entity, known)) if known else None
-        if record is None or self._earlier.graph is None or record != self._table_inputs(entity):
-            self._made_tables.append(entity)
-            return None
-        if not self._earlier.take_table(entity, self._folder, self.taken):
-            self._made_tables.append(entity)
-            return None
-        return self._earlier.graph.nodes[entity]
+        if (
+            self._earlier.graph is not None
+            and record == self._table_inputs(entity)
+            and self._earlier.take_table(entity, self._folder, self.taken)
+        ):
+            return self._earlier.graph.nodes[entity]
+        self._made_tables.append(entity)
+        return None
 
     def _table_inputs(self, entity: str) -> dict[str, str]:
         """Return what the node table of an entity type is made from."""
