@@ -2,9 +2,10 @@
 
     python benchmarks/layers.py [--quick] [--check] [--json FILE] [--case TEXT] [--device cuda] [--page FILE]
 
-Contenders of a case take turns in one process, and ratios are medians over the rounds; memory is what a first
-step adds to that of a process of its own, plan included. Compilation is measured apart, in processes that
-start from an empty cache and from a full one.
+Contenders of a case take turns in a process of the case's own, for what an earlier case leaves of the heap
+changes how quickly memory is had; ratios are medians over the rounds. Memory is what a first step adds to
+that of a process of its own, plan included. Compilation is measured apart, in processes that start from an
+empty cache and from a full one.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ def main() -> int:
     if options.device != "cpu":
         # Even the device that torch has by itself costs each of its functions a detour through Python.
         torch.set_default_device(options.device)
+    if options.seconds_of:
+        print(json.dumps(_seconds(CASES[int(options.seconds_of[0])], options.seconds_of[1])))
+        return 0
     if options.memory_of:
         print(_memory(CASES[int(options.memory_of[0])], options.memory_of[1], options.memory_of[2]))
         return 0
@@ -90,6 +94,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where to compute")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation there")
+    parser.add_argument("--seconds-of", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--first-use", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -97,10 +102,7 @@ def _options() -> argparse.Namespace:
 
 def _measure(number: int, case: Case, size: str, device: str) -> dict[str, Any]:
     print(f"{case.name} ...", file=sys.stderr)
-    steps = {name: make() for name, make in case.make(size).items()}
-    quick = size == "quick"
-    seconds = interleaved(steps, 7 if quick else 25, 4 if quick else 90)
-    del steps
+    seconds = json.loads(in_own_process("--seconds-of", str(number), size, "--device", device))
     memory = {
         name: float(in_own_process("--memory-of", str(number), name, size, "--device", device))
         for name in case.memory
@@ -135,6 +137,12 @@ def _machine(device: str) -> dict[str, Any]:
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {"cpu": names[0] if names else platform.machine(), "threads": torch.get_num_threads()}
+
+
+def _seconds(case: Case, size: str) -> dict[str, list[float]]:
+    steps = {name: make() for name, make in case.make(size).items()}
+    quick = size == "quick"
+    return interleaved(steps, 7 if quick else 25, 4 if quick else 90)
 
 
 def _memory(case: Case, contender: str, size: str) -> float:
