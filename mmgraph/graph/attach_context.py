@@ -144,22 +144,6 @@ class AttachContext(Remarks):
             self.warn(f"there is no {path} beside the new entities, so that they have no edge here")
         return there
 
-    def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
-        """Return a column of the table of the new entities of a type, [N].
-
-        Args:
-            entity: The entity type.
-            column: The column.
-            parameter: The relation's parameter that named it, for messages.
-
-        Raises:
-            DataError: If there is no such column.
-        """
-        table = self._factory.dataset.entity_table(entity)
-        if not table.ids:
-            return pd.Series(dtype=object)
-        return table.column(column, where=self.at(parameter)).values
-
     def table(self, path: str) -> pd.DataFrame:
         """Return another table of the folder that the new entities come from."""
         return self._factory.dataset.table(path, where=self.at("table"))

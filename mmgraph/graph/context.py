@@ -177,22 +177,6 @@ class BuildContext(Remarks):
         assert self._ends_of is not None
         return self._ends_of(name)
 
-    def column(self, entity: str, column: str, *, parameter: str) -> pd.Series[Any]:
-        """Return a column of an entity table, as it stands in its file, [N].
-
-        Args:
-            entity: The entity type.
-            column: The column, which no task may predict.
-            parameter: The relation's parameter that named it, for messages.
-
-        Raises:
-            GraphError: If the column is the target of a task.
-            DataError: If there is no such column.
-        """
-        self.refuse_target(entity, column, parameter=parameter)
-        self.dataset.entity_table(entity).column(column, where=self.at(parameter))
-        return self.dataset.frame(entity)[column]
-
     def ids(self, node_type: str) -> NDArray[np.object_]:
         """Return the id of each node's entity, text [N], without encoding anything."""
         entity, _ = self._factory.parts(node_type)

@@ -18,6 +18,7 @@ from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.progress import Advance, Progress
 from mmgraph.registry import RELATIONS
+from mmgraph.relations.entity_columns import entity_column
 
 _WORD = re.compile(r"\w+")
 # How many products of a row and a column are held at a time, at most about.
@@ -91,12 +92,14 @@ class CoOccurrence(RelationBuilder):
             GraphError: If the column is the target of a task.
             DataError: If there is no such column.
         """
-        context.column(self.entity, self.column, parameter="column")
+        entity_column(context, self.entity, self.column, parameter="column")
 
     def fit(self, context: BuildContext) -> Fitted:
         """Return the tokens of permitted entities: their text, how many have each, and who."""
         permitted = context.permitted(self.entity)
-        rows, texts = self._tokens(context.column(self.entity, self.column, parameter="column"))
+        rows, texts = self._tokens(
+            entity_column(context, self.entity, self.column, parameter="column").values
+        )
         rows, texts = rows[permitted[rows]], texts[permitted[rows]]
         codes, labels = pd.factorize(texts, sort=True)
         return {
@@ -119,12 +122,12 @@ class CoOccurrence(RelationBuilder):
                 f"{hubs} tokens that more than max_group={self.max_group} entities have are left out"
             )
         size = context.num_nodes(self.entity)
-        cells = context.column(self.entity, self.column, parameter="column")
+        cells = entity_column(context, self.entity, self.column, parameter="column").values
         return self._edges(cells, size, context, context.progress, loops=False)
 
     def attach(self, context: AttachContext) -> Attached:
         """Return the edges from the known entities that have most in common with a new one."""
-        cells = context.column(self.entity, self.column, parameter="column")
+        cells = entity_column(context, self.entity, self.column, parameter="column").values
         size = len(context.known_ids(self.entity))
         return Attached(self._edges(cells, size, context, Progress(quiet=True), loops=True))
 

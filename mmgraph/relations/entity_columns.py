@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.data.columns import Column
@@ -27,9 +28,13 @@ def entity_column(context: Context, entity: str, column: str, *, parameter: str)
         GraphError: If the column is the target of a task.
         DataError: If there is no such column.
     """
+    table = context.entity_table(entity)
     if isinstance(context, BuildContext):
         context.refuse_target(entity, column, parameter=parameter)
-    return context.entity_table(entity).column(column, where=context.at(parameter))
+    elif not len(table):
+        # New entities of other types may come without a table of this one.
+        return Column(pd.Series(dtype=object), column, table.file)
+    return table.column(column, where=context.at(parameter))
 
 
 def labels(context: Context, entity: str, column: str | None, *, parameter: str) -> NDArray[np.str_]:

@@ -17,6 +17,7 @@ from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.registry import RELATIONS
+from mmgraph.relations.entity_columns import Context, entity_column
 
 
 @RELATIONS.register("shared_attribute")
@@ -89,7 +90,7 @@ class SharedAttribute(RelationBuilder):
             GraphError: If the column is the target of a task, or ``to`` does not consist of its values.
             DataError: If there is no such column.
         """
-        context.column(self.entity, self.column, parameter="column")
+        entity_column(context, self.entity, self.column, parameter="column")
         if self.to is None:
             return
         values_of = context.dataset.spec.entities[self.to].values_of
@@ -105,9 +106,7 @@ class SharedAttribute(RelationBuilder):
     def fit(self, context: BuildContext) -> Fitted:
         """Return the values that permitted entities have: their text, how many have each, and who."""
         permitted = context.permitted(self.entity)
-        rows, texts = cell_values(
-            context.column(self.entity, self.column, parameter="column"), self.separator
-        )
+        rows, texts = self._values(context)
         rows, texts = rows[permitted[rows]], texts[permitted[rows]]
         codes, labels = pd.factorize(texts, sort=True)
         return {
@@ -121,9 +120,7 @@ class SharedAttribute(RelationBuilder):
     def build(self, context: BuildContext) -> Edges:
         """Return an edge for every ordered pair of entities that share a value, or for every value."""
         fitted = context.fitted
-        rows, texts = cell_values(
-            context.column(self.entity, self.column, parameter="column"), self.separator
-        )
+        rows, texts = self._values(context)
         codes = _positions(texts, fitted["values"])
         holders = fitted["holders"]
         context.counts["values"] = len(holders)
@@ -137,9 +134,7 @@ class SharedAttribute(RelationBuilder):
 
     def attach(self, context: AttachContext) -> Attached:
         """Return the edges from known entities to new ones that share a value, or from those to values."""
-        rows, texts = cell_values(
-            context.column(self.entity, self.column, parameter="column"), self.separator
-        )
+        rows, texts = self._values(context)
         fitted = context.fitted
         codes = _positions(texts, fitted["values"])
         context.count("values_unseen", len(set(texts[codes < 0])))
@@ -158,6 +153,11 @@ class SharedAttribute(RelationBuilder):
             return f"each of the {shared} values that entities share is shared by more than max_group of them"
         hint = "" if self.separator else "; if a cell holds several, name their separator"
         return f"no two of the {context.counts['values']} values in {self.column!r} are the same{hint}"
+
+    def _values(self, context: Context) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+        """Return the row and the text of each distinct value of each cell."""
+        cells = entity_column(context, self.entity, self.column, parameter="column").values
+        return cell_values(cells, self.separator)
 
     def _note_hubs(self, fitted: Fitted, context: BuildContext) -> None:
         holders, labels = fitted["holders"], fitted["values"]
