@@ -25,8 +25,9 @@ UNSEEN_EDGES = "edges are checked and sorted by their values, of which torch.exp
 class Layer(nn.Module, ABC):
     """Base of all layers: ``forward(x_dict, edge_index_dict) -> x_dict``, every state [N, channels].
 
-    A layer declares whichever of ``heads``, ``dropout`` and ``targets`` it has a use for as keyword-only
-    arguments, and its own options beside them; a model hands on those that are declared.
+    A layer declares whichever of ``heads``, ``dropout``, ``edge_channels`` and ``targets`` it has a use for
+    as keyword-only arguments, and its own options beside them; a model hands on those that are declared. One
+    that keeps ``edge_channels`` gets the features of these edges as the last argument, ``edge_attr_dict``.
 
     Args:
         metadata: The node types and edge types.
