@@ -109,13 +109,14 @@ class AttentionLayer(RelationalLayer):
         self.heads, self.head_width = heads, head_width(self.owner, channels, heads)
         self.negative_slope = require_fraction(self.owner, "negative_slope", negative_slope)
         self.aggr = aggr
-        self.edge_channels = read_edge_channels(self.owner, edge_channels, self.edge_types)
+        widths = read_edge_channels(self.owner, edge_channels, self.edge_types)
+        self.edge_channels = {relation: widths[relation] for relation in self.relations if relation in widths}
         self.edge = ModuleDict()
-        for relation in self.relations:
-            if relation in self.edge_channels:
-                width = heads if self.score == "gat" else channels
-                self.edge[relation] = nn.Linear(self.edge_channels[relation], width, bias=False)
-                init_each(self.edge[relation], 1)
+        for relation, attr_width in self.edge_channels.items():
+            self.edge[relation] = nn.Linear(
+                attr_width, heads if self.score == "gat" else channels, bias=False
+            )
+            init_each(self.edge[relation], 1)
         self.send, self.receive = ModuleDict(), ModuleDict()
         for name in self.node_types:
             if outgoing := self._relations_from(name):

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mmgraph.errors import ConfigError, GraphError, did_you_mean
+from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.layers.layer import Triple
 from mmgraph.layers.options import require_positive
 from mmgraph.ops import Projection, RelationInput, StackedRows, plan_edge_nodes
@@ -39,36 +39,6 @@ def read_edge_channels(
             )
         found[edge_type] = require_positive(owner, f"edge_channels[{edge_type!r}]", width)
     return found
-
-
-def check_edge_attr(
-    where: str,
-    edge_channels: Mapping[Triple, int],
-    edge_index_dict: Mapping[Triple, Tensor],
-    edge_attr_dict: Mapping[Triple, Tensor],
-) -> None:
-    """Make sure that the edges which have features according to a layer come with them, and no others.
-
-    Raises:
-        GraphError: If not.
-    """
-    for edge_type in edge_attr_dict:
-        if edge_type not in edge_channels:
-            raise GraphError(
-                "got features of edges that it does not read",
-                where=f"{where}: edge_attr_dict[{edge_type!r}]",
-                fix="Name their width in edge_channels, of a layer that has it; or leave them out.",
-            )
-    for edge_type, width in edge_channels.items():
-        if edge_type not in edge_index_dict:
-            continue
-        attr, wanted = edge_attr_dict.get(edge_type), (edge_index_dict[edge_type].shape[1], width)
-        if attr is None or tuple(attr.shape) != wanted:
-            raise GraphError(
-                f"got {'nothing' if attr is None else f'shape {tuple(attr.shape)}'}; wanted {wanted}",
-                where=f"{where}: edge_attr_dict[{edge_type!r}]",
-                fix="Give a row of features an edge.",
-            )
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]

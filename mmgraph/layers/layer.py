@@ -25,8 +25,9 @@ UNSEEN_EDGES = "edges are checked and sorted by their values, of which torch.exp
 class Layer(nn.Module, ABC):
     """Base of all layers: ``forward(x_dict, edge_index_dict) -> x_dict``, every state [N, channels].
 
-    A layer declares whichever of ``heads``, ``dropout`` and ``targets`` it has a use for as keyword-only
-    arguments, and its own options beside them; a model hands on those that are declared.
+    A layer declares whichever of ``heads``, ``dropout``, ``edge_channels`` and ``targets`` it has a use for
+    as keyword-only arguments, and its own options beside them; a model hands on those that are declared. One
+    that keeps ``edge_channels`` gets the features of these edges as the last argument, ``edge_attr_dict``.
 
     Args:
         metadata: The node types and edge types.
@@ -96,12 +97,14 @@ class Layer(nn.Module, ABC):
         x_dict: Mapping[str, Tensor],
         edge_index_dict: Mapping[Triple, Tensor],
         edge_weight_dict: Mapping[Triple, Tensor] | None = None,
+        edge_attr_dict: Mapping[Triple, Tensor] | None = None,
     ) -> None:
         """Make sure that nothing came that this layer would skip in silence or stumble over later.
 
         Raises:
             GraphError: If a node type or an edge type is not in the metadata, a state is not [N, channels],
-                or weights do not fit their edges or are not above 0.
+                weights do not fit their edges or are not above 0, or edges come without the features that
+                ``edge_channels`` names, or with others.
         """
         where = type(self).__name__
         for name, x in x_dict.items():
@@ -114,6 +117,7 @@ class Layer(nn.Module, ABC):
                     fix="Project every node type to the layer's channels first.",
                 )
         check_edges(where, self.edge_types, edge_index_dict, edge_weight_dict)
+        check_edge_attr(where, self.edge_channels, edge_index_dict, edge_attr_dict or {})
 
 
 def check_edges(
@@ -140,6 +144,36 @@ def check_edges(
                 fix="Give one weight an edge.",
             )
         check_weights(weight, where=f"{where}: edge_weight_dict[{edge_type!r}]")
+
+
+def check_edge_attr(
+    where: str,
+    edge_channels: Mapping[Triple, int],
+    edge_index_dict: Mapping[Triple, Tensor],
+    edge_attr_dict: Mapping[Triple, Tensor],
+) -> None:
+    """Make sure that the edges whose features are read come with them, and no others.
+
+    Raises:
+        GraphError: If not.
+    """
+    for edge_type in edge_attr_dict:
+        if edge_type not in edge_channels:
+            raise GraphError(
+                "got features of edges that it does not read",
+                where=f"{where}: edge_attr_dict[{edge_type!r}]",
+                fix="Name their width in edge_channels, of a layer that has it; or leave them out.",
+            )
+    for edge_type, width in edge_channels.items():
+        if edge_type not in edge_index_dict:
+            continue
+        attr, wanted = edge_attr_dict.get(edge_type), (edge_index_dict[edge_type].shape[1], width)
+        if attr is None or tuple(attr.shape) != wanted:
+            raise GraphError(
+                f"got {'nothing' if attr is None else f'shape {tuple(attr.shape)}'}; wanted {wanted}",
+                where=f"{where}: edge_attr_dict[{edge_type!r}]",
+                fix="Give a row of features an edge.",
+            )
 
 
 def _unknown(where: str, kind: str, name: str, known: list[str]) -> GraphError:

@@ -18,7 +18,6 @@ from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.layers.blocks import make_norm
 from mmgraph.layers.dropout import Dropout
-from mmgraph.layers.edge_features import check_edge_attr
 from mmgraph.layers.layer import UNSEEN_EDGES, Layer, Metadata, Triple
 from mmgraph.layers.options import require_fraction
 from mmgraph.layers.relation_pool import RelationPool
@@ -134,8 +133,7 @@ class RelationalLayer(Layer):
         Raises:
             GraphError: If the layer was not made for these types, widths or features.
         """
-        self.check_inputs(x_dict, edge_index_dict, edge_weight_dict)
-        check_edge_attr(self.owner, self.edge_channels, edge_index_dict, edge_attr_dict or {})
+        self.check_inputs(x_dict, edge_index_dict, edge_weight_dict, edge_attr_dict)
         normed = {name: self.norm[name](x) for name, x in x_dict.items() if name in self.reads}
         edges = self._relation_edges(normed, edge_index_dict, edge_weight_dict or {}, edge_attr_dict or {})
         messages = self.messages(normed, edges)

@@ -120,9 +120,10 @@ class MultimodalModel(nn.Module):
         return reasons[-1] if all(reasons) else None  # type: ignore[return-value]
 
     @property
-    def reads_edge_features(self) -> bool:
-        """Whether a layer reads features of edges."""
-        return any(layer.edge_channels for layer in self.layers)
+    def edge_channels(self) -> dict[Triple, int]:
+        """The width of the edge features of those edge types whose features a layer reads."""
+        read: set[Triple] = {triple for layer in self.layers for triple in layer.edge_channels}  # type: ignore[union-attr]
+        return {triple: width for triple, width in self.edge_scale.channels.items() if triple in read}
 
     def forward(
         self,

@@ -14,6 +14,7 @@ from torch_geometric.nn import HeteroConv, SAGEConv
 from mmgraph.layers import Layer, Metadata
 from mmgraph.registry import LAYERS
 from mmgraph.testing.compiler_rules import COMPILER_RULES
+from mmgraph.testing.edge_feature_rules import EDGE_FEATURE_RULES
 from mmgraph.testing.edge_rules import EDGE_RULES, ONE_STEP
 from mmgraph.testing.example_graph import SIZES, ExampleGraph, example_graph, tiny_graph
 from mmgraph.testing.graph_rules import GRAPH_RULES
@@ -38,7 +39,7 @@ def check_layer(
     Args:
         layer: A registered name, a subclass of :class:`mmgraph.Layer`, or a factory
             ``(metadata, channels) -> layer``. Where it takes ``dropout`` or ``targets`` by name, these are
-            checked too.
+            checked too; where it takes ``edge_channels``, all rules are checked with edge features as well.
         options: Its options, by name.
         frozen: The names of parameters that rightly get no gradient on the small graph.
         skip: The names of rules to leave out, e.g. ``["compile"]``, which takes most of the time.
@@ -56,9 +57,11 @@ def check_layer(
     chosen, widths = dict(options or {}), dict.fromkeys(SIZES, CHANNELS)
 
     def make_module(graph: ExampleGraph, arguments: Mapping[str, Any]) -> nn.Module:
-        made: nn.Module = make(graph.metadata, CHANNELS, **{**chosen, **arguments})
+        features = {"edge_channels": graph.edge_channels} if graph.edge_channels else {}
+        made: nn.Module = make(graph.metadata, CHANNELS, **{**chosen, **features, **arguments})
         return made
 
+    parameters = frozenset(inspect.signature(make).parameters)
     subject = Subject(
         name=name,
         make_module=make_module,
@@ -66,10 +69,11 @@ def check_layer(
         tiny=tiny_graph(widths),
         returned=frozenset(SIZES),
         channels=CHANNELS,
-        arguments=frozenset(inspect.signature(make).parameters) & {"dropout", "targets"},
+        arguments=parameters & {"dropout", "targets"},
         frozen=frozenset(frozen),
     )
-    require(subject, choose_rules(LAYER_RULES, skip))
+    rules = choose_rules(LAYER_RULES, skip)
+    require(subject, rules, with_edge_features="edge_channels" in parameters)
 
 
 def _base_class(subject: Subject) -> Iterator[str]:
@@ -95,11 +99,11 @@ def _dropout(subject: Subject) -> Iterator[str]:
 def _targets(subject: Subject) -> Iterator[str]:
     if "targets" not in subject.arguments:
         return
-    graph = subject.graph
-    x_dict, edges, weights = graph.inputs
     for targets in (["e"], ["e/text"], ["f"], ["e", "f"], []):
         module = subject.make(targets=targets)
-        out = module(x_dict, edges, weights)
+        graph = subject.graph.read_by(module)
+        x_dict, *edges = graph.inputs
+        out = module(x_dict, *edges)
         for fault in subject.faults_of_states(out, graph):
             yield f"{fault}, for the targets {targets}"
         for name in sorted(set(x_dict) - set(targets)):
@@ -109,7 +113,7 @@ def _targets(subject: Subject) -> Iterator[str]:
         if missing := sorted(set(targets) - set(reads)):  # type: ignore[arg-type]
             yield f"reads without the targets {missing}"
         read = {name: x for name, x in x_dict.items() if name in reads}  # type: ignore[operator]
-        found = difference(module(read, edges, weights), {name: out[name] for name in read})
+        found = difference(module(read, *edges), {name: out[name] for name in read})
         if found is not None:
             yield f"{found}, given only what it reads for the targets {targets}"
 
@@ -122,10 +126,10 @@ class _PyGModel(nn.Module):
         self.layer = layer
         self.between = HeteroConv({edge_type: SAGEConv(CHANNELS, CHANNELS) for edge_type in metadata[1]})
 
-    def forward(self, x_dict: dict[str, Tensor], edge_index_dict: Any) -> Any:
+    def forward(self, x_dict: dict[str, Tensor], edge_index_dict: Any, **features: Any) -> Any:
         """Return the states after all three."""
-        x_dict = self.between(self.layer(x_dict, edge_index_dict), edge_index_dict)
-        return self.layer(x_dict, edge_index_dict)
+        x_dict = self.between(self.layer(x_dict, edge_index_dict, **features), edge_index_dict)
+        return self.layer(x_dict, edge_index_dict, **features)
 
 
 def _pyg(subject: Subject) -> Iterator[str]:
@@ -134,8 +138,11 @@ def _pyg(subject: Subject) -> Iterator[str]:
         data[name].x = x.float()
     for edge_type, index in subject.graph.edge_index_dict.items():
         data[edge_type].edge_index = index
+    for edge_type, attr in subject.graph.edge_attr_dict.items():
+        data[edge_type].edge_attr = attr.float()
+    features = {"edge_attr_dict": data.edge_attr_dict} if subject.graph.edge_attr_dict else {}
     model = _PyGModel(subject.make().float(), data.metadata())
-    yield from subject.faults_of_states(model(data.x_dict, data.edge_index_dict), subject.graph)
+    yield from subject.faults_of_states(model(data.x_dict, data.edge_index_dict, **features), subject.graph)
 
 
 LAYER_RULES = (
@@ -148,6 +155,7 @@ LAYER_RULES = (
     *GRAPH_RULES,
     *EDGE_RULES,
     ONE_STEP,
+    *EDGE_FEATURE_RULES,
     *MODULE_RULES,
     Rule(
         "dropout",
@@ -164,7 +172,7 @@ LAYER_RULES = (
     Rule(
         "pyg",
         "states that a layer of PyG can take, and the other way round",
-        "Take (x_dict, edge_index_dict) alone as well, in float32.",
+        "Take (x_dict, edge_index_dict) without weights as well, in float32.",
         _pyg,
     ),
     *COMPILER_RULES,

@@ -13,6 +13,7 @@ from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 from mmgraph.models import build
 from mmgraph.registry import MODELS
 from mmgraph.testing.compiler_rules import COMPILER_RULES
+from mmgraph.testing.edge_feature_rules import EDGE_FEATURE_RULES
 from mmgraph.testing.edge_rules import EDGE_RULES
 from mmgraph.testing.example_graph import ExampleGraph, example_graph, tiny_graph
 from mmgraph.testing.graph_rules import GRAPH_RULES
@@ -45,7 +46,9 @@ def check_model(
     Args:
         model: A registered name; a recipe, which takes options by name and returns a list of layers, as those
             that are registered; or a factory ``(schema) -> model``, e.g. a class. A model takes
-            ``(x_dict, edge_index_dict, edge_weight_dict)`` and returns the states of all entity types.
+            ``(x_dict, edge_index_dict, edge_weight_dict)`` and returns the states of all entity types. Where
+            its ``edge_channels`` names edge types whose features it reads, all rules are checked with these
+            as well, as ``edge_attr_dict``.
         options: Its options, by name.
         frozen: The names of parameters that rightly get no gradient on the small graph.
         skip: The names of rules to leave out, e.g. ``["compile"]``, which takes most of the time.
@@ -73,7 +76,7 @@ def check_model(
         # What takes long is checked on one layer of each kind.
         depth = (
             {"num_layers": 1}
-            if graph is tiny and "num_layers" in inspect.signature(made_by).parameters
+            if graph.metadata == tiny.metadata and "num_layers" in inspect.signature(made_by).parameters
             else {}
         )
         return build(schema, layers=made_by(**{**chosen, **depth}), **widths, **dropout)  # type: ignore[arg-type]
@@ -88,7 +91,7 @@ def check_model(
         arguments=frozenset(["dropout"] if recipe else inspect.signature(made_by).parameters) & {"dropout"},
         frozen=frozenset(frozen),
     )
-    require(subject, choose_rules(MODEL_RULES, skip))
+    require(subject, choose_rules(MODEL_RULES, skip), with_edge_features=True)
 
 
 def _is_recipe(made_by: Callable[..., Any]) -> bool:
@@ -108,8 +111,9 @@ def schema_of(graph: ExampleGraph) -> GraphSchema:
         count = graph.edge_index_dict[source, name, target].shape[1]
         reverse_of = name.removeprefix("rev_") if name.startswith("rev_") else None
         kind = "of" if name == "of" else "given"
+        features = tuple(f"feature {i}" for i in range(graph.edge_channels.get((source, name, target), 0)))
         edge_types.append(
-            EdgeType(source, name, target, count, kind, reverse_of)  # type: ignore[arg-type]
+            EdgeType(source, name, target, count, kind, reverse_of, attr_names=features)  # type: ignore[arg-type]
         )
     return GraphSchema(tuple(node_types), tuple(edge_types))
 
@@ -143,6 +147,7 @@ def _learning(subject: Subject) -> Iterator[str]:
 MODEL_RULES = (
     *GRAPH_RULES,
     *EDGE_RULES,
+    *EDGE_FEATURE_RULES,
     *MODULE_RULES,
     Rule(
         "widths",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmgraph.layers import Metadata, Triple
 
@@ -35,6 +36,9 @@ TINY_FORWARD = {
 
 REVERSED = ("of", "has")
 
+EDGE_CHANNELS = {NEAR: 3, ("f", "has", "e"): 2, ("e", "rev_has", "f"): 2, ("e/text", "like", "e/text"): 1}
+"""The width of the edge features of those edge types that may have any; others have none."""
+
 
 @dataclass(frozen=True, eq=False)
 class ExampleGraph:
@@ -45,30 +49,56 @@ class ExampleGraph:
         x_dict: Node type to states or features, float64 [N, width].
         edge_index_dict: Edge type to edges, int64 [2, E].
         edge_weight_dict: Edge type to weights, float64 [E].
+        edge_channels: Edge type to the width of its features, for what is made to read them.
+        edge_attr_dict: Edge type to features, float64 [E, width].
     """
 
     metadata: Metadata
     x_dict: dict[str, Tensor]
     edge_index_dict: dict[Triple, Tensor]
     edge_weight_dict: dict[Triple, Tensor]
+    edge_channels: Mapping[Triple, int] = field(default_factory=dict)
+    edge_attr_dict: dict[Triple, Tensor] = field(default_factory=dict)
 
     @property
-    def inputs(self) -> tuple[dict[str, Tensor], dict[Triple, Tensor], dict[Triple, Tensor]]:
+    def inputs(self) -> tuple[dict[Any, Tensor], ...]:
         """The arguments of ``forward``, copied: what changes them spoils no other rule."""
-        return (
-            {name: x.clone() for name, x in self.x_dict.items()},
-            {edge_type: index.clone() for edge_type, index in self.edge_index_dict.items()},
-            {edge_type: weight.clone() for edge_type, weight in self.edge_weight_dict.items()},
-        )
+        given: list[dict[Any, Tensor]] = [dict(self.x_dict), self.edge_index_dict, self.edge_weight_dict]
+        # What reads no features of edges need not know that there are any.
+        given += [self.edge_attr_dict] if self.edge_attr_dict else []
+        return tuple({key: tensor.clone() for key, tensor in part.items()} for part in given)
 
     def with_edges(self, edge_index_dict: Mapping[Triple, Tensor]) -> ExampleGraph:
-        """Return the graph with other edges, as many for each weight that stays."""
+        """Return the graph with other edges, as many for each weight that stays, and no more for features."""
         weights = {
             edge_type: weight
             for edge_type, weight in self.edge_weight_dict.items()
             if edge_type in edge_index_dict and edge_index_dict[edge_type].shape[1] == len(weight)
         }
-        return replace(self, edge_index_dict=dict(edge_index_dict), edge_weight_dict=weights)
+        attrs = {
+            edge_type: attr[: edge_index_dict[edge_type].shape[1]]
+            for edge_type, attr in self.edge_attr_dict.items()
+            if edge_type in edge_index_dict
+        }
+        edges = dict(edge_index_dict)
+        return replace(self, edge_index_dict=edges, edge_weight_dict=weights, edge_attr_dict=attrs)
+
+    def with_edge_features(self) -> ExampleGraph:
+        """Return the graph with features of the edges of ``EDGE_CHANNELS``."""
+        generator = torch.Generator().manual_seed(2)
+        channels = {t: width for t, width in EDGE_CHANNELS.items() if t in self.edge_index_dict}
+        attrs = {
+            edge_type: torch.randn(
+                self.edge_index_dict[edge_type].shape[1], width, dtype=torch.float64, generator=generator
+            )
+            for edge_type, width in channels.items()
+        }
+        return replace(self, edge_channels=channels, edge_attr_dict=attrs)
+
+    def read_by(self, module: nn.Module) -> ExampleGraph:
+        """Return the graph with the features of those edges alone whose features a layer or model reads."""
+        read = getattr(module, "edge_channels", {})
+        return replace(self, edge_attr_dict={t: attr for t, attr in self.edge_attr_dict.items() if t in read})
 
     def without_types(self, *absent: str) -> ExampleGraph:
         """Return the graph without node types and whatever is tied to them."""
@@ -82,6 +112,7 @@ class ExampleGraph:
             self,
             x_dict={name: x.float() for name, x in self.x_dict.items()},
             edge_weight_dict={edge_type: w.float() for edge_type, w in self.edge_weight_dict.items()},
+            edge_attr_dict={edge_type: attr.float() for edge_type, attr in self.edge_attr_dict.items()},
         )
 
 
@@ -133,7 +164,7 @@ def padded_graph(graph: ExampleGraph) -> ExampleGraph:
         name: torch.cat([x, 3 * torch.randn(added[name], x.shape[1], dtype=x.dtype, generator=generator)])
         for name, x in graph.x_dict.items()
     }
-    edges, weights = {}, dict(graph.edge_weight_dict)
+    edges, weights, attrs = {}, dict(graph.edge_weight_dict), dict(graph.edge_attr_dict)
     for (source, name, target), index in graph.edge_index_dict.items():
         sizes = graph.x_dict[source].shape[0], graph.x_dict[target].shape[0]
         count = max(added[source], added[target])
@@ -144,7 +175,12 @@ def padded_graph(graph: ExampleGraph) -> ExampleGraph:
         edges[source, name, target] = torch.cat([index, torch.stack(ends)], 1)
         if (weight := weights.get((source, name, target))) is not None:
             weights[source, name, target] = torch.cat([weight, weight.new_full((count,), 2.0)])
-    return replace(graph, x_dict=x_dict, edge_index_dict=edges, edge_weight_dict=weights)
+        if (attr := attrs.get((source, name, target))) is not None:
+            new = 3 * torch.randn(count, attr.shape[1], dtype=attr.dtype, generator=generator)
+            attrs[source, name, target] = torch.cat([attr, new])
+    return replace(
+        graph, x_dict=x_dict, edge_index_dict=edges, edge_weight_dict=weights, edge_attr_dict=attrs
+    )
 
 
 def _make(

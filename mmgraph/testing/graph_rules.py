@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,7 @@ def _edge_order(subject: Subject) -> Iterator[str]:
         graph,
         edge_index_dict={edge_type: i[:, order[edge_type]] for edge_type, i in graph.edge_index_dict.items()},
         edge_weight_dict={edge_type: w[order[edge_type]] for edge_type, w in graph.edge_weight_dict.items()},
+        edge_attr_dict={edge_type: a[order[edge_type]] for edge_type, a in graph.edge_attr_dict.items()},
     )
     yield from _differs(module(*shuffled.inputs), module(*graph.inputs))
 
@@ -47,6 +48,7 @@ def _type_order(subject: Subject) -> Iterator[str]:
         graph,
         x_dict=dict(reversed(graph.x_dict.items())),
         edge_index_dict=dict(reversed(graph.edge_index_dict.items())),
+        edge_attr_dict=dict(reversed(graph.edge_attr_dict.items())),
     )
     yield from _differs(module(*backwards.inputs), module(*graph.inputs))
     turned = replace(graph, metadata=(graph.metadata[0][::-1], graph.metadata[1][::-1]))
@@ -125,11 +127,11 @@ def _isolated_nodes(subject: Subject) -> Iterator[str]:
 
 
 def _inputs(subject: Subject) -> Iterator[str]:
-    names = ("x_dict", "edge_index_dict", "edge_weight_dict")
+    names = ("x_dict", "edge_index_dict", "edge_weight_dict", "edge_attr_dict")
     for module in (subject.make(), subject.make().train()):
         given = subject.graph.inputs
         module(*given)
-        parts: Iterable[tuple[str, Any, Any]] = zip(names, given, subject.graph.inputs, strict=True)
+        parts = zip(names[: len(given)], given, subject.graph.inputs, strict=True)
         for argument, now, before in parts:
             yield from _changes(argument, now, before)
 

@@ -52,13 +52,13 @@ def _reached_parameters(subject: Subject) -> Iterator[str]:
 
 def _gradients(subject: Subject) -> Iterator[str]:
     module = subject.make(subject.tiny)
-    x_dict = {name: x.clone().requires_grad_() for name, x in subject.tiny.x_dict.items()}
-    _, edges, weights = subject.tiny.inputs
-    moved = [*x_dict.values(), *(p for p in module.parameters() if p.requires_grad)]
+    x_dict, edges, weights, *attrs = subject.tiny.inputs
+    given = [tensor.requires_grad_() for part in (x_dict, *attrs) for tensor in part.values()]
+    moved = [*given, *(p for p in module.parameters() if p.requires_grad)]
     weigh = {name: torch.randn(x.shape[0], 1, dtype=x.dtype) for name, x in x_dict.items()}
 
     def value() -> Tensor:
-        out = module(dict(x_dict), edges, weights)
+        out = module(dict(x_dict), edges, weights, *attrs)
         return torch.stack([(torch.sin(x) * weigh[name]).sum() for name, x in out.items()]).sum()
 
     gradients = torch.autograd.grad(value(), moved, allow_unused=True, materialize_grads=True)
@@ -125,6 +125,8 @@ def _precision(subject: Subject) -> Iterator[str]:
     for module, graph, dtype in (
         (double, subject.graph, torch.float64),
         (single, subject.graph.single(), torch.float32),
+        # Features of edges come in float32, whatever the states are in.
+        (double, replace(subject.graph, edge_attr_dict=subject.graph.single().edge_attr_dict), torch.float64),
     ):
         for name, x in module(*graph.inputs).items():
             if x.dtype != dtype:
@@ -199,7 +201,7 @@ MODULE_RULES = (
     Rule(
         "precision",
         "float64 throughout from float64, float32 from float32",
-        "Make new tensors by x.new_zeros(...) or with dtype=x.dtype.",
+        "Make new tensors by x.new_zeros(...) or with dtype=x.dtype, and turn edge features to x.dtype.",
         _precision,
     ),
 )

@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -48,6 +48,15 @@ class Subject:
         """Return a fresh one in float64, in evaluation mode; the same seed gives the same weights."""
         torch.manual_seed(seed)
         return self.make_module(graph or self.graph, arguments).double().eval()
+
+    def with_edge_features(self) -> Subject:
+        """Return it on graphs whose edges have features."""
+        return replace(
+            self,
+            name=f"{self.name} with edge features",
+            graph=self.graph.with_edge_features(),
+            tiny=self.tiny.with_edge_features(),
+        )
 
     def faults_of_states(self, out: Any, graph: ExampleGraph) -> Iterator[str]:
         """Yield what is wrong with the types, shapes and numbers of what came back."""
@@ -111,24 +120,55 @@ def choose_rules(rules: Sequence[Rule], skip: Collection[str]) -> list[Rule]:
     return [rule for rule in rules if rule.name not in skip]
 
 
-def require(subject: Subject, rules: Iterable[Rule]) -> None:
+def require(subject: Subject, rules: Iterable[Rule], *, with_edge_features: bool) -> None:
     """Make sure that a subject keeps to all rules.
+
+    Args:
+        subject: What is checked.
+        rules: The rules.
+        with_edge_features: Check it a second time on graphs whose edges have features, unless it is made for
+            them just as for those without.
 
     Raises:
         ContractError: If not; every broken rule is one of its faults.
     """
     with _in_peace():
-        try:
-            subject.make()
-        except Exception as error:
-            raise ContractError(
-                f"{_raised(error)}; wanted one for these types: {subject.graph.metadata}",
-                where=f"{subject.name}: making",
-                fix="Make it by (metadata, channels) for a layer, by (schema) for a model.",
-            ) from error
-        broken = [fault for rule in rules if (fault := rule.broken_by(subject)) is not None]
+        subjects, plain = [subject], _made(subject)
+        if with_edge_features:
+            featured = subject.with_edge_features()
+            module = _made(featured)
+            if getattr(module, "edge_channels", {}) or _shapes(module) != _shapes(plain):
+                graph, tiny = featured.graph.read_by(module), featured.tiny.read_by(module)
+                subjects.append(replace(featured, graph=graph, tiny=tiny))
+        broken = [fault for rule in rules if (fault := _first_fault(rule, subjects)) is not None]
     if broken:
         raise ContractError.of(broken)
+
+
+def _made(subject: Subject) -> nn.Module:
+    try:
+        return subject.make()
+    except Exception as error:
+        features = (
+            f", with edge features {subject.graph.edge_channels}" if subject.graph.edge_channels else ""
+        )
+        raise ContractError(
+            f"{_raised(error)}; wanted one for these types: {subject.graph.metadata}{features}",
+            where=f"{subject.name}: making",
+            fix="Make it by (metadata, channels) for a layer, by (schema) for a model.",
+        ) from error
+
+
+def _shapes(module: nn.Module) -> dict[str, torch.Size]:
+    """Return the shapes of the parameters by name; those that are not known yet are empty."""
+    return {
+        name: torch.Size() if nn.parameter.is_lazy(parameter) else parameter.shape
+        for name, parameter in module.named_parameters()
+    }
+
+
+def _first_fault(rule: Rule, subjects: Iterable[Subject]) -> Fault | None:
+    return next((fault for each in subjects if (fault := rule.broken_by(each)) is not None), None)
 
 
 def difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor], *, exact: bool = False) -> str | None:

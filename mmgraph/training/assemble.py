@@ -63,6 +63,6 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
     )
     module = TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
-    if featured and not model.reads_edge_features:
+    if featured and not model.edge_channels:
         module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")
     return module

@@ -18,6 +18,7 @@ VARIANTS = {
         {},
         {"conv": "GATv2Conv", "heads": 2, "aggr": "attention"},
         {"conv": "GraphConv", "options": {"aggr": "mean"}},
+        {"conv": {"near": "GATConv", "*": "SAGEConv"}, "heads": 2},
     ],
     "cross_modal_transformer": [{"heads": 2}],
     "co_attention": [{"heads": 2}, {"heads": 2, "order": "alternating"}],

@@ -68,6 +68,14 @@ def test_it_is_the_formula(graph):
     assert out["f"] is x_dict["f"]
 
 
+@pytest.mark.parametrize("order", ["parallel", "alternating"])
+def test_gradients(graph, order):
+    metadata, x_dict, edge_index_dict, _ = graph
+    layer = CoAttention(metadata, CHANNELS, heads=HEADS, order=order, targets=["e"]).double()
+    x = x_dict["e/image"].requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: layer({**x_dict, "e/image": x}, edge_index_dict)["e"], (x,))
+
+
 def test_each_pair_has_projections_of_its_own(graph):
     mix = CoAttention(graph[0], CHANNELS).mix["e"]
     assert sorted(mix.show.keys()) == sorted((a, b) for a in MODALITIES for b in MODALITIES if a != b)

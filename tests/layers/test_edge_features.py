@@ -133,6 +133,17 @@ def test_relations_with_and_without_features_go_together(name, graph):
     assert torch.isfinite(gone["e"]).all()
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_only_features_of_relations_into_targets_are_read(name, graph):
+    metadata, x_dict, edge_index_dict, _ = graph
+    widths = {NEAR: ATTR, ("e", "rev_has", "f"): 2}
+    layer = KINDS[name][0](metadata, CHANNELS, edge_channels=widths, targets=["e"]).double()
+    assert layer.edge_channels == {NEAR: ATTR}
+    assert list(layer.edge.keys()) == [NEAR]
+    near = torch.randn(edge_index_dict[NEAR].shape[1], ATTR)
+    assert layer(x_dict, edge_index_dict, None, {NEAR: near})["e"].isfinite().all()
+
+
 def test_features_that_do_not_fit_are_refused(graph):
     metadata, x_dict, edge_index_dict, _ = graph
     layer = HeteroGAT(metadata, CHANNELS, edge_channels={NEAR: ATTR}).double()
@@ -147,7 +158,7 @@ def test_features_that_do_not_fit_are_refused(graph):
     ):
         with pytest.raises(GraphError, match=message):
             layer(x_dict, edge_index_dict, None, attr)
-    with pytest.raises(GraphError, match=r"rgcn: edge_attr_dict.*it does not read"):
+    with pytest.raises(GraphError, match=r"RGCN: edge_attr_dict.*it does not read"):
         RGCN(metadata, CHANNELS).double()(x_dict, edge_index_dict, None, {NEAR: torch.zeros(count, 3)})
     with pytest.raises(ConfigError, match=r"hetero_gat\.edge_channels: there is no edge type .*Did you mean"):
         HeteroGAT(metadata, CHANNELS, edge_channels={("e", "nera", "e"): 3})

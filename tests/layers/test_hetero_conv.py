@@ -26,9 +26,11 @@ CASES = [
 ]
 
 
-def make_pair(metadata, conv, options):
+def make_pair(metadata, conv, options, edge_channels=None):
     """Return our layer, and the same convolutions in PyG's HeteroConv."""
-    layer = HeteroConv(metadata, CHANNELS, conv=conv, options=options, norm="none").double()
+    layer = HeteroConv(
+        metadata, CHANNELS, conv=conv, options=options, norm="none", edge_channels=edge_channels
+    ).double()
     for receive in layer.receive.values():
         nn.init.zeros_(receive.self_path.weight)
         nn.init.zeros_(receive.self_path.bias)
@@ -75,6 +77,45 @@ def test_without_an_edge_of_a_relation_there_is_no_message_from_it(random_graph,
         return new
 
     assert_equal(lambda x_dict: layer(x_dict, edges), theirs, x_dict)
+
+
+READERS = {
+    "edge_weight": [("GraphConv", {}), ("GraphConv", {"aggr": "mean"}), ("LEConv", {})],
+    "edge_attr": [
+        (name, {}) for name in ("GATConv", "GATv2Conv", "TransformerConv", "GENConv", "GeneralConv")
+    ],
+}
+"""What takes weights of edges, and what takes features."""
+
+
+@pytest.mark.parametrize(
+    ("carried", "conv", "options"), [(what, *case) for what, cases in READERS.items() for case in cases]
+)
+def test_what_edges_carry_acts_as_in_pygs_hetero_conv(carried, conv, options):
+    generator = torch.Generator().manual_seed(0)
+    relations = [("a", "near", "a"), ("a", "to", "b")]
+    x_dict = {n: torch.randn(12, CHANNELS, dtype=torch.float64, generator=generator) for n in "ab"}
+    every = torch.arange(12).repeat(4)[torch.randperm(48, generator=generator)]
+    edges = {r: torch.stack([torch.randint(0, 12, (48,), generator=generator), every]) for r in relations}
+    shape = (48,) if carried == "edge_weight" else (48, 3)
+    values = {r: 0.5 + torch.rand(shape, dtype=torch.float64, generator=generator) for r in relations}
+    widths = None if carried == "edge_weight" else dict.fromkeys(relations, 3)
+    layer, convolution = make_pair((["a", "b"], relations), conv, options, widths)
+    mine, theirs = ({r: value.clone().requires_grad_() for r, value in values.items()} for _ in range(2))
+    out = layer(x_dict, edges, **{f"{carried}_dict": mine})
+    messages = convolution(x_dict, edges, **{f"{carried}_dict": theirs})
+    wanted = {name: x + functional.gelu(messages[name]) for name, x in x_dict.items()}
+    direction = {name: torch.randn_like(x) for name, x in x_dict.items()}
+    for states in (out, wanted):
+        sum((states[name] * direction[name]).sum() for name in x_dict).backward()
+    for name in x_dict:
+        torch.testing.assert_close(out[name], wanted[name], **EXACT)
+    for relation in relations:
+        assert theirs[relation].grad.abs().sum() > 0
+        torch.testing.assert_close(mine[relation].grad, theirs[relation].grad, **EXACT)
+        ours, pygs = layer.conv[relation], convolution.convs[relation]
+        for one, other in zip(ours.parameters(), pygs.parameters(), strict=True):
+            torch.testing.assert_close(one.grad, other.grad, **EXACT)
 
 
 def test_weights_reach_a_convolution_that_takes_them(graph):

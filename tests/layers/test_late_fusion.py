@@ -29,6 +29,14 @@ def test_it_is_the_formula(graph, aggr):
         torch.testing.assert_close(out["e"][entity], layer.feed_forward["e"](x), atol=1e-10, rtol=0)
 
 
+@pytest.mark.parametrize("aggr", ["mean", "sum"])
+def test_gradients(graph, aggr):
+    metadata, x_dict, edge_index_dict, _ = graph
+    layer = LateFusion(metadata, CHANNELS, aggr=aggr, targets=["e"]).double()
+    x = x_dict["e/image"].requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: layer({**x_dict, "e/image": x}, edge_index_dict)["e"], (x,))
+
+
 def test_no_relation_but_of_is_read(graph):
     metadata, x_dict, edge_index_dict, _ = graph
     layer = LateFusion(metadata, CHANNELS).double()

@@ -89,14 +89,25 @@ def test_layers_that_read_none_need_none_and_say_so(featured, graph, attrs):
     model = make(featured, "hgt")
     graph = in_double(graph)
     out, other = model(*graph, doubled(attrs)), model(*graph)
-    assert not model.reads_edge_features
+    assert model.edge_channels == {}
     assert all(torch.equal(out[name], other[name]) for name in out)
 
 
 def test_a_convolution_without_features_reads_none(featured, graph, attrs):
     model = make(featured, ("hetero_conv", {"conv": {"near": "GATConv", "*": "SAGEConv"}}))
     assert [layer.edge_channels for layer in model.layers[1:]] == [{NEAR: 2}, {NEAR: 2}]
+    assert model.edge_channels == {NEAR: 2}
     assert model(*in_double(graph), doubled(attrs))["e"].isfinite().all()
+
+
+def test_a_model_reads_what_its_layers_do(featured, graph, attrs):
+    model = make(featured, outputs=["e"])
+    assert [set(layer.edge_channels) for layer in model.layers] == [set(), {NEAR, HAS, BACK}, {NEAR, HAS}]
+    assert model.edge_channels == {NEAR: 2, HAS: 1, BACK: 1}
+    last = build(featured, layers=["hetero_gat"], outputs=["e"], hidden_channels=8)
+    assert last.edge_channels == {NEAR: 2, HAS: 1}
+    x_dict, edges, weights = graph
+    assert last(x_dict, edges, weights, {NEAR: attrs[NEAR], HAS: attrs[HAS]})["e"].isfinite().all()
 
 
 @pytest.mark.parametrize("missing", ["absent", "token", "neighbours"])

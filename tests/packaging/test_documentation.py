@@ -14,6 +14,7 @@ from pydantic import Field
 import mmgraph
 from mmgraph.cli.app import COMMANDS
 from mmgraph.config import Config
+from mmgraph.registry import LAYERS
 
 
 class SteamEngineSpec(Config):
@@ -51,6 +52,12 @@ def test_every_public_name_is_in_the_reference(root):
     public = [name for name in mmgraph.__all__ if not name.startswith("_")]
     assert len(public) > 30
     assert [name for name in public if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_layer_is_in_a_table_that_says_when_to_take_it(root):
+    text = "".join((root / f"docs/{page}.md").read_text() for page in ("layers", "fusion"))
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|", text, re.MULTILINE)
+    assert [name for name in LAYERS.names() if name not in rows] == []
 
 
 def test_every_dependency_is_explained(root):

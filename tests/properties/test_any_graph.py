@@ -62,6 +62,26 @@ def test_every_state_is_finite_and_has_its_shape(name, graph):
     assert all(torch.isfinite(x).all() for x in out.values())
 
 
+WEIGHTED = ["hetero_gat", "hetero_gatv2", "hetero_transformer", "hetero_sage", "rgcn", "hgt", "han"]
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+@settings(max_examples=25, deadline=None)
+@given(graph=graphs(), data=st.data())
+def test_an_edge_of_weight_two_is_two_parallel_edges(name, graph, data):
+    x_dict, edges, _ = graph
+    counts = {
+        key: torch.tensor(data.draw(st.lists(st.integers(1, 3), min_size=i.shape[1], max_size=i.shape[1])))
+        for key, i in edges.items()
+    }
+    layer = make(name)
+    parallel = {key: i.repeat_interleave(counts[key].long(), 1) for key, i in edges.items()}
+    one = layer(x_dict, edges, {key: count.double() for key, count in counts.items()})
+    other = layer(x_dict, parallel)
+    for n in x_dict:
+        torch.testing.assert_close(one[n], other[n], atol=1e-9, rtol=0)
+
+
 # Han's weight of a relation is a mean over all nodes, by its definition: graphs in one batch share it.
 @pytest.mark.parametrize("name", [name for name in LAYERS.names() if name != "han"])
 @settings(max_examples=25, deadline=None)

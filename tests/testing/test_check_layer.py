@@ -12,6 +12,7 @@ from mmgraph.layers import HeteroGAT
 from mmgraph.ops import EdgePlan
 from mmgraph.registry import LAYERS
 from mmgraph.testing import LAYER_RULES, ContractError, check_layer
+from mmgraph.testing.edge_feature_rules import EDGE_FEATURE_RULES
 from mmgraph.testing.example_graph import NEAR
 
 
@@ -353,7 +354,9 @@ def test_a_broken_layer_breaks_its_rule_and_no_other(case, mean_layer):
 
 
 def test_every_rule_is_seen_to_be_broken():
-    assert {rules[0] for _, rules in CASES.values()} == {rule.name for rule in LAYER_RULES}
+    # Those on features of edges are broken in test_edge_features.py.
+    others = set(LAYER_RULES) - set(EDGE_FEATURE_RULES)
+    assert {rules[0] for _, rules in CASES.values()} == {rule.name for rule in others}
 
 
 def test_a_declared_exemption_is_believed(mean_layer):

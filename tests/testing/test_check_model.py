@@ -50,6 +50,34 @@ class CountsRows(Around):
         return {n: x + 0.01 * torch.arange(x.shape[0]).to(x.dtype).unsqueeze(1) for n, x in out.items()}
 
 
+class AroundFeatures(Around):
+    """A model around one that reads features of edges."""
+
+    def __init__(self, schema, *, dropout=0.0):
+        super().__init__(schema, dropout=dropout)
+        layers = ["late_fusion", "hetero_gat"]
+        self.inner = MultimodalModel(schema, layers=layers, hidden_channels=8, heads=2, dropout=dropout)
+        self.not_exportable, self.not_weighted = self.inner.not_exportable, self.inner.not_weighted
+        self.edge_channels = self.inner.edge_channels
+
+    def forward(self, x_dict, edge_index_dict, edge_weight_dict=None, edge_attr_dict=None):
+        return self.inner(x_dict, edge_index_dict, edge_weight_dict, edge_attr_dict)
+
+
+class KeepsFeaturesBack(AroundFeatures):
+    def forward(self, x_dict, edge_index_dict, edge_weight_dict=None, edge_attr_dict=None):
+        nothing = {edge_type: 0 * attr for edge_type, attr in (edge_attr_dict or {}).items()}
+        return self.inner(x_dict, edge_index_dict, edge_weight_dict, nothing)
+
+
+class KeepsQuiet(AroundFeatures):
+    """It needs features, and says that it reads none."""
+
+    def __init__(self, schema, *, dropout=0.0):
+        super().__init__(schema, dropout=dropout)
+        self.edge_channels = {}
+
+
 class ReturnsAll(Around):
     def forward(self, x_dict, edge_index_dict, edge_weight_dict=None):
         return {**x_dict, **super().forward(x_dict, edge_index_dict, edge_weight_dict)}
@@ -61,7 +89,7 @@ def broken_rules(model):
     return set(caught.value.rules)
 
 
-@pytest.mark.parametrize("model", [build, Around])
+@pytest.mark.parametrize("model", [build, Around, AroundFeatures])
 def test_a_correct_model_breaks_no_rule(model):
     check_model(model)
 
@@ -79,7 +107,14 @@ def test_a_model_of_layers_that_can_be_exported_can_be(mean_layer, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("model", "rule"), [(Deaf, "learning"), (CountsRows, "node order"), (ReturnsAll, "states")]
+    ("model", "rule"),
+    [
+        (Deaf, "learning"),
+        (CountsRows, "node order"),
+        (ReturnsAll, "states"),
+        (KeepsFeaturesBack, "edge features"),
+        (KeepsQuiet, "edge features"),
+    ],
 )
 def test_a_broken_model_breaks_its_rule(model, rule):
     assert rule in broken_rules(model)

@@ -14,24 +14,40 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how_to" / "own_layer.md"
 
 @pytest.fixture
 def check_code(tmp_path, monkeypatch):
-    """Return a function that checks the layer that code registers."""
+    """Return a function that checks a layer that code registers."""
     monkeypatch.setattr(LAYERS, "_things", dict(LAYERS._things))
 
-    def check(code):
+    def check(code, name="mean_of_neighbours"):
         path = tmp_path / "my_layers.py"
         path.write_text(code, encoding="utf-8")
         load_plugin(path)
-        check_layer("mean_of_neighbours")
+        check_layer(name)
 
     return check
 
 
-def code_of_the_page():
-    return re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
+def code_of_the_page(of="@mg.LAYERS.register("):
+    return next(code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if of in code)
+
+
+def code_with_features():
+    return code_of_the_page() + code_of_the_page("edge_channels")
 
 
 def test_the_layer_keeps_to_the_contract(check_code):
     check_code(code_of_the_page())
+
+
+def test_the_layer_with_features_keeps_to_the_contract(check_code):
+    check_code(code_with_features(), "mean_by_features")
+
+
+def test_the_layer_with_features_is_told_from_the_one_without(check_code):
+    broken = code_with_features().replace("linear(attr.to(", "linear(attr.flip(0).to(")
+    with pytest.raises(ContractError) as caught:
+        check_code(broken, "mean_by_features")
+    assert caught.value.rules == ("edge order", "padding")
+    assert caught.value.faults[0].where == "mean_by_features with edge features: edge order"
 
 
 def test_the_broken_layer_gets_the_error_of_the_page(check_code):
