@@ -93,6 +93,29 @@ def modality_features(store: Any, *, where: str) -> NDArray[np.float32]:
     return array
 
 
+def modality_positions(store: Any, size: int, *, where: str) -> NDArray[np.int64]:
+    """Return the position of each element of a sequence, int64 [M].
+
+    Args:
+        store: The node type.
+        size: The number of its nodes, M.
+        where: The place, for messages.
+
+    Raises:
+        GraphError: If they cannot be used.
+    """
+    values = _tensor(store["position"])
+    if values is None or values.shape != (size,) or values.is_floating_point():
+        came = "no numbers" if values is None else f"{values.dtype} of shape {tuple(values.shape)}"
+        raise GraphError(
+            f"got {came.removeprefix('torch.')}; wanted whole numbers ({size},)",
+            where=where,
+            fix="Number the elements of each entity, or leave it out.",
+        )
+    array: NDArray[np.int64] = values.to(torch.int64).numpy()
+    return array
+
+
 def task_kind(store: Any) -> str | None:
     """Return what the targets of a node type make: a classification, a regression, or no task."""
     if "y" not in store or "train_mask" not in store:

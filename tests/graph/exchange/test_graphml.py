@@ -95,7 +95,7 @@ KEY_SAID = '<key id="s" for="graph" attr.name="mmgraph" attr.type="string"/>'
         ("", '<node id="a"><data key="no">1</data></node>', "is no GraphML"),
         (KEY_X.replace("string", "int"), '<node id="a"><data key="x">one</data></node>', "is no GraphML"),
         (KEY_X, '<node id="a"><data key="x">1 two</data></node>', "node a: got '1 two' as x"),
-        (KEY_SAID, '<data key="s">{</data>', "its description is damaged"),
+        (KEY_SAID, '<data key="s">{</data>', "the data of the key mmgraph is damaged"),
         (KEY_SAID, '<data key="s">{}</data>', "is no description of a graph"),
     ],
 )
