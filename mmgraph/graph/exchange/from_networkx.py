@@ -155,7 +155,10 @@ class _Reader:
                 width = self._width(node_type)
                 where = f"nodes of type {node_type!r}: x"
                 rows, values = vectors(self._cells(nodes, "x"), where=where, faults=self._faults, width=width)
-                if len(rows) < len(nodes):
+                if self._description and nodes and not len(rows):
+                    fix = "Export the graph again with its features (without --no-features)."
+                    self._faults.add(where, "the features were left out when this was written", fix)
+                elif len(rows) < len(nodes):
                     missing = len(nodes) - len(rows)
                     self._faults.add(where, f"{missing} of {len(nodes)} nodes have none", "Set it.")
                 features[node_type] = values
