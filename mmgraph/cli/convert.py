@@ -9,6 +9,7 @@ import typer
 
 from mmgraph.cli.options import JsonOption, OverwriteOption, QuietOption, begin
 from mmgraph.cli.output import write_json, write_line
+from mmgraph.counted import counted
 
 EXAMPLES = (
     "mmgraph convert glyphs-graph --out glyphs-tables",
@@ -51,4 +52,7 @@ def convert(
     else:
         counts = result.counts
         aside = f", {counts['held_out']:,} held out" if counts["held_out"] else ""
-        write_line(f"{result.format}: {out}, {counts['nodes']:,} nodes, {counts['edges']:,} edges{aside}")
+        write_line(
+            f"{result.format}: {out}, {counted(counts['nodes'], 'node')}, "
+            f"{counted(counts['edges'], 'edge')}{aside}"
+        )

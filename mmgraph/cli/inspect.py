@@ -10,6 +10,7 @@ import typer
 
 from mmgraph.cli.options import GraphArgument, JsonOption, OverwriteOption, PluginOption, QuietOption, begin
 from mmgraph.cli.output import write_json, write_line, write_table
+from mmgraph.counted import counted
 from mmgraph.errors import UserError
 
 if TYPE_CHECKING:
@@ -110,7 +111,10 @@ def _write_combinations(combinations: Mapping[str, Any]) -> None:
         write_table(("entity type", "modalities together", "entities"), rows)
     for entity, found in combinations.items():
         if len(found) > _SHOWN:
-            write_line(f"{entity}: {len(found) - _SHOWN} rarer combinations are in --json")
+            write_line(
+                f"{entity}: "
+                f"{counted(len(found) - _SHOWN, 'rarer combination is', 'rarer combinations are')} in --json"
+            )
 
 
 def _write_relations(relations: Mapping[str, Any]) -> None:

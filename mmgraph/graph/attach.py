@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.config import parse
+from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.spec import DatasetSpec
 from mmgraph.errors import Faults, GraphError, MMGraphError
@@ -111,7 +112,7 @@ def attach(
     faults.raise_if_any(GraphError)
     for name, found in relations.items():
         edges = len(found.incoming) + len(found.outgoing) + len(found.own)
-        progress.say(f"relation {name}: {edges:,} edges of new entities")
+        progress.say(f"relation {name}: {counted(edges, 'edge')} of new entities")
         for sentence in found.warnings:
             progress.say(f"relation {name}: warning: {sentence}")
     return AttachedGraph(grown(graph, factory, new, relations), new, relations)

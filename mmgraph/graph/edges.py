@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_order import edge_order, order_by
 from mmgraph.graph.relation import Edges
@@ -53,7 +54,12 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
     source = _indices(parts[0], num_sources, "source", where, faults, own=own)
     target = _indices(parts[1], num_targets, "target", where, faults, own=own)
     if not faults.found and len(source) != len(target):
-        faults.add(where, f"gave {len(source)} source indices but {len(target)} target indices", _CONTRACT)
+        faults.add(
+            where,
+            f"gave {counted(len(source), 'source index', 'source indices')} but "
+            f"{counted(len(target), 'target index', 'target indices')}",
+            _CONTRACT,
+        )
     weight = None if parts[2] is None else _weights(parts[2], len(source), where, faults)
     if attr is not None:
         attr = _attr(attr, len(source), tuple(attr_names), where, faults)
@@ -118,9 +124,10 @@ def _indices(
     if len(wrong):
         faults.add(
             where,
-            f"gave {len(wrong)} {end} indices out of range, first {array[wrong[0]]} for edge {wrong[0]}; "
+            f"gave {counted(len(wrong), f'{end} index', f'{end} indices')} out of range, first "
+            f"{array[wrong[0]]} for edge {wrong[0]}; "
             f"wanted 0 to {num_nodes - 1}",
-            f"Index the {num_nodes} {end} nodes in the order in which they are given.",
+            f"Index the {counted(num_nodes, f'{end} node')} in the order in which they are given.",
         )
     return array.astype(np.int64, copy=not own)
 
@@ -141,8 +148,8 @@ def _weights(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray
     if len(wrong):
         faults.add(
             where,
-            f"gave {len(wrong)} weights that are not finite or not above 0, first {array[wrong[0]]} for edge "
-            f"{wrong[0]}",
+            f"gave {counted(len(wrong), 'weight that is', 'weights that are')} not finite or not above 0, "
+            f"first {array[wrong[0]]} for edge {wrong[0]}",
             "Leave such edges out, or shift the weights.",
         )
     return weight
@@ -166,7 +173,7 @@ def _attr(
     if len(wrong):
         faults.add(
             where,
-            f"gave {len(wrong)} edges whose features are not finite, first edge {wrong[0]}",
+            f"gave {counted(len(wrong), 'edge')} whose features are not finite, first edge {wrong[0]}",
             "Mend them, or leave such edges out.",
         )
     return wide

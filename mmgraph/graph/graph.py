@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.data.spec import TaskSpec
 from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
@@ -248,6 +249,7 @@ class Graph:
         nodes = sum(t.num_nodes for t in self.schema.node_types)
         edges = sum(t.num_edges for t in self.schema.edge_types)
         return (
-            f"Graph({self.name!r}, {nodes:,} nodes of {len(self.schema.node_types)} types, "
-            f"{edges:,} edges of {len(self.schema.edge_types)} types)"
+            f"Graph({self.name!r}, {counted(nodes, 'node')} of "
+            f"{counted(len(self.schema.node_types), 'type')}, "
+            f"{counted(edges, 'edge')} of {counted(len(self.schema.edge_types), 'type')})"
         )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError, did_you_mean
 from mmgraph.graph.exchange.description import Description, read_description
 from mmgraph.graph.exchange.entity_table import entity_table
@@ -160,7 +161,11 @@ class _Reader:
                     self._faults.add(where, "the features were left out when this was written", fix)
                 elif len(rows) < len(nodes):
                     missing = len(nodes) - len(rows)
-                    self._faults.add(where, f"{missing} of {len(nodes)} nodes have none", "Set it.")
+                    self._faults.add(
+                        where,
+                        f"{missing} of {counted(len(nodes), 'node')} {agreed(missing, 'has', 'have')} none",
+                        "Set it.",
+                    )
                 features[node_type] = values
                 continue
             for attribute in self._chosen.get(node_type, ("x",)):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults
 from mmgraph.graph.edge_order import edge_order
 from mmgraph.graph.edges import first_of_each
@@ -49,7 +50,8 @@ def put_in_order(
     if twice:
         faults.add(
             where,
-            f"{twice} of {len(edges)} held-out edges stand there already",
+            f"{twice} of {counted(len(edges), 'held-out edge')} {agreed(twice, 'stands', 'stand')} there "
+            "already",
             "Give each once; if the relation is symmetric, in one direction.",
         )
     return HeldOutEdges(edges, held_out.part[order])

@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.description import Description
@@ -145,7 +146,8 @@ class EdgeReader:
         if lost:
             self._faults.add(
                 _HELD_OUT,
-                f"{len(lost)} of {len(edges)} edges are at nodes that are not there, first {lost[0][:2]!r}",
+                f"{len(lost)} of {counted(len(edges), 'edge')} {agreed(len(lost), 'is', 'are')} at nodes "
+                f"that are not there, first {lost[0][:2]!r}",
                 "Take them out as well, or name the nodes as the graph does.",
             )
             return
@@ -189,7 +191,8 @@ def _column(rows: list[_Row], key: str, where: str, *, expected: bool | None) ->
         return None
     if missing:
         raise GraphError(
-            f"{missing} of {len(values)} edges have no {key!r}, which the others have",
+            f"{missing} of {counted(len(values), 'edge')} {agreed(missing, 'has', 'have')} no {key!r}, "
+            "which the others have",
             where=where,
             fix="Set it for all edges of the relation, or for none.",
         )

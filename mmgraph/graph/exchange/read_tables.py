@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.description import read_description
@@ -123,7 +124,11 @@ def _read(path: Path, wanted: tuple[str, ...]) -> Any:
     for name in wanted:
         if table.column(name).null_count:
             empty = table.column(name).null_count
-            raise GraphError(f"{empty} cells of {name!r} are empty", where=str(path), fix="Fill them.")
+            raise GraphError(
+                f"{counted(empty, 'cell')} of {name!r} {agreed(empty, 'is', 'are')} empty",
+                where=str(path),
+                fix="Fill them.",
+            )
     return table
 
 
@@ -136,13 +141,15 @@ def _modality(table: Any, known: Any, width: int, where: str) -> tuple[Modality,
         column = column.cast(pa.list_(pa.float32(), width)).combine_chunks()
     except pa.ArrowException:
         raise GraphError(
-            f"got features of type {column.type}; wanted {width} numbers in each row", where=where
+            f"got features of type {column.type}; wanted {counted(width, 'number')} in each row", where=where
         ) from None
     values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), width)
     faults = Faults()
     there, features = whole_vectors(values, where=where, faults=faults)
     if len(there) < len(rows):
-        faults.add(where, f"{len(rows) - len(there)} rows of features are NaN", "Leave such rows out.")
+        faults.add(
+            where, f"the features of {counted(len(rows) - len(there), 'row')} are NaN", "Leave such rows out."
+        )
     faults.raise_if_any(GraphError)
     order = np.argsort(rows, kind="stable")
     place = np.empty(len(order), dtype=np.int64)
@@ -218,7 +225,8 @@ def _places(ids: Any, known: Any, column: str, where: str) -> NDArray[np.int64]:
     if places.null_count:
         first = ids.filter(pc.is_null(places))[0].as_py()
         raise GraphError(
-            f"{places.null_count} cells of {column!r} are no node's id, first {first!r}",
+            f"{counted(places.null_count, 'cell')} of {column!r} {agreed(places.null_count, 'is', 'are')} "
+            f"no node's id, first {first!r}",
             where=where,
             fix="Mend the rows, or add the nodes to their table.",
         )

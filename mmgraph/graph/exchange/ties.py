@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, did_you_mean
 from mmgraph.graph.exchange.parts import Modality, name_fault
 from mmgraph.graph.relation import Edges
@@ -66,8 +67,8 @@ def _rows(edges: Edges | None, size: int, where: str, faults: Faults) -> NDArray
     if len(wrong):
         faults.add(
             where,
-            f"{len(wrong)} of {size} nodes do not lead to one entity, first node {wrong[0]} with "
-            f"{times[wrong[0]]} edges",
+            f"{len(wrong)} of {counted(size, 'node')} {agreed(len(wrong), 'does', 'do')} not lead to one "
+            f"entity, first node {wrong[0]} with {counted(int(times[wrong[0]]), 'edge')}",
             "Give each modality node one edge 'of' to its entity.",
         )
         return None

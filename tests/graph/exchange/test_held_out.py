@@ -161,7 +161,7 @@ def test_a_network_from_elsewhere_may_have_some():
     [
         ("all", "holds something else than edges"),
         ([("ann", "bob")], "holds something else than edges"),
-        ([("ann", "dan", {"part": "test"})], r"1 of 1 edges are at nodes that are not there, first \('ann'"),
+        ([("ann", "dan", {"part": "test"})], r"1 of 1 edge is at nodes that are not there, first \('ann'"),
         ([(["ann"], "bob", {"part": "test"})], "at nodes that are not there"),
         ([("ann", "cy", {"relation": "knows"})], "got the part None of the edge from 'ann' to 'cy'"),
         ([("ann", "cy", {"relation": "of", "part": "test"})], "edges 'of' cannot be held out"),
@@ -172,7 +172,7 @@ def test_a_network_from_elsewhere_may_have_some():
         ),
         (
             [("ann", "cy", {"relation": "knows", "part": p}) for p in ("validation", "test")],
-            "1 of 2 held-out edges stand there already",
+            "1 of 2 held-out edges stands there already",
         ),
         (
             [("ann", "cy", {"relation": "likes", "part": "test"})],
