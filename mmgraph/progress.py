@@ -101,8 +101,8 @@ class _PlainAdvance(Advance):
 
     def _line(self) -> None:
         self._said = self._done
-        of = f"/{self._total}" if self._total is not None else ""
+        of = f"/{self._total:,}" if self._total is not None else ""
         seconds = time.monotonic() - self._start
         note = f"  {self._note}" if self._note else ""
-        sys.stderr.write(f"{self._name}: {self._done}{of}  {seconds:.1f}s{note}\n")
+        sys.stderr.write(f"{self._name}: {self._done:,}{of}  {seconds:.1f}s{note}\n")
         sys.stderr.flush()

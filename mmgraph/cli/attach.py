@@ -9,6 +9,7 @@ import typer
 
 from mmgraph.cli.options import GraphArgument, JsonOption, PluginOption, QuietOption, begin
 from mmgraph.cli.output import write_json, write_line, write_table
+from mmgraph.counted import counted
 
 EXAMPLES = ("mmgraph attach glyphs-graph --input new-glyphs --out new-edges.parquet",)
 
@@ -57,9 +58,9 @@ def attach(
         return
     write_table(("relation", "edges of new entities"), [(name, c["edges"]) for name, c in counts.items()])
     for name, ids in attached.new.items():
-        write_line(f"{len(ids):,} new entities of the type {name}")
+        write_line(f"{counted(len(ids), 'new entity', 'new entities')} of the type {name}")
     for name, found in attached.relations.items():
         for sentence in found.warnings:
             write_line(f"{name}: {sentence}")
     if out is not None:
-        write_line(f"Their {len(table):,} edges are in {out}")
+        write_line(f"{counted(len(table), 'edge of theirs is', 'edges of theirs are')} in {out}")

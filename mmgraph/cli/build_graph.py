@@ -17,6 +17,7 @@ from mmgraph.cli.options import (
     begin,
 )
 from mmgraph.cli.output import write_json, write_line
+from mmgraph.counted import counted
 
 EXAMPLES = (
     "mmgraph build-graph glyphs --out glyphs-graph",
@@ -91,4 +92,4 @@ def build_graph(
     else:
         for line in notes.lines() if explain else ():
             write_line(line)
-        write_line(f"The graph is in {folder}: {nodes:,} nodes, {edges:,} edges")
+        write_line(f"The graph is in {folder}: {counted(nodes, 'node')}, {counted(edges, 'edge')}")

@@ -9,6 +9,7 @@ import typer
 
 from mmgraph.cli.options import JsonOption, OverwriteOption, QuietOption, begin
 from mmgraph.cli.output import write_json, write_line
+from mmgraph.counted import counted
 
 EXAMPLES = (
     "mmgraph convert glyphs-graph --out glyphs-tables",
@@ -42,14 +43,16 @@ def convert(
     quiet: QuietOption = False,
 ) -> None:
     """Hand a graph to other tools as GraphML or as Parquet tables, or make a graph of those."""
-    progress = begin(quiet=quiet)
+    begin(quiet=quiet)
     from mmgraph.graph.exchange.convert import convert as convert_graph
 
     result = convert_graph(source, out, features=not no_features, overwrite=overwrite)
-    if held_out := result.counts.get("held_out_left_behind"):
-        progress.say(f"warning: {held_out:,} edges that a split holds out stay behind in {source}")
     if json:
         write_json({"from": str(source), "out": str(out), "format": result.format, **result.counts})
     else:
         counts = result.counts
-        write_line(f"{result.format}: {out}, {counts['nodes']:,} nodes, {counts['edges']:,} edges")
+        aside = f", {counts['held_out']:,} held out" if counts["held_out"] else ""
+        write_line(
+            f"{result.format}: {out}, {counted(counts['nodes'], 'node')}, "
+            f"{counted(counts['edges'], 'edge')}{aside}"
+        )

@@ -9,6 +9,7 @@ import typer
 
 from mmgraph.cli.options import GraphOption, JsonOption, PluginOption, QuietOption, RunArgument, begin
 from mmgraph.cli.output import write_json, write_line
+from mmgraph.counted import agreed, counted
 
 EXAMPLES = ("mmgraph embed run --out vectors.parquet", "mmgraph embed run --out vectors.npy --json")
 
@@ -52,4 +53,7 @@ def embed(
         )
     else:
         shown = " and ".join(str(file) for file in files)
-        write_line(f"{vectors.shape[0]:,} vectors of width {vectors.shape[1]} for {chosen} are in {shown}")
+        write_line(
+            f"{counted(vectors.shape[0], 'vector')} of width {vectors.shape[1]} for {chosen} "
+            f"{agreed(vectors.shape[0], 'is', 'are')} in {shown}"
+        )

@@ -10,6 +10,7 @@ import typer
 
 from mmgraph.cli.options import GraphArgument, JsonOption, OverwriteOption, PluginOption, QuietOption, begin
 from mmgraph.cli.output import write_json, write_line, write_table
+from mmgraph.counted import counted
 from mmgraph.errors import UserError
 
 if TYPE_CHECKING:
@@ -87,12 +88,17 @@ def _write_nodes(nodes: Mapping[str, Any]) -> None:
                 name,
                 node.get("kind", "entity"),
                 node["count"],
-                f"{node['missing']:.1%}" if "missing" in node else "",
+                _share(node["missing"]) if "missing" in node else "",
                 node["channels"],
             )
             for name, node in nodes.items()
         ],
     )
+
+
+def _share(share: float) -> str:
+    """Return a share in percent; what is not nothing does not look like it."""
+    return "<0.1%" if 0 < share < 0.001 else f"{share:.1%}"
 
 
 def _write_combinations(combinations: Mapping[str, Any]) -> None:
@@ -105,7 +111,10 @@ def _write_combinations(combinations: Mapping[str, Any]) -> None:
         write_table(("entity type", "modalities together", "entities"), rows)
     for entity, found in combinations.items():
         if len(found) > _SHOWN:
-            write_line(f"{entity}: {len(found) - _SHOWN} rarer combinations are in --json")
+            write_line(
+                f"{entity}: "
+                f"{counted(len(found) - _SHOWN, 'rarer combination is', 'rarer combinations are')} in --json"
+            )
 
 
 def _write_relations(relations: Mapping[str, Any]) -> None:
@@ -124,6 +133,9 @@ def _write_relations(relations: Mapping[str, Any]) -> None:
         title="Degrees of the targets",
     )
     for name, relation in relations.items():
+        if relation["held_out"]:
+            parts = ", ".join(f"{count:,} {part}" for part, count in relation["held_out"].items())
+            write_line(f"{name}: a split holds further edges out: {parts}")
         for warning in relation["warnings"]:
             write_line(f"{name}: {warning}")
 

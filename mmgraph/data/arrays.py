@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
+from mmgraph.counted import counted
 from mmgraph.data.columns import Column, pick, row_name, row_numbers, shorten
 from mmgraph.data.tables import read_table
 from mmgraph.errors import DataError, did_you_mean
@@ -107,7 +108,8 @@ def array_features(
     """
     if len(array) != len(ids):
         raise DataError(
-            f"got {len(array)} rows; wanted {len(ids)}, one for each entity in the order of its table",
+            f"got {counted(len(array), 'row')}; wanted {len(ids)}, one for each entity in the order of its "
+            "table",
             where=file,
             fix="Compute the features for the table as it is, or give them as Parquet with an id column.",
         )
@@ -251,7 +253,7 @@ def _only(key: str | None, names: list[str], path: Path, where: str) -> str:
         return names[0]
     if key is None:
         raise DataError(
-            f"is missing, but {path} holds {len(names)} arrays",
+            f"is missing, but {path} holds {counted(len(names), 'array')}",
             where=f"{where}.key",
             fix=f"Name one of them: {', '.join(sorted(names))}.",
         )
@@ -306,7 +308,7 @@ def _stacked(lists: pd.Series[Any], names: npt.NDArray[np.object_], where: str) 
         if not isinstance(cell, (list, np.ndarray)) or not len(cell):
             got, wanted = shorten(cell), "a list of numbers"
         elif width >= 0 and len(cell) != width:
-            got, wanted = f"{len(cell)} numbers", f"{width}, as in the first row"
+            got, wanted = counted(len(cell), "number"), f"{width}, as in the first row"
         else:
             width = len(cell)
             continue

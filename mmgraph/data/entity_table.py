@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmgraph.counted import counted
 from mmgraph.data.cell_values import cell_values
 from mmgraph.data.columns import Column, pick, row_numbers, shorten
 from mmgraph.data.files import file_inside
@@ -228,7 +229,7 @@ def _note_twins(text: Ids, ordered: Ids, column: Column, faults: Faults) -> None
     shown = [
         f"{shorten(name)} in {row_numbers(np.asarray(rows))}" for name, rows in list(groups.items())[:_SHOWN]
     ]
-    more = f" and {len(groups) - _SHOWN} more ids" if len(groups) > _SHOWN else ""
+    more = f" and {counted(len(groups) - _SHOWN, 'more id')}" if len(groups) > _SHOWN else ""
     faults.add(
         f"{column.file}: column {column.name!r}",
         f"ids stand more than once: {'; '.join(shown)}{more}",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmgraph.counted import counted
 from mmgraph.data.columns import Column, shorten
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.partition import Ints, divide, divide_groups, divide_times, lots
@@ -112,8 +113,8 @@ def _by_time(split: TimeSplit, column: Column, where: str) -> Ints:
     parts = divide_times(times, shares_of(split.fractions))
     if parts is None:
         raise DataError(
-            f"{column.file}: column {column.name!r} has {len(np.unique(times))} different times; wanted at "
-            "least 3, because entities of one time stay together",
+            f"{column.file}: column {column.name!r} has {counted(len(np.unique(times)), 'different time')}; "
+            "wanted at least 3, because entities of one time stay together",
             where=where,
             fix="Take a finer column, or another kind of split.",
         )

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from mmgraph.counted import counted
 from mmgraph.data.files import no_such_file
 from mmgraph.errors import DataError
 
@@ -156,8 +157,8 @@ def _refuse_ragged(rows: list[Any], path: Path) -> NoReturn:
     others = [f"row {row.number - 1} with {row.actual_columns}" for row in rows[1:_SHOWN]]
     more = f"; also {_listing(others, len(rows) - 1)}" if others else ""
     raise DataError(
-        f"got {first.actual_columns} cells ({_shorten(first.text)}); wanted {first.expected_columns}, "
-        f"as many as the header has{more}",
+        f"got {counted(first.actual_columns, 'cell')} ({_shorten(first.text)}); wanted "
+        f"{first.expected_columns}, as many as the header has{more}",
         where=f"{path}: row {first.number - 1}",
         fix="Add the missing commas, or quote cells that hold commas.",
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.spec import Choice
@@ -129,7 +130,7 @@ def _checked(
     broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(broken):
         raise DataError(
-            f"got features that are not finite for {len(broken):,} of {num_items:,} items, the first of them "
+            f"got features that are not finite for {len(broken):,} of {counted(num_items, 'item')}, first "
             f"item {broken[0] + 1}",
             where=name,
             fix="Mend the items or the encoder.",

@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
+from mmgraph.counted import counted
 from mmgraph.data.files import UnreadableFileError
 from mmgraph.errors import MissingDependencyError
 
@@ -52,8 +53,8 @@ def read_sound(path: Path, *, sample_rate: int, seconds: float) -> npt.NDArray[n
             rate, channels = file.samplerate, file.channels
             if not RATES[0] <= rate <= RATES[1] or channels > MAX_CHANNELS:
                 raise UnreadableFileError(
-                    f"has {channels} channels at {rate:,} Hz; wanted at most {MAX_CHANNELS} channels at "
-                    f"{RATES[0]:,} to {RATES[1]:,} Hz"
+                    f"has {counted(channels, 'channel')} at {rate:,} Hz; wanted at most "
+                    f"{MAX_CHANNELS} channels at {RATES[0]:,} to {RATES[1]:,} Hz"
                 )
             samples = file.read(frames=int(seconds * rate), dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors

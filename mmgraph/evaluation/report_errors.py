@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mmgraph.counted import agreed, counted
 from mmgraph.evaluation.charts import ScatterChart, scatter_chart
 from mmgraph.evaluation.comparison import Comparison, Trial, best
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
@@ -74,7 +75,8 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors:
         model=name,
         caption=(
             f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}: "
-            f"{len(wrong):,} of {len(test):,} test entities are wrong.{more}"
+            f"{len(wrong):,} of {counted(len(test), 'test entity', 'test entities')} "
+            f"{agreed(len(wrong), 'is', 'are')} wrong.{more}"
         ),
         confusion=confusion,
         scatter=None,
@@ -90,7 +92,8 @@ def _numeric_errors(comparison: Comparison, graph: Graph, trial: Trial, test: pd
         model=trial.entry,
         caption=(
             f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}, "
-            f"on {len(test):,} test entities; half of the errors are below {distance.median():.3g}."
+            f"on {counted(len(test), 'test entity', 'test entities')}; half of the errors are below "
+            f"{distance.median():.3g}."
         ),
         confusion=None,
         scatter=scatter_chart(list(zip(test["target"], test["prediction"], strict=True))),

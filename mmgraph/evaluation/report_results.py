@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mmgraph.counted import counted
 from mmgraph.evaluation.charts import LineChart, StripChart, line_charts, strip_chart
 from mmgraph.evaluation.comparison import Comparison, Score, best
 
@@ -72,12 +73,12 @@ def results_section(comparison: Comparison, *, test_entities: int) -> Results:
     return Results(
         caption=(
             "Every entry has the same features, the same split and the same "
-            f"{test_entities:,} test entities; the spread is over seeds, that is over where training starts "
-            "and what it drops. A baseline has no seed and runs once."
+            f"{counted(test_entities, 'test entity', 'test entities')}; the spread is over seeds, that is "
+            "over where training starts and what it drops. A baseline has no seed and runs once."
             f"{_sampling_error(metric, leader.mean, test_entities)}"
         ),
         headline=_words(metric),
-        seeds=f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "1 seed",
+        seeds=counted(len(comparison.seeds), "seed"),
         best=leaders[metric],
         metrics=tuple(_words(m) for m in comparison.metrics),
         chart=strip_chart(strips),

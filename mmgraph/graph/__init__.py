@@ -1,7 +1,7 @@
 """The graph: builder, on-disk store, statistics, PyG and networkx interop."""
 
 from mmgraph.graph.attach_context import AttachContext
-from mmgraph.graph.build import build_graph, relation_faults
+from mmgraph.graph.build import build_graph, relation_faults, unbuilt_relations
 from mmgraph.graph.choose import RelationLike
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.filters import Filters
@@ -31,4 +31,5 @@ __all__ = [
     "load_graph",
     "relation_faults",
     "summarise",
+    "unbuilt_relations",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.config import parse
+from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.spec import DatasetSpec
 from mmgraph.errors import Faults, GraphError, MMGraphError
@@ -87,6 +88,7 @@ def attach(
         progress: Told what is being done; nothing for silence.
 
     Raises:
+        GraphError: If the graph came back from another form: its encoders did not.
         MMGraphError: If an id is known already, a relation is not inductive, or something cannot be read:
             all faults at once.
 
@@ -95,6 +97,7 @@ def attach(
         >>> attach(graph, "new-emoji").edge_table()  # doctest: +SKIP
     """
     progress = progress or Progress(quiet=True)
+    _refuse_exchanged(graph)
     dataset = entities if isinstance(entities, Dataset) else new_entities(graph, entities)
     factory = NodeFactory(dataset, cache=None, progress=progress, encoders=graph.encoders)
     new = {name: dataset.entity_ids(name) for name in dataset.spec.entities}
@@ -109,7 +112,7 @@ def attach(
     faults.raise_if_any(GraphError)
     for name, found in relations.items():
         edges = len(found.incoming) + len(found.outgoing) + len(found.own)
-        progress.say(f"relation {name}: {edges:,} edges of new entities")
+        progress.say(f"relation {name}: {counted(edges, 'edge')} of new entities")
         for sentence in found.warnings:
             progress.say(f"relation {name}: warning: {sentence}")
     return AttachedGraph(grown(graph, factory, new, relations), new, relations)
@@ -142,6 +145,15 @@ def new_entities(graph: Graph, folder: str | Path) -> Dataset:
             fix="Give a folder that holds the new entities in tables of these names.",
         )
     return Dataset(spec.model_copy(update={"splits": {}, "tasks": {}}), path, additional=True)
+
+
+def _refuse_exchanged(graph: Graph) -> None:
+    if any("exchanged" in change for change in graph.manifest.get("changes", [])):
+        raise GraphError(
+            "came back from another form, in which fitted encoders and what relations learnt do not travel",
+            where=f"graph {graph.name}",
+            fix="Give the graph that was exported, or build it again.",
+        )
 
 
 def _refuse_known(graph: Graph, dataset: Dataset, new: dict[str, list[str]]) -> None:

@@ -225,6 +225,18 @@ def relation_faults(dataset: Dataset) -> list[Fault]:
     return list(dict.fromkeys(faults.found))
 
 
+def unbuilt_relations(dataset: Dataset) -> list[str]:
+    """Return the relations that :func:`relation_faults` does not build, as they need features.
+
+    Args:
+        dataset: The dataset, without faults.
+    """
+    progress = Progress(quiet=True)
+    factory = NodeFactory(dataset, cache=None, progress=progress)
+    chosen = choose_relations(dataset.spec.relations, None, file=str(dataset.file))
+    return [job.name for job in _jobs(chosen, factory, progress, EdgeShelf(None, {})) if job.uses_features]
+
+
 def _jobs(
     chosen: Sequence[ChosenRelation], factory: NodeFactory, progress: Progress, shelf: EdgeShelf
 ) -> list[RelationJob]:

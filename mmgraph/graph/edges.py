@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_order import edge_order, order_by
 from mmgraph.graph.relation import Edges
@@ -18,15 +20,21 @@ Compressed = tuple[NDArray[Any], NDArray[Any]]
 Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Sources and targets, [E] each."""
 
-_CONTRACT = "Give (source_index, target_index), (source_index, target_index, weight) or an int array [2, E]."
+_CONTRACT = (
+    "Give a tuple (source_index, target_index) or (source_index, target_index, weight), a list of tuples "
+    "(source, target) or (source, target, weight), or an int array [2, E]."
+)
 
 
 def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -> Edges:
     """Return what a relation builder gave as edges, if it is edges between these nodes.
 
     Args:
-        result: :class:`Edges`, whose arrays are taken over and must not be changed any more; two index
-            arrays, the two and weights, or an integer array [2, E]. Tensors and lists do as well.
+        result: :class:`Edges`, whose arrays are taken over and must not be changed any more. Or a tuple of
+            columns: two arrays, tensors or lists of indices, and perhaps one of weights. Or a list of edges:
+            tuples of two indices, and perhaps a weight. Or an integer array or tensor [2, E], PyG's
+            ``edge_index``. Lists in a list and tuples in a tuple could be edges as well as columns, and are
+            refused.
         num_sources: The number of source nodes.
         num_targets: The number of target nodes.
         where: The relation, for messages.
@@ -39,16 +47,19 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
     if isinstance(result, Edges):
         parts: tuple[Any, ...] = (result.source, result.target, result.weight)
         attr, attr_names, time = result.attr, result.attr_names, result.time
-    elif isinstance(result, tuple) and len(result) in (2, 3):
-        parts = (*result, None)[:3]
     else:
-        parts = (*_rows(result, where), None)
+        parts = (*_columns(result, where), None)[:3]
     faults = Faults()
     own = isinstance(result, Edges)
     source = _indices(parts[0], num_sources, "source", where, faults, own=own)
     target = _indices(parts[1], num_targets, "target", where, faults, own=own)
     if not faults.found and len(source) != len(target):
-        faults.add(where, f"gave {len(source)} source indices but {len(target)} target indices", _CONTRACT)
+        faults.add(
+            where,
+            f"gave {counted(len(source), 'source index', 'source indices')} but "
+            f"{counted(len(target), 'target index', 'target indices')}",
+            _CONTRACT,
+        )
     weight = None if parts[2] is None else _weights(parts[2], len(source), where, faults)
     if attr is not None:
         attr = _attr(attr, len(source), tuple(attr_names), where, faults)
@@ -58,9 +69,17 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
     return Edges(source, target, weight, attr, tuple(attr_names) if attr is not None else (), time)
 
 
-def _rows(result: Any, where: str) -> Any:
-    """Return the two rows of an edge index."""
-    array = _array(result) if hasattr(result, "__array__") or isinstance(result, list) else None
+def _columns(result: Any, where: str) -> Sequence[Any]:
+    """Return sources, targets and, if there are any, weights."""
+    for kind in (list, tuple):
+        if isinstance(result, kind) and result and all(isinstance(one, kind) for one in result):
+            came = f"gave a {kind.__name__} of {kind.__name__}s, which could be edges as well as columns"
+            raise GraphError(came, where=where, fix=_CONTRACT)
+    if isinstance(result, tuple) and len(result) in (2, 3):
+        return result
+    if isinstance(result, list):
+        return _edges_as_columns(result, where)
+    array = _array(result) if hasattr(result, "__array__") else None
     if array is None or array.ndim != 2:
         came = "nothing" if result is None else f"{type(result).__name__}"
         shape = f" of shape {array.shape}" if array is not None else ""
@@ -68,7 +87,17 @@ def _rows(result: Any, where: str) -> Any:
     if len(array) != 2:
         fix = "Transpose it." if array.shape[1] == 2 else _CONTRACT
         raise GraphError(f"gave an array of shape {array.shape}; wanted [2, E]", where=where, fix=fix)
-    return array
+    return list(array)
+
+
+def _edges_as_columns(edges: list[Any], where: str) -> Sequence[Any]:
+    """Return the columns of a list of edges."""
+    for number, edge in enumerate(edges):
+        if not isinstance(edge, tuple) or len(edge) not in (2, 3) or len(edge) != len(edges[0]):
+            wanted = "two numbers, or three, as in the first one"
+            problem = f"gave {edge!r:.60} as edge {number}; wanted a tuple of {wanted}"
+            raise GraphError(problem, where=where, fix=_CONTRACT)
+    return [list(column) for column in zip(*edges, strict=True)] or [[], []]
 
 
 def _array(values: Any) -> NDArray[Any] | None:
@@ -95,9 +124,10 @@ def _indices(
     if len(wrong):
         faults.add(
             where,
-            f"gave {len(wrong)} {end} indices out of range, first {array[wrong[0]]} for edge {wrong[0]}; "
+            f"gave {counted(len(wrong), f'{end} index', f'{end} indices')} out of range, first "
+            f"{array[wrong[0]]} for edge {wrong[0]}; "
             f"wanted 0 to {num_nodes - 1}",
-            f"Index the {num_nodes} {end} nodes in the order in which they are given.",
+            f"Index the {counted(num_nodes, f'{end} node')} in the order in which they are given.",
         )
     return array.astype(np.int64, copy=not own)
 
@@ -118,8 +148,8 @@ def _weights(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray
     if len(wrong):
         faults.add(
             where,
-            f"gave {len(wrong)} weights that are not finite or not above 0, first {array[wrong[0]]} for edge "
-            f"{wrong[0]}",
+            f"gave {counted(len(wrong), 'weight that is', 'weights that are')} not finite or not above 0, "
+            f"first {array[wrong[0]]} for edge {wrong[0]}",
             "Leave such edges out, or shift the weights.",
         )
     return weight
@@ -143,7 +173,7 @@ def _attr(
     if len(wrong):
         faults.add(
             where,
-            f"gave {len(wrong)} edges whose features are not finite, first edge {wrong[0]}",
+            f"gave {counted(len(wrong), 'edge')} whose features are not finite, first edge {wrong[0]}",
             "Mend them, or leave such edges out.",
         )
     return wide

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.data.spec import TaskSpec
 from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
@@ -103,7 +104,8 @@ class Graph:
 
         Every node type has ``x`` (entities: float32 [N, 0]), modalities also ``entity_index``, and those that
         are sequences ``position``; every edge type has ``edge_index``, and ``edge_weight``, ``edge_attr`` and
-        ``time`` where it has them. Features share the graph's memory.
+        ``time`` where it has them. Features share the graph's memory. Edges that a split holds out are not in
+        it; they stay in :attr:`held_out`.
         """
         # PyG takes seconds to import, and neither building nor inspecting a graph needs it.
         from mmgraph.graph.exchange.to_hetero_data import to_hetero_data
@@ -121,7 +123,8 @@ class Graph:
             the columns of the node table but the previews where they have a value, and of a modality ``x``,
             float32 [D]. Edges with the relation's name as key (name and time where edges have times) and
             ``relation``, and where there are such ``weight``, ``time`` and one ``attr:<name>`` for each edge
-            feature.
+            feature. Edges that a split holds out are not among them: where there are any, they are listed in
+            ``graph["held_out"]`` as ``(source, target, attributes)``, with the ``part`` beside the others.
         """
         from mmgraph.graph.exchange.to_networkx import to_networkx
 
@@ -136,7 +139,8 @@ class Graph:
 
         Returns:
             By source, name and target, float32 [S, T]: the weights, or 1 where there are none. Weights of
-            edges between the same nodes at different times are added up.
+            edges between the same nodes at different times are added up. Edges that a split holds out are not
+            in it; they stay in :attr:`held_out`.
         """
         from mmgraph.graph.exchange.to_scipy import to_scipy
 
@@ -245,6 +249,7 @@ class Graph:
         nodes = sum(t.num_nodes for t in self.schema.node_types)
         edges = sum(t.num_edges for t in self.schema.edge_types)
         return (
-            f"Graph({self.name!r}, {nodes:,} nodes of {len(self.schema.node_types)} types, "
-            f"{edges:,} edges of {len(self.schema.edge_types)} types)"
+            f"Graph({self.name!r}, {counted(nodes, 'node')} of "
+            f"{counted(len(self.schema.node_types), 'type')}, "
+            f"{counted(edges, 'edge')} of {counted(len(self.schema.edge_types), 'type')})"
         )

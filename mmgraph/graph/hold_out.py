@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.data.partition import divide, divide_times, lots
 from mmgraph.data.split_spec import EdgeSplit, TimeEdgeSplit
 from mmgraph.data.splits import PARTS, shares_of
@@ -100,8 +101,8 @@ def hold_out(
     empty = [part for part, count in zip(PARTS, counts, strict=True) if not count]
     if empty:
         raise GraphError(
-            f"no edge is in {' or in '.join(empty)} ({len(edges):,} edges in all); wanted at least one in "
-            "each part",
+            f"no edge is in {' or in '.join(empty)} ({counted(len(edges), 'edge')} in all); wanted at least "
+            "one in each part",
             where=where,
             fix=f"Raise the fraction of {empty[0]!r}, or split a relation that has more edges.",
         )
@@ -122,8 +123,8 @@ def _by_time(edges: Edges, split: TimeEdgeSplit, where: str) -> NDArray[np.int64
     parts = divide_times(edges.time.astype(np.float64), shares_of(split.fractions))
     if parts is None:
         raise GraphError(
-            f"the edges of {split.relation!r} have {len(np.unique(edges.time)):,} different times; wanted at "
-            "least 3, because edges of one time stay together",
+            f"the edges of {split.relation!r} have {counted(len(np.unique(edges.time)), 'different time')}; "
+            "wanted at least 3, because edges of one time stay together",
             where=where,
             fix="Take a finer column, or split by kind: edges.",
         )

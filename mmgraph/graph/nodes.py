@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.spec import Choice
 from mmgraph.encoders import Encoded, Encoder, FeatureCache, encode, encode_modality, encoder_faults
@@ -170,7 +171,8 @@ class NodeFactory:
         result = encode_modality(self.dataset, entity, modality, cache=cache, progress=self._progress)
         self.from_cache[node_type] = None if cache is None else cache.found
         self._progress.say(
-            f"{node_type}: {len(result.features):,} nodes with {result.features.shape[1]} channels"
+            f"{node_type}: {counted(len(result.features), 'node')} with "
+            f"{counted(result.features.shape[1], 'channel')}"
         )
         return result
 

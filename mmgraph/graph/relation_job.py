@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from mmgraph.counted import counted
 from mmgraph.data.split_spec import EdgeSplit
 from mmgraph.encoders import Encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
@@ -167,7 +168,7 @@ class RelationJob:
             context.count("self_loops", int((edges.source == edges.target).sum()))
         self._edge_type = self._type_of(edges)
         self._shelf.keep(self._edge_type, StoredEdges.of(edges))
-        self._progress.say(f"relation {self.name}: {len(edges):,} edges")
+        self._progress.say(f"relation {self.name}: {counted(len(edges), 'edge')}")
         for sentence in context.warnings:
             self._progress.say(f"relation {self.name}: warning: {sentence}")
 
@@ -181,7 +182,7 @@ class RelationJob:
         """Have the results of an earlier build instead of running; the edges are on the shelf."""
         self._edge_type, self._earlier, self.fitted = edge_type, dict(description), fitted
         self._context.encoders.update(encoders)
-        self._progress.say(f"relation {self.name}: {edge_type.num_edges:,} edges, unchanged")
+        self._progress.say(f"relation {self.name}: {counted(edge_type.num_edges, 'edge')}, unchanged")
 
     def _type_of(self, edges: Edges) -> EdgeType:
         source, target = self._endpoints

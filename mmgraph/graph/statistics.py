@@ -10,6 +10,7 @@ import pandas as pd
 
 from mmgraph.data.spec import TaskSpec
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.hold_out import HELD_OUT
 from mmgraph.graph.label_statistics import label_statistics
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
 from mmgraph.graph.structure import components, degree_statistics, modality_combinations
@@ -30,7 +31,8 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
         share of entities without it) and, for sequences, ``elements`` of an entity (``mean``, ``max``);
         ``combinations``: by entity type, how many entities have which ``modalities`` together;
         ``relations``: by relation without reverse ones ``source``, ``target``, ``edges``, ``kind``,
-        ``weighted``, ``symmetric``, ``timed``, ``features`` (the names of edge features), ``self_loops``,
+        ``weighted``, ``symmetric``, ``timed``, ``features`` (the names of edge features), ``held_out`` (by
+        part, the edges that a split holds out, which are none of ``edges``), ``self_loops``,
         degrees of both ends (``mean``, ``median``, ``q90``, ``q99``, ``max``, ``isolated``: how many nodes
         have no edge; ``histogram``: how many have 0, 1, 2 to 3, 4 to 7, ... edges), its weakly connected
         ``components``, ``homophily`` (below), ``counts`` and ``warnings`` of its builder;
@@ -105,6 +107,7 @@ def _relation_summary(graph: Graph, edge_type: EdgeType) -> dict[str, Any]:
         "symmetric": edge_type.symmetric,
         "timed": edge_type.timed,
         "features": list(edge_type.attr_names),
+        "held_out": _held_out(graph, edge_type),
         "self_loops": int((source == target).sum()) if homogeneous else 0,
         "source_degree": degree_statistics(source, num_sources),
         "target_degree": degree_statistics(target, num_targets),
@@ -117,6 +120,13 @@ def _relation_summary(graph: Graph, edge_type: EdgeType) -> dict[str, Any]:
         "counts": built.get("counts", {}),
         "warnings": built.get("warnings", []),
     }
+
+
+def _held_out(graph: Graph, edge_type: EdgeType) -> dict[str, int]:
+    """Return how many edges a split holds out of a relation, by part; nothing where there are none."""
+    if not edge_type.held_out:
+        return {}
+    return {part: len(graph.held_out[edge_type.name].of(part)) for part in HELD_OUT}
 
 
 def _entities(schema: GraphSchema, edge_type: EdgeType) -> set[str]:

@@ -14,6 +14,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mmgraph.config import parse
+from mmgraph.counted import counted
 from mmgraph.data.spec import TaskSpec
 from mmgraph.encoders import Encoder, load_encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
@@ -190,7 +191,7 @@ class _Reader:
         except (OSError, pa.ArrowException) as error:
             raise damaged(path, str(error)) from None
         if len(table) != self._sizes[node_type]:
-            raise damaged(path, f"it has {len(table)} rows; wanted {self._sizes[node_type]}")
+            raise damaged(path, f"it has {counted(len(table), 'row')}; wanted {self._sizes[node_type]}")
         return table
 
     def features(self, node_type: str) -> NDArray[np.float32]:
@@ -226,6 +227,6 @@ class _Reader:
                 raise damaged(folder / path / f"{name}.npy", "it names nodes that are not there")
         part = load_array(folder, f"{path}/part.npy")
         if part.shape != (size,) or not np.isin(part, HELD_OUT).all():
-            raise damaged(folder / path / "part.npy", f"it does not hold {size} names of parts")
+            raise damaged(folder / path / "part.npy", f"it does not hold {counted(size, 'name')} of parts")
         carries = open_carried(folder, path, edge_type, size)
         return HeldOutEdges(Edges(**ends, **carries, attr_names=edge_type.attr_names), part)

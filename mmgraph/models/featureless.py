@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 from torch_geometric.nn.parameter_dict import ParameterDict
 
+from mmgraph.counted import counted
 from mmgraph.errors import GraphError
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.layers.groups import OF
@@ -115,8 +116,8 @@ class FeaturelessNodes(nn.Module):
         embedding: Tensor = self.embedding[name]
         if embedding.shape[0] != size:
             raise GraphError(
-                f"got {size:,} nodes of a type without features; the model has learned a vector for each of "
-                f"{embedding.shape[0]:,}",
+                f"got {counted(size, 'node')} of a type without features; the model has learned a vector "
+                f"for each of {embedding.shape[0]:,}",
                 where=f"x_dict[{name!r}]",
                 fix="Use the graph that it was trained on, or train with --set model.featureless=degree, "
                 "which takes any nodes.",

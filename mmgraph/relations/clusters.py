@@ -61,7 +61,9 @@ class ApproximateSearch:
         own: NDArray[np.int64] | None = None,
     ) -> Neighbours:
         """Return about the k nearest sources of every query, as :func:`exact_neighbours` does."""
-        return among_distinct(self._search, sources, k, self._metric, queries=queries, own=own)
+        return among_distinct(
+            self._search, sources, k, self._metric, queries=queries, own=own, advance=self._advance
+        )
 
     def _search(
         self,

@@ -12,6 +12,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.counted import agreed, counted
 from mmgraph.data.cell_values import cell_values
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
@@ -119,7 +120,8 @@ class CoOccurrence(RelationBuilder):
         if hubs:
             context.count("tokens_over_max_group", hubs)
             context.warn(
-                f"{hubs} tokens that more than max_group={self.max_group} entities have are left out"
+                f"{counted(hubs, 'token')} that more than max_group={self.max_group} entities have "
+                f"{agreed(hubs, 'is', 'are')} left out"
             )
         size = context.num_nodes(self.entity)
         cells = entity_column(context, self.entity, self.column, parameter="column").values

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.progress import Advance
 from mmgraph.relations import nearest_kernels as kernels
 from mmgraph.relations.candidates import Neighbours, together
 from mmgraph.relations.vector_space import Metric
@@ -72,6 +73,7 @@ def among_distinct(
     *,
     queries: NDArray[np.float32] | None,
     own: NDArray[np.int64] | None,
+    advance: Advance,
 ) -> Neighbours:
     """Return the k nearest sources of every query, by a search that sees one of each kind alone.
 
@@ -83,6 +85,7 @@ def among_distinct(
         metric: How near is measured.
         queries: float32 [Q, D]; nothing where every source looks for its neighbours among the others.
         own: The source that each query is itself, -1 for none, int64 [Q]; nothing for none at all.
+        advance: Told the number of queries that the search need not see.
     """
     if queries is None:
         own = np.arange(len(sources))
@@ -94,6 +97,7 @@ def among_distinct(
     distinct = sources[copies.first]
     if queries is None:
         found = search(distinct, k, None, np.arange(len(distinct)))
+        advance(len(sources) - len(distinct))
         return _spread(_with_own_kind(found, distinct, metric), copies, k, copies.kind, own)
     # One kind more, as a query may be the only one of its own.
     found = search(distinct, k + 1, queries, np.full(len(queries), -1, dtype=np.int64))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import GraphError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
@@ -106,7 +107,8 @@ class CrossModal(RelationBuilder):
         senders = int(context.permitted(self.source).sum())
         if self.k > senders:
             raise GraphError(
-                f"got {self.k}; there are {senders} nodes of {self.source} that may send",
+                f"got {self.k}; there {agreed(senders, 'is', 'are')} {counted(senders, 'node')} of "
+                f"{self.source} that may send",
                 where=context.at("k"),
                 fix=f"Set k to at most {senders}." if senders else "Leave the relation out.",
             )
@@ -181,7 +183,8 @@ class CrossModal(RelationBuilder):
         pairs = len(self._pairs(context))
         if pairs < _FEWEST_PAIRS:
             raise GraphError(
-                f"got cca, but {pairs} training entities have both {self.source} and {self.target}; wanted "
+                f"got cca, but {counted(pairs, 'training entity has', 'training entities have')} both "
+                f"{self.source} and {self.target}; wanted "
                 f"at least {_FEWEST_PAIRS}",
                 where=context.at("space"),
                 fix="Encode both with one encoder and set space to shared, or leave the relation out.",

@@ -202,9 +202,11 @@ def relation(
 ) -> Callable[[_Function], type[Any]]:
     """Return a decorator that makes a relation builder of a plain function.
 
-    The function gets the nodes of both ends and returns edges: ``(source_index, target_index)``, the two and
-    weights, an integer array [2, E] (PyG's ``edge_index``), or :class:`Edges`. Its further parameters are
-    keyword-only, have types, and are the relation's parameters.
+    The function gets the nodes of both ends and returns edges. A tuple is columns: ``(source_index,
+    target_index)``, or the two and weights, each an array, a tensor or a list. A list is edges: tuples
+    ``(source, target)``, or the two and a weight. An integer array or tensor [2, E] is PyG's ``edge_index``,
+    and :class:`Edges` carry features and times as well. Its further parameters are keyword-only, have types,
+    and are the relation's parameters.
 
     The relation is registered, so that ``dataset.yaml`` can name it (``builder: same_width``). The function
     becomes a class like :class:`KNN`: pass it to ``build_graph``, or call it to set parameters. As it was

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.counted import counted
 from mmgraph.data.spec import Choice
 from mmgraph.errors import GraphError
 from mmgraph.graph.attach_context import AttachContext
@@ -223,8 +224,8 @@ class KNN(RelationBuilder):
         if self.k > num_nodes - 1:
             may_send = " of training entities" if self.scope == "training" else ""
             raise GraphError(
-                f"got {self.k}; {self.on} has {num_nodes} nodes{may_send}{which}, so that a node has "
-                f"{max(num_nodes - 1, 0)} others",
+                f"got {self.k}; {self.on} has {counted(num_nodes, 'node')}{may_send}{which}, so that a node "
+                f"has {counted(max(num_nodes - 1, 0), 'other')}",
                 where=context.at("k"),
                 fix=f"Set k to at most {num_nodes - 1}." if num_nodes > 1 else "Leave the relation out.",
             )

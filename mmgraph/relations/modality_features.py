@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.data.spec import Choice
 from mmgraph.encoders import build_encoder
 from mmgraph.graph.attach_context import AttachContext
@@ -67,8 +68,8 @@ def usable_nodes(
     if zeros:
         context.count("zero_vectors", zeros)
         context.warn(
-            f"{zeros} of {len(features)} nodes of {on} get no neighbours: "
-            "their vectors, as scaled by what the training entities show, "
-            "are all zeros and have no direction"
+            f"{zeros:,} of {counted(len(features), 'node')} of {on} {agreed(zeros, 'gets', 'get')} "
+            "no neighbours: a vector that is all zeros, as scaled by what the training entities show, "
+            "has no direction"
         )
     return usable

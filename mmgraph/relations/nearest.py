@@ -45,8 +45,9 @@ def exact_neighbours(
         >>> exact_neighbours(line, 1, "euclidean").source.ravel().tolist()
         [1, 0, 1]
     """
-    search = partial(_search, metric=metric, advance=advance or Advance())
-    return among_distinct(search, sources, k, metric, queries=queries, own=own)
+    advance = advance or Advance()
+    search = partial(_search, metric=metric, advance=advance)
+    return among_distinct(search, sources, k, metric, queries=queries, own=own, advance=advance)
 
 
 def _search(

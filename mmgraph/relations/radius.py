@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.counted import counted
 from mmgraph.data.spec import Choice
 from mmgraph.errors import GraphError
 from mmgraph.graph.attach_context import AttachContext
@@ -174,7 +175,7 @@ class Radius(RelationBuilder):
         if found.cut:
             context.count("beyond_max_neighbors", found.cut)
             context.warn(
-                f"{found.cut:,} edges were left out, as nodes have more than "
+                f"{counted(found.cut, 'edge was', 'edges were')} left out, as nodes have more than "
                 f"max_neighbors={self.max_neighbors} that are near enough"
             )
         weight = None if self.weight == "none" else self._weights(found.similarity, space)

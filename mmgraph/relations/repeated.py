@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.data.columns import row_numbers
 from mmgraph.errors import Faults
 from mmgraph.graph.edge_order import edge_order, sorted_pairs
@@ -49,7 +50,8 @@ def once_each(rows: EdgeRows, repeated: Repeated, *, where: str, faults: Faults)
         at = " at the same time" if edges.time is not None else ""
         faults.add(
             f"{where}: row {again[0] + 1}",
-            f"lists an edge{at} for a second time ({len(again)} such rows in all: {row_numbers(again)})",
+            f"lists an edge{at} for a second time ({counted(len(again), 'such row')} in all: "
+            f"{row_numbers(again)})",
             "Remove the rows, or set duplicates to sum, mean, max, first or last.",
         )
         return edges

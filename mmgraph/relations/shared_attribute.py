@@ -11,6 +11,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.counted import agreed, counted
 from mmgraph.data.cell_values import cell_values
 from mmgraph.errors import GraphError
 from mmgraph.graph.attach_context import AttachContext
@@ -168,7 +169,8 @@ class SharedAttribute(RelationBuilder):
         examples = ", ".join(f"{str(labels[hub])!r} ({holders[hub]})" for hub in largest)
         context.count("values_over_max_group", len(hubs))
         context.warn(
-            f"{len(hubs)} values that more than max_group={self.max_group} entities share make no edges, "
+            f"{counted(len(hubs), 'value')} that more than max_group={self.max_group} entities share "
+            f"{agreed(len(hubs), 'makes', 'make')} no edges, "
             f"e.g. {examples}"
         )
 

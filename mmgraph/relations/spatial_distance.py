@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
@@ -104,7 +105,7 @@ class SpatialDistance(RelationBuilder):
             )
         if self.metric == "haversine" and len(self.columns) != 2:
             raise GraphError(
-                f"got {len(self.columns)} columns; wanted latitude and longitude",
+                f"got {counted(len(self.columns), 'column')}; wanted latitude and longitude",
                 where=context.at("columns"),
                 fix="Give the two columns in this order, in degrees.",
             )
@@ -129,7 +130,8 @@ class SpatialDistance(RelationBuilder):
         if left_out:
             context.count("without_place_or_group", left_out)
             context.warn(
-                f"{left_out} of {len(places.point)} entities have no place or group, and so no edge here"
+                f"{left_out:,} of {len(places.point):,} entities {agreed(left_out, 'has', 'have')} no place "
+                "or group, and so no edge here"
             )
         search = Search(places.take(context.permitted(self.entity)), places)
         if self.k is not None:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from mmgraph.counted import agreed, counted
 from mmgraph.data.id_index import IdIndex
 from mmgraph.data.open_table import estimate_rows
 from mmgraph.errors import DataError, Faults, GraphError
@@ -162,7 +163,11 @@ class Table(RelationBuilder):
         """Return why no row became an edge."""
         if context.counts["rows"] == 0:
             return f"{self.table} has no rows"
-        return f"all {context.counts['rows']} rows of {self.table} were skipped, as their ids are unknown"
+        rows = int(context.counts["rows"])
+        return (
+            f"{agreed(rows, 'the', 'all')} {counted(rows, 'row')} of {self.table} "
+            f"{agreed(rows, 'was', 'were')} skipped, as {agreed(rows, 'its', 'their')} ids are unknown"
+        )
 
     def _read(self, context: Context, source: EdgeEnd, target: EdgeEnd) -> Edges:
         """Return the edges of the table as it lists them, each once."""
@@ -172,7 +177,8 @@ class Table(RelationBuilder):
         if skipped:
             context.count("rows_skipped", skipped)
             context.warn(
-                f"{skipped} of {rows.total} rows of {self.table} were skipped: an id is empty or unknown"
+                f"{skipped:,} of {counted(rows.total, 'row')} of {self.table} "
+                f"{agreed(skipped, 'was', 'were')} skipped: an id is empty or unknown"
             )
         faults = Faults()
         edges = once_each(rows, self.duplicates, where=context.file(self.table), faults=faults)

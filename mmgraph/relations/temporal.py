@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mmgraph.counted import agreed
 from mmgraph.errors import GraphError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
@@ -123,7 +124,8 @@ class Temporal(RelationBuilder):
         if left_out:
             context.count("without_time_or_group", left_out)
             context.warn(
-                f"{left_out} of {len(line.time)} entities have no time or group, and so no edge here"
+                f"{left_out:,} of {len(line.time):,} entities {agreed(left_out, 'has', 'have')} no time or "
+                "group, and so no edge here"
             )
         window = self._units("window", context)
         senders = line.take(context.permitted(self.entity))

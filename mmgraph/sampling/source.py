@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch_geometric.data import HeteroData
 
+from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, Faults, GraphError
 from mmgraph.graph import Graph, Triple
 from mmgraph.sampling.adjacency import Adjacency, adjacency_of_edges, adjacency_of_graph
@@ -141,7 +142,8 @@ def _weights(values: Any, where: str) -> NDArray[np.float32]:
     wrong = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
     if wrong.size:
         raise GraphError(
-            f"{wrong.size} weights are negative or not finite, first that of edge {wrong[0]}",
+            f"{counted(wrong.size, 'weight is', 'weights are')} negative or not finite, first that of edge "
+            f"{wrong[0]}",
             where=where,
             fix="A weight is 0 for an edge that is never picked.",
         )

@@ -17,6 +17,7 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import GraphError
 from mmgraph.registry import TASKS
 from mmgraph.tasks.labels import Labels
@@ -109,8 +110,9 @@ class Classification(Task):
         held_out = torch.cat([self.get_buffer("validation_rows"), self.get_buffer("test_rows")])
         count = int((self.target[held_out] >= self.out_channels).sum())
         return [
-            f"{len(self.unseen)} classes have no training entity, so their {count} entities of validation "
-            f"and test count as wrong: {_listed(self.unseen)}"
+            f"{counted(len(self.unseen), 'class has', 'classes have')} no training entity, so "
+            f"{agreed(len(self.unseen), 'its', 'their')} {counted(count, 'entity', 'entities')} of "
+            f"validation and test {agreed(count, 'counts', 'count')} as wrong: {_listed(self.unseen)}"
         ]
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:

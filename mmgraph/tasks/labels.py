@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
 
@@ -89,7 +90,8 @@ def _check(labels: Labels) -> None:
             members = int((labels.split == split).sum())
             raise GraphError(
                 f"no entity of the {split} split has a value in {labels.column!r}, so there is nothing {use} "
-                f"({members} entities are in the split, {int(labels.values.notna().sum())} of "
+                f"({counted(members, 'entity is', 'entities are')} in the split, "
+                f"{int(labels.values.notna().sum())} of "
                 f"{len(labels.ids)} have a value)",
                 where=labels.where,
                 fix="Check the target's column and the split in dataset.yaml, and build the graph anew.",

@@ -157,3 +157,11 @@ def test_table_shows_markup_as_it_is(capsys: pytest.CaptureFixture[str]) -> None
     assert "hetero_gat[edges=none]" in text
     assert "[bold]x[/bold]" in text
     assert "12,345" in text
+
+
+def test_validate_says_which_relations_it_did_not_build(call: Call) -> None:
+    result = call("validate", "glyphs")
+    assert "No fault was found" in result.out
+    unbuilt = json.loads(call("validate", "glyphs", "--json").out)["not_built"]
+    assert unbuilt == ["looks_like"]
+    assert "as they need features: looks_like\n" in result.out

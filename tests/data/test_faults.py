@@ -439,7 +439,7 @@ PLANTED = [
         "empty cell; wanted a number or a date",
         "Fill",
     ),
-    Planted("one time", column("made", "2024"), "splits.time", "1 different times", "finer"),
+    Planted("one time", column("made", "2024"), "splits.time", "1 different time;", "finer"),
     Planted(
         "unknown target", spec("tasks.rating.target", "ratng"), "tasks.rating.target", "'ratng'", "'rating'"
     ),

@@ -70,7 +70,7 @@ def test_csv_of_a_header_alone_has_no_rows(file: Path) -> None:
 
 
 def test_csv_counts_ragged_rows(file: Path) -> None:
-    with pytest.raises(DataError, match=r"row 2: got 1 cells.*wanted 2.*row 4 with 3, row 5 with 1"):
+    with pytest.raises(DataError, match=r"row 2: got 1 cell.*wanted 2.*row 4 with 3, row 5 with 1"):
         csv(file, "id,a\n1,2\n3\n5,6\n7,8,9\n1\n")
 
 

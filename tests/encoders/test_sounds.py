@@ -59,7 +59,7 @@ def wave_header(rate: int, channels: int) -> bytes:
         (np.random.default_rng(0).bytes(1000), "cannot be read as audio"),
         (wave_header(16_000, 1)[:30], "cannot be read as audio"),
         (wave_header(2_000_000_000, 1), "wanted at most 64 channels at 1,000 to 1,000,000 Hz"),
-        (wave_header(1, 1), "1 channels at 1 Hz"),
+        (wave_header(1, 1), "1 channel at 1 Hz"),
         (wave_header(16_000, 200), "has 200 channels"),
     ],
 )

@@ -97,7 +97,7 @@ def test_relations_that_are_not_inductive_say_so(shop, tmp_path, newcomers):
     relation = mg.relation("ladder", source="product", target="product")
 
     def ladder(source, target):
-        return [[0], [1]]
+        return [0], [1]
 
     graph = build_graph(shop, relations=[relation(ladder)], cache=False)
     try:

@@ -31,9 +31,7 @@ def test_what_does_not_fit_is_refused_before_the_work(
     shop: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("mmgraph.graph.estimate.free_memory", lambda: 1000)
-    with pytest.raises(
-        GraphError, match=r"will need about .* MB of memory; 0.0 MB are free. Pass out=FOLDER"
-    ):
+    with pytest.raises(GraphError, match=r"will need about .* of memory; 1\.0 kB are free. Pass out=FOLDER"):
         build_graph(shop, cache=False)
     usage = namedtuple("usage", "free")
     monkeypatch.setattr("mmgraph.graph.estimate.shutil.disk_usage", lambda _: usage(free=10))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.split_spec import RandomEdgeSplit, TimeEdgeSplit
 from mmgraph.errors import ConfigError, GraphError
-from mmgraph.graph import build_graph
+from mmgraph.graph import build_graph, summarise
 from mmgraph.graph.edges import merge, symmetrise
 from mmgraph.graph.hold_out import HeldOutEdges, hold_out
 from mmgraph.graph.relation import Edges, RelationBuilder
@@ -134,6 +134,9 @@ def test_the_graph_has_neither_the_edges_nor_their_reverses(split_shop: Dataset)
     counts = {part: len(held_out.of(part)) for part in ("validation", "test")}
     assert graph.manifest["relations"]["bought_with"]["held_out"] == {"split": "by_edge", **counts}
     assert "held_out" not in graph.manifest["relations"]["made_by"]
+    relations = summarise(graph)["relations"]
+    assert relations["bought_with"]["held_out"] == counts
+    assert relations["made_by"]["held_out"] == {}
 
 
 def _whole(dataset: Dataset) -> Dataset:

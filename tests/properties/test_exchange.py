@@ -14,6 +14,7 @@ from mmgraph.data.spec import TaskSpec
 from mmgraph.errors import GraphError
 from mmgraph.graph.exchange.description import describe, read_description
 from mmgraph.graph.exchange.parts import Modality, Parts
+from mmgraph.graph.hold_out import HeldOutEdges
 from mmgraph.graph.relation import Edges
 
 TASK = TaskSpec(entity="product", target="kind", split="fixed", description="a <b> & 'c' \"d\"")
@@ -32,8 +33,8 @@ ANY = settings(max_examples=15, deadline=None)
 
 @st.composite
 def edges(draw, sources, targets, plain):
-    """Return the edges of one relation, perhaps with weights, features and times."""
-    count = draw(st.integers(0, 6)) if sources and targets else 0
+    """Return the edges of one relation, perhaps with weights, features and times, and some to hold out."""
+    count = draw(st.integers(0, 8)) if sources and targets else 0
     ends = [
         np.array(draw(st.lists(st.integers(0, size - 1), min_size=count, max_size=count)), dtype=np.int64)
         if count
@@ -46,12 +47,19 @@ def edges(draw, sources, targets, plain):
 
     weight = column(st.floats(0.5, 1e6, width=32), np.float32) if draw(st.booleans()) else None
     if plain:
-        return Edges(*ends, weight)
+        return Edges(*ends, weight), None
     attr = names = None
     if draw(st.booleans()):
         attr, names = np.stack([column(FLOATS, np.float32), column(FLOATS, np.float32)], axis=1), ("a", "<b>")
     time = column(st.integers(-(2**62), 2**62), np.int64) if draw(st.booleans()) else None
-    return Edges(*ends, weight, attr, names or (), time)
+    all_edges = Edges(*ends, weight, attr, names or (), time)
+    part = column(st.sampled_from(["", "validation", "test"]), "<U10")
+    aside = (part != "") & draw(st.booleans())
+    # Of edges that stand twice, one alone can be held out.
+    _, first = np.unique(np.stack(ends), axis=1, return_index=True)
+    aside &= np.isin(np.arange(count), first)
+    held_out = HeldOutEdges(all_edges.take(aside), part[aside]) if aside.any() else None
+    return all_edges.take(~aside), held_out
 
 
 @st.composite
@@ -83,13 +91,20 @@ def graphs(draw, *, text=TEXT, plain=False):
     width = draw(st.integers(1, 3))
     there = np.flatnonzero([draw(st.booleans()) for _ in range(size)])
     # A sequence: some products have several nodes of the modality.
-    rows = there if plain else np.repeat(there, [draw(st.integers(1, 2)) for _ in there])
+    times = np.array([1 if plain else draw(st.integers(1, 2)) for _ in there], dtype=np.int64)
+    rows = np.repeat(there, times)
+    position = np.concatenate([np.arange(n) for n in times]) if len(times) else np.empty(0, dtype=np.int64)
     features = np.array([draw(FLOATS) for _ in range(len(rows) * width)], dtype=np.float32).reshape(-1, width)
-    modalities = {"product/image": Modality(rows.astype(np.int64), features)}
+    numbered = not plain and draw(st.booleans())
+    modalities = {
+        "product/image": Modality(rows.astype(np.int64), features, position=position if numbered else None)
+    }
     sizes = {name: len(table) for name, table in tables.items()} | {"product/image": len(rows)}
-    relations = {triple: draw(edges(sizes[triple[0]], sizes[triple[2]], plain)) for triple in RELATIONS}
+    drawn = {triple: draw(edges(sizes[triple[0]], sizes[triple[2]], plain)) for triple in RELATIONS}
+    relations = {triple: left for triple, (left, _) in drawn.items()}
+    held_out = {triple: aside for triple, (_, aside) in drawn.items() if aside is not None}
     tasks = {} if plain else {"kind": TASK, "price": PRICE}
-    return Parts("shop", tables, modalities, relations, tasks).graph("{name}")
+    return Parts("shop", tables, modalities, relations, tasks, held_out=held_out).graph("{name}")
 
 
 def assert_same(one, other):
@@ -101,6 +116,14 @@ def assert_same(one, other):
             assert table[column].tolist() == other.nodes[name][column].tolist()
     assert one.schema == other.schema
     assert one.name == other.name
+    assert list(one.held_out) == list(other.held_out)
+    for name, held_out in one.held_out.items():
+        back = other.held_out[name]
+        assert back.part.tolist() == held_out.part.tolist()
+        for what in ("source", "target", "weight", "attr", "time"):
+            own, came = getattr(held_out, what), getattr(back, what)
+            assert (own is None) == (came is None)
+            assert own is None or np.array_equal(own, came)
 
 
 @ANY
@@ -178,7 +201,9 @@ def test_hetero_data_keeps_nodes_features_and_edges(graph):
     assert back.schema.metadata == graph.schema.metadata
     for name, features in graph.features.items():
         assert np.array_equal(back.features[name], features)
-        assert back.nodes[name]["entity_index"].tolist() == graph.nodes[name]["entity_index"].tolist()
+        for column in {"entity_index", "position"} & set(graph.nodes[name]):
+            assert back.nodes[name][column].tolist() == graph.nodes[name][column].tolist()
+    assert not back.held_out
     for triple, stored in graph.edges.items():
         for part in ("index", "weight", "attr", "time"):
             own, other = getattr(stored, part), getattr(back.edges[triple], part)
@@ -200,6 +225,9 @@ def test_a_networkx_graph_may_be_changed_before_it_is_read(graph, data):
     entities = [node for node, kind in network.nodes(data="type") if kind == "maker"]
     gone = data.draw(st.lists(st.sampled_from(entities), unique=True)) if entities else []
     network.remove_nodes_from(gone)
+    held_out = network.graph.get("held_out", [])
+    left = [edge for edge in held_out if edge[1] not in gone]
+    network.graph["held_out"] = left
     edges = [e for e in network.edges(keys=True) if network.edges[e]["relation"] == "bought_with"]
     cut = data.draw(st.lists(st.sampled_from(edges), unique=True)) if edges else []
     network.remove_edges_from(cut)
@@ -207,4 +235,5 @@ def test_a_networkx_graph_may_be_changed_before_it_is_read(graph, data):
     assert back.schema.node_type("maker").num_nodes == len(entities) - len(gone)
     triple = ("product", "bought_with", "product")
     assert back.schema.edge_type(triple).num_edges == graph.schema.edge_type(triple).num_edges - len(cut)
+    assert sum(len(aside) for aside in back.held_out.values()) == len(left)
     assert isinstance(network, nx.MultiDiGraph)

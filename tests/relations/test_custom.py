@@ -16,6 +16,7 @@ from pydantic import Field
 import mmgraph as mg
 from mmgraph.errors import ConfigError, DataError, GraphError
 from mmgraph.graph import Edges, Nodes, build_graph
+from mmgraph.graph.edges import read_edges
 from mmgraph.registry import RELATIONS
 from mmgraph.relations import KNN, relation
 
@@ -187,7 +188,9 @@ E_PLAIN = [[0, 1], [2, 3]]
         (np.array([0, 1], dtype=np.uint8), torch.tensor([2, 3])),
         np.array(E_PLAIN),
         torch.tensor(E_PLAIN),
-        E_PLAIN,
+        [(0, 2), (1, 3)],
+        ((0, 1), [2, 3]),
+        [(1, 3), (0, 2), (1, 3)],
         ([1, 0, 1], [3, 2, 3]),
         ([0, 1], [2, 3], None),
         Edges(np.array([0, 1]), np.array([2, 3])),
@@ -196,6 +199,19 @@ E_PLAIN = [[0, 1], [2, 3]]
 def test_edges_may_come_in_any_usual_form(make_dataset, things, result):
     graph = built(make_dataset, things, [returning(result)])
     assert graph.edge_index["thing", "made", "thing"].tolist() == E_PLAIN
+
+
+@pytest.mark.parametrize("pairs", [[], [(0, 1)], [(0, 1), (2, 3)], [(0, 1), (2, 3), (4, 5)]])
+def test_a_list_of_tuples_is_a_list_of_edges_however_many(pairs):
+    edges = read_edges(pairs, 6, 6, where="here")
+    assert list(zip(edges.source.tolist(), edges.target.tolist(), strict=True)) == pairs
+    weighted = read_edges([(*pair, 0.5) for pair in pairs], 6, 6, where="here")
+    assert (weighted.source.tolist(), weighted.target.tolist()) == (
+        edges.source.tolist(),
+        edges.target.tolist(),
+    )
+    assert (weighted.weight is None) == (not pairs)
+    assert not pairs or weighted.weight.tolist() == [0.5] * len(pairs)
 
 
 @pytest.mark.parametrize("weight", [[0.5, 2], np.array([0.5, 2]), torch.tensor([0.5, 2])])
@@ -220,16 +236,23 @@ def test_symmetric_edges_are_stored_both_ways(make_dataset, things):
         (np.zeros((3, 2), dtype=int), "gave an array of shape (3, 2); wanted [2, E]. Transpose it."),
         (np.zeros((5, 5), dtype=int), "gave an array of shape (5, 5); wanted [2, E]"),
         (([0], [1], [1.0], [2]), "gave tuple; wanted edges"),
-        (([0, 1], [1]), "gave 2 source indices but 1 target indices"),
-        (([0], [6]), "gave 1 target indices out of range, first 6 for edge 0; wanted 0 to 5"),
-        (([0, -1], [1, 2]), "gave 1 source indices out of range, first -1 for edge 1"),
+        (E_PLAIN, "gave a list of lists, which could be edges as well as columns"),
+        (((0, 1), (2, 3)), "gave a tuple of tuples, which could be edges as well as columns"),
+        ([np.array([0, 1]), np.array([2, 3])], "gave array([0, 1]) as edge 0; wanted a tuple of two"),
+        ([(0, 1), (2, 3, 0.5)], "gave (2, 3, 0.5) as edge 1; wanted a tuple of two numbers, or three"),
+        ([(0, 1), 2], "gave 2 as edge 1"),
+        ([(0, 1.5)], "gave float64 of shape (1,) as target indices"),
+        ([(0, 9)], "target index out of range, first 9 for edge 0"),
+        (([0, 1], [1]), "gave 2 source indices but 1 target index"),
+        (([0], [6]), "gave 1 target index out of range, first 6 for edge 0; wanted 0 to 5"),
+        (([0, -1], [1, 2]), "gave 1 source index out of range, first -1 for edge 1"),
         (([0.5], [1.0]), "gave float64 of shape (1,) as source indices; wanted whole numbers"),
         ((np.ones(6, bool), np.ones(6, bool)), "gave bool of shape (6,) as source indices"),
         ((["a"], ["b"]), "as source indices; wanted whole numbers"),
         (([[0]], [[1]]), "gave int64 of shape (1, 1) as source indices"),
         (
             ([0], [1], [float("nan")]),
-            "gave 1 weights that are not finite or not above 0, first nan for edge 0",
+            "gave 1 weight that is not finite or not above 0, first nan for edge 0",
         ),
         (([0], [1], [float("inf")]), "first inf for edge 0"),
         (([0], [1], [0.0]), "first 0.0 for edge 0"),

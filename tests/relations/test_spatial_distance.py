@@ -160,7 +160,7 @@ THREE = [{"id": str(n), "x": n, "y": 95 * n, "kind": n % 2} for n in range(8)]
         ({"columns": ["x", "y"]}, "k: is missing, and so is radius"),
         (
             {"columns": ["x"], "metric": "haversine", "k": 1},
-            "columns: got 1 columns; wanted latitude and longi",
+            "columns: got 1 column; wanted latitude and longi",
         ),
         (
             {"columns": ["y", "x"], "metric": "haversine", "k": 1},

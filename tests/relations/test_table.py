@@ -124,7 +124,7 @@ def test_equals_a_dictionary_of_pairs(make_dataset, things, rows, symmetric):
         ("source,target,share\na,b,0\n", {"weight_column": "share"}, "got 0; wanted a weight greater than 0"),
         ("source,target,share\na,b,-2\n", {"weight_column": "share"}, "got -2; wanted a weight greater"),
         ("source,target\n", {}, "the relation has no edge: link.csv has no rows"),
-        ("source,target\nx,y\n", {"unknown": "skip"}, "all 1 rows of link.csv were skipped"),
+        ("source,target\nx,y\n", {"unknown": "skip"}, "the 1 row of link.csv was skipped, as its ids"),
     ],
 )
 def test_faults(make_dataset, things, csv, parameters, message):
@@ -291,7 +291,7 @@ def test_rows_between_new_ones_are_none(make_dataset, things):
         ({"duplicates": "error"}, r"link.csv: row 2: lists an edge for a second time \(2 such rows in all"),
         (
             {"duplicates": "error", "time_column": "when"},
-            r"row 2: lists an edge at the same time for a second time \(1 such rows in all: row 2\)",
+            r"row 2: lists an edge at the same time for a second time \(1 such row in all: row 2\)",
         ),
         ({"feature_columns": ["km", "source"]}, r"column 'source', row 1: got 'a'; wanted a number"),
         ({"feature_columns": ["km", "stras"]}, r"feature_columns\[1\]: got 'stras'; .* Did you mean 'stars'"),

@@ -108,7 +108,7 @@ def test_dates_give_seconds_and_windows_take_units(make_dataset):
     assert graph.edge_time[TRIPLE][0] == np.datetime64("2024-01-03T12:00:00").astype(np.int64)
     described = graph.manifest["relations"]["after_when"]
     assert described["counts"]["without_time_or_group"] == 1
-    assert "1 of 4 entities have no time" in described["warnings"][0]
+    assert "1 of 4 entities has no time" in described["warnings"][0]
 
 
 def test_the_cap_on_a_window_is_counted(make_dataset):

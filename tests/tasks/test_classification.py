@@ -71,7 +71,7 @@ def test_a_class_without_training_entities_counts_as_wrong_and_is_noted(make_lab
     assert found["accuracy"] == pytest.approx(1 / 3)
     assert found["balanced_accuracy"] == pytest.approx(1 / 2)
     assert task.notes == [
-        "1 classes have no training entity, so their 2 entities of validation and test count as wrong: z"
+        "1 class has no training entity, so its 2 entities of validation and test count as wrong: z"
     ]
     assert task.describe()["unseen_classes"] == ["z"]
 

@@ -119,7 +119,7 @@ def test_a_class_without_training_entities_is_told(make_graph, quick, capsys):
     run = train(
         make_graph(labels, split=split, signal=2.0), task="colour", overrides=quick, progress=Progress()
     )
-    assert "note: 1 classes have no training entity, so their 5 entities" in capsys.readouterr().err
+    assert "note: 1 class has no training entity, so its 5 entities" in capsys.readouterr().err
     assert run.evaluate("test")["accuracy"] <= 0.5
     assert run.describe()["notes"]
 

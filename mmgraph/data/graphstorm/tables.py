@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmgraph.counted import agreed, counted
 from mmgraph.data.columns import pick
 from mmgraph.data.graphstorm.construct import CustomSplit
 from mmgraph.data.tables import read_table
@@ -78,7 +79,8 @@ def id_texts(table: pd.DataFrame, column: str, file: Path, *, where: str) -> lis
     empty = [row for row, text in enumerate(texts) if text is None]
     if empty:
         raise DataError(
-            f"{len(empty)} cells of {column!r} are empty, first in row {empty[0] + 1}",
+            f"{counted(len(empty), 'cell')} of {column!r} {agreed(len(empty), 'is', 'are')} empty, first in "
+            f"row {empty[0] + 1}",
             where=str(file),
             fix="Give every row an id.",
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.evaluation.audit.report import Finding
 from mmgraph.evaluation.audit.subject import Subject
 from mmgraph.graph.schema import NodeType
@@ -35,7 +36,8 @@ def encoders_beyond_training(subject: Subject) -> Iterator[Finding]:
         if fitted_on > may_see:
             yield _finding(
                 node_type,
-                f"Its encoder was fitted on {fitted_on:,} entities, of which at most {may_see:,} train",
+                f"Its encoder was fitted on {counted(fitted_on, 'entity', 'entities')}, of which at most "
+                f"{may_see:,} train",
                 int(fitted_on) - may_see,
                 int(fitted_on),
                 "counted: the graph's manifest says so",

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from mmgraph.counted import counted
+
 DOUBT = 0.01
 """The chance that a check may be wrong about a graph that is clean, all that it looks at together."""
 
@@ -46,7 +48,9 @@ class Figure:
         return f"99 %: at least {self.at_least:.3f}, where chance gives {self.chance:.3f}"
 
     def __str__(self) -> str:
-        return f"{self.name} {self.value:.3f} on {self.count:,} held-out entities"
+        return (
+            f"{self.name} {self.value:.3f} on {counted(self.count, 'held-out entity', 'held-out entities')}"
+        )
 
 
 def measure(guess: NDArray[np.float64], truth: NDArray[np.float64], *, classes: bool, tests: int) -> Figure:

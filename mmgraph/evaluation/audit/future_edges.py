@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.evaluation.audit.report import Finding
 from mmgraph.evaluation.audit.subject import CannotLookError, Subject
 from mmgraph.graph.schema import EdgeType
@@ -61,7 +62,8 @@ def _finding(
         severity="high",
         where=f"relation {edge_type.name}",
         what=(
-            f"{len(source):,} of {of:,} edges lead from a later entity to an earlier one, {asked:,} of them "
+            f"{len(source):,} of {counted(of, 'edge')} {agreed(len(source), 'leads', 'lead')} from a later "
+            f"entity to an earlier one, {asked:,} of them "
             "to held-out entities."
         ),
         count=len(source),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.evaluation.audit.report import Finding
 from mmgraph.evaluation.audit.subject import CannotLookError, Subject
 from mmgraph.graph.edges import StoredEdges
@@ -76,7 +77,8 @@ def _findings(
         severity="high",
         where=f"relation {edge_type.name}",
         what=(
-            f"{found:,} of {of:,} edges that are held out of {own.name} are {what}edges of {edge_type.name}."
+            f"{found:,} of {counted(of, 'edge that is', 'edges that are')} held out of {own.name} "
+            f"{agreed(found, 'is', 'are')} {what}{agreed(found, 'an edge', 'edges')} of {edge_type.name}."
         ),
         count=found,
         of=of,

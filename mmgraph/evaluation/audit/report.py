@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from mmgraph.counted import counted
+
 FORMAT = 1
 """The version of the JSON document; a key that is there stays there as long as it does not change."""
 
@@ -133,8 +135,8 @@ class AuditReport:
         silent = [result for result in asked if not result.findings]
         number = len(self.findings)
         lines.append(
-            f"{self.graph}, task {self.task}: {number or 'no'} finding{'' if number == 1 else 's'}; "
-            f"{len(silent)} of {len(asked)} checks found nothing."
+            f"{self.graph}, task {self.task}: {counted(number, 'finding') if number else 'no findings'}; "
+            f"{len(silent)} of {counted(len(asked), 'check')} found nothing."
         )
         lines += [
             f"Not looked at: {result.check} ({result.skipped})." for result in self.results if result.skipped

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from mmgraph.counted import agreed, counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.evaluation.audit.couples import couples
@@ -43,7 +44,9 @@ def straddling_groups(subject: Subject) -> Iterator[Finding]:
             severity="high",
             where=f"groups by {name}",
             what=(
-                f"{groups:,} groups straddle the split: {len(held_out):,} of {of:,} held-out entities are in "
+                f"{counted(groups, 'group straddles', 'groups straddle')} the split: {len(held_out):,} of "
+                f"{counted(of, 'held-out entity', 'held-out entities')} "
+                f"{agreed(len(held_out), 'is', 'are')} in "
                 f"a group with training entities{subject.agreement(held_out, training)}."
             ),
             count=len(held_out),

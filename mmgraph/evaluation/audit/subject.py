@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, NodeType
@@ -151,4 +152,7 @@ class Subject:
             return ""
         share = np.bincount(self.target[self.training & self.labelled].astype(np.int64))
         chance = float((share / share.sum()) ** 2 @ np.ones(len(share)))
-        return f"; {same:,} of {known:,} labelled couples have one label ({chance:.0%} by chance)"
+        return (
+            f"; {same:,} of {counted(known, 'labelled couple')} {agreed(same, 'has', 'have')} one label "
+            f"({chance:.0%} by chance)"
+        )

@@ -22,7 +22,8 @@ class Converted:
 
     Args:
         format: ``graph``, ``tables`` or ``graphml``.
-        counts: The number of ``nodes`` and of ``edges``, without those of reverse relations.
+        counts: The number of ``nodes``, of ``edges``, without those of reverse relations, and of
+            ``held_out`` ones.
     """
 
     format: str
@@ -106,5 +107,5 @@ def _counts(graph: Graph) -> dict[str, int]:
     return {
         "nodes": sum(t.num_nodes for t in graph.schema.node_types),
         "edges": sum(t.num_edges for t in forward),
-        "held_out_left_behind": 0 if graph.folder is None else sum(t.held_out for t in forward),
+        "held_out": sum(t.held_out for t in forward),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
 
-VERSION = 1
+VERSION = 2
 """The version of the description; another one is refused."""
+
+_ORIGIN: dict[str, type] = {"dataset": dict, "encoders": dict, "relations": dict, "changes": list}
+"""What goes along of a manifest: what the audit asks, and what happened to the graph."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,16 @@ class Description:
         name: The name of the graph.
         schema: Its node types and edge types.
         tasks: Its tasks.
+        sequences: The modality node types whose nodes have positions.
+        origin: What its manifest said of where it came from: ``dataset``, ``encoders`` and ``relations``,
+            and ``changes``; JSON values.
     """
 
     name: str
     schema: GraphSchema
     tasks: dict[str, TaskSpec]
+    sequences: tuple[str, ...]
+    origin: dict[str, Any]
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -53,6 +62,9 @@ def describe(graph: Graph) -> dict[str, Any]:
         "name": graph.name,
         "schema": graph.schema.to_json(),
         "tasks": {name: task.model_dump(mode="json") for name, task in graph.tasks.items()},
+        "sequences": [name for name, table in graph.nodes.items() if "position" in table],
+        # Whoever gets it may change it, and the manifest must stay as it is.
+        "origin": copy.deepcopy({key: graph.manifest.get(key, kind()) for key, kind in _ORIGIN.items()}),
     }
 
 
@@ -66,8 +78,7 @@ def read_description(value: Any, *, where: str) -> Description:
     Raises:
         MMGraphError: If it is none; all faults at once.
     """
-    parts = ("name", "schema", "tasks")
-    if not isinstance(value, Mapping) or not value.keys() >= {"version", *parts}:
+    if not isinstance(value, Mapping) or "version" not in value:
         raise GraphError(
             "is no description of a graph", where=where, fix="Remove it, or export the graph again."
         )
@@ -77,11 +88,45 @@ def read_description(value: Any, *, where: str) -> Description:
             where=where,
             fix="Export the graph again with this version.",
         )
-    name, schema, tasks = (value[part] for part in parts)
-    if not isinstance(name, str) or not isinstance(schema, Mapping) or not isinstance(tasks, Mapping):
+    if not _is_sound(value):
         raise GraphError("is damaged", where=where, fix="Remove it, or export the graph again.")
     return Description(
-        name,
-        GraphSchema.from_json(schema, where=f"{where}: schema"),
-        {str(task): parse(TaskSpec, spec, where=f"{where}: tasks.{task}") for task, spec in tasks.items()},
+        value["name"],
+        GraphSchema.from_json(value["schema"], where=f"{where}: schema"),
+        {
+            str(task): parse(TaskSpec, spec, where=f"{where}: tasks.{task}")
+            for task, spec in value["tasks"].items()
+        },
+        tuple(str(node_type) for node_type in value["sequences"]),
+        {key: value["origin"][key] for key in _ORIGIN},
     )
+
+
+def _is_sound(value: Mapping[str, Any]) -> bool:
+    """Return whether a description has all its parts, each of its kind."""
+    kinds = {"name": str, "schema": Mapping, "tasks": Mapping, "sequences": list, "origin": Mapping}
+    return all(isinstance(value.get(part), kind) for part, kind in kinds.items()) and all(
+        isinstance(value["origin"].get(part), kind) for part, kind in _ORIGIN.items()
+    )
+
+
+def origin(description: Description | None, schema: GraphSchema) -> dict[str, Any]:
+    """Return what the manifest of a graph says of where it came from.
+
+    What was said of node types and relations that have other counts by now is left out: it would be untrue.
+
+    Args:
+        description: What the graph said about itself; nothing for one that was made elsewhere.
+        schema: Its schema now.
+    """
+    if description is None:
+        return {"dataset": {}, "encoders": {}, "relations": {}, "changes": []}
+    said = description.schema
+    nodes = {t.name for t in schema.node_types if t in said.node_types}
+    edges = {t.relation for t in schema.edge_types if t in said.edge_types}
+    return {
+        "dataset": description.origin["dataset"],
+        "encoders": {n: e for n, e in description.origin["encoders"].items() if n in nodes},
+        "relations": {n: r for n, r in description.origin["relations"].items() if n in edges},
+        "changes": [*description.origin["changes"], {"exchanged": {"left_behind": ["encoders", "fitted"]}}],
+    }

@@ -13,6 +13,7 @@ from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.hetero_store import (
     entity_table,
     modality_features,
+    modality_positions,
     num_nodes,
     read_features,
     task_kind,
@@ -40,7 +41,8 @@ def from_hetero_data(
     features is fine.
 
     A node type ``product/image`` is a modality already, as in the ``data`` of a graph of mmgraph's: its
-    features are ``x``, and its edges ``of`` lead to ``product``.
+    features are ``x``, its edges ``of`` lead to ``product``, and where it is a sequence, ``position`` numbers
+    the elements.
 
     Relations keep their names, ``edge_weight``, ``edge_attr`` (one row an edge, its columns called by
     ``attr_names`` if there are such) and ``time``, whole numbers; each gets its reverse, unless its edges
@@ -84,14 +86,17 @@ def from_hetero_data(
     faults.raise_if_any(GraphError)
 
     sizes: dict[str, int] = {}
-    tables, tasks, features = {}, {}, {}
+    tables, tasks, features, positions = {}, {}, {}, {}
     own: dict[str, Modality] = {}
     for node_type in data.node_types:
         store = data[node_type]
         try:
             if "/" in node_type:
                 features[node_type] = modality_features(store, where=f"data[{node_type!r}].x")
-                sizes[node_type] = len(features[node_type])
+                size = sizes[node_type] = len(features[node_type])
+                if "position" in store:
+                    where = f"data[{node_type!r}].position"
+                    positions[node_type] = modality_positions(store, size, where=where)
                 continue
             wanted = chosen.get(node_type, ["x"] if _has_x(store) else [])
             size = sizes[node_type] = num_nodes(store, wanted, where=f"data[{node_type!r}]")
@@ -111,7 +116,7 @@ def from_hetero_data(
     faults.raise_if_any(GraphError)
 
     relations = _relations(data, sizes, faults)
-    tied, kept = untie(features, relations, sizes, place=_PLACE, faults=faults)
+    tied, kept = untie(features, relations, sizes, positions=positions, place=_PLACE, faults=faults)
     faults.raise_if_any(GraphError)
     return Parts(name, tables, own | tied, kept, tasks).graph(_PLACE)
 

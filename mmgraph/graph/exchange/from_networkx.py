@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import networkx as nx
@@ -10,19 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
-from mmgraph.graph.edges import read_edges
+from mmgraph.counted import agreed, counted
+from mmgraph.errors import Faults, GraphError, did_you_mean
 from mmgraph.graph.exchange.description import Description, read_description
 from mmgraph.graph.exchange.entity_table import entity_table
+from mmgraph.graph.exchange.networkx_edges import PLACE, EdgeReader
 from mmgraph.graph.exchange.parts import Modality, Parts, name_fault
 from mmgraph.graph.exchange.ties import untie
 from mmgraph.graph.exchange.vectors import vectors
 from mmgraph.graph.graph import Graph
-from mmgraph.graph.relation import Edges
-from mmgraph.graph.schema import Triple
-
-_PLACE = "edges ({source!r}, {name!r}, {target!r})"
-_Attributes = dict[str, Any]
 
 
 def from_networkx(
@@ -38,14 +34,20 @@ def from_networkx(
 
     A node is an entity of its ``type`` (``node`` where there is none), called by ``id`` or else by the node
     itself, with ``title``. Attributes that hold vectors become modalities, missing for nodes that do not have
-    them. A node type ``product/image`` is a modality: its features are ``x``, and an edge ``of`` leads from
-    each node to its entity. ``y`` and ``split`` (``train``, ``validation``, ``test``) make a task that is
-    called after the node type: a classification for text and whole numbers, a regression for others.
+    them. A node type ``product/image`` is a modality: its features are ``x``, an edge ``of`` leads from each
+    node to its entity, and ``position`` numbers the elements of a sequence. ``y`` and ``split`` (``train``,
+    ``validation``, ``test``) make a task that is called after the node type: a classification for text and
+    whole numbers, a regression for others.
 
     An edge belongs to its ``relation``, or to that which is the key of a multigraph, if it is text, else to
     ``edge``. Its ``weight``, ``time`` (a whole number) and edge features are read where all edges of the
     relation have them. Edges of an undirected graph hold in both directions; between two node types they lead
     from the one that comes first.
+
+    Edges that a split holds out are no edges of the networkx graph: they are listed in its
+    ``graph["held_out"]``, as ``(source, target, attributes)`` with the ``relation``, the ``part``
+    (``validation`` or ``test``) and what edges of the relation carry. Of a relation whose edges hold in both
+    directions, each pair stands there once.
 
     Args:
         network: The networkx graph, which stays as it is.
@@ -80,16 +82,19 @@ def from_networkx(
     tables, tasks = reader.entities()
     own, features = reader.modalities(tables)
     faults.raise_if_any(GraphError)
-    relations = reader.relations(edge_attr)
-    faults.raise_if_any(GraphError)
     sizes = {node_type: len(nodes) for node_type, nodes in reader.nodes.items()}
-    tied, kept = untie(features, relations, sizes, place=_PLACE, faults=faults)
+    edges = EdgeReader(network, description, reader.places, sizes, faults)
+    relations = edges.relations(edge_attr)
     faults.raise_if_any(GraphError)
-    return Parts(called, tables, own | tied, kept, tasks, description).graph(_PLACE)
+    positions = reader.positions()
+    tied, kept = untie(features, relations, sizes, positions=positions, place=PLACE, faults=faults)
+    faults.raise_if_any(GraphError)
+    kept, held_out = edges.parted(kept)
+    return Parts(called, tables, own | tied, kept, tasks, description, held_out).graph(PLACE)
 
 
 class _Reader:
-    """Reads one networkx graph, and notes its faults."""
+    """Reads the nodes of one networkx graph, and notes their faults."""
 
     def __init__(
         self,
@@ -104,14 +109,14 @@ class _Reader:
         self._faults = faults
         schema = description.schema if description else None
         self.nodes: dict[str, list[Hashable]] = {name: [] for name in (schema.channels if schema else ())}
-        self._position: dict[Hashable, tuple[str, int]] = {}
+        self.places: dict[Hashable, tuple[str, int]] = {}
         for node, attributes in network.nodes(data=True):
             node_type = attributes.get("type", "node")
             if not isinstance(node_type, str):
                 faults.add(f"node {node!r}", f"got the type {node_type!r}; wanted text", "Mend it.")
                 node_type = "node"
             nodes = self.nodes.setdefault(node_type, [])
-            self._position[node] = (node_type, len(nodes))
+            self.places[node] = (node_type, len(nodes))
             nodes.append(node)
         for node_type in self.nodes:
             name_fault(node_type.partition("/")[0], f"nodes of type {node_type!r}", faults)
@@ -151,9 +156,16 @@ class _Reader:
                 width = self._width(node_type)
                 where = f"nodes of type {node_type!r}: x"
                 rows, values = vectors(self._cells(nodes, "x"), where=where, faults=self._faults, width=width)
-                if len(rows) < len(nodes):
+                if self._description and nodes and not len(rows):
+                    fix = "Export the graph again with its features (without --no-features)."
+                    self._faults.add(where, "the features were left out when this was written", fix)
+                elif len(rows) < len(nodes):
                     missing = len(nodes) - len(rows)
-                    self._faults.add(where, f"{missing} of {len(nodes)} nodes have none", "Set it.")
+                    self._faults.add(
+                        where,
+                        f"{missing} of {counted(len(nodes), 'node')} {agreed(missing, 'has', 'have')} none",
+                        "Set it.",
+                    )
                 features[node_type] = values
                 continue
             for attribute in self._chosen.get(node_type, ("x",)):
@@ -166,65 +178,20 @@ class _Reader:
                     self._faults.add(where, "no node has it", "Leave it out of modalities.")
         return own, features
 
-    def relations(self, edge_attr: Sequence[str]) -> dict[Triple, Edges]:
-        """Return the edges of every relation, checked."""
-        said = self._description.edge_types if self._description else {}
-        found: dict[Triple, list[tuple[int, int, _Attributes]]] = {triple: [] for triple in said}
-        for source, target, relation, attributes in self._edges():
-            (source_type, s), (target_type, t) = self._position[source], self._position[target]
-            found.setdefault((source_type, relation, target_type), []).append((s, t, attributes))
-        relations = {}
-        for triple, rows in found.items():
-            there = {key for _, _, attributes in rows for key in attributes}
-            wanted = [(name, name) for name in edge_attr if name in there]
-            own = said[triple].attr_names if triple in said else _attr_names(rows)
-            wanted += [(f"attr:{name}", name) for name in own]
-            try:
-                timed = said[triple].timed if triple in said else None
-                weighted = said[triple].weighted if triple in said else None
-                relations[triple] = self._checked(triple, rows, wanted, weighted, timed)
-            except MMGraphError as error:
-                self._faults.extend(error)
-        return relations
-
-    def _checked(
-        self,
-        triple: Triple,
-        rows: list[tuple[int, int, _Attributes]],
-        wanted: list[tuple[str, str]],
-        weighted: bool | None,
-        timed: bool | None,
-    ) -> Edges:
-        source, name, target = triple
-        where = _PLACE.format(source=source, name=name, target=target)
-        carried: dict[str, NDArray[Any] | None] = {}
-        for key, expected in (("weight", weighted), ("time", timed)):
-            carried[key] = _column(rows, key, where, expected=expected)
-        features = [_column(rows, key, where, expected=True) for key, _ in wanted]
-        attr = np.stack([column for column in features if column is not None], axis=1) if wanted else None
-        names = tuple(short for _, short in wanted)
-        ends = np.array([(s, t) for s, t, _ in rows], dtype=np.int64).reshape(-1, 2)
-        given = Edges(ends[:, 0], ends[:, 1], carried["weight"], attr, names, carried["time"])
-        return read_edges(given, len(self.nodes[source]), len(self.nodes[target]), where=where)
-
-    def _edges(self) -> Iterator[tuple[Hashable, Hashable, str, _Attributes]]:
-        """Yield source, target, relation and attributes of every edge."""
-        network = self._network
-        order = {node_type: position for position, node_type in enumerate(self.nodes)}
-        several = network.is_multigraph()
-        for edge in network.edges(keys=True, data=True) if several else network.edges(data=True):
-            source, target, attributes = edge[0], edge[1], edge[-1]
-            key = edge[2] if several and isinstance(edge[2], str) else "edge"
-            relation = str(attributes.get("relation", key))
-            if network.is_directed():
-                yield source, target, relation, attributes
+    def positions(self) -> dict[str, NDArray[np.int64]]:
+        """Return the positions of the elements of sequences, int64 [M], by modality node type."""
+        said = self._description.sequences if self._description else ()
+        found = {}
+        for node_type, nodes in self.nodes.items():
+            cells = self._cells(nodes, "position")
+            if "/" not in node_type or (node_type not in said and all(cell is None for cell in cells)):
                 continue
-            ends = [self._position[node][0] for node in (source, target)]
-            if order[ends[0]] > order[ends[1]]:
-                source, target = target, source
-            yield source, target, relation, attributes
-            if ends[0] == ends[1] and source != target:
-                yield target, source, relation, attributes
+            wrong = [cell for cell in cells if not isinstance(cell, (int, np.integer))]
+            if wrong:
+                where = f"nodes of type {node_type!r}: position"
+                self._faults.add(where, f"got {wrong[0]!r}; wanted a whole number for each", "Mend it.")
+            found[node_type] = np.array([0] * len(cells) if wrong else cells, dtype=np.int64)
+        return found
 
     def _columns(self, node_type: str, nodes: list[Hashable]) -> dict[str, list[Any]]:
         """Return what entity nodes hold under the names that mean something, and their ids."""
@@ -252,27 +219,3 @@ def _id(attributes: Mapping[str, Any], node: Hashable, node_type: str) -> str:
         return str(attributes["id"])
     own = isinstance(node, tuple) and len(node) == 2 and node[0] == node_type
     return str(node[1]) if own and isinstance(node, tuple) else str(node)
-
-
-def _attr_names(rows: list[tuple[int, int, _Attributes]]) -> list[str]:
-    names = {str(key): None for _, _, attributes in rows for key in attributes}
-    return [name.removeprefix("attr:") for name in names if name.startswith("attr:")]
-
-
-def _column(
-    rows: list[tuple[int, int, _Attributes]], key: str, where: str, *, expected: bool | None
-) -> NDArray[Any] | None:
-    """Return one attribute of all edges as an array; nothing where no edge has it."""
-    values = [attributes.get(key) for _, _, attributes in rows]
-    missing = sum(value is None for value in values)
-    if not values:
-        return np.empty(0, dtype=np.int64 if key == "time" else np.float32) if expected else None
-    if missing == len(values) and not expected:
-        return None
-    if missing:
-        raise GraphError(
-            f"{missing} of {len(values)} edges have no {key!r}, which the others have",
-            where=where,
-            fix="Set it for all edges of the relation, or for none.",
-        )
-    return np.asarray(values)

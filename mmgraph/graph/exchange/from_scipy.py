@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.entity_table import entity_table
@@ -154,7 +155,11 @@ def _features(
             whole[node_type] = Modality(rows, values)
             continue
         if len(rows) < len(array):
-            faults.add(where, f"{len(array) - len(rows)} rows are NaN throughout", "Leave such nodes out.")
+            faults.add(
+                where,
+                f"{counted(len(array) - len(rows), 'row is', 'rows are')} NaN throughout",
+                "Leave such nodes out.",
+            )
         tied[node_type] = values
     return tied, whole
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.exchange.vectors import whole_vectors
 
@@ -86,10 +87,34 @@ def modality_features(store: Any, *, where: str) -> NDArray[np.float32]:
     broken = np.flatnonzero(~np.isfinite(array).all(1))
     if len(broken):
         raise GraphError(
-            f"{len(broken)} rows hold a value that is not finite, first row {broken[0]}",
+            f"{counted(len(broken), 'row holds', 'rows hold')} a value that is not finite, first row "
+            f"{broken[0]}",
             where=where,
             fix="Mend them, or leave these nodes out.",
         )
+    return array
+
+
+def modality_positions(store: Any, size: int, *, where: str) -> NDArray[np.int64]:
+    """Return the position of each element of a sequence, int64 [M].
+
+    Args:
+        store: The node type.
+        size: The number of its nodes, M.
+        where: The place, for messages.
+
+    Raises:
+        GraphError: If they cannot be used.
+    """
+    values = _tensor(store["position"])
+    if values is None or values.shape != (size,) or values.is_floating_point():
+        came = "no numbers" if values is None else f"{values.dtype} of shape {tuple(values.shape)}"
+        raise GraphError(
+            f"got {came.removeprefix('torch.')}; wanted whole numbers ({size},)",
+            where=where,
+            fix="Number the elements of each entity, or leave it out.",
+        )
+    array: NDArray[np.int64] = values.to(torch.int64).numpy()
     return array
 
 
@@ -138,7 +163,10 @@ def _target(store: Any, size: int, where: str, faults: Faults) -> pd.Series:
     numbers = y.long().tolist()
     if classes is not None and numbers and max(numbers) >= len(classes):
         faults.add(
-            where, f"names class {max(numbers)}, but there are {len(classes)} classes", "Name them all."
+            where,
+            f"names class {max(numbers)}, but there {agreed(len(classes), 'is', 'are')} "
+            f"{counted(len(classes), 'class', 'classes')}",
+            "Name them all.",
         )
         return pd.Series([None] * size, dtype=object)
     names = [None if n < 0 else str(n) if classes is None else classes[n] for n in numbers]
@@ -153,7 +181,10 @@ def _split(store: Any, size: int, where: str, faults: Faults) -> pd.Series:
             mask = _mask(store[key], size, f"{where}.{key}", faults)
             twice = np.flatnonzero(mask & (split != ""))
             if len(twice):
-                problem = f"{len(twice)} nodes are in {split[twice[0]]} as well, first {twice[0]}"
+                problem = (
+                    f"{counted(len(twice), 'node is', 'nodes are')} in {split[twice[0]]} as well, first "
+                    f"{twice[0]}"
+                )
                 faults.add(f"{where}.{key}", problem, "Put each node in one part.")
             split[mask] = part
     return pd.Series(split, dtype="str")

@@ -17,8 +17,10 @@ from mmgraph.data.spec import TaskSpec
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.edges import StoredEdges, attr_scale, merge
-from mmgraph.graph.exchange.description import Description
+from mmgraph.graph.exchange.description import Description, origin
+from mmgraph.graph.exchange.held_out import check_relations, put_in_order
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.hold_out import HeldOutEdges
 from mmgraph.graph.layout import FORMAT
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType, Triple
@@ -32,11 +34,13 @@ class Modality:
         rows: The row of each node's entity, int64 [M], ascending.
         features: float32 [M, D].
         preview: What a person sees of each node, or nothing.
+        position: The position of each element of a sequence, int64 [M], or nothing.
     """
 
     rows: NDArray[np.int64]
     features: NDArray[np.float32]
     preview: pd.Series | None = None
+    position: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,7 @@ class Parts:
             ``rev_x`` beside an ``x`` the other way round is the reverse of that.
         tasks: The tasks, by name.
         description: What a graph of mmgraph's said about itself when it took this form; else nothing.
+        held_out: By relation of which a split holds edges out, those edges, which are not among its own.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Parts:
     relations: Mapping[Triple, Edges]
     tasks: Mapping[str, TaskSpec] = field(default_factory=dict)
     description: Description | None = None
+    held_out: Mapping[Triple, HeldOutEdges] = field(default_factory=dict)
 
     def graph(self, place: str) -> Graph:
         """Return the graph.
@@ -67,29 +73,24 @@ class Parts:
             place: How messages call a relation, with ``{source!r}``, ``{name!r}`` and ``{target!r}``.
 
         Raises:
-            GraphError: If a reverse relation is not the reverse of the other one; all of them at once.
+            GraphError: If a reverse relation is not the reverse of the other one, or edges cannot be held
+                out; all of them at once.
         """
         edges = EdgeSets()
         for name, modality in self.modalities.items():
             edges.add_of(name, name.partition("/")[0], modality.rows)
-        self._add_relations(edges, place)
+        held_out = self._add_relations(edges, place)
         schema = GraphSchema(tuple(self._node_types()), tuple(edges.types))
         modal = [t.name for t in schema.node_types if t.modality is not None]
         return Graph(
             schema=schema,
-            manifest={
-                "format": FORMAT,
-                "name": self.name,
-                "mmgraph": version("mmgraph"),
-                "dataset": {},
-                "encoders": {},
-                "relations": {},
-                "changes": [],
-            },
+            manifest={"format": FORMAT, "name": self.name, "mmgraph": version("mmgraph")}
+            | origin(self.description, schema),
             tasks=dict(self.tasks),
             nodes={t.name: self._table(t) for t in schema.node_types},
             features={name: self.modalities[name].features for name in modal},
             edges=edges.edges,
+            held_out=held_out,
         )
 
     def _node_types(self) -> Iterator[NodeType]:
@@ -109,16 +110,21 @@ class Parts:
             return table
         modality = self.modalities[node_type.name]
         ids = table["id"].iloc[modality.rows].reset_index(drop=True)
-        return pd.DataFrame({"id": ids, "entity_index": modality.rows, "preview": modality.preview})
+        columns = {"id": ids, "entity_index": modality.rows, "preview": modality.preview}
+        # Only the elements of a sequence have positions: the column says that they are such.
+        return pd.DataFrame(
+            columns if modality.position is None else columns | {"position": modality.position}
+        )
 
-    def _add_relations(self, edges: EdgeSets, place: str) -> None:
-        """Add all relations, those that only reverse another one with that."""
+    def _add_relations(self, edges: EdgeSets, place: str) -> dict[str, HeldOutEdges]:
+        """Add all relations, those that only reverse another one with that; return what is held out."""
         sizes = {name: len(table) for name, table in self.entities.items()}
         sizes |= {name: len(modality.rows) for name, modality in self.modalities.items()}
         stored = {
             triple: StoredEdges.of(merge(one, sizes[triple[0]])) for triple, one in self.relations.items()
         }
         faults = Faults()
+        held_out = {}
         for triple, one in stored.items():
             source, name, target = triple
             forward = stored.get((target, name.removeprefix("rev_"), source))
@@ -131,8 +137,19 @@ class Parts:
                         "Rename it.",
                     )
                 continue
-            edges.add(self._edge_type(triple, one), one)
+            edge_type = self._edge_type(triple, one)
+            edges.add(edge_type, one)
+            if edge_type.held_out:
+                held_out[name] = put_in_order(
+                    self.held_out[triple],
+                    symmetric=edge_type.symmetric,
+                    num_sources=sizes[source],
+                    where=place.format(source=source, name=name, target=target),
+                    faults=faults,
+                )
+        check_relations(self.held_out, edges.types, place=place, faults=faults)
         faults.raise_if_any(GraphError)
+        return held_out
 
     def _edge_type(self, triple: Triple, edges: StoredEdges) -> EdgeType:
         """Return the type of a relation: what its edges show, and what only a description can tell."""
@@ -154,6 +171,7 @@ class Parts:
             attr_scale=attr_scale(edges.attr),
             timed=edges.time is not None,
             one_way=said.one_way if said else False,
+            held_out=len(self.held_out.get(triple, ())),
         )
 
 

@@ -41,13 +41,13 @@ def read_graphml(file: str | Path) -> Graph:
         network = nx.read_graphml(path, force_multigraph=True)
     except (nx.NetworkXError, ParseError, ValueError, KeyError, AttributeError, StopIteration) as error:
         raise GraphError(f"is no GraphML: {error}", where=str(path), fix="Export it again.") from None
-    description = network.graph.get("mmgraph")
-    if description is not None:
-        network.graph["mmgraph"] = _json(description, path)
+    for key in ("mmgraph", "held_out"):
+        if key in network.graph:
+            network.graph[key] = _json(network.graph[key], key, path)
     for node, attributes in network.nodes(data=True):
         if isinstance(attributes.get("x"), str):
             attributes["x"] = _vector(attributes["x"], f"{path}: node {node}")
-    return from_networkx(network, name=None if description is not None else path.stem)
+    return from_networkx(network, name=None if "mmgraph" in network.graph else path.stem)
 
 
 def _refuse_document_type(path: Path) -> None:
@@ -71,14 +71,14 @@ def _refuse_document_type(path: Path) -> None:
         )
 
 
-def _json(text: Any, path: Path) -> Any:
+def _json(text: Any, key: str, path: Path) -> Any:
     try:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
         raise GraphError(
-            f"its description is damaged: {error}",
+            f"the data of the key {key} is damaged: {error}",
             where=str(path),
-            fix="Remove the data of the key mmgraph, or export the graph again.",
+            fix="Remove it, or export the graph again.",
         ) from None
 
 

@@ -14,14 +14,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.description import read_description
 from mmgraph.graph.exchange.entity_table import entity_table
 from mmgraph.graph.exchange.parts import Modality, Parts
 from mmgraph.graph.exchange.vectors import whole_vectors
-from mmgraph.graph.exchange.write_tables import TABLES, edges_table_path
+from mmgraph.graph.exchange.write_tables import TABLES, edges_table_path, held_out_table_path
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges
 from mmgraph.graph.layout import table_path
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import EdgeType, NodeType
@@ -48,7 +50,8 @@ def read_tables(folder: str | Path) -> Graph:
     raw: dict[str, Any] = {}
     for node_type in said.schema.node_types:
         try:
-            raw[node_type.name] = _read(path / table_path(node_type.name), _node_columns(node_type))
+            wanted = _node_columns(node_type, sequence=node_type.name in said.sequences)
+            raw[node_type.name] = _read(path / table_path(node_type.name), wanted)
         except MMGraphError as error:
             faults.extend(error)
     faults.raise_if_any(GraphError)
@@ -73,14 +76,17 @@ def read_tables(folder: str | Path) -> Graph:
             except MMGraphError as error:
                 faults.extend(error)
     faults.raise_if_any(GraphError)
-    relations = {}
+    relations, held_out = {}, {}
     for triple, edge_type in said.edge_types.items():
         try:
             relations[triple] = _edges(path / edges_table_path(edge_type), edge_type, raw, order)
+            aside = path / held_out_table_path(edge_type)
+            if edge_type.held_out or aside.is_file():
+                held_out[triple] = _held_out(aside, edge_type, raw, order)
         except MMGraphError as error:
             faults.extend(error)
     faults.raise_if_any(GraphError)
-    return Parts(said.name, tables, modalities, relations, said.tasks, said).graph(
+    return Parts(said.name, tables, modalities, relations, said.tasks, said, held_out).graph(
         "{source} -> {name} -> {target}"
     )
 
@@ -98,8 +104,10 @@ def _json(path: Path) -> Any:
         raise GraphError(f"cannot be read: {error}", where=str(path), fix="Export the graph again.") from None
 
 
-def _node_columns(node_type: NodeType) -> tuple[str, ...]:
-    return ("id",) if node_type.modality is None else ("id", "features")
+def _node_columns(node_type: NodeType, *, sequence: bool) -> tuple[str, ...]:
+    if node_type.modality is None:
+        return ("id",)
+    return ("id", "position", "features") if sequence else ("id", "features")
 
 
 def _read(path: Path, wanted: tuple[str, ...]) -> Any:
@@ -116,7 +124,11 @@ def _read(path: Path, wanted: tuple[str, ...]) -> Any:
     for name in wanted:
         if table.column(name).null_count:
             empty = table.column(name).null_count
-            raise GraphError(f"{empty} cells of {name!r} are empty", where=str(path), fix="Fill them.")
+            raise GraphError(
+                f"{counted(empty, 'cell')} of {name!r} {agreed(empty, 'is', 'are')} empty",
+                where=str(path),
+                fix="Fill them.",
+            )
     return table
 
 
@@ -129,13 +141,15 @@ def _modality(table: Any, known: Any, width: int, where: str) -> tuple[Modality,
         column = column.cast(pa.list_(pa.float32(), width)).combine_chunks()
     except pa.ArrowException:
         raise GraphError(
-            f"got features of type {column.type}; wanted {width} numbers in each row", where=where
+            f"got features of type {column.type}; wanted {counted(width, 'number')} in each row", where=where
         ) from None
     values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), width)
     faults = Faults()
     there, features = whole_vectors(values, where=where, faults=faults)
     if len(there) < len(rows):
-        faults.add(where, f"{len(rows) - len(there)} rows of features are NaN", "Leave such rows out.")
+        faults.add(
+            where, f"the features of {counted(len(rows) - len(there), 'row')} are NaN", "Leave such rows out."
+        )
     faults.raise_if_any(GraphError)
     order = np.argsort(rows, kind="stable")
     place = np.empty(len(order), dtype=np.int64)
@@ -143,7 +157,33 @@ def _modality(table: Any, known: Any, width: int, where: str) -> tuple[Modality,
     preview = None
     if "preview" in table.column_names:
         preview = table.column("preview").to_pandas().iloc[order].reset_index(drop=True)
-    return Modality(rows[order], features[order], preview), place
+    position = _position(table, where)
+    return Modality(
+        rows[order], features[order], preview, None if position is None else position[order]
+    ), place
+
+
+def _position(table: Any, where: str) -> NDArray[np.int64] | None:
+    """Return the positions of the elements of a sequence, int64 [M]; nothing for other modalities."""
+    if "position" not in table.column_names:
+        return None
+    column = table.column("position")
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise GraphError(f"got {column.type} as 'position'; wanted whole numbers", where=where)
+    position: NDArray[np.int64] = column.to_numpy().astype(np.int64)
+    return position
+
+
+def _held_out(
+    path: Path, edge_type: EdgeType, raw: Mapping[str, Any], order: Mapping[str, Any]
+) -> HeldOutEdges:
+    """Return the edges that are held out of a relation, checked."""
+    part = _read(path, ("part",)).column("part").to_pandas().to_numpy()
+    wrong = part[~np.isin(part, HELD_OUT)]
+    if len(wrong):
+        wanted = f"wanted {' or '.join(HELD_OUT)}"
+        raise GraphError(f"got {wrong[0]!r} as 'part'; {wanted}", where=str(path), fix="Mend the rows.")
+    return HeldOutEdges(_edges(path, edge_type, raw, order), part.astype("<U10"))
 
 
 def _edges(path: Path, edge_type: EdgeType, raw: Mapping[str, Any], order: Mapping[str, Any]) -> Edges:
@@ -185,7 +225,8 @@ def _places(ids: Any, known: Any, column: str, where: str) -> NDArray[np.int64]:
     if places.null_count:
         first = ids.filter(pc.is_null(places))[0].as_py()
         raise GraphError(
-            f"{places.null_count} cells of {column!r} are no node's id, first {first!r}",
+            f"{counted(places.null_count, 'cell')} of {column!r} {agreed(places.null_count, 'is', 'are')} "
+            f"no node's id, first {first!r}",
             where=where,
             fix="Mend the rows, or add the nodes to their table.",
         )

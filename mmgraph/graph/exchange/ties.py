@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, did_you_mean
 from mmgraph.graph.exchange.parts import Modality, name_fault
 from mmgraph.graph.relation import Edges
@@ -21,6 +22,7 @@ def untie(
     relations: Mapping[Triple, Edges],
     sizes: Mapping[str, int],
     *,
+    positions: Mapping[str, NDArray[np.int64]] | None = None,
     place: str,
     faults: Faults,
 ) -> tuple[dict[str, Modality], _Relations]:
@@ -32,6 +34,7 @@ def untie(
         features: By modality node type (``product/image``), float32 [M, D].
         relations: By source, name and target, edges that are checked.
         sizes: The number of nodes of every node type.
+        positions: By modality node type that is a sequence, the position of each node, int64 [M].
         place: How messages call a relation, with ``{source!r}``, ``{name!r}`` and ``{target!r}``.
         faults: Told about nodes that do not belong to one entity.
     """
@@ -50,7 +53,10 @@ def untie(
         order = np.argsort(rows, kind="stable")
         new_place[name] = np.empty(len(order), dtype=np.int64)
         new_place[name][order] = np.arange(len(order))
-        modalities[name] = Modality(rows[order], values[order])
+        position = (positions or {}).get(name)
+        modalities[name] = Modality(
+            rows[order], values[order], position=None if position is None else position[order]
+        )
     return modalities, _without_ties(relations, new_place, place, faults)
 
 
@@ -61,8 +67,8 @@ def _rows(edges: Edges | None, size: int, where: str, faults: Faults) -> NDArray
     if len(wrong):
         faults.add(
             where,
-            f"{len(wrong)} of {size} nodes do not lead to one entity, first node {wrong[0]} with "
-            f"{times[wrong[0]]} edges",
+            f"{len(wrong)} of {counted(size, 'node')} {agreed(len(wrong), 'does', 'do')} not lead to one "
+            f"entity, first node {wrong[0]} with {counted(int(times[wrong[0]]), 'edge')}",
             "Give each modality node one edge 'of' to its entity.",
         )
         return None

@@ -12,6 +12,7 @@ from mmgraph.graph.exchange.description import describe
 
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
+    from mmgraph.graph.relation import Edges
     from mmgraph.graph.schema import EdgeType
 
 Node = tuple[str, str] | tuple[str, str, int]
@@ -28,9 +29,19 @@ def to_networkx(graph: Graph, *, reverse: bool = False) -> nx.MultiDiGraph:
     for name, table in graph.nodes.items():
         keys[name] = _keys(name, table)
         result.add_nodes_from(zip(keys[name], _node_attributes(graph, name, table), strict=True))
+    held_out: list[tuple[Node, Node, dict[str, Any]]] = []
     for edge_type in graph.schema.edge_types:
         if edge_type.reverse_of is None or reverse:
-            result.add_edges_from(_edges(graph, edge_type, keys))
+            edges = graph.edges[edge_type.triple].edges(edge_type.attr_names)
+            for source, target, attributes in _edges(edges, edge_type, keys):
+                key = (edge_type.name, attributes["time"]) if edge_type.timed else edge_type.name
+                result.add_edge(source, target, key, **attributes)
+        if edge_type.reverse_of is None and edge_type.held_out:
+            aside = graph.held_out[edge_type.name]
+            for edge, part in zip(_edges(aside.edges, edge_type, keys), aside.part.tolist(), strict=True):
+                held_out.append((*edge[:2], edge[2] | {"part": part}))
+    if held_out:
+        result.graph["held_out"] = held_out
     return result
 
 
@@ -58,18 +69,17 @@ def _node_attributes(graph: Graph, name: str, table: pd.DataFrame) -> Iterator[d
 
 
 def _edges(
-    graph: Graph, edge_type: EdgeType, keys: dict[str, list[Node]]
-) -> Iterator[tuple[Node, Node, Any, dict[str, Any]]]:
-    edges = graph.edges[edge_type.triple]
+    edges: Edges, edge_type: EdgeType, keys: dict[str, list[Node]]
+) -> Iterator[tuple[Node, Node, dict[str, Any]]]:
+    """Yield source, target and attributes of every edge, in the order that networkx has for them."""
     columns: dict[str, list[Any]] = {}
     if edges.weight is not None:
         columns["weight"] = edges.weight.tolist()
     if edges.time is not None:
         columns["time"] = edges.time.tolist()
     if edges.attr is not None:
-        columns |= {f"attr:{name}": edges.attr[:, n].tolist() for n, name in enumerate(edge_type.attr_names)}
-    sources, targets, name = keys[edge_type.source], keys[edge_type.target], edge_type.name
-    for row, (source, target) in enumerate(edges.index.T.tolist()):
+        columns |= {f"attr:{name}": edges.attr[:, n].tolist() for n, name in enumerate(edges.attr_names)}
+    sources, targets = keys[edge_type.source], keys[edge_type.target]
+    for row, (source, target) in enumerate(zip(edges.source.tolist(), edges.target.tolist(), strict=True)):
         values = {column: cells[row] for column, cells in columns.items()}
-        key = name if edges.time is None else (name, values["time"])
-        yield sources[source], targets[target], key, {"relation": name} | values
+        yield sources[source], targets[target], {"relation": edge_type.name} | values

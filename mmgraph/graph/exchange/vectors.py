@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.counted import counted
 from mmgraph.errors import Faults
 
 
@@ -36,7 +37,10 @@ def vectors(
             continue
         width = len(vector) if width is None else width
         if len(vector) != width:
-            problem = f"got {len(vector)} numbers for node {row}; wanted {width}, as many as for the others"
+            problem = (
+                f"got {counted(len(vector), 'number')} for node {row}; wanted {width}, as many as for the "
+                "others"
+            )
             faults.add(where, problem, "Give all nodes vectors of one length.")
             return _nothing(width)
         if not np.isfinite(vector).all():
@@ -89,7 +93,8 @@ def whole_vectors(
     if len(broken):
         faults.add(
             where,
-            f"{len(broken)} rows hold a value that is not finite, first row {broken[0]}",
+            f"{counted(len(broken), 'row holds', 'rows hold')} a value that is not finite, first row "
+            f"{broken[0]}",
             "Mend them, or fill the whole row with NaN to say that it is missing.",
         )
     rows = np.flatnonzero(there)

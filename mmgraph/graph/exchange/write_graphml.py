@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from mmgraph.atomic import atomic_file
 from mmgraph.errors import GraphError, UserError
-from mmgraph.graph.exchange.to_networkx import to_networkx
+from mmgraph.graph.exchange.to_networkx import Node, to_networkx
 
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
@@ -27,7 +27,8 @@ def write_graphml(graph: Graph, file: str | Path, *, features: bool = True, over
     """Write a graph as a GraphML file, whole or not at all; :func:`mmgraph.read_graphml` reads it back.
 
     Nodes and edges have the attributes that they have in :meth:`Graph.to_networkx`; the features of a
-    modality node are numbers with spaces between.
+    modality node are numbers with spaces between, and edges that a split holds out are text of the graph
+    itself, as JSON, so that no tool takes them for edges.
 
     Args:
         graph: The graph.
@@ -64,13 +65,15 @@ class _Writer:
         description = json.dumps(network.graph["mmgraph"], ensure_ascii=True, allow_nan=False)
         self._line(_HEAD.rstrip())
         self._key("graph", "mmgraph", "string")
+        if "held_out" in network.graph:
+            self._key("graph", "held_out", "string")
         for scope, attributes in (("node", network.nodes(data=True)), ("edge", network.edges(data=True))):
             for name, kind in _kinds(one[-1] for one in attributes).items():
                 if name != "x" or self._features:
                     self._key(scope, name, kind)
         self._line(f'<graph id={_quoted(network.graph["name"])} edgedefault="directed">')
         self._data("graph", {"mmgraph": description})
-        numbers = {}
+        numbers: dict[Node, int] = {}
         for number, (node, attributes) in enumerate(network.nodes(data=True)):
             # A GraphML id has few characters to choose from, an entity's id has all.
             numbers[node] = number
@@ -81,6 +84,11 @@ class _Writer:
             self._line(f'<edge source="n{numbers[source]}" target="n{numbers[target]}">')
             self._data("edge", attributes)
             self._line("</edge>")
+        if "held_out" in network.graph:
+            held_out = [
+                [f"n{numbers[s]}", f"n{numbers[t]}", known] for s, t, known in network.graph["held_out"]
+            ]
+            self._data("graph", {"held_out": json.dumps(held_out, ensure_ascii=True, allow_nan=False)})
         self._line("</graph>\n</graphml>")
 
     def _written(self, attributes: dict[str, Any]) -> dict[str, Any]:

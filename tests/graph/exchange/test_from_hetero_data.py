@@ -124,13 +124,13 @@ def test_all_faults_are_reported_at_once(data):
     data["product"].train_mask = torch.ones(COUNT, dtype=torch.bool)
     with pytest.raises(GraphError) as caught:
         from_hetero_data(data, modalities=BOTH)
-    assert "data['product'].val_mask: 1 nodes are in train as well, first 3" in str(caught.value)
+    assert "data['product'].val_mask: 1 node is in train as well, first 3" in str(caught.value)
     data["product"].train_mask = torch.arange(COUNT) < 3
     with pytest.raises(GraphError) as caught:
         from_hetero_data(data, modalities=BOTH)
     text = str(caught.value)
     assert "data['product'].image: got shape (4, 4); wanted numbers (6, D)" in text
-    assert "data['product'].text: 1 rows hold a value that is not finite, first row 0" in text
+    assert "data['product'].text: 1 row holds a value that is not finite, first row 0" in text
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_modalities_that_are_not_there(data, modalities, message):
         ),
         (
             lambda d: d["maker", "in", "maker"].update({"edge_index": torch.tensor([[0], [2]])}),
-            "target indices out of range, first 2",
+            "target index out of range, first 2",
         ),
         (lambda d: d["maker", "in", "maker"].update({"adj_t": 1}), "has no edge_index"),
         (
@@ -170,7 +170,7 @@ def test_modalities_that_are_not_there(data, modalities, message):
             r"train_mask: got bool of shape \(6, 2\); wanted bool \(6,\)",
         ),
         (lambda d: d["product"].update({"y": torch.zeros(COUNT, 3)}), r"\.y: got shape \(6, 3\)"),
-        (lambda d: d["product"].update({"classes": ["cup"]}), "names class 1, but there are 1 classes"),
+        (lambda d: d["product"].update({"classes": ["cup"]}), "names class 1, but there is 1 class"),
         (lambda d: d["product"].update({"id": ["a"] * COUNT}), "got 6 ids, 1 of them different"),
     ],
 )

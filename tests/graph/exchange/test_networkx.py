@@ -113,7 +113,7 @@ def test_an_undirected_graph_holds_both_ways():
         (lambda n: n.nodes[7].update(type="a b"), {}, "got the name 'a b'"),
         (lambda n: n.add_edge("p0", 7, relation="a-b"), {}, "got the name 'a-b'"),
         (lambda n: n.add_edge("p0", 7, relation="of"), {}, "'of' is the name of the edges that tie"),
-        (lambda n: n.add_edge("p2", 7, relation="made_by"), {}, "1 of 3 edges have no 'weight'"),
+        (lambda n: n.add_edge("p2", 7, relation="made_by"), {}, "1 of 3 edges has no 'weight'"),
         (lambda n: n.edges["p0", 7, 0].update(weight=-1), {}, "not above 0"),
         (lambda n: n.edges["p0", "p1", "with"].update(time="noon"), {}, "as times; wanted whole numbers"),
         (lambda n: n.nodes["p1"].update(id="p0"), {}, "'p0' stands more than once"),
@@ -131,10 +131,14 @@ def test_an_undirected_graph_holds_both_ways():
         (
             lambda n: n.add_node("i", type="product/image", x=[1]),
             {},
-            "1 of 1 nodes do not lead to one entity",
+            "1 of 1 node does not lead to one entity",
         ),
         (lambda n: n.add_node("i", type="toy/image", x=[1]), {}, "there is no node type 'toy'"),
-        (lambda n: n.graph.update(mmgraph={"version": 9}), {}, "is no description of a graph"),
+        (
+            lambda n: n.graph.update(mmgraph={"version": 9}),
+            {},
+            "has version 9; this version of mmgraph reads",
+        ),
     ],
 )
 def test_what_cannot_be_read(change, arguments, message):

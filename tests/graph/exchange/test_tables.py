@@ -70,7 +70,7 @@ def test_rows_may_be_changed_by_other_tools(tables: Path):
     [
         (EDGES, lambda f: f.drop(columns="weight"), "has no column 'weight'"),
         (EDGES, lambda f: f.assign(source="px"), "24 cells of 'source' are no node's id, first 'px'"),
-        (EDGES, lambda f: f.assign(source=[None] + ["p1"] * 23), "1 cells of 'source' are empty"),
+        (EDGES, lambda f: f.assign(source=[None] + ["p1"] * 23), "1 cell of 'source' is empty"),
         (EDGES, lambda f: f.assign(target=99), "got a row out of range as target"),
         (EDGES, lambda f: f.assign(target=0.5), "got double as 'target'; wanted text"),
         (EDGES, lambda f: f.assign(weight=0.0), "not above 0"),
