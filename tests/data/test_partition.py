@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgraph.data.partition import divide, divide_groups, divide_times, lots, quotas
@@ -33,7 +33,6 @@ def test_lots_depend_on_the_seed() -> None:
     assert not np.any(lots(objects(["a", "b"]), 0) == lots(objects(["a", "b"]), 1))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), shares)
 def test_quotas_are_whole_and_near(count: int, parts: list[float]) -> None:
     found = quotas(count, parts)
@@ -46,7 +45,6 @@ def test_quotas_do_not_lose_to_rounding() -> None:
     assert quotas(20, [0.6, 0.2, 0.2]).tolist() == [12, 4, 4]
 
 
-@settings(deadline=None)
 @given(names, shares, st.integers(0, 5), st.integers(0, 3), st.randoms())
 def test_divide(ids: list[str], parts: list[float], kinds: int, seed: int, random: object) -> None:
     strata = {name: len(name) % (kinds + 1) for name in ids}
@@ -84,7 +82,6 @@ def test_divide_is_random_within_strata() -> None:
     assert np.all(np.abs(share_of_train - 0.6) < 0.12)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), min_size=3, max_size=100),
     shares,
@@ -151,7 +148,6 @@ def test_large_group_goes_where_it_fits_best() -> None:
     assert set(parts[:60]) == {0}
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60), shares)
 def test_divide_times(times: list[int], parts: list[float]) -> None:
     found = divide_times(np.array(times, dtype=float), parts)

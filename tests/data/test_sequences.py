@@ -21,7 +21,7 @@ def from_table(path):
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lengths=st.tuples(*[st.integers(0, 3)] * 3), ending=st.sampled_from([".npz", ".safetensors"]))
 def test_arrays_and_tables_say_the_same(tmp_path, lengths, ending):
     total = sum(lengths)

@@ -51,7 +51,7 @@ def things(count: int = 40) -> pd.DataFrame:
     ],
     ids=lambda spec: "-".join(spec[key] for key in ("kind", "by") if key in spec),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.randoms())
 def test_split_does_not_depend_on_the_order_of_rows(spec: dict[str, Any], random: Any) -> None:
     frame = things()

@@ -79,7 +79,7 @@ def test_csv_long_cells(file: Path) -> None:
     assert csv(file, f"id,a\n1,{long}\n")["a"].tolist() == [long]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1), min_size=1, max_size=8

@@ -76,7 +76,7 @@ def test_inflected_words_are_alike_by_their_characters():
     assert near == pytest.approx(far, abs=0.05)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=8))
 def test_any_texts_give_finite_features_or_are_refused(texts):
     array = np.array([*texts, ""], dtype=object)[: len(texts)]

@@ -28,7 +28,7 @@ def by_hand(edges: list[tuple[int, int]]) -> tuple[float, float | None, float | 
     return same, (same - expected) / (1 - expected), information / entropy
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=20))
 def test_it_is_what_the_formulas_say(edges):
     source, target = np.array(edges).T

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgraph.graph import EdgeType, Graph, GraphSchema, NodeType
@@ -41,7 +41,6 @@ def shuffled(schema, edges, seed):
 PAIRS = st.lists(st.tuples(st.integers(0, N - 1), st.integers(0, N - 1)), min_size=1, max_size=120)
 
 
-@settings(deadline=None)
 @given(pairs=PAIRS, symmetric=st.booleans(), seed=st.integers(0, 5))
 def test_degrees_symmetry_and_reverse_are_kept(pairs, symmetric, seed):
     schema, edges = relation(pairs, symmetric=symmetric)

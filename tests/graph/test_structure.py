@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mmgraph.graph.structure import degree_statistics
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 4), max_size=60), st.integers(5, 9))
 def test_degrees(ends, num_nodes):
     found = degree_statistics(np.array(ends, dtype=np.int64), num_nodes)

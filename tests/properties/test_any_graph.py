@@ -53,7 +53,7 @@ def make(name):
 
 
 @pytest.mark.parametrize("name", LAYERS.names())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(graph=graphs())
 def test_every_state_is_finite_and_has_its_shape(name, graph):
     x_dict = graph[0]
@@ -66,7 +66,7 @@ WEIGHTED = ["hetero_gat", "hetero_gatv2", "hetero_transformer", "hetero_sage", "
 
 
 @pytest.mark.parametrize("name", WEIGHTED)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(graph=graphs(), data=st.data())
 def test_an_edge_of_weight_two_is_two_parallel_edges(name, graph, data):
     x_dict, edges, _ = graph
@@ -84,7 +84,7 @@ def test_an_edge_of_weight_two_is_two_parallel_edges(name, graph, data):
 
 # Han's weight of a relation is a mean over all nodes, by its definition: graphs in one batch share it.
 @pytest.mark.parametrize("name", [name for name in LAYERS.names() if name != "han"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(graph=graphs())
 def test_two_graphs_side_by_side_do_not_touch_each_other(name, graph):
     """What holds for a batch: the disjoint union of two graphs gives the two results, one after the other."""

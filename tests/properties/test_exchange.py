@@ -28,7 +28,7 @@ RELATIONS = [
     ("product/image", "alike", "product/image"),
     ("product/image", "shown_with", "product"),
 ]
-ANY = settings(max_examples=15, deadline=None)
+ANY = settings(max_examples=15)
 
 
 @st.composite

@@ -97,7 +97,7 @@ def test_queries_are_dealt_out_in_parts(monkeypatch):
     assert np.array_equal(ApproximateSearch("cosine", 0.9).neighbours(vectors, 4).source, whole.source)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(n=st.integers(1, 60), copies=st.integers(1, 3), k=st.integers(1, 70), metric=st.sampled_from(METRICS))
 def test_all_of_few_sources_are_found_if_all_are_asked_for(n, copies, k, metric):
     features = np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32)

@@ -59,7 +59,7 @@ def brute_force(known, asking, *, similarity, max_group, least, k, sender=None):
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     tags=st.lists(st.sets(st.sampled_from("uvwxyz"), max_size=4), min_size=2, max_size=9),
     similarity=st.sampled_from(["idf_cosine", "jaccard"]),

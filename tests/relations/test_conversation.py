@@ -11,9 +11,7 @@ from mmgraph.graph import build_graph
 from mmgraph.graph.attach import attach
 from mmgraph.relations import Conversation
 
-PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+PROPERTY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LINES = st.lists(
     st.tuples(
         st.sampled_from(["c", "d", None]), st.integers(0, 4), st.sampled_from(["ann", "bob", "c:a", None])

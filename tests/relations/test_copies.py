@@ -13,7 +13,7 @@ from mmgraph.relations.copies import Copies
 from mmgraph.relations.nearest import exact_neighbours
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(npst.arrays(np.float32, st.tuples(st.integers(1, 20), st.integers(1, 3)), elements=st.integers(-1, 1)))
 def test_each_row_is_of_the_kind_of_its_first_copy(rows):
     rows = rows + np.float32(0)  # -0 is 0

@@ -13,9 +13,7 @@ from mmgraph.graph.attach import attach
 from mmgraph.relations import Hierarchy
 from mmgraph.relations.ancestry import find_cycle, written
 
-PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+PROPERTY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TRIPLE = ("thing", "r", "thing")
 DEPTH = st.one_of(st.none(), st.integers(1, 3))
 

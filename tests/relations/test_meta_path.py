@@ -12,9 +12,7 @@ from mmgraph.errors import GraphError
 from mmgraph.graph import build_graph
 from mmgraph.relations import MetaPath, Table, Temporal
 
-PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+PROPERTY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TRIPLE = ("thing", "r", "thing")
 LINKS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12)
 MADE = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), min_size=1, max_size=9)

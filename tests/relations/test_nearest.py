@@ -43,7 +43,7 @@ def test_exact_equals_brute_force(metric, n, d, k):
     assert similarity == pytest.approx(true, abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     features=npst.arrays(
         np.float32, st.tuples(st.integers(2, 25), st.integers(1, 3)), elements=st.integers(-2, 2)
@@ -102,7 +102,7 @@ def test_the_number_of_threads_changes_nothing(metric):
         assert similarity.tobytes() == results[0][1].tobytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sources=npst.arrays(np.float32, st.tuples(st.integers(0, 20), st.just(2)), elements=st.integers(-2, 2)),
     queries=npst.arrays(np.float32, st.tuples(st.integers(0, 9), st.just(2)), elements=st.integers(-2, 2)),

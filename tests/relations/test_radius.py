@@ -27,7 +27,7 @@ def similarities(queries, sources, metric):
     return (a @ b.T) / np.where(lengths > 0, lengths, 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     features=npst.arrays(
         np.float32, st.tuples(st.integers(1, 25), st.integers(1, 3)), elements=st.integers(-2, 2)

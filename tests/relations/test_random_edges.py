@@ -20,7 +20,7 @@ def things(n=12):
     return [{"id": f"t{i}", "kind": i % 2} for i in range(n)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data(), num=st.integers(1, 30), targets=st.integers(0, 12), homogeneous=st.booleans())
 def test_every_node_gets_as_many_as_asked_none_twice_never_itself(data, num, targets, homogeneous):
     senders = np.array(sorted(data.draw(st.sets(st.integers(0, 40), min_size=num, max_size=num))))

@@ -41,7 +41,7 @@ def brute_force(values, max_group=50):
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=st.lists(st.sets(st.sampled_from("uvwxyz"), max_size=4), min_size=2, max_size=9),
     max_group=st.integers(2, 6),

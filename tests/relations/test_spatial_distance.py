@@ -13,9 +13,7 @@ from mmgraph.errors import GraphError
 from mmgraph.graph import build_graph
 from mmgraph.relations import SpatialDistance
 
-PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+PROPERTY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SEEDS = st.integers(0, 10**6)
 TRIPLE = ("thing", "near", "thing")
 

@@ -10,9 +10,7 @@ from mmgraph.errors import GraphError
 from mmgraph.graph import build_graph
 from mmgraph.relations import SpatialGrid
 
-PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+PROPERTY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TRIPLE = ("thing", "grid", "thing")
 CELLS = st.lists(
     st.tuples(

@@ -87,7 +87,7 @@ def test_unknown_ids_can_be_skipped_and_are_counted(make_dataset, things):
     assert "2 of 3 rows" in described["warnings"][0]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef"), st.integers(1, 9)), min_size=1
@@ -220,7 +220,7 @@ def test_features_times_and_what_becomes_of_duplicates(make_dataset, things, dup
     assert graph.manifest["relations"]["link"]["counts"]["duplicates_merged"] == 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.integers(1, 9), st.integers(0, 2)),

@@ -12,9 +12,7 @@ from mmgraph.graph import build_graph
 from mmgraph.relations import Temporal
 
 TRIPLE = ("thing", "after_when", "thing")
-PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+PROPERTY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ROWS = st.lists(
     st.tuples(st.one_of(st.none(), st.integers(0, 6)), st.sampled_from(["x", "y", None])),
     min_size=1,

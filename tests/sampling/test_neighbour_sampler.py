@@ -51,7 +51,7 @@ def test_edges_counts_and_order(data, replace, disjoint):
         assert out.batch is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 1000),
     sizes=st.tuples(st.integers(1, 30), st.integers(1, 30)),

@@ -38,7 +38,7 @@ def test_unlabelled_and_unsplit_entities_take_no_part(make_labels):
     assert task.rows("test").tolist() == [5]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=30))
 def test_metrics_equal_scikit_learn(pairs):
     # Three classes are learnt, two more are only among the test entities.
