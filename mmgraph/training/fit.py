@@ -37,7 +37,8 @@ def fit(
     monitor = module.task.monitor
     title = f"train {config.model.name} on {module.task.labels.task}, seed {config.seed}"
     with progress.job(title, total=config.max_epochs) as advance, quiet_lightning():
-        recorder = Recorder(monitor[0], advance)
+        batch = batch.to(device)
+        recorder = Recorder(lambda: module.validate(batch), monitor[0], advance)
         stopping = EarlyStopping(recorder.history, monitor, config.patience)
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
@@ -50,7 +51,7 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, datamodule=FullBatch(batch.to(device)))
+        trainer.fit(module, datamodule=FullBatch(batch))
     module.to("cpu")
     assert stopping.best is not None
     return recorder.history, stopping.best

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -52,26 +54,28 @@ class TaskModule(LightningModule):
         unified: dict[str, Tensor] = self.model(*batch)
         return unified
 
-    def training_step(self, batch: GraphBatch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
-        """Return the loss of the training entities.
+    def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:  # noqa: ARG002 - Lightning's signature
+        """Return the ``loss`` of the training entities and their number, ``num_rows``.
 
         Raises:
             RunError: If it is not finite.
         """
-        loss = self.task.loss(self(batch), self.task.rows("train"))
+        rows = self.task.rows("train")
+        loss = self.task.loss(self(batch)[rows], rows)
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss is {loss.item()} in epoch {self.current_epoch + 1}, so training stopped",
                 fix=f"Lower the learning rate (--set optimiser.lr={self._optimiser.lr / 10:g}), keep "
                 "optimiser.clip_norm set, or look for extreme values among the features (`mmgraph inspect`).",
             )
-        return loss
+        return {"loss": loss, "num_rows": len(rows)}
 
     @torch.no_grad()
     def validate(self, batch: GraphBatch) -> tuple[float, dict[str, float]]:
         """Return the loss and the metrics of the validation entities."""
         self.eval()
-        output, rows = self(batch), self.task.rows("validation")
+        rows = self.task.rows("validation")
+        output = self(batch)[rows]
         self.train()
         return self.task.loss(output, rows).item(), self.task.metrics(output, rows)
 

@@ -68,7 +68,8 @@ class Run:
             ConfigError: If there is no such split.
             GraphError: If none of its entities is labelled.
         """
-        return self.task.metrics(self._output, self.task.rows(split))
+        rows = self.task.rows(split)
+        return self.task.metrics(self._output[rows], rows)
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Return the metrics of every split that has labelled entities."""
