@@ -25,6 +25,9 @@ from mmgraph.training.sampled_graph import SampledGraph
 
 States = dict[str, Tensor]
 
+_FEATURE_BYTES = 32 << 20
+"""How many bytes of features are projected at a time."""
+
 
 class LayerByLayer:
     """Every layer is passed once by every node that somebody needs, with all of its neighbours.
@@ -95,7 +98,9 @@ class LayerByLayer:
             if name not in needed:
                 continue
             state[name] = self._room(name, model.hidden_channels)
-            for part in torch.split(needed[name], self._at_a_time):
+            # Features may be much wider than states.
+            fitting = _FEATURE_BYTES // max(features[name].itemsize * features[name].shape[1], 1)
+            for part in torch.split(needed[name], max(min(self._at_a_time, fitting), 1)):
                 sample = Sample({name: known[name][part]} if name in known else {}).to(device)
                 x = self._graph.features.take(features[name], part).to(device)
                 state[name][part] = model.project({name: x}, {}, sample)[name].cpu()
