@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.schema import GraphSchema, Triple
+from mmgraph.layers.layer import Layer
 from mmgraph.layers.options import require_fraction, require_positive
 from mmgraph.models.edge_scale import EdgeScale
 from mmgraph.models.featureless import FeaturelessNodes
@@ -161,13 +162,13 @@ class MultimodalModel(nn.Module):
             projected, edge_index_dict, edge_weight_dict or {}, attrs, sizes
         )
         states = []
-        for number in range(len(self.layers)):
-            carried = (edges, weights, attrs)
+        for number, layer in enumerate(self.layers):
+            read = (edges, weights, attrs)
             if sample is not None and sample.trims:
                 trim = sample.trims[number]
                 state = trim.nodes(state)
-                carried = (trim.edge_index, trim.edges(weights), trim.edges(attrs))
-            state = self.pass_layer(number, state, *carried)
+                read = (trim.edge_index, trim.edges(weights), trim.edges(attrs))
+            state = layer(state, *read[:2], *read_features(layer, read[2]))  # type: ignore[arg-type]
             states.append(state)
         result: dict[str, Tensor] = self.readout(states)
         # Nodes that stand for missing modalities are no nodes of the graph.
@@ -185,31 +186,16 @@ class MultimodalModel(nn.Module):
         result: dict[str, Tensor] = self.featureless(self.projection(x_dict), edge_index_dict, sizes, known)
         return result
 
-    def pass_layer(
-        self,
-        number: int,
-        state: Mapping[str, Tensor],
-        edge_index_dict: Mapping[Triple, Tensor],
-        edge_weight_dict: Mapping[Triple, Tensor],
-        edge_attr_dict: Mapping[Triple, Tensor],
-    ) -> dict[str, Tensor]:
-        """Return the states after a layer, [N, C].
 
-        Args:
-            number: Which layer, from 0.
-            state: Node type to state, [N, C].
-            edge_index_dict: As for :meth:`forward`.
-            edge_weight_dict: As for :meth:`forward`.
-            edge_attr_dict: Edge type to standardised features, [E, A].
-        """
-        layer = self.layers[number]
-        # Layers that read no edge features need not know that there are any.
-        channels: Mapping[Triple, int] = layer.edge_channels  # type: ignore[assignment]
-        attrs = {name: edge_attr_dict[name] for name in channels if name in edge_attr_dict}
-        result: dict[str, Tensor] = layer(
-            state, edge_index_dict, edge_weight_dict, *([attrs] if channels else [])
-        )
-        return result
+def read_features(layer: Layer, attrs: Mapping[Triple, Tensor]) -> list[dict[Triple, Tensor]]:
+    """Return the features of edges that a layer reads, as its last argument; nothing if it reads none.
+
+    Args:
+        layer: The layer. One that reads none need not know that there are any.
+        attrs: Edge type to standardised features, [E, A].
+    """
+    channels = layer.edge_channels
+    return [{name: attrs[name] for name in channels if name in attrs}] if channels else []
 
 
 def _outputs(schema: GraphSchema, outputs: Sequence[str] | None) -> list[str]:

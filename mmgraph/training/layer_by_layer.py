@@ -15,7 +15,9 @@ from torch import Tensor
 from torch_geometric.sampler import NodeSamplerInput
 
 from mmgraph.graph.schema import Triple
+from mmgraph.layers import Layer
 from mmgraph.models import MultimodalModel
+from mmgraph.models.model import read_features
 from mmgraph.models.receptive_field import ALL
 from mmgraph.models.sample import Sample
 from mmgraph.ops import adopt_plan, make_plan
@@ -134,14 +136,14 @@ class LayerByLayer:
             }
             for name, by_type in self._graph.features.edges.items()
         }
-        reads: frozenset[str] = model.layers[number].reads  # type: ignore[assignment]
-        return model.pass_layer(
-            number,
-            {name: x[out.node[name]].to(device) for name, x in state.items() if name in reads},
+        layer: Layer = model.layers[number]  # type: ignore[assignment]
+        result: dict[str, Tensor] = layer(
+            {name: x[out.node[name]].to(device) for name, x in state.items() if name in layer.reads},
             {triple: index.to(device) for triple, index in edges.items()},
             carried["edge_weight"],
-            model.edge_scale(carried["edge_attr"]),
+            *read_features(layer, model.edge_scale(carried["edge_attr"])),
         )
+        return result
 
     def _read_out(self, model: MultimodalModel, name: str, states: list[States], rows: Tensor) -> Tensor:
         device = next(model.parameters()).device

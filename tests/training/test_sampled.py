@@ -196,6 +196,14 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_threads(graph, quick,
     assert not torch.equal(third.module.head.weight, one.module.head.weight)
 
 
+def test_progress_tells_of_every_step(graph, capsys):
+    run = sampled(graph, "max_epochs=2", batch_size=25, progress=Progress(every=0.0))
+    steps = 2 * -(-len(run.task.rows("train")) // 25)
+    said = capsys.readouterr().err
+    assert all(f"seed 0: {step}/{steps} " in said for step in range(1, steps + 1))
+    assert "validation accuracy 0." in said
+
+
 def test_few_neighbours_learn_a_planted_signal(graph, quick):
     run = train(graph, task="colour", overrides=quick, batch_size=32, fanout=[4, 2])
     assert run.evaluate("test")["accuracy"] > 0.8
