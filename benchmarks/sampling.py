@@ -27,7 +27,7 @@ from measure import interleaved, time_ratio
 from torch_geometric.data import HeteroData
 from torch_geometric.loader import NeighborLoader
 
-from mmgraph.ops import EdgePlan, plan_edges
+from mmgraph.ops import EdgePlan, adopt_plan, make_plan, plan_edges
 from mmgraph.sampling import BatchLoader, NeighbourSampler
 
 RELATION = ("node", "to", "node")
@@ -163,13 +163,17 @@ def _plan(num_nodes: int, rounds: int) -> dict[str, float]:
     index, size = batch[RELATION].edge_index, batch["node"].num_nodes
     shuffled = index[:, torch.randperm(index.shape[1], generator=torch.Generator().manual_seed(0))]
 
-    def rows(edge_index: torch.Tensor) -> EdgePlan:
+    def rows(edge_index: torch.Tensor, *, adopt: bool = False) -> EdgePlan:
         # A copy, since the plan of the same tensor would be kept.
-        plan = plan_edges(edge_index.clone(), size, size)
+        edge_index = edge_index.clone()
+        if adopt:
+            adopt_plan(edge_index, make_plan(size, size, None, edge_index[0], edge_index[1]))
+        plan = plan_edges(edge_index, size, size)
         _ = plan.target_rows
         return plan
 
     steps: dict[str, Callable[[], object]] = {
+        "rows, adopted": lambda: rows(index, adopt=True),
         "rows, sorted": lambda: rows(index),
         "rows, shuffled": lambda: rows(shuffled),
         "rows and transpose, sorted": lambda: rows(index).source_rows,

@@ -23,6 +23,7 @@ from mmgraph.cli.output import write_line, write_metrics
 EXAMPLES = (
     "mmgraph train glyphs-graph --task script --model hetero_gat --out run",
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --seed 1 --json",
+    "mmgraph train glyphs-graph --task script --batch-size 256 --fanout 15,10 --set max_epochs=3",
 )
 
 
@@ -43,6 +44,22 @@ def train(
         typer.Option("--out", metavar="RUN", help="The run folder; by default runs/GRAPH-TASK-MODEL-SEED."),
     ] = None,
     seed: SeedOption = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            min=0,
+            metavar="N",
+            help="Training entities of a step, with a sample of their neighbourhoods; 0 for the whole graph "
+            "in each step. By default what memory allows.",
+        ),
+    ] = None,
+    fanout: Annotated[
+        str | None,
+        typer.Option(
+            "--fanout", metavar="N,N", help="Neighbours of a sample, hop after hop, e.g. 15,10; -1 for all."
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -54,7 +71,10 @@ def train(
     from mmgraph.training.resolve import resolve_config
 
     overrides = assignments or ()
-    resolved = resolve_config(model=model, config=config, overrides=overrides, seed=seed)
+    hops = None if fanout is None else fanout.split(",")
+    resolved = resolve_config(
+        model=model, config=config, overrides=overrides, seed=seed, batch_size=batch_size, fanout=hops
+    )
     folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
     run = mg.train(
         graph,
@@ -64,6 +84,8 @@ def train(
         overrides=overrides,
         out=folder,
         seed=seed,
+        batch_size=batch_size,
+        fanout=resolved.fanout,
         overwrite=overwrite,
         progress=progress,
     )

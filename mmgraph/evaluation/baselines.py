@@ -122,4 +122,4 @@ def _best_on_validation(task: Task, outputs: dict[float, Tensor]) -> float:
     """Return the strength with the best watched metric; among equal ones the first."""
     metric, direction = task.monitor
     rows, sign = task.rows("validation"), 1 if direction == "max" else -1
-    return max(outputs, key=lambda strength: sign * task.metrics(outputs[strength], rows)[metric])
+    return max(outputs, key=lambda strength: sign * task.metrics(outputs[strength][rows], rows)[metric])

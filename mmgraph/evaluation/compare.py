@@ -141,10 +141,8 @@ def _run(plan: Plan, entry: Entry, seed: int, folder: Path | None) -> Trial:
 def _run_baseline(plan: Plan, entry: Entry, seed: int, out: Path | None) -> Trial:
     assert plan.features is not None
     fitted = BASELINES[entry.model].fit(plan.task, plan.features)
-    metrics = {
-        split: plan.task.metrics(fitted.output, plan.task.rows(split))
-        for split in plan.task.labelled_splits()
-    }
+    rows = {split: plan.task.rows(split) for split in plan.task.labelled_splits()}
+    metrics = {split: plan.task.metrics(fitted.output[of], of) for split, of in rows.items()}
     predictions = plan.task.predictions(fitted.output)
     if out is not None:
         out.mkdir(parents=True)

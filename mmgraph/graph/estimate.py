@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _STORED_BYTES_PER_EDGE = 8
 _BYTES_PER_ENTITY = 250
 _TOO_LARGE = 0.9
 _MEMINFO = Path("/proc/meminfo")
+_STATUS = Path("/proc/self/status")
 _CGROUPS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (
@@ -106,7 +108,11 @@ def _feature_bytes(factory: NodeFactory, name: str) -> int:
 
 
 def free_memory() -> int | None:
-    """Return the bytes of memory that are free, here and in the control group; nothing if nobody tells."""
+    """Return the bytes of memory that the process may still take: nothing if nobody tells.
+
+    The least of what is free on the machine and in the control group, and of what the limits of the process
+    (``ulimit -v``, ``ulimit -d``) leave.
+    """
     found = []
     if _MEMINFO.is_file():
         lines = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines() if ":" in line)
@@ -115,7 +121,20 @@ def free_memory() -> int | None:
     for limit, used in _CGROUPS:
         if limit.is_file() and used.is_file() and (most := limit.read_text().strip()).isdigit():
             found.append(int(most) - int(used.read_text()))
-    return min(found) if found else None
+    held = _held()
+    for kind, field in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
+        allowed, _ = resource.getrlimit(kind)
+        if allowed != resource.RLIM_INFINITY and field in held:
+            found.append(allowed - held[field])
+    return max(min(found), 0) if found else None
+
+
+def _held() -> dict[str, int]:
+    """Return what the process has of each kind of memory, in bytes; nothing where Linux does not tell."""
+    if not _STATUS.is_file():
+        return {}
+    lines = (line.split() for line in _STATUS.read_text().splitlines())
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[-1] == "kB"}
 
 
 def _size(number: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor
 
 from mmgraph.layers.attention_weights import AttentionWeights, begin_record, record_attention
-from mmgraph.layers.groups import Tokens, group_types, make_tokens
+from mmgraph.layers.groups import OF, REVERSE_OF, Tokens, group_types, make_tokens
 from mmgraph.layers.layer import UNSEEN_EDGES, Layer, Metadata, Triple
 
 
@@ -27,6 +27,7 @@ class GroupLayer(Layer):
         ConfigError: If ``channels`` is below 1, a target is no node type, or a modality has two owners.
     """
 
+    reads_relations = False
     not_exportable = UNSEEN_EDGES
     not_weighted = (
         "modalities belong to an entity or do not, so weights of the edges that say so are not read"
@@ -40,6 +41,18 @@ class GroupLayer(Layer):
     def reads(self) -> frozenset[str]:
         """The targets and all modalities of their groups."""
         return self.targets.union(*self.groups.values())
+
+    @property
+    def hops(self) -> tuple[frozenset[Triple], ...]:
+        """From modality nodes that are targets to their entities, and from entities to their modalities."""
+        back = {
+            (entity, REVERSE_OF, name)
+            for entity, names in self.groups.items()
+            for name in names
+            if name in self.targets
+        }
+        ties = {(name, OF, entity) for entity, names in self.groups.items() for name in names}
+        return (frozenset(back), frozenset(ties)) if back else (frozenset(ties),)
 
     @abstractmethod
     def fuse_groups(

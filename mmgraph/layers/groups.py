@@ -21,6 +21,7 @@ from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.ops import EdgePlan, plan_edges, segment_mean
 
 OF = "of"
+REVERSE_OF = "rev_of"
 
 
 def group_types(metadata: Metadata, targets: Collection[str]) -> dict[str, list[str]]:

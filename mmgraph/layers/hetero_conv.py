@@ -14,6 +14,7 @@ from torch_geometric import nn as pyg
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.layers.convolve import EDGE_WIDTH, conv_takes, convolve, looks_further
 from mmgraph.layers.edge_features import read_edge_channels
 from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.layers.options import head_width
@@ -26,8 +27,6 @@ ConvFactory: TypeAlias = Callable[..., nn.Module]
 
 ConvChoice: TypeAlias = str | ConvFactory | Mapping[Any, Any]
 """A convolution's name, or what makes it; or one for each relation, as ``conv`` of :class:`HeteroConv`."""
-
-_EDGE_WIDTH = ("edge_dim", "in_edge_channels")
 
 REST = "*"
 """Stands for all relations that are not named."""
@@ -118,15 +117,23 @@ class HeteroConv(RelationalLayer):
         for relation in self.relations:
             shape = _Shape(relation, channels, heads, widths.get(relation))
             self.conv[relation] = _make(*chosen[relation], shape)
-        read = {relation for relation, conv in self.conv.items() if _takes(conv, "edge_attr")}
+        read = {relation for relation, conv in self.conv.items() if conv_takes(conv, "edge_attr")}
         self.edge_channels = {relation: width for relation, width in widths.items() if relation in read}
         self.make_receivers(aggr)
 
     @property
     def not_weighted(self) -> str | None:
         """Why weights of edges make no difference: no convolution takes any."""
-        weighted = any(_takes(conv, "edge_weight") for conv in self.conv.values())
+        weighted = any(conv_takes(conv, "edge_weight") for conv in self.conv.values())
         return None if weighted else "none of its convolutions takes edge_weight"
+
+    @property
+    def not_in_parts(self) -> str | None:
+        """Why a hop is not enough: a convolution that looks further, or weighs by degrees of neighbours."""
+        for relation, conv in self.conv.items():
+            if looks_further(conv, relation, self.channels, self.edge_channels.get(relation)):
+                return f"{type(conv).__name__} looks further than at a node's neighbours"
+        return self.not_local
 
     def messages(
         self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
@@ -134,7 +141,7 @@ class HeteroConv(RelationalLayer):
         """Return what the convolutions give; see :class:`RelationalLayer`."""
         found = {}
         for relation, each in edges.items():
-            out = _convolve(self.conv[relation], relation, x_dict, each)
+            out = convolve(self.conv[relation], relation, x_dict, each)
             found[relation] = out.masked_fill(~each.has_edge.unsqueeze(1), 0.0)
         return stack_by_target(found)
 
@@ -206,7 +213,7 @@ def _make(factory: Any, options: Mapping[str, Any], shape: _Shape) -> nn.Module:
     if "add_self_loops" in takes:
         arguments["add_self_loops"] = False
     if shape.edge_width is not None:
-        arguments.update({name: shape.edge_width for name in _EDGE_WIDTH if name in takes})
+        arguments.update({name: shape.edge_width for name in EDGE_WIDTH if name in takes})
     arguments.update(options)
     channels = width = shape.channels
     # Where heads are put side by side, the width is that of one.
@@ -251,36 +258,6 @@ def _try(made: nn.Module, shape: _Shape) -> Tensor:
     attr = None if width is None else torch.zeros(1, width)
     edges = RelationEdges(plan_edges(torch.tensor([[0], [1]]), 2, 2), attr=attr)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        out = _convolve(made.eval(), relation, x_dict, edges)
+        out = convolve(made.eval(), relation, x_dict, edges)
     made.train(training)
     return out
-
-
-def _convolve(
-    conv: nn.Module, relation: Triple, x_dict: Mapping[str, Tensor], edges: RelationEdges
-) -> Tensor:
-    """Return the output [N, C] of one convolution."""
-    source, _, target = relation
-    plan = edges.plan
-    edge_index = torch.stack([plan.source, plan.target])
-    arguments = {}
-    for name, values in (("edge_weight", edges.weight), ("edge_attr", edges.attr)):
-        if values is not None and _takes(conv, name):
-            arguments[name] = plan.arrange(values).to(x_dict[source].dtype)
-    if edges.keep is not None:
-        kept = plan.arrange(edges.keep)
-        edge_index = edge_index[:, kept]
-        arguments = {name: values[kept] for name, values in arguments.items()}
-    if edge_index.shape[1] == 0:
-        # Of no edge some convolutions make an error.
-        return x_dict[target].new_zeros(x_dict[target].shape)
-    x = x_dict[source] if source == target else (x_dict[source], x_dict[target])
-    result: Tensor = conv(x, edge_index, **arguments)
-    return result
-
-
-def _takes(conv: nn.Module, what: str) -> bool:
-    """Return whether a convolution reads something of its edges."""
-    # Those of PyG that could read features but were made for none say so by a width of None.
-    ready = what != "edge_attr" or all(getattr(conv, name, True) is not None for name in _EDGE_WIDTH)
-    return ready and what in inspect.signature(conv.forward).parameters

@@ -42,6 +42,9 @@ class Layer(nn.Module, ABC):
     edge_channels: Mapping[Triple, int] = MappingProxyType({})
     """The width of the edge features of those edge types whose features it reads, as ``edge_attr_dict``."""
 
+    reads_relations: bool = True
+    """Whether it passes messages along relations of the graph, and does not only fuse each entity's group."""
+
     not_exportable: str | None = None
     """Why ``torch.export`` cannot trace the layer; None if it can."""
 
@@ -69,9 +72,22 @@ class Layer(nn.Module, ABC):
         return None
 
     @property
+    def not_in_parts(self) -> str | None:
+        """Why the state of a node needs more than what ``hops`` leads to; None if that is enough."""
+        return self.not_local
+
+    @property
     def reads(self) -> frozenset[str]:
         """The node types whose states it needs for those of its targets; all, unless a layer knows better."""
         return frozenset(self.node_types)
+
+    @property
+    def hops(self) -> tuple[frozenset[Triple], ...]:
+        """The edge types that lead back from a target to what its new state depends on, hop after hop.
+
+        One hop along all, unless a layer knows better. Whoever samples neighbourhoods follows them.
+        """
+        return (frozenset(self.edge_types),)
 
     @abstractmethod
     def forward(

@@ -11,8 +11,8 @@ from torch_geometric.nn.module_dict import ModuleDict
 from mmgraph.layers.blocks import FeedForward, make_norm
 from mmgraph.layers.dropout import Dropout
 from mmgraph.layers.group_layer import GroupLayer
-from mmgraph.layers.groups import Tokens
-from mmgraph.layers.layer import Metadata
+from mmgraph.layers.groups import OF, Tokens
+from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.layers.options import require_fraction, require_positive
 
 
@@ -71,6 +71,11 @@ class PooledFusion(GroupLayer):
     def reads(self) -> frozenset[str]:
         """The targets and the modalities of those that are entity types."""
         return self.targets.union(*self.fused.values())
+
+    @property
+    def hops(self) -> tuple[frozenset[Triple], ...]:
+        """From entities to their modalities, whose own states depend on no others."""
+        return (frozenset((name, OF, entity) for entity, names in self.fused.items() for name in names),)
 
     def projected_width(self, num_modalities: int) -> int:  # noqa: ARG002 - for subclasses to read
         """Return the width of y_m for an entity type with so many modalities; C unless a subclass differs."""

@@ -107,6 +107,11 @@ class RelationalLayer(Layer):
         """The targets and whatever has a relation into one of them."""
         return self.targets | {source for source, _, _ in self.relations}
 
+    @property
+    def hops(self) -> tuple[frozenset[Triple], ...]:
+        """One hop along the relations into its targets."""
+        return (frozenset(self.relations),)
+
     def make_receivers(self, aggr: str) -> None:
         """Make the plain receiver of each target."""
         self.receive = ModuleDict()

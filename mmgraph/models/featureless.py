@@ -91,6 +91,7 @@ class FeaturelessNodes(nn.Module):
         state: Mapping[str, Tensor],
         edge_index_dict: Mapping[Triple, Tensor],
         sizes: Mapping[str, int],
+        known: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Return the states [N, C], those of featureless node types with what tells nodes apart.
 
@@ -98,6 +99,8 @@ class FeaturelessNodes(nn.Module):
             state: Node type to state, [N, C].
             edge_index_dict: Edge type to edges, int64 [2, E].
             sizes: The number of nodes of every node type that is there.
+            known: If the nodes are a sample, what tells them apart in the whole graph: int64 [N, R], how many
+                edges of each of ``ends`` they have, or int64 [N], their numbers, for learned vectors.
 
         Raises:
             GraphError: If there is a learned vector for each node, and another number of nodes; or if an
@@ -106,14 +109,19 @@ class FeaturelessNodes(nn.Module):
         result = dict(state)
         for name in self.ends:
             if name in state and name in self.embedding:
-                result[name] = state[name] + self._embedding_of(name, sizes[name])
+                result[name] = state[name] + self._embedding_of(name, sizes[name], known)
             elif name in state and name in self.degree:
-                degrees = self._degrees(name, edge_index_dict, sizes).to(state[name])
-                result[name] = state[name] + self.degree[name](degrees.log1p())
+                if known is None or name not in known:
+                    degrees = self._degrees(name, edge_index_dict, sizes)
+                else:
+                    degrees = known[name]
+                result[name] = state[name] + self.degree[name](degrees.to(state[name]).log1p())
         return result
 
-    def _embedding_of(self, name: str, size: int) -> Tensor:
+    def _embedding_of(self, name: str, size: int, known: Mapping[str, Tensor] | None) -> Tensor:
         embedding: Tensor = self.embedding[name]
+        if known is not None and name in known:
+            return embedding[known[name]]
         if embedding.shape[0] != size:
             raise GraphError(
                 f"got {counted(size, 'node')} of a type without features; the model has learned a vector "

@@ -72,6 +72,7 @@ class MissingModalities(nn.Module):
         super().__init__()
         self.missing = require_choice("model", "missing", missing, MISSING)
         self.modality_dropout = require_fraction("model", "modality_dropout", modality_dropout)
+        self.edge_types = schema.metadata[1]
         self.all_groups = group_types(schema.metadata, schema.metadata[0])
         read = {entity: [m for m in names if m in node_types] for entity, names in self.all_groups.items()}
         self.groups = {entity: names for entity, names in read.items() if names}
@@ -85,6 +86,32 @@ class MissingModalities(nn.Module):
         if missing == "token":
             for name in (name for names in self.groups.values() for name in names):
                 self.token[name] = nn.Parameter(torch.randn(channels))
+
+    @property
+    def adds_nothing(self) -> bool:
+        """Whether the nodes and edges of a graph come out as they went in."""
+        return self.missing == "absent" and not (self.training and self.modality_dropout)
+
+    @property
+    def hops(self) -> tuple[frozenset[Triple], ...]:
+        """The edge types that lead from an entity to what stands for its missing modalities, hop after hop.
+
+        To see what is missing takes its own modalities; the mean of neighbours takes theirs as well, who may
+        be neighbours by their modality nodes.
+        """
+        if self.missing == "absent":
+            return ()
+        ties = {(name, OF, entity) for entity in self.groups for name in self.all_groups[entity]}
+        if self.missing == "token":
+            return (frozenset(ties),)
+        back = {self.reverse[name, entity] for name, _, entity in ties if (name, entity) in self.reverse}
+        relations = {
+            triple
+            for triple in self.edge_types
+            for entity in self.groups
+            if triple[1] not in self.skipped and {triple[0], triple[2]} <= {entity, *self.all_groups[entity]}
+        }
+        return (frozenset(ties | relations), frozenset(relations), frozenset(back), frozenset(ties))
 
     def forward(
         self,
@@ -106,7 +133,7 @@ class MissingModalities(nn.Module):
         Raises:
             GraphError: If an edge names a node that is not there.
         """
-        if self.missing == "absent" and not (self.training and self.modality_dropout):
+        if self.adds_nothing:
             return dict(state), edge_index_dict, edge_weight_dict, edge_attr_dict
         for triple, index in edge_index_dict.items():
             plan_edges(index, sizes.get(triple[0], 0), sizes.get(triple[2], 0), where=str(triple))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.schema import GraphSchema, Triple
+from mmgraph.layers.layer import Layer
 from mmgraph.layers.options import require_fraction, require_positive
 from mmgraph.models.edge_scale import EdgeScale
 from mmgraph.models.featureless import FeaturelessNodes
@@ -15,6 +16,7 @@ from mmgraph.models.layer_choice import LayerChoice, make_layers
 from mmgraph.models.missing import MissingModalities
 from mmgraph.models.projection import Projection
 from mmgraph.models.readout import Readout
+from mmgraph.models.sample import Sample
 
 
 class MultimodalModel(nn.Module):
@@ -114,6 +116,11 @@ class MultimodalModel(nn.Module):
         return next((layer.not_local for layer in self.layers if layer.not_local), None)  # type: ignore[return-value]
 
     @property
+    def not_in_parts(self) -> str | None:
+        """Why a neighbourhood is not enough for the state of a node: what the first such layer says."""
+        return next((layer.not_in_parts for layer in self.layers if layer.not_in_parts), None)  # type: ignore[return-value]
+
+    @property
     def not_weighted(self) -> str | None:
         """Why weights of edges make no difference: what the last layer says, if all layers say so."""
         reasons = [layer.not_weighted for layer in self.layers]
@@ -131,6 +138,7 @@ class MultimodalModel(nn.Module):
         edge_index_dict: Mapping[Triple, Tensor],
         edge_weight_dict: Mapping[Triple, Tensor] | None = None,
         edge_attr_dict: Mapping[Triple, Tensor] | None = None,
+        sample: Sample | None = None,
     ) -> dict[str, Tensor]:
         """Return the unified representation of every node of the output types.
 
@@ -140,29 +148,55 @@ class MultimodalModel(nn.Module):
             edge_weight_dict: Edge type to weights above 0, [E]; an edge type that is not in it weighs 1.
             edge_attr_dict: Edge type to features, [E, A], as the graph has them: they are standardised here.
                 Those that no layer reads may be left out.
+            sample: If the graph is a sampled neighbourhood, what is known of it besides.
 
         Returns:
-            Node type to representations, [N, C].
+            Node type to representations, [N, C]; where a sample is trimmed, of the first nodes alone.
 
         Raises:
             GraphError: If the graph does not fit the schema that the model was built for.
         """
         sizes = {name: x.shape[0] for name, x in x_dict.items()}
-        projected = self.featureless(self.projection(x_dict), edge_index_dict, sizes)
+        projected = self.project(x_dict, edge_index_dict, sample)
         attrs = self.edge_scale(edge_attr_dict or {})
         state, edges, weights, attrs = self.missing(
             projected, edge_index_dict, edge_weight_dict or {}, attrs, sizes
         )
         states = []
-        for layer in self.layers:
-            # Layers that read no edge features need not know that there are any.
-            channels: Mapping[Triple, int] = layer.edge_channels  # type: ignore[assignment]
-            read = [{name: attrs[name] for name in channels if name in attrs}] if channels else []
-            state = layer(state, edges, weights, *read)
+        for number, layer in enumerate(self.layers):
+            read = (edges, weights, attrs)
+            if sample is not None and sample.trims:
+                trim = sample.trims[number]
+                state = trim.nodes(state)
+                read = (trim.edge_index, trim.edges(weights), trim.edges(attrs))
+            state = layer(state, *read[:2], *read_features(layer, read[2]))  # type: ignore[arg-type]
             states.append(state)
         result: dict[str, Tensor] = self.readout(states)
         # Nodes that stand for missing modalities are no nodes of the graph.
         return {name: x[: sizes[name]] for name, x in result.items() if name in sizes}
+
+    def project(
+        self,
+        x_dict: Mapping[str, Tensor],
+        edge_index_dict: Mapping[Triple, Tensor],
+        sample: Sample | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the states of nodes before the first layer, [N, C]; see :meth:`forward`."""
+        sizes = {name: x.shape[0] for name, x in x_dict.items()}
+        known = None if sample is None else sample.known
+        result: dict[str, Tensor] = self.featureless(self.projection(x_dict), edge_index_dict, sizes, known)
+        return result
+
+
+def read_features(layer: Layer, attrs: Mapping[Triple, Tensor]) -> list[dict[Triple, Tensor]]:
+    """Return the features of edges that a layer reads, as its last argument; nothing if it reads none.
+
+    Args:
+        layer: The layer. One that reads none need not know that there are any.
+        attrs: Edge type to standardised features, [E, A].
+    """
+    channels = layer.edge_channels
+    return [{name: attrs[name] for name in channels if name in attrs}] if channels else []
 
 
 def _outputs(schema: GraphSchema, outputs: Sequence[str] | None) -> list[str]:

@@ -43,7 +43,8 @@ class Readout(nn.Module):
         """Return the representations [N, C] of each node type that is there.
 
         Args:
-            states: The states [N, C] by node type, after each of the L layers.
+            states: The states [N, C] by node type, after each of the L layers; where there are fewer after
+                the last layer than before, they are the first ones.
         """
         result = {}
         for name in self.node_types:
@@ -51,6 +52,6 @@ class Readout(nn.Module):
                 continue
             x = states[-1][name]
             if self.readout == "jk":
-                x = self.join[name](torch.cat([state[name] for state in states], dim=1))
+                x = self.join[name](torch.cat([state[name][: x.shape[0]] for state in states], dim=1))
             result[name] = self.norm[name](x)
         return result

@@ -2,7 +2,7 @@
 
 from mmgraph.ops.backends import BACKENDS, Backend, use_backend
 from mmgraph.ops.edge_nodes import plan_edge_nodes
-from mmgraph.ops.edge_plan import EdgePlan, plan_edges
+from mmgraph.ops.edge_plan import EdgePlan, adopt_plan, make_plan, plan_edges
 from mmgraph.ops.group_attention import Groups, group_attention, loops_suit, make_groups
 from mmgraph.ops.merged_plan import merge_plans
 from mmgraph.ops.neighbour_sum import neighbour_sum
@@ -19,10 +19,12 @@ __all__ = [
     "Projection",
     "RelationInput",
     "StackedRows",
+    "adopt_plan",
     "attention_weights",
     "group_attention",
     "loops_suit",
     "make_groups",
+    "make_plan",
     "merge_plans",
     "neighbour_sum",
     "plan_edge_nodes",

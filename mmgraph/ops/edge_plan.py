@@ -60,6 +60,23 @@ class EdgePlan:
         """Return one value per edge [E, ...], given in sorted order, in the order of the edge index."""
         return values if self.order is None else torch.empty_like(values).index_copy(0, self.order, values)
 
+    def head(self, num_edges: int, num_source: int, num_target: int) -> EdgePlan:
+        """Return the plan of the first edges, which name no nodes but the first ones; it shares their memory.
+
+        Args:
+            num_edges: How many edges.
+            num_source: How many source nodes there are for them.
+            num_target: How many target nodes.
+
+        Example:
+            >>> import torch
+            >>> plan = plan_edges(torch.tensor([[0, 1, 2], [0, 0, 1]]), 3, 2)
+            >>> plan.head(2, 2, 1).source
+            tensor([0, 1])
+        """
+        assert self.order is None, "the first edges of an index in another order are not the first of a plan"
+        return EdgePlan(num_source, num_target, None, self.sources[:num_edges], self.targets[:num_edges])
+
     @cached_property
     def target_pointer(self) -> Tensor:
         """Where each target's edges begin and end, int64 [N + 1]."""
@@ -143,8 +160,44 @@ def plan_edges(
     if kept is not None and kept.edge_index() is edge_index and kept.fingerprint == fingerprint:
         return kept.plan
     plan = _make_plan(edge_index, num_source, num_target, where)
-    _KEPT[key] = _Kept(weakref.ref(edge_index, lambda _: _KEPT.pop(key, None)), fingerprint, plan)
+    _keep(edge_index, plan)
     return plan
+
+
+def adopt_plan(edge_index: Tensor, plan: EdgePlan) -> None:
+    """Keep a plan that somebody else made with its edge index, so that :func:`plan_edges` need not make one.
+
+    A sampler hands out edges that are sorted and names no node that is not there. It knows the plan then, and
+    neither a check nor a sort is needed. That the plan is that of these edges is taken on trust.
+
+    Args:
+        edge_index: int64 [2, E].
+        plan: Its plan, of :func:`make_plan` or :meth:`EdgePlan.head`.
+
+    Raises:
+        GraphError: If the plan has another number of edges.
+
+    Example:
+        >>> import torch
+        >>> edge_index = torch.tensor([[1, 0, 2], [0, 1, 1]])
+        >>> plan = make_plan(3, 2, None, *edge_index)
+        >>> adopt_plan(edge_index, plan)
+        >>> plan_edges(edge_index, 3, 2) is plan
+        True
+    """
+    if tuple(edge_index.shape) != (2, plan.num_edges):
+        raise GraphError(
+            f"got shape {tuple(edge_index.shape)} and a plan of {plan.num_edges} edges",
+            where="edge_index",
+            fix="Give the plan that was made of these edges.",
+        )
+    if not edge_index.is_inference():
+        _keep(edge_index, plan)
+
+
+def _keep(edge_index: Tensor, plan: EdgePlan) -> None:
+    key, fingerprint = id(edge_index), (plan.num_source, plan.num_target, edge_index._version)
+    _KEPT[key] = _Kept(weakref.ref(edge_index, lambda _: _KEPT.pop(key, None)), fingerprint, plan)
 
 
 class _Kept(NamedTuple):

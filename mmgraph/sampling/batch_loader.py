@@ -40,8 +40,9 @@ class BatchLoader:
         shuffle: Whether each epoch has an order of its own.
         drop_last: Whether a last batch that is smaller is left out.
         transform: Called with each batch, in a thread.
-        threads: How many batches are made at a time.
+        threads: How many batches are made at a time; with 0, each is made when it is asked for.
         ahead: How many finished batches may wait.
+        features: What brings batches their features, where several loaders of a graph share it.
 
     Raises:
         ConfigError: If both kinds of input are given or none, or a number is not positive.
@@ -69,17 +70,19 @@ class BatchLoader:
         batch_size: int,
         shuffle: bool = False,
         drop_last: bool = False,
-        transform: Callable[[HeteroData], HeteroData] | None = None,
+        transform: Callable[[HeteroData], Any] | None = None,
         threads: int = 2,
         ahead: int = 2,
+        features: Features | None = None,
     ) -> None:
         if (input_nodes is None) == (edge_label_index is None):
             raise ConfigError("wanted nodes or links", where="BatchLoader", fix="Give one of the two.")
-        for name, number in (("batch_size", batch_size), ("threads", threads), ("ahead", ahead)):
-            if number < 1:
-                raise ConfigError(f"got {number}; wanted at least 1", where=name)
+        numbers = (("batch_size", batch_size, 1), ("threads", threads, 0), ("ahead", ahead, 1))
+        for name, number, least in numbers:
+            if number < least:
+                raise ConfigError(f"got {number}; wanted at least {least}", where=name)
         self.sampler = sampler
-        self._features, self._transform = Features(data), transform
+        self._features, self._transform = features or Features(data), transform
         options = {"transform": self._complete, "filter_per_worker": True}
         self._make: Any
         if input_nodes is not None:
@@ -108,13 +111,16 @@ class BatchLoader:
         """Set the number of the epoch that comes next."""
         self._next_epoch = epoch
 
-    def __iter__(self) -> Iterator[HeteroData]:
+    def __iter__(self) -> Iterator[Any]:
         """Make the batches of the next epoch, in their order."""
         epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
         self.sampler.set_epoch(epoch)
         indices = iter(torch.split(self._order(epoch), self._batch_size)[: len(self)])
+        if self._threads == 0:
+            yield from map(self._make, indices)
+            return
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="mmgraph-batches")
-        under_way: deque[Future[HeteroData]] = deque()
+        under_way: deque[Future[Any]] = deque()
         try:
             while True:
                 for index in indices:
@@ -133,6 +139,6 @@ class BatchLoader:
         seed = int(stream_of(self.sampler.seed, epoch, "order")) >> 1
         return torch.randperm(self._count, generator=torch.Generator().manual_seed(seed))
 
-    def _complete(self, batch: HeteroData) -> HeteroData:
+    def _complete(self, batch: HeteroData) -> Any:
         complete = self._features(batch)
         return complete if self._transform is None else self._transform(complete)

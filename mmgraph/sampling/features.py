@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from mmgraph.graph import Graph
+from mmgraph.graph import Graph, Triple
+from mmgraph.graph.schema import EdgeType, NodeType
+from mmgraph.sampling import kernels
+from mmgraph.sampling.fanout import OF
 
 # How many bytes of rows are read from files before their pages are let go of.
 _HELD = 512 << 20
@@ -45,11 +49,16 @@ class Features:
 
     Args:
         data: The whole graph.
+
+    Attributes:
+        nodes: By name, e.g. ``x``, and by node type, what all nodes have, [N, ...].
+        edges: By name, e.g. ``edge_weight``, and by edge type, what all edges carry, [E, ...].
     """
 
     def __init__(self, data: Graph | HeteroData) -> None:
-        self._nodes, self._edges = _of_graph(data) if isinstance(data, Graph) else _of_hetero_data(data)
-        maps = [_map_of(values) for store in (self._nodes, self._edges) for _, _, values in store]
+        self.nodes, self.edges = _of_graph(data) if isinstance(data, Graph) else _of_hetero_data(data)
+        by_types = [*self.nodes.values(), *self.edges.values()]
+        maps = [_map_of(values) for by_type in by_types for values in by_type.values()]
         self._maps = [mapped for mapped in maps if mapped is not None]
         for mapped in self._maps:
             mapped.madvise(mmap.MADV_RANDOM)
@@ -61,16 +70,22 @@ class Features:
         Args:
             batch: What PyG's loader made of :func:`bare` and a sample: with ``n_id`` and ``e_id``.
         """
-        for store, key in ((self._nodes, "n_id"), (self._edges, "e_id")):
-            for of_type, name, values in store:
-                batch[of_type][name] = take_rows(values, batch[of_type][key])
-                if self._maps:
-                    self._read += batch[of_type][name].nbytes
+        for store, key in ((self.nodes, "n_id"), (self.edges, "e_id")):
+            for name, by_type in store.items():
+                for of_type in by_type:
+                    batch[of_type][name] = self.take(by_type[of_type], batch[of_type][key])
+        return batch
+
+    def take(self, values: NDArray[Any], index: Tensor) -> Tensor:
+        """Return rows of one of the arrays; see :func:`take_rows`."""
+        rows = take_rows(values, index)
+        if self._maps:
+            self._read += rows.nbytes
         if self._read > _HELD:
             self._read = 0
             for mapped in self._maps:
                 mapped.madvise(mmap.MADV_DONTNEED)
-        return batch
+        return rows
 
 
 def take_rows(values: NDArray[Any], index: Tensor) -> Tensor:
@@ -89,34 +104,63 @@ def take_rows(values: NDArray[Any], index: Tensor) -> Tensor:
     return torch.from_numpy(result)
 
 
-_Store = list[tuple[Any, str, NDArray[Any]]]
+_Store = dict[str, dict[Any, NDArray[Any]]]
 
 
 def _of_graph(graph: Graph) -> tuple[_Store, _Store]:
-    nodes: _Store = []
+    nodes: _Store = {"x": {}, "entity_index": {}}
     for node_type in graph.schema.node_types:
         name = node_type.name
         if node_type.modality is None:
-            nodes.append((name, "x", np.empty((node_type.num_nodes, 0), np.float32)))
+            nodes["x"][name] = np.empty((node_type.num_nodes, 0), np.float32)
         else:
-            nodes.append((name, "x", graph.features[name]))
-            nodes.append((name, "entity_index", graph.nodes[name]["entity_index"].to_numpy()))
-    return nodes, [(triple, "edge_weight", weight) for triple, weight in graph.edge_weight.items()]
+            nodes["x"][name] = graph.features[name]
+            nodes["entity_index"][name] = _entity_index(graph, node_type)
+    edges: _Store = {
+        "edge_weight": {
+            t.triple: _carried(graph, t, "edge_weight") for t in graph.schema.edge_types if t.weighted
+        },
+        "edge_attr": {
+            t.triple: _carried(graph, t, "edge_attr") for t in graph.schema.edge_types if t.attr_names
+        },
+    }
+    return nodes, edges
+
+
+def _entity_index(graph: Graph, node_type: NodeType) -> NDArray[np.int64]:
+    """Return the entity of each modality node, from the ``of`` edges: its table holds texts, and is large."""
+    num_entities = graph.schema.node_type(node_type.entity).num_nodes
+    indptr, indices = graph.edges[node_type.name, OF, node_type.entity].compressed(num_entities)
+    result = np.empty(node_type.num_nodes, np.int64)
+    result[indices] = np.repeat(np.arange(num_entities), np.diff(indptr))
+    return result
+
+
+def _carried(graph: Graph, edge_type: EdgeType, name: str) -> NDArray[Any]:
+    """Return what edges carry, in their order; a reverse relation is not made for it."""
+    values: Mapping[Triple, NDArray[Any]] = getattr(graph, name)
+    if edge_type.reverse_of is None:
+        return values[edge_type.triple]
+    forward = (edge_type.target, edge_type.reverse_of, edge_type.source)
+    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
+    compressed = graph.edges[forward].compressed(sizes[edge_type.source])
+    indptr, indices = (part.view(np.ndarray) for part in compressed)
+    _, _, position = kernels.transpose(indptr, indices, sizes[edge_type.target])
+    result: NDArray[Any] = np.asarray(values[forward])[position]
+    return result
 
 
 def _of_hetero_data(data: HeteroData) -> tuple[_Store, _Store]:
-    nodes = [
-        (name, key, value.numpy())
-        for name in data.node_types
-        for key, value in data[name].items()
-        if isinstance(value, Tensor) and data[name].is_node_attr(key)
-    ]
-    edges = [
-        (triple, key, value.numpy())
-        for triple in data.edge_types
-        for key, value in data[triple].items()
-        if isinstance(value, Tensor) and key != "edge_index" and data[triple].is_edge_attr(key)
-    ]
+    nodes: _Store = {}
+    for name in data.node_types:
+        for key, value in data[name].items():
+            if isinstance(value, Tensor) and data[name].is_node_attr(key):
+                nodes.setdefault(key, {})[name] = value.numpy()
+    edges: _Store = {}
+    for triple in data.edge_types:
+        for key, value in data[triple].items():
+            if isinstance(value, Tensor) and key != "edge_index" and data[triple].is_edge_attr(key):
+                edges.setdefault(key, {})[triple] = value.numpy()
     return nodes, edges
 
 

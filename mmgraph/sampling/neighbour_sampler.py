@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -146,6 +148,26 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
     def set_epoch(self, epoch: int) -> None:
         """Set the number of the epoch before its loader is iterated."""
         self._epoch.fill_(epoch)
+
+    def with_neighbors(
+        self, num_neighbors: Sequence[int] | Mapping[Triple, Sequence[int]]
+    ) -> NeighbourSampler:
+        """Return a sampler that takes other neighbours, and else is the same; both share the edges.
+
+        Args:
+            num_neighbors: As for the class.
+
+        Raises:
+            ConfigError: If it cannot be used, or the backend is pyg-lib, which reads the edges by itself.
+        """
+        if self._pyg is not None:
+            raise ConfigError("pyg-lib shares no edges", where="backend", fix="Choose 'numba'.")
+        other = copy.copy(self)
+        fanout = read_fanout(num_neighbors, list(self._source.adjacency), groups=False)
+        other._rules = dataclasses.replace(self._rules, fanout=fanout)
+        other._epoch = self._epoch.clone()
+        other._epoch.share_memory_()  # type: ignore[no-untyped-call]
+        return other
 
     def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> HeteroSamplerOutput:
         """Sample the neighbourhood of nodes.

@@ -120,7 +120,7 @@ class Classification(Task):
         target = self.target[rows]
         learnable = target.masked_fill(target >= self.out_channels, _UNLABELLED)
         return F.cross_entropy(
-            output[rows],
+            output,
             learnable,
             weight=self.class_weight,
             ignore_index=_UNLABELLED,
@@ -129,7 +129,7 @@ class Classification(Task):
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
         """Return ``accuracy``, ``balanced_accuracy`` (mean recall) and ``f1_score`` (macro)."""
-        target, predicted = self.target[rows], output[rows].argmax(dim=1)
+        target, predicted = self.target[rows], output.argmax(dim=1)
         count = len(self.classes) + len(self.unseen)
         # torchmetrics' macro recall takes a class that is predicted but not there as 0; the mean recall is
         # over the classes that are there, as scikit-learn has it.

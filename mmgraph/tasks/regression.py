@@ -81,11 +81,11 @@ class Regression(Task):
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Return the mean squared error on the standardised scale."""
         wanted = (self.target[rows] - self.mean) / self.std
-        return F.mse_loss(output[rows, 0], wanted.to(output.dtype))
+        return F.mse_loss(output[:, 0], wanted.to(output.dtype))
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
         """Return ``r2_score``, ``mean_absolute_error`` and ``mean_squared_error``."""
-        predicted, target = self._rescaled(output[rows]), self.target[rows]
+        predicted, target = self._rescaled(output), self.target[rows]
         return {
             "r2_score": r2_score(predicted, target).item(),
             "mean_absolute_error": mean_absolute_error(predicted, target).item(),

@@ -84,7 +84,7 @@ class Task(nn.Module, ABC):
         """Return the mean loss of some rows, a scalar.
 
         Args:
-            output: The head's output for all entities, [N, C].
+            output: The head's output for these rows, [R, C].
             rows: Positions of labelled entities, int64 [R].
         """
 
@@ -93,7 +93,7 @@ class Task(nn.Module, ABC):
         """Return the metrics of some rows under torchmetrics' names, the most telling one first.
 
         Args:
-            output: The head's output for all entities, [N, C].
+            output: The head's output for these rows, [R, C].
             rows: Positions of labelled entities, int64 [R].
         """
 

@@ -10,6 +10,7 @@ from mmgraph.config import Config
 from mmgraph.data.spec import Choice
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Neighbours = Annotated[int, Field(ge=-1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -91,7 +92,21 @@ class TrainConfig(Config):
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds everything random.")
     max_epochs: int = Field(
-        default=200, ge=1, description="The most epochs; one epoch is one full-batch step."
+        default=200, ge=1, description="The most epochs; in one, every training entity is seen once."
+    )
+    batch_size: int | None = Field(
+        default=None,
+        ge=0,
+        description="Training entities of a step, which then sees a sample of their neighbourhoods; 0 for "
+        "all, and the whole graph. If nothing is set, 0 where the whole graph fits into memory, else 1024.",
+    )
+    fanout: tuple[Neighbours, ...] | None = Field(
+        default=None,
+        description="How many neighbours a sample takes by each relation, hop after hop: one number for each "
+        "layer that reads relations, -1 for all. Usually 15, 10, and 5 for each further hop.",
+    )
+    batch_threads: int = Field(
+        default=2, ge=0, description="How many batches are sampled ahead at a time; the result is the same."
     )
     patience: int = Field(
         default=40, ge=1, description="Epochs without a better validation metric after which training stops."

@@ -1,4 +1,4 @@
-"""The whole graph as the one batch of every epoch."""
+"""What a training step gets: the whole graph, or a part of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from mmgraph.graph.graph import Graph
+from mmgraph.models.sample import Sample
+from mmgraph.sampling import BatchLoader
 
 EdgeTypeName = tuple[str, str, str]
 
@@ -22,12 +24,16 @@ class GraphBatch(NamedTuple):
         edge_index_dict: Edge type to edges, int64 [2, E].
         edge_weight_dict: Weighted edge type to weights, float32 [E].
         edge_attr_dict: Edge type with edge features to these, float32 [E, F].
+        sample: What is known besides of a sampled neighbourhood; nothing of a whole graph.
+        seeds: The entities of the task that a sample was made for, int64 [B]: its first nodes of their type.
     """
 
     x_dict: dict[str, Tensor]
     edge_index_dict: dict[EdgeTypeName, Tensor]
     edge_weight_dict: dict[EdgeTypeName, Tensor]
     edge_attr_dict: dict[EdgeTypeName, Tensor]
+    sample: Sample | None = None
+    seeds: Tensor | None = None
 
     @classmethod
     def of(cls, graph: Graph) -> GraphBatch:
@@ -48,6 +54,8 @@ class GraphBatch(NamedTuple):
             {key: x.to(device) for key, x in self.edge_index_dict.items()},
             {key: x.to(device) for key, x in self.edge_weight_dict.items()},
             {key: x.to(device) for key, x in self.edge_attr_dict.items()},
+            None if self.sample is None else self.sample.to(device),
+            None if self.seeds is None else self.seeds.to(device),
         )
 
 
@@ -78,6 +86,9 @@ class FullBatch(LightningDataModule):
         batch: The batch, on the device where the training runs.
     """
 
+    num_steps = 1
+    """Of an epoch."""
+
     def __init__(self, batch: GraphBatch) -> None:
         super().__init__()
         self._batch = batch
@@ -94,3 +105,33 @@ class FullBatch(LightningDataModule):
     ) -> GraphBatch:
         """Return the batch as it is."""
         return batch
+
+
+class SampledBatches(LightningDataModule):
+    """Gives some training entities at a time, with a sample of their neighbourhoods.
+
+    Args:
+        loader: Makes the batches, :class:`GraphBatch` each, of one epoch after the other.
+    """
+
+    def __init__(self, loader: BatchLoader) -> None:
+        super().__init__()
+        self._loader = loader
+
+    @property
+    def num_steps(self) -> int:
+        """Of an epoch."""
+        return len(self._loader)
+
+    def train_dataloader(self) -> BatchLoader:
+        """Return the loader."""
+        return self._loader
+
+    def transfer_batch_to_device(
+        self,
+        batch: GraphBatch,
+        device: torch.device,
+        dataloader_idx: int,  # noqa: ARG002 - Lightning's signature
+    ) -> GraphBatch:
+        """Return the batch on the device."""
+        return batch.to(device)

@@ -9,7 +9,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from mmgraph.tasks.task import Direction
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.history import Epoch
 
 
@@ -32,14 +31,7 @@ class EarlyStopping(Callback):
         self._patience = patience
         self._weights: dict[str, Tensor] = {}
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: object,  # noqa: ARG002 - Lightning's signature, as below
-        batch: GraphBatch,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
-    ) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the weights if the epoch is the best so far, or stop if none was for too long."""
         last = self._history[-1]
         if self.best is None or self._rank(last) > self._rank(self.best):
@@ -48,7 +40,7 @@ class EarlyStopping(Callback):
         elif last.epoch - self.best.epoch >= self._patience:
             trainer.should_stop = True
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - Lightning's signature
         """Go back to the best weights."""
         pl_module.load_state_dict(self._weights)
         self._weights = {}

@@ -1,4 +1,4 @@
-"""One training with Lightning: full batch, early stopping, the best weights at the end."""
+"""One training with Lightning: early stopping, the best weights at the end."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from lightning.pytorch import Trainer
 
 from mmgraph.progress import Progress
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.data import FullBatch, GraphBatch
+from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.early_stopping import EarlyStopping
 from mmgraph.training.history import Epoch, Recorder
+from mmgraph.training.inference import Inference
 from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
 
 
 def fit(
-    module: TaskModule, batch: GraphBatch, config: TrainConfig, device: torch.device, progress: Progress
+    module: TaskModule,
+    data: FullBatch | SampledBatches,
+    inference: Inference,
+    config: TrainConfig,
+    device: torch.device,
+    progress: Progress,
 ) -> tuple[Sequence[Epoch], Epoch]:
     """Train a module, which then has the weights of its best epoch and is back on the CPU.
 
     Args:
         module: What to train.
-        batch: The graph.
+        data: The batches of an epoch.
+        inference: Tells what the model makes of the validation entities.
         config: How to train.
         device: Where to train.
-        progress: Told of every epoch.
+        progress: Told of every step.
 
     Returns:
         All epochs, and the best one.
@@ -36,8 +43,8 @@ def fit(
     """
     monitor = module.task.monitor
     title = f"train {config.model.name} on {module.task.labels.task}, seed {config.seed}"
-    with progress.job(title, total=config.max_epochs) as advance, quiet_lightning():
-        recorder = Recorder(monitor[0], advance)
+    with progress.job(title, total=config.max_epochs * data.num_steps) as advance, quiet_lightning():
+        recorder = Recorder(lambda: module.validate(inference), monitor[0], advance)
         stopping = EarlyStopping(recorder.history, monitor, config.patience)
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
@@ -50,7 +57,7 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, datamodule=FullBatch(batch.to(device)))
+        trainer.fit(module, datamodule=data)
     module.to("cpu")
     assert stopping.best is not None
     return recorder.history, stopping.best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,6 @@ import pandas as pd
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mmgraph.progress import Advance
-from mmgraph.training.data import GraphBatch
-from mmgraph.training.module import TaskModule
 
 
 @dataclass(frozen=True)
@@ -21,10 +19,10 @@ class Epoch:
 
     Args:
         epoch: Its number, from 1.
-        lr: The learning rate of its step.
-        train_loss: The loss that its step was taken on, with dropout.
-        validation_loss: The loss of the validation entities after the step.
-        validation: The metrics of the validation entities after the step.
+        lr: The learning rate of its last step.
+        train_loss: The loss that its steps were taken on, with dropout: the mean over the training entities.
+        validation_loss: The loss of the validation entities after the last step.
+        validation: The metrics of the validation entities after the last step.
     """
 
     epoch: int
@@ -37,40 +35,53 @@ class Epoch:
 class Recorder(Callback):
     """Measures every epoch on the validation entities, keeps a history and reports progress.
 
-    It measures in the hook after the step, with the batch at hand: Lightning's own validation loop costs
-    more than the rest of what Lightning adds to an epoch.
+    It measures in the hook after the last step: Lightning's own validation loop costs more than the rest of
+    what Lightning adds to an epoch.
 
     Args:
+        measure: Returns the loss and the metrics of the validation entities.
         monitor: The metric to report.
-        advance: What to tell of an epoch that is done.
+        advance: What to tell of a step that is done.
     """
 
-    def __init__(self, monitor: str, advance: Advance) -> None:
+    def __init__(
+        self, measure: Callable[[], tuple[float, dict[str, float]]], monitor: str, advance: Advance
+    ) -> None:
         self.history: list[Epoch] = []
+        self._measure = measure
         self._monitor = monitor
         self._advance = advance
+        self._losses: list[tuple[float, int]] = []
+        self._validated = ""
 
     def on_train_batch_end(
         self,
-        trainer: Trainer,
-        pl_module: LightningModule,
+        trainer: Trainer,  # noqa: ARG002 - Lightning's signature, as below
+        pl_module: LightningModule,  # noqa: ARG002
         outputs: Any,
-        batch: GraphBatch,
-        batch_idx: int,  # noqa: ARG002 - Lightning's signature
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Measure and report the epoch, whose one step was just taken."""
-        assert isinstance(pl_module, TaskModule)
-        loss, metrics = pl_module.validate(batch)
+        """Note the loss of a step, and report it."""
+        loss = outputs["loss"].item()
+        self._losses.append((loss, outputs["num_rows"]))
+        self._advance(1, f"loss {loss:.3f}{self._validated}")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Measure the epoch, whose last step was just taken."""
+        loss, metrics = self._measure()
+        rows = sum(count for _, count in self._losses)
         epoch = Epoch(
             epoch=trainer.current_epoch + 1,
             lr=trainer.optimizers[0].param_groups[0]["lr"],
-            train_loss=outputs["loss"].item(),
+            train_loss=sum(loss * (count / rows) for loss, count in self._losses),
             validation_loss=loss,
             validation=metrics,
         )
         self.history.append(epoch)
-        value = metrics[self._monitor]
-        self._advance(1, f"loss {epoch.train_loss:.3f}, validation {self._monitor} {value:.3f}")
+        self._losses = []
+        self._validated = f", validation {self._monitor} {metrics[self._monitor]:.3f}"
+        self._advance(0, f"loss {epoch.train_loss:.3f}{self._validated}")
 
 
 def history_table(history: Sequence[Epoch]) -> pd.DataFrame:

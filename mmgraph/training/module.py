@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -9,9 +11,11 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from mmgraph.errors import RunError
+from mmgraph.models import MultimodalModel
 from mmgraph.tasks import Task
 from mmgraph.training.config import OptimiserConfig
 from mmgraph.training.data import GraphBatch
+from mmgraph.training.inference import Inference
 
 _MOMENTUM = 0.9
 
@@ -20,8 +24,7 @@ class TaskModule(LightningModule):
     """A model with a linear head on the unified representation of the task's entity type.
 
     Args:
-        model: Takes ``(x_dict, edge_index_dict, edge_weight_dict, edge_attr_dict)``, returns
-            unified states [N, channels].
+        model: Takes what a :class:`GraphBatch` holds, returns unified states [N, channels].
         channels: The width of the unified states.
         task: What to learn.
         optimiser: How the weights are moved.
@@ -32,7 +35,7 @@ class TaskModule(LightningModule):
     """
 
     def __init__(
-        self, model: nn.Module, channels: int, task: Task, optimiser: OptimiserConfig, max_epochs: int
+        self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig, max_epochs: int
     ) -> None:
         super().__init__()
         self.model = model
@@ -49,29 +52,38 @@ class TaskModule(LightningModule):
 
     def unify(self, batch: GraphBatch) -> dict[str, Tensor]:
         """Return the unified representation of every node type that the model gives one, [N, channels]."""
-        unified: dict[str, Tensor] = self.model(*batch)
+        unified: dict[str, Tensor] = self.model(*batch[:-1])
         return unified
 
-    def training_step(self, batch: GraphBatch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
-        """Return the loss of the training entities.
+    def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:  # noqa: ARG002 - Lightning's signature
+        """Return the ``loss`` of the training entities and their number, ``num_rows``.
 
         Raises:
             RunError: If it is not finite.
         """
-        loss = self.task.loss(self(batch), self.task.rows("train"))
+        output, rows = self(batch), batch.seeds
+        if rows is None:
+            rows = self.task.rows("train")
+            output = output[rows]
+        loss = self.task.loss(output[: len(rows)], rows)
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss is {loss.item()} in epoch {self.current_epoch + 1}, so training stopped",
                 fix=f"Lower the learning rate (--set optimiser.lr={self._optimiser.lr / 10:g}), keep "
                 "optimiser.clip_norm set, or look for extreme values among the features (`mmgraph inspect`).",
             )
-        return loss
+        return {"loss": loss, "num_rows": len(rows)}
 
     @torch.no_grad()
-    def validate(self, batch: GraphBatch) -> tuple[float, dict[str, float]]:
-        """Return the loss and the metrics of the validation entities."""
+    def validate(self, inference: Inference) -> tuple[float, dict[str, float]]:
+        """Return the loss and the metrics of the validation entities.
+
+        Args:
+            inference: Tells what the model makes of them.
+        """
         self.eval()
-        output, rows = self(batch), self.task.rows("validation")
+        entity, rows = self.task.labels.entity, self.task.rows("validation")
+        output = self.head(inference.unify(self.model, {entity: rows})[entity])
         self.train()
         return self.task.loss(output, rows).item(), self.task.metrics(output, rows)
 

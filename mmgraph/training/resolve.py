@@ -46,11 +46,13 @@ def resolve_config(
     config: TrainConfig | str | Path | None = None,
     overrides: Sequence[str] = (),
     seed: int | None = None,
+    batch_size: int | None = None,
+    fanout: Sequence[int | str] | None = None,
 ) -> TrainConfig:
     """Return the config of a training.
 
     The defaults are overridden by the shipped config of the model's name, that by ``config``, that by
-    ``overrides``, and those by ``seed``.
+    ``overrides``, and those by ``seed``, ``batch_size`` and ``fanout``.
 
     Args:
         model: A registered model, or the path to a YAML file that takes the place of its shipped config.
@@ -58,6 +60,8 @@ def resolve_config(
             count that were set.
         overrides: Assignments such as ``model.heads=8``.
         seed: Seeds everything random.
+        batch_size: Training entities of a step.
+        fanout: How many neighbours a sample takes, hop after hop.
 
     Raises:
         ConfigError: If a key or a value cannot be used, or if two places name different models.
@@ -80,8 +84,8 @@ def resolve_config(
     merged = _stack(_stack(base, given), assigned)
     if name is not None:
         merged = _merge(merged, {"model": {"name": name}})
-    if seed is not None:
-        merged["seed"] = seed
+    named = {"seed": seed, "batch_size": batch_size, "fanout": fanout}
+    merged |= {key: value for key, value in named.items() if value is not None}
     resolved = parse(TrainConfig, merged, where="training config")
     check_names(resolved.model)
     return resolved

@@ -16,8 +16,8 @@ from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.graph import Graph
 from mmgraph.tasks import Task
 from mmgraph.training.assemble import visible_graph
+from mmgraph.training.batching import open_inference
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.environment import reproducible
 from mmgraph.training.module import TaskModule
 
@@ -68,7 +68,8 @@ class Run:
             ConfigError: If there is no such split.
             GraphError: If none of its entities is labelled.
         """
-        return self.task.metrics(self._output, self.task.rows(split))
+        rows = self.task.rows(split)
+        return self.task.metrics(self._output[rows], rows)
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Return the metrics of every split that has labelled entities."""
@@ -124,6 +125,8 @@ class Run:
             "task": self.task.labels.task,
             "model": self.config.model.name,
             "seed": self.config.seed,
+            "batch_size": self.config.batch_size,
+            "fanout": self.config.fanout,
             "epochs": len(self.history),
             "best_epoch": self.best_epoch,
             "target": self.task.describe(),
@@ -133,12 +136,12 @@ class Run:
     @functools.cached_property
     def _unified(self) -> dict[str, Tensor]:
         """The unified representation of every entity type, [N, hidden_channels]."""
-        batch = GraphBatch.of(visible_graph(self.graph, self.task.labels.task, self.config))
+        view = visible_graph(self.graph, self.task.labels.task, self.config)
+        inference = open_inference(view, self.module, self.config)
+        rows = {t.name: torch.arange(t.num_nodes) for t in view.schema.node_types if t.modality is None}
         self.module.eval()
-        with reproducible(self.config.seed, torch.device("cpu")), torch.no_grad():
-            unified = self.module.unify(batch)
-        entities = {node_type.entity for node_type in self.graph.schema.node_types}
-        return {name: x for name, x in unified.items() if name in entities}
+        with reproducible(self.config.seed, torch.device("cpu")):
+            return inference.unify(self.module.model, rows)
 
     @functools.cached_property
     def _output(self) -> Tensor:

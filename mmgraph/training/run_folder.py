@@ -43,6 +43,8 @@ class RunRecord(Config):
     task: str
     model: str
     seed: int
+    batch_size: int | None = Field(None, description="Training entities of a step; 0 for the whole graph.")
+    fanout: tuple[int, ...] | None = Field(None, description="Neighbours of a sample, hop after hop.")
     epochs: int
     best_epoch: int
     graph: GraphRecord

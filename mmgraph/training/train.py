@@ -9,8 +9,8 @@ from mmgraph.atomic import atomic_folder
 from mmgraph.graph import Graph, load_graph
 from mmgraph.progress import Progress
 from mmgraph.training.assemble import assemble, visible_graph
+from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.environment import choose_device, reproducible
 from mmgraph.training.fit import fit
 from mmgraph.training.history import history_table
@@ -28,6 +28,8 @@ def train(
     overrides: Sequence[str] = (),
     out: str | Path | None = None,
     seed: int | None = None,
+    batch_size: int | None = None,
+    fanout: Sequence[int] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Run:
@@ -42,11 +44,14 @@ def train(
         model: A registered model, or the path to a config; ``hetero_gat`` by default.
         config: The name of a shipped config, a path, or a config of which only the keys count that were set.
         overrides: Assignments to config keys, e.g. ``model.heads=8``; they win over everything else but
-            ``seed``.
+            ``seed``, ``batch_size`` and ``fanout``.
         out: The run folder to write; nothing is written by default.
         seed: Seeds everything random; by default the config's.
+        batch_size: Training entities of a step, which then sees a sample of their neighbourhoods; 0 for the
+            whole graph in each step. By default the config's, or what memory allows.
+        fanout: How many neighbours a sample takes, hop after hop, e.g. ``[15, 10]``; by default the config's.
         overwrite: Replace an earlier run folder.
-        progress: Told of every epoch; nothing to tell nobody.
+        progress: Told of every step; nothing to tell nobody.
 
     Returns:
         The run, with the weights of the best epoch.
@@ -58,7 +63,9 @@ def train(
         UserError: If ``out`` is there already and must not be replaced.
     """
     progress = progress or Progress(quiet=True)
-    resolved = resolve_config(model=model, config=config, overrides=overrides, seed=seed)
+    resolved = resolve_config(
+        model=model, config=config, overrides=overrides, seed=seed, batch_size=batch_size, fanout=fanout
+    )
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     if out is None:
         return _train(opened, task, resolved, progress)
@@ -76,9 +83,14 @@ def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> 
     with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
         module = assemble(view, task, config)
+        config, reason = choose_batches(config, module.model, view.schema, device)
+        progress.say(f"train on {reason}")
+        if config.batch_size and module.model.not_in_parts:
+            module.notes.append(f"measured on the whole graph at once, since {module.model.not_in_parts}")
         for note in module.notes:
             progress.say(f"note: {note}")
-        history, best = fit(module, GraphBatch.of(view), config, device, progress)
+        data, inference = open_batches(view, module, config, device)
+        history, best = fit(module, data, inference, config, device, progress)
     return Run(
         graph=graph,
         config=config,

@@ -29,6 +29,22 @@ def test_train_and_evaluate_print_the_same_document(call: Call, graph: str, tmp_
     assert json.loads((tmp_path / "run" / "run.json").read_text())["seed"] == 3
 
 
+def test_flags_and_a_config_train_by_samples(call: Call, graph: str, tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(
+        "model: {name: hetero_gat, num_layers: 2}\nmax_epochs: 2\nbatch_size: 8\nfanout: [3, 2]\n"
+    )
+    command = ("train", graph, "--task", "script", "--config", str(tmp_path / "small.yaml"))
+    plain = call(*command, "--out", str(tmp_path / "a"), "--json")
+    given = call(*command, "--out", str(tmp_path / "b"), "--batch-size", "16", "--fanout", "4,-1", "--json")
+    assert "train on mini-batches of 8, fanout 3,2, as the config says" in plain.err
+    assert "train on mini-batches of 16, fanout 4,-1, as the config says" in given.err
+    for name, result, wanted in (("a", plain, (8, [3, 2])), ("b", given, (16, [4, -1]))):
+        record = json.loads((tmp_path / name / "run.json").read_text())
+        assert (record["batch_size"], record["fanout"]) == wanted
+        assert list(json.loads(result.out)) == ["task", "model", "split", "metrics"]
+        assert json.loads(call("evaluate", str(tmp_path / name), "--json").out) == json.loads(result.out)
+
+
 def test_progress_goes_to_standard_error_and_quiet_silences_it(
     call: Call, graph: str, tmp_path: Path
 ) -> None:

@@ -69,21 +69,21 @@ def test_rows_are_the_labelled_entities_of_a_split(task):
     assert task.labelled_splits() == list(SPLITS)
 
 
-def test_the_loss_is_a_finite_scalar_that_sends_gradients_to_its_rows_alone(task, output):
-    output.requires_grad_()
-    loss = task.loss(output, task.rows("train"))
+def test_the_loss_is_a_finite_scalar_that_sends_gradients_to_every_row(task, output):
+    rows = task.rows("train")
+    asked = output[rows].requires_grad_()
+    loss = task.loss(asked, rows)
     assert loss.shape == ()
     assert math.isfinite(loss.item())
     loss.backward()
-    touched = output.grad.abs().sum(dim=1) > 0
-    assert touched.tolist() == [True] * 6 + [False] * 8
+    assert (asked.grad.abs().sum(dim=1) > 0).all()
 
 
 def test_following_the_gradient_makes_the_loss_smaller_and_the_monitor_better(task, output):
     rows = task.rows("train")
     metric, direction = task.monitor
-    before = task.metrics(output, rows)[metric]
-    parameter = output.clone().requires_grad_()
+    before = task.metrics(output[rows], rows)[metric]
+    parameter = output[rows].clone().requires_grad_()
     optimiser = torch.optim.Adam([parameter], lr=0.1)
     first = task.loss(parameter, rows).item()
     for _ in range(100):
@@ -97,24 +97,27 @@ def test_following_the_gradient_makes_the_loss_smaller_and_the_monitor_better(ta
 
 
 def test_metrics_are_plain_numbers_with_the_monitor_among_them(task, output):
-    metrics = task.metrics(output, task.rows("test"))
+    rows = task.rows("test")
+    metrics = task.metrics(output[rows], rows)
     assert task.monitor[0] in metrics
     assert all(type(value) is float for value in metrics.values())
 
 
-def test_metrics_and_loss_do_not_depend_on_other_rows(task, output):
-    changed = output.clone()
-    changed[:9] += 1
+def test_metrics_and_loss_do_not_depend_on_the_order_of_rows(task, output):
     rows = task.rows("test")
-    assert task.metrics(output, rows) == task.metrics(changed, rows)
-    assert torch.equal(task.loss(output, rows), task.loss(changed, rows))
+    metrics, turned = (task.metrics(output[these], these) for these in (rows, rows.flip(0)))
+    assert turned == pytest.approx(metrics)
+    losses = [task.loss(output[these], these) for these in (rows, rows.flip(0))]
+    assert torch.allclose(*losses)
 
 
 def test_held_out_answers_do_not_reach_the_training_loss(kind, output):
     values = EXAMPLES[kind].copy()
     values[6:12] = values[6:12].to_numpy()[::-1]
     task, changed = task_of(kind), task_of(kind, values)
-    assert torch.equal(task.loss(output, task.rows("train")), changed.loss(output, changed.rows("train")))
+    rows = task.rows("train")
+    assert torch.equal(rows, changed.rows("train"))
+    assert torch.equal(task.loss(output[rows], rows), changed.loss(output[rows], rows))
 
 
 def test_predictions_have_one_row_for_each_entity(task, output):

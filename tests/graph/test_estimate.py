@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections import namedtuple
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.errors import GraphError
-from mmgraph.graph import build_graph
+from mmgraph.graph import build_graph, estimate
 from mmgraph.graph.estimate import Estimate, free_memory
 from mmgraph.graph.notes import BuildNotes
 
@@ -54,3 +55,13 @@ def test_a_control_group_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_build_that_fits_is_not_refused(tmp_path: Path):
     Estimate({"a": 1}, 1, 1).refuse_if_too_large(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["RLIMIT_AS", "RLIMIT_DATA"])
+def test_what_the_limits_of_the_process_leave_is_free(monkeypatch: pytest.MonkeyPatch, kind: str):
+    limits = {getattr(resource, kind): 10**12}
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits.get(kind, resource.RLIM_INFINITY), -1))
+    monkeypatch.setattr(estimate, "_held", lambda: {"VmSize": 10**12 - 5000, "VmData": 10**12 - 5000})
+    assert free_memory() == 5000
+    limits[getattr(resource, kind)] = 1
+    assert free_memory() == 0

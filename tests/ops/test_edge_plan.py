@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgraph.errors import GraphError
-from mmgraph.ops import RelationInput, edge_plan, plan_edges, relational_attention, use_backend
+from mmgraph.ops import (
+    RelationInput,
+    adopt_plan,
+    edge_plan,
+    make_plan,
+    plan_edges,
+    relational_attention,
+    use_backend,
+)
 
 EDGES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=12)
 
@@ -103,3 +111,40 @@ def test_backward_reads_the_edges_of_forward(backend):
         return torch.autograd.grad(out.square().sum(), values)[0]
 
     torch.testing.assert_close(gradient(change=True), gradient(change=False))
+
+
+def test_a_plan_that_is_adopted_is_used_until_the_tensor_changes():
+    index = as_index([(1, 0), (0, 1), (2, 1)])
+    plan = make_plan(3, 2, None, *index)
+    adopt_plan(index, plan)
+    assert plan_edges(index, 3, 2) is plan
+    assert plan_edges(index, 4, 2) is not plan
+    adopt_plan(index, plan)
+    index[0, 0] = 2
+    assert plan_edges(index, 3, 2).source.tolist() == [2, 0, 2]
+
+
+def test_an_adopted_plan_goes_with_its_tensor():
+    kept = len(edge_plan._KEPT)
+    index = as_index([(0, 1), (1, 1)])
+    plan = make_plan(2, 2, None, *index)
+    adopt_plan(index, plan)
+    gone = weakref.ref(plan)
+    del index, plan
+    gc.collect()
+    assert gone() is None
+    assert len(edge_plan._KEPT) == kept
+
+
+def test_the_plan_of_other_edges_is_refused():
+    with pytest.raises(GraphError, match="a plan of 2 edges"):
+        adopt_plan(as_index([(0, 1)]), make_plan(2, 2, None, *as_index([(0, 0), (0, 1)])))
+
+
+@given(EDGES, st.integers(0, 5))
+def test_the_head_of_a_plan_is_the_plan_of_the_first_targets(edges, targets):
+    whole = plan_edges(as_index(sorted(edges, key=lambda edge: (edge[1], edge[0]))), 4, 5)
+    kept = as_index([edge for edge in sorted(edges, key=lambda e: (e[1], e[0])) if edge[1] < targets])
+    head, wanted = whole.head(kept.shape[1], 4, targets), plan_edges(kept, 4, targets)
+    for name in ("source", "target", "target_pointer", "source_pointer", "by_source", "has_edge"):
+        assert torch.equal(getattr(head, name), getattr(wanted, name)), name

@@ -88,7 +88,7 @@ def test_views_of_a_folder_are_mapped_too(graph):
             assert isinstance(base, mmap.mmap)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [0, 1, 3])
 def test_threads_change_nothing(graph, threads):
     def ids(threads: int) -> list[list[int]]:
         sampler = NeighbourSampler(graph, [3, 2], seed=0)
@@ -161,7 +161,7 @@ def test_an_error_in_a_thread_is_raised_and_a_loop_can_be_left(graph):
     [
         ({"input_nodes": None}, "wanted nodes or links"),
         ({"batch_size": 0}, "batch_size: got 0"),
-        ({"threads": 0}, "threads: got 0"),
+        ({"threads": -1}, "threads: got -1"),
     ],
 )
 def test_what_cannot_be_asked_for(graph, change, message):

@@ -24,7 +24,7 @@ def stopped(values, losses=None, *, direction="max", patience=100):
     for epoch, value in enumerate(values, start=1):
         history.append(Epoch(epoch, 0.1, 1.0, losses[epoch - 1] if losses else 0.0, {"score": value}))
         nn.init.constant_(module.weight, epoch)
-        stopping.on_train_batch_end(trainer, module, None, None, 0)
+        stopping.on_train_epoch_end(trainer, module)
         if trainer.should_stop:
             break
     stopping.on_fit_end(trainer, module)
@@ -61,7 +61,7 @@ def test_later_steps_do_not_change_what_was_kept():
     history = [Epoch(1, 0.1, 1.0, 1.0, {"score": 1.0})]
     stopping = EarlyStopping(history, ("score", "max"), 5)
     nn.init.constant_(module.weight, 1)
-    stopping.on_train_batch_end(SimpleNamespace(should_stop=False), module, None, None, 0)
+    stopping.on_train_epoch_end(SimpleNamespace(should_stop=False), module)
     with torch.no_grad():
         module.weight.add_(1)
     stopping.on_fit_end(None, module)

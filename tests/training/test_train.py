@@ -192,9 +192,9 @@ def test_a_folder_that_must_not_be_replaced_is_found_before_training(graph, quic
 
 
 def test_an_interrupt_leaves_no_folder(graph, quick, tmp_path, monkeypatch):
-    def interrupted(module, batch, config, device, progress):
+    def interrupted(module, *others):
         monkeypatch.setattr(module, "validate", _interrupt)
-        return fit(module, batch, config, device, progress)
+        return fit(module, *others)
 
     monkeypatch.setattr(MODULE, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -202,7 +202,7 @@ def test_an_interrupt_leaves_no_folder(graph, quick, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def _interrupt(batch):
+def _interrupt(inference):
     raise KeyboardInterrupt
 
 

@@ -1,0 +1,119 @@
+"""Which neighbourhood of a node its representation depends on: what a sampler must follow, hop by hop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mmgraph.errors import ConfigError, GraphError
+from mmgraph.graph.schema import GraphSchema, Triple
+from mmgraph.layers.groups import OF
+from mmgraph.models.model import MultimodalModel
+
+ALL = -1
+"""The number that takes all neighbours."""
+
+_USUAL = (15, 10)
+_USUAL_FURTHER = 5
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What to sample for a model.
+
+    Args:
+        fanout: By edge type, how many neighbours at each hop.
+        depth: For each layer, first to last, from how many hops it needs nodes and edges.
+    """
+
+    fanout: dict[Triple, list[int]]
+    depth: tuple[int, ...]
+
+
+def num_hops(model: MultimodalModel) -> int:
+    """Return how many numbers a fanout has for a model: one for each layer that reads relations."""
+    return sum(bool(layer.reads_relations) for layer in model.layers)
+
+
+def usual_fanout(model: MultimodalModel) -> tuple[int, ...]:
+    """Return the fanout of a model where nobody asks for another: 15, 10, and 5 for each further hop."""
+    hops = num_hops(model)
+    return (*_USUAL, *[_USUAL_FURTHER] * hops)[:hops]
+
+
+def receptive_field(
+    model: MultimodalModel, schema: GraphSchema, fanout: Sequence[int] | None
+) -> ReceptiveField:
+    """Return what to sample for a model, so that its layers find all that they read.
+
+    The last layer looks one hop around the nodes that are asked for, the one before it another hop around
+    these, and so on. A layer that fuses groups needs whole ones, so ``of`` edges are not sampled. What is
+    found at a hop needs all that any layer before reads, since each node gets its edges once, for all layers.
+
+    Args:
+        model: The model.
+        schema: The schema of the graph.
+        fanout: How many neighbours each layer that reads relations takes, the last layer's first; nothing for
+            all of them, with which the representation is exact.
+
+    Raises:
+        ConfigError: If the fanout has another length than the model has such layers.
+        GraphError: If the graph has no edges that lead from modality nodes to their entities.
+
+    Example:
+        >>> from mmgraph.graph.schema import EdgeType, NodeType
+        >>> from mmgraph.models import build
+        >>> schema = GraphSchema(
+        ...     (NodeType("a", 2, 0, "a"), NodeType("a/x", 3, 5, "a", "x", "text")),
+        ...     (EdgeType("a/x", "of", "a", 3, "of"), EdgeType("a", "cites", "a", 2)),
+        ... )
+        >>> field = receptive_field(build(schema, model="hetero_gat"), schema, [15, 10])
+        >>> field.fanout["a", "cites", "a"], field.fanout["a/x", "of", "a"], field.depth
+        ([15, 10, 0], [-1, -1, -1], (3, 2, 1))
+    """
+    wanted = num_hops(model)
+    if fanout is None:
+        fanout = [ALL] * wanted
+    if len(fanout) != wanted:
+        raise ConfigError(
+            f"got {len(fanout)} numbers ({', '.join(map(str, fanout))}); the model has {wanted} layers that "
+            "read relations, and each takes one",
+            where="fanout",
+            fix=f"Give {','.join(map(str, usual_fanout(model)))}." if wanted else "Leave it out.",
+        )
+    numbers = list(fanout)
+    hops: list[dict[Triple, int]] = []
+    depths: list[int] = []
+    number = numbers[0] if numbers else ALL
+    for layer in reversed(model.layers):
+        if layer.reads_relations:
+            number = numbers.pop(0)
+        steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
+        hops += [dict.fromkeys(step, number) for step in steps]
+        depths.insert(0, len(hops))
+    hops += [dict.fromkeys(step, number) for step in model.missing.hops]
+    _check(hops, schema)
+    return ReceptiveField(
+        {triple: _numbers(triple, hops) for triple in schema.metadata[1]},
+        tuple(depths),
+    )
+
+
+def _numbers(triple: Triple, hops: Sequence[dict[Triple, int]]) -> list[int]:
+    """Return how many neighbours a relation gives at each hop: as the next layer back says that reads it."""
+    found: list[int] = []
+    number = 0
+    for hop in reversed(hops):
+        if triple in hop:
+            number = ALL if triple[1] == OF else hop[triple]
+        found.insert(0, number)
+    return found
+
+
+def _check(hops: Sequence[dict[Triple, int]], schema: GraphSchema) -> None:
+    for triple in sorted(set().union(*hops) - set(schema.metadata[1])):
+        raise GraphError(
+            f"there are no edges {' -> '.join(triple)}, by which the group of a modality node is found",
+            where="graph",
+            fix="Train on the whole graph at once (batch_size: 0), or add the reverse of the relation.",
+        )

@@ -1,0 +1,60 @@
+"""What a model must know of a sampled neighbourhood besides its features and its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from mmgraph.graph.schema import Triple
+
+
+@dataclass(frozen=True, eq=False)
+class Trim:
+    """The part of a neighbourhood that a layer needs: nodes and edges that later hops added are left out.
+
+    Nodes and edges of a sample stand hop after hop, so that it is always the first ones.
+
+    Args:
+        num_nodes: By node type, how many nodes.
+        edge_index: By edge type that the layer reads, these edges, int64 [2, E].
+    """
+
+    num_nodes: Mapping[str, int]
+    edge_index: Mapping[Triple, Tensor]
+
+    def nodes(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the states of these nodes, by node type."""
+        return {name: x[: self.num_nodes[name]] for name, x in state.items()}
+
+    def edges(self, values: Mapping[Triple, Tensor]) -> dict[Triple, Tensor]:
+        """Return what these edges carry, [E, ...], by edge type."""
+        kept = {triple: e.shape[1] for triple, e in self.edge_index.items() if triple in values}
+        return {triple: values[triple][:count] for triple, count in kept.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A neighbourhood as part of its graph.
+
+    Args:
+        known: By node type without features, what tells its nodes apart in the whole graph, of which the
+            sample shows a part: their degrees, int64 [N, R], or their numbers, int64 [N]; see
+            :class:`~mmgraph.models.featureless.FeaturelessNodes`.
+        trims: For each layer the part that it needs; nothing where every layer gets all.
+    """
+
+    known: Mapping[str, Tensor] = field(default_factory=dict)
+    trims: tuple[Trim, ...] = ()
+
+    def to(self, device: torch.device) -> Sample:
+        """Return the sample on a device; tensors that are there already are the same."""
+        return Sample(
+            {name: values.to(device) for name, values in self.known.items()},
+            tuple(
+                Trim(trim.num_nodes, {triple: e.to(device) for triple, e in trim.edge_index.items()})
+                for trim in self.trims
+            ),
+        )

@@ -1,0 +1,146 @@
+"""Whether a training sees the whole graph in each step or samples of it, and what follows from that."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from mmgraph.errors import ConfigError
+from mmgraph.graph import Graph, estimate_memory
+from mmgraph.graph.estimate import free_memory
+from mmgraph.graph.schema import GraphSchema
+from mmgraph.models import MultimodalModel
+from mmgraph.models.receptive_field import num_hops, receptive_field, usual_fanout
+from mmgraph.training.config import TrainConfig
+from mmgraph.training.data import FullBatch, GraphBatch, SampledBatches
+from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
+from mmgraph.training.layer_by_layer import LayerByLayer
+from mmgraph.training.module import TaskModule
+from mmgraph.training.sampled_graph import SampledGraph
+
+USUAL_BATCH_SIZE = 1024
+
+# The estimate may be too low, and others take memory too.
+_SHARE_OF_FREE_MEMORY = 0.8
+
+
+class Choice(NamedTuple):
+    """What was chosen.
+
+    Args:
+        config: The config with ``batch_size`` and, unless that is 0, ``fanout``.
+        reason: What it is and why, for people.
+    """
+
+    config: TrainConfig
+    reason: str
+
+
+def choose_batches(
+    config: TrainConfig, model: MultimodalModel, schema: GraphSchema, device: torch.device
+) -> Choice:
+    """Decide what the config leaves open: whether to sample, by the memory that the whole graph takes.
+
+    Args:
+        config: The config.
+        model: The model.
+        schema: The schema of the graph that the model sees.
+        device: Where to train.
+
+    Raises:
+        ConfigError: If there is a fanout but nothing is sampled, or it does not fit the model.
+        GraphError: If the graph lacks edges that sampling needs.
+    """
+    size, why = config.batch_size, "as the config says"
+    if size == 0 and config.fanout is not None:
+        raise ConfigError(
+            f"got {','.join(map(str, config.fanout))}, but with batch_size 0 nothing is sampled",
+            where="fanout",
+            fix="Leave one of them out.",
+        )
+    if size is None and config.fanout is not None:
+        size = USUAL_BATCH_SIZE
+    if size is None:
+        size, why = _by_memory(config, model, schema, device)
+    if size == 0:
+        return Choice(config.model_copy(update={"batch_size": 0}), f"the whole graph in each step, {why}")
+    fanout = usual_fanout(model) if config.fanout is None else config.fanout
+    receptive_field(model, schema, fanout)
+    shown = f", fanout {','.join(map(str, fanout))}" if fanout else ""
+    return Choice(
+        config.model_copy(update={"batch_size": size, "fanout": fanout}),
+        f"mini-batches of {size:,}{shown}, {why}",
+    )
+
+
+def _by_memory(
+    config: TrainConfig, model: MultimodalModel, schema: GraphSchema, device: torch.device
+) -> tuple[int, str]:
+    wanted = estimate_memory(
+        schema, hidden_channels=config.model.hidden_channels, num_layers=max(num_hops(model), 1)
+    )["total"]
+    free = free_memory() if device.type == "cpu" else torch.cuda.mem_get_info(device)[0]
+    if free is None:
+        return 0, "since nobody tells how much memory is free"
+    why = f"since the whole graph takes about {_megabytes(wanted)}, and {_megabytes(free)} are free"
+    return 0 if wanted <= _SHARE_OF_FREE_MEMORY * free else USUAL_BATCH_SIZE, why
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
+
+
+def open_batches(
+    graph: Graph, module: TaskModule, config: TrainConfig, device: torch.device
+) -> tuple[FullBatch | SampledBatches, Inference]:
+    """Return the batches of a training, and what tells how good it is.
+
+    Args:
+        graph: The graph as the model sees it.
+        module: The model and its task.
+        config: The config, in which nothing is left open.
+        device: Where to train.
+    """
+    if not config.batch_size:
+        batch = GraphBatch.of(graph).to(device)
+        return FullBatch(batch), AtOnce(batch)
+    sampled = _sampled(graph, module, config)
+    loader = sampled.loader(
+        module.model,
+        module.task.labels.entity,
+        module.task.rows("train").cpu(),
+        batch_size=config.batch_size,
+        fanout=config.fanout,
+        shuffle=True,
+    )
+    return SampledBatches(loader), _inference(graph, sampled, module, config, device)
+
+
+def open_inference(graph: Graph, module: TaskModule, config: TrainConfig) -> Inference:
+    """Return what tells on the CPU what a trained model makes of entities.
+
+    Args:
+        graph: The graph as the model sees it.
+        module: The model and its task.
+        config: The config that it was trained with.
+    """
+    if not config.batch_size:
+        return AtOnce(GraphBatch.of(graph))
+    return _inference(graph, _sampled(graph, module, config), module, config, torch.device("cpu"))
+
+
+def _sampled(graph: Graph, module: TaskModule, config: TrainConfig) -> SampledGraph:
+    return SampledGraph(graph, module.model, seed=config.seed, threads=config.batch_threads)
+
+
+def _inference(
+    graph: Graph, sampled: SampledGraph, module: TaskModule, config: TrainConfig, device: torch.device
+) -> Inference:
+    """Return the way that is exact for a model and takes the least memory."""
+    if module.model.not_in_parts:
+        return AtOnce(GraphBatch.of(graph).to(device))
+    if module.model.missing.missing != "absent":
+        # What stands for a missing modality is no node of the graph, so that layers cannot be passed apart.
+        return ByNeighbourhoods(sampled, config.batch_size or USUAL_BATCH_SIZE)
+    return LayerByLayer(sampled)

@@ -1,0 +1,132 @@
+"""A graph that stays on disk, of which models get parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.schema import Triple
+from mmgraph.models import MultimodalModel
+from mmgraph.models.receptive_field import ALL, receptive_field
+from mmgraph.models.sample import Sample, Trim
+from mmgraph.ops import EdgePlan, adopt_plan, make_plan
+from mmgraph.sampling import BatchLoader, NeighbourSampler
+from mmgraph.sampling.features import Features
+from mmgraph.training.data import GraphBatch
+from mmgraph.training.known_nodes import known_nodes
+
+
+class SampledGraph:
+    """The edges and features of a graph, mapped into memory once, and loaders of parts of it.
+
+    Args:
+        graph: The graph.
+        model: Any model that shall get parts of it; all must treat nodes without features alike.
+        seed: Seeds what is sampled.
+        threads: How many batches are made at a time.
+    """
+
+    def __init__(self, graph: Graph, model: MultimodalModel, *, seed: int, threads: int) -> None:
+        self.schema = graph.schema
+        self.sampler = NeighbourSampler(graph, [ALL], seed=seed, backend="numba")
+        self.features = Features(graph)
+        self.known = known_nodes(model.featureless, graph)
+        self._graph, self._threads = graph, threads
+
+    def loader(
+        self,
+        model: MultimodalModel,
+        entity: str,
+        rows: Tensor,
+        *,
+        batch_size: int,
+        fanout: Sequence[int] | None = None,
+        shuffle: bool = False,
+    ) -> BatchLoader:
+        """Return a loader of :class:`GraphBatch` for a model: some entities and their neighbourhoods.
+
+        Args:
+            model: The model.
+            entity: The entity type.
+            rows: The entities, int64 [R].
+            batch_size: How many of them at a time.
+            fanout: How many neighbours each layer that reads relations takes, the last layer's first; by
+                default all.
+            shuffle: Whether each epoch has an order of its own.
+
+        Raises:
+            ConfigError: If the fanout does not fit the model.
+            GraphError: If the graph lacks edges that the model needs.
+        """
+        field = receptive_field(model, self.schema, fanout)
+        parts: list[tuple[int, frozenset[Triple]]] = []
+        if model.missing.missing == "absent" and not model.missing.modality_dropout:
+            for layer, depth in zip(model.layers, field.depth, strict=True):
+                steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
+                parts.append((depth, frozenset().union(*steps)))
+
+        def complete(batch: HeteroData) -> GraphBatch:
+            return self._graph_batch(batch, entity, parts)
+
+        return BatchLoader(
+            self._graph,
+            self.sampler.with_neighbors(field.fanout),
+            input_nodes=(entity, rows),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            transform=complete,
+            threads=self._threads,
+            features=self.features,
+        )
+
+    def _graph_batch(
+        self, batch: HeteroData, entity: str, parts: Sequence[tuple[int, frozenset[Triple]]]
+    ) -> GraphBatch:
+        """Return what PyG's loader made as a model takes it, every plan of edges made.
+
+        Args:
+            batch: What the loader made.
+            entity: The entity type.
+            parts: For each layer how many hops it needs, and of which edge types; nothing to trim nothing.
+        """
+        sizes = {name: batch[name].n_id.numel() for name in batch.node_types}
+        edges = {triple: batch[triple].edge_index for triple in batch.edge_types}
+        plans = {}
+        for triple, index in edges.items():
+            plans[triple] = make_plan(sizes[triple[0]], sizes[triple[2]], None, index[0], index[1])
+            adopt_plan(index, plans[triple])
+        trims = tuple(_trim(batch, edges, plans, *part) for part in parts)
+        return GraphBatch(
+            {name: batch[name].x for name in batch.node_types},
+            edges,
+            batch.collect("edge_weight", allow_empty=True),
+            batch.collect("edge_attr", allow_empty=True),
+            Sample({name: table[batch[name].n_id] for name, table in self.known.items()}, trims),
+            batch[entity].n_id[: batch[entity].batch_size],
+        )
+
+
+def _trim(
+    batch: HeteroData,
+    edges: Mapping[Triple, Tensor],
+    plans: Mapping[Triple, EdgePlan],
+    depth: int,
+    read: frozenset[Triple],
+) -> Trim:
+    """Return what the first hops gave: its plans are the first edges of those of the whole batch."""
+    nodes = {name: sum(batch[name].num_sampled_nodes[: depth + 1]) for name in batch.node_types}
+    kept: dict[Triple, Tensor] = {}
+    for triple, index in edges.items():
+        if triple in read:
+            num_edges, plan = sum(batch[triple].num_sampled_edges[:depth]), plans[triple]
+            size = (num_edges, nodes[triple[0]], nodes[triple[2]])
+            if size == (plan.num_edges, plan.num_source, plan.num_target):
+                # The same tensor, so that what a layer keeps with it serves the next one.
+                kept[triple] = index
+            else:
+                kept[triple] = index[:, :num_edges]
+                adopt_plan(kept[triple], plan.head(*size))
+    return Trim(nodes, kept)

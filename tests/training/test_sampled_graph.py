@@ -1,0 +1,55 @@
+"""What a model gets of a sampled graph: every plan made, and for each layer no more than it needs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmgraph.models import build
+from mmgraph.ops import edge_plan
+from mmgraph.training.data import GraphBatch
+from mmgraph.training.sampled_graph import SampledGraph
+
+
+def first_batch(graph, model, **options) -> GraphBatch:
+    sampled = SampledGraph(graph, model, seed=0, threads=0)
+    return next(iter(sampled.loader(model, "thing", torch.arange(50, 70), batch_size=5, **options)))
+
+
+@pytest.mark.parametrize("model", ["hetero_gat", "hetero_sage", "cross_modal_transformer"])
+def test_a_step_makes_no_plan_of_edges(graph, model, monkeypatch):
+    model = build(graph.schema, model=model, hidden_channels=8)
+    batch = first_batch(graph, model)
+
+    def sort(*_):
+        pytest.fail("edges were checked and sorted")
+
+    monkeypatch.setattr(edge_plan, "_make_plan", sort)
+    assert model(*batch[:-1])["thing"].shape[1] == 8
+
+
+def test_each_layer_gets_what_later_ones_need(graph):
+    model = build(graph.schema, model="hetero_gat", hidden_channels=8)
+    batch = first_batch(graph, model, fanout=[2, 3])
+    fusion, one, two = batch.sample.trims
+    sizes = {name: x.shape[0] for name, x in batch.x_dict.items()}
+    # The last hop finds the modalities of entities, and so no entities.
+    assert fusion.num_nodes == sizes
+    assert one.num_nodes["thing"] == sizes["thing"] > two.num_nodes["thing"] > 5
+    assert one.num_nodes["thing/text"] < sizes["thing/text"]
+    beside = ("thing", "beside", "thing")
+    assert beside not in fusion.edge_index
+    assert one.edge_index[beside] is batch.edge_index_dict[beside]
+    # Only the entities that were asked for hear anything in the last layer.
+    assert two.edge_index[beside][1].max() < 5
+    assert two.edge_index[beside].shape[1] <= 2 * 5
+    assert batch.seeds.tolist() == [50, 51, 52, 53, 54]
+    assert model(*batch[:-1])["thing"].shape[0] == two.num_nodes["thing"]
+
+
+@pytest.mark.parametrize("options", [{"missing": "token"}, {"modality_dropout": 0.5}])
+def test_nothing_is_trimmed_where_nodes_come_and_go(graph, options):
+    model = build(graph.schema, model="hetero_gat", hidden_channels=8, **options)
+    batch = first_batch(graph, model)
+    assert batch.sample.trims == ()
+    assert model(*batch[:-1])["thing"].shape[0] == batch.x_dict["thing"].shape[0]
