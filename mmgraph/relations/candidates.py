@@ -119,10 +119,23 @@ class Candidates:
         return found, floor
 
 
-def products(rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the product of each row's vector with each column's, float32 [B, J]."""
+def products(
+    rows: NDArray[np.float32], columns: NDArray[np.float32], room: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Return the product of each row's vector with each column's, float32 [B, J].
+
+    Args:
+        rows: [B, D].
+        columns: [J, D].
+        room: Where to write them, of B x J numbers or more; memory of one's own costs its pages each time.
+    """
+    out = None
+    if room is not None:
+        out = torch.from_numpy(room[: len(rows) * len(columns)]).view(len(rows), len(columns))
     with _single_precision():
-        result: NDArray[np.float32] = torch.mm(torch.from_numpy(rows), torch.from_numpy(columns).T).numpy()
+        result: NDArray[np.float32] = torch.mm(
+            torch.from_numpy(rows), torch.from_numpy(columns).T, out=out
+        ).numpy()
     return result
 
 

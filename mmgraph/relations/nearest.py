@@ -63,11 +63,12 @@ def _search(
     if not len(sources):
         return Neighbours.none(len(rows), k)
     candidates = Candidates(rows, sources, k, metric, own)
+    room = np.empty(min(_BLOCK, len(rows)) * min(_BLOCK, len(sources)), dtype=np.float32)
     for top in range(0, len(rows), _BLOCK):
         some = np.arange(top, min(top + _BLOCK, len(rows)))
         for left in range(top if queries is None else 0, len(sources), _BLOCK):
             others = np.arange(left, min(left + _BLOCK, len(sources)))
-            scores = products(rows[top : some[-1] + 1], sources[left : others[-1] + 1])
+            scores = products(rows[top : some[-1] + 1], sources[left : others[-1] + 1], room)
             candidates.see(scores, some, others)
             if queries is None and left > top:
                 candidates.see_turned(scores, top, left)
