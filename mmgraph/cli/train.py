@@ -71,9 +71,8 @@ def train(
     from mmgraph.training.resolve import resolve_config
 
     overrides = assignments or ()
-    hops = None if fanout is None else fanout.split(",")
     resolved = resolve_config(
-        model=model, config=config, overrides=overrides, seed=seed, batch_size=batch_size, fanout=hops
+        model=model, config=config, overrides=overrides, seed=seed, batch_size=batch_size, fanout=fanout
     )
     folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
     run = mg.train(

@@ -241,6 +241,12 @@ def _check(make: Callable[[], nn.Module], shape: _Shape, name: str, options: Map
             fix="It has to take the widths of the layer, and between two node types pairs of states, as "
             "SAGEConv does.",
         ) from error
+    if getattr(made, "cached", False):
+        raise ConfigError(
+            f"{name} keeps what it works out of the first edges that it sees, and a layer sees many",
+            where="hetero_conv.options.cached",
+            fix="Leave the option out.",
+        )
     if tuple(out.shape) != (2, shape.channels):
         raise ConfigError(
             f"{name} returned {tuple(out.shape)} for two nodes; wanted (2, {shape.channels})",
@@ -252,12 +258,9 @@ def _check(make: Callable[[], nn.Module], shape: _Shape, name: str, options: Map
 
 def _try(made: nn.Module, shape: _Shape) -> Tensor:
     """Return the output for two nodes and an edge, and leave no trace in the layer or in random numbers."""
-    training = made.training
     relation, width = shape.relation, shape.edge_width
     x_dict = {name: torch.zeros(2, shape.channels) for name in (relation[0], relation[2])}
     attr = None if width is None else torch.zeros(1, width)
     edges = RelationEdges(plan_edges(torch.tensor([[0], [1]]), 2, 2), attr=attr)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        out = convolve(made.eval(), relation, x_dict, edges)
-    made.train(training)
-    return out
+        return convolve(copy.deepcopy(made).eval(), relation, x_dict, edges)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.layers.edge_weights import check_weights
 from mmgraph.layers.options import require_positive
+from mmgraph.ops.edge_plan import check_edge_index
 
 Triple = tuple[str, str, str]
 """Source node type, name, target node type."""
@@ -142,7 +143,7 @@ def check_edges(
     edge_index_dict: Mapping[Triple, Tensor],
     edge_weight_dict: Mapping[Triple, Tensor] | None,
 ) -> None:
-    """Make sure that every edge type is known and that weights above 0 come with edges, as many as these.
+    """Make sure that every edge type is known, edges are [2, E], and each has a weight above 0 or none has.
 
     Raises:
         GraphError: If not.
@@ -150,6 +151,7 @@ def check_edges(
     for edge_type in edge_index_dict:
         if edge_type not in edge_types:
             raise _unknown(where, "edge type", str(edge_type), [str(known) for known in edge_types])
+        check_edge_index(edge_index_dict[edge_type], where=f"{where}: edge_index_dict[{edge_type!r}]")
     for edge_type, weight in (edge_weight_dict or {}).items():
         edge_index = edge_index_dict.get(edge_type)
         wanted = None if edge_index is None else (edge_index.shape[1],)
@@ -174,9 +176,10 @@ def check_edge_attr(
         GraphError: If not.
     """
     for edge_type in edge_attr_dict:
-        if edge_type not in edge_channels:
+        if edge_type not in edge_channels or edge_type not in edge_index_dict:
+            unread = "it does not read" if edge_type in edge_index_dict else "are not there"
             raise GraphError(
-                "got features of edges that it does not read",
+                f"got features of edges that {unread}",
                 where=f"{where}: edge_attr_dict[{edge_type!r}]",
                 fix="Name their width in edge_channels, of a layer that has it; or leave them out.",
             )

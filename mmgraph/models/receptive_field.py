@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.layers.groups import OF
@@ -54,10 +55,10 @@ def receptive_field(
         model: The model.
         schema: The schema of the graph.
         fanout: How many neighbours each layer that reads relations takes, the last layer's first; nothing for
-            all of them, with which the representation is exact.
+            all of them, with which the representation is exact. Numbers beyond these layers are not used.
 
     Raises:
-        ConfigError: If the fanout has another length than the model has such layers.
+        ConfigError: If the fanout has fewer numbers than the model has such layers.
         GraphError: If the graph has no edges that lead from modality nodes to their entities.
 
     Example:
@@ -74,14 +75,14 @@ def receptive_field(
     wanted = num_hops(model)
     if fanout is None:
         fanout = [ALL] * wanted
-    if len(fanout) != wanted:
+    if len(fanout) < wanted:
         raise ConfigError(
-            f"got {len(fanout)} numbers ({', '.join(map(str, fanout))}); the model has {wanted} layers that "
-            "read relations, and each takes one",
+            f"got {counted(len(fanout), 'number')} ({', '.join(map(str, fanout))}); the model has {wanted} "
+            "layers that read relations, and each takes one",
             where="fanout",
-            fix=f"Give {','.join(map(str, usual_fanout(model)))}." if wanted else "Leave it out.",
+            fix=f"Give {','.join(map(str, usual_fanout(model)))}.",
         )
-    numbers = list(fanout)
+    numbers = list(fanout[:wanted])
     hops: list[dict[Triple, int]] = []
     depths: list[int] = []
     number = numbers[0] if numbers else ALL

@@ -68,13 +68,21 @@ class EdgePlan:
             num_source: How many source nodes there are for them.
             num_target: How many target nodes.
 
+        Raises:
+            GraphError: If the edges are not sorted by target.
+
         Example:
             >>> import torch
             >>> plan = plan_edges(torch.tensor([[0, 1, 2], [0, 0, 1]]), 3, 2)
             >>> plan.head(2, 2, 1).source
             tensor([0, 1])
         """
-        assert self.order is None, "the first edges of an index in another order are not the first of a plan"
+        if self.order is not None:
+            raise GraphError(
+                "got the plan of edges in another order, whose first ones are not the first of the plan",
+                where="EdgePlan.head",
+                fix="Sort the edges by target and source first.",
+            )
         return EdgePlan(num_source, num_target, None, self.sources[:num_edges], self.targets[:num_edges])
 
     @cached_property
@@ -155,7 +163,7 @@ def plan_edges(
     if edge_index.is_inference():
         # Such a tensor counts no changes, so a kept plan could be stale without a sign.
         return _make_plan(edge_index, num_source, num_target, where)
-    key, fingerprint = id(edge_index), (num_source, num_target, edge_index._version)
+    key, fingerprint = id(edge_index), _fingerprint(edge_index, num_source, num_target)
     kept = _KEPT.get(key)
     if kept is not None and kept.edge_index() is edge_index and kept.fingerprint == fingerprint:
         return kept.plan
@@ -196,13 +204,18 @@ def adopt_plan(edge_index: Tensor, plan: EdgePlan) -> None:
 
 
 def _keep(edge_index: Tensor, plan: EdgePlan) -> None:
-    key, fingerprint = id(edge_index), (plan.num_source, plan.num_target, edge_index._version)
+    key, fingerprint = id(edge_index), _fingerprint(edge_index, plan.num_source, plan.num_target)
     _KEPT[key] = _Kept(weakref.ref(edge_index, lambda _: _KEPT.pop(key, None)), fingerprint, plan)
+
+
+def _fingerprint(edge_index: Tensor, num_source: int, num_target: int) -> tuple[int, ...]:
+    # Whoever sets edge_index.data gives a tensor other memory, and torch counts no change.
+    return num_source, num_target, edge_index._version, edge_index.data_ptr(), *edge_index.shape
 
 
 class _Kept(NamedTuple):
     edge_index: weakref.ref[Tensor]
-    fingerprint: tuple[int, int, int]
+    fingerprint: tuple[int, ...]
     plan: EdgePlan
 
 
@@ -232,13 +245,22 @@ def make_plan(
     return EdgePlan(num_source, num_target, order, sources, targets)
 
 
-def _check(edge_index: Tensor, num_source: int, num_target: int, where: str) -> None:
+def check_edge_index(edge_index: Tensor, *, where: str) -> None:
+    """Make sure that edges are int64 [2, E].
+
+    Raises:
+        GraphError: If not.
+    """
     if edge_index.dtype != torch.int64 or edge_index.dim() != 2 or edge_index.shape[0] != 2:
         raise GraphError(
             f"got {edge_index.dtype} of shape {tuple(edge_index.shape)}; wanted torch.int64 of shape (2, E)",
             where=where,
             fix="Put the sources into the first row and the targets into the second.",
         )
+
+
+def _check(edge_index: Tensor, num_source: int, num_target: int, where: str) -> None:
+    check_edge_index(edge_index, where=where)
     for name, nodes, count in (("source", edge_index[0], num_source), ("target", edge_index[1], num_target)):
         if nodes.numel() == 0:
             continue

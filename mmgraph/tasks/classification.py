@@ -116,16 +116,22 @@ class Classification(Task):
         ]
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Return the weighted cross-entropy of the rows whose class can be learnt."""
+        """Return the weighted cross-entropy of the rows whose class can be learnt, a mean over these.
+
+        The weights of the training entities' classes have the mean 1. By the weights of the rows themselves,
+        as torch would have it, is not divided: in a batch of one entity its weight would make no difference.
+        """
         target = self.target[rows]
         learnable = target.masked_fill(target >= self.out_channels, _UNLABELLED)
-        return F.cross_entropy(
+        total = F.cross_entropy(
             output,
             learnable,
             weight=self.class_weight,
             ignore_index=_UNLABELLED,
             label_smoothing=self.label_smoothing,
+            reduction="sum",
         )
+        return total / (learnable != _UNLABELLED).sum()
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
         """Return ``accuracy``, ``balanced_accuracy`` (mean recall) and ``f1_score`` (macro)."""

@@ -65,7 +65,8 @@ def choose_batches(
         size, why = _by_memory(config, model, schema, device)
     if size == 0:
         return Choice(config.model_copy(update={"batch_size": 0}), f"the whole graph in each step, {why}")
-    fanout = usual_fanout(model) if config.fanout is None else config.fanout
+    # Models that are compared share a fanout, and some have fewer layers.
+    fanout = usual_fanout(model) if config.fanout is None else config.fanout[: num_hops(model)]
     receptive_field(model, schema, fanout)
     shown = f", fanout {','.join(map(str, fanout))}" if fanout else ""
     return Choice(

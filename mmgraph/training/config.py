@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mmgraph.config import Config
 from mmgraph.data.spec import Choice
@@ -103,7 +103,8 @@ class TrainConfig(Config):
     fanout: tuple[Neighbours, ...] | None = Field(
         default=None,
         description="How many neighbours a sample takes by each relation, hop after hop: one number for each "
-        "layer that reads relations, -1 for all. Usually 15, 10, and 5 for each further hop.",
+        "layer that reads relations, -1 for all; more numbers are not used. Usually 15, 10, and 5 for each "
+        "further hop.",
     )
     batch_threads: int = Field(
         default=2, ge=0, description="How many batches are sampled ahead at a time; the result is the same."
@@ -127,3 +128,9 @@ class TrainConfig(Config):
         default="auto",
         description="Where to train; `auto` takes a GPU where there is one. Metrics are made on the CPU.",
     )
+
+    @field_validator("fanout", mode="before")
+    @classmethod
+    def _split_fanout(cls, fanout: Any) -> Any:
+        """Take ``15,10`` for ``[15, 10]``: so it is written on the command line."""
+        return fanout.split(",") if isinstance(fanout, str) else fanout

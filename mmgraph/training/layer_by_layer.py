@@ -5,6 +5,7 @@ Shapes: N nodes of a type, C channels.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 from torch_geometric.sampler import NodeSamplerInput
 
+from mmgraph.errors import RunError
 from mmgraph.graph.schema import Triple
 from mmgraph.layers import Layer
 from mmgraph.models import MultimodalModel
@@ -172,5 +174,15 @@ def _mapped(rows: int, channels: int) -> Tensor:
     """Return room for states in a file without a name, which is gone with the tensor."""
     if not rows:
         return torch.empty(0, channels)
-    with tempfile.TemporaryFile() as file:
-        return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=(rows, channels)))
+    size = rows * channels * np.dtype(np.float32).itemsize
+    try:
+        with tempfile.TemporaryFile() as file:
+            # A file with holes would be too large for the disk only when they are filled, by a signal.
+            os.posix_fallocate(file.fileno(), 0, size)
+            return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=(rows, channels)))
+    except OSError as error:
+        raise RunError(
+            f"got no room for the states of {rows:,} nodes, {size / 1e6:,.1f} MB: {error.strerror}",
+            where=os.environ.get("TMPDIR", tempfile.gettempdir()),
+            fix="Free that folder for temporary files, or name another by the environment variable TMPDIR.",
+        ) from None

@@ -47,7 +47,7 @@ def resolve_config(
     overrides: Sequence[str] = (),
     seed: int | None = None,
     batch_size: int | None = None,
-    fanout: Sequence[int | str] | None = None,
+    fanout: Sequence[int] | str | None = None,
 ) -> TrainConfig:
     """Return the config of a training.
 
@@ -61,7 +61,7 @@ def resolve_config(
         overrides: Assignments such as ``model.heads=8``.
         seed: Seeds everything random.
         batch_size: Training entities of a step.
-        fanout: How many neighbours a sample takes, hop after hop.
+        fanout: How many neighbours a sample takes, hop after hop; ``[15, 10]`` or ``15,10``.
 
     Raises:
         ConfigError: If a key or a value cannot be used, or if two places name different models.
@@ -85,6 +85,9 @@ def resolve_config(
     if name is not None:
         merged = _merge(merged, {"model": {"name": name}})
     named = {"seed": seed, "batch_size": batch_size, "fanout": fanout}
+    if batch_size == 0:
+        # A fanout that comes with another config is that of its samples.
+        merged.pop("fanout", None)
     merged |= {key: value for key, value in named.items() if value is not None}
     resolved = parse(TrainConfig, merged, where="training config")
     check_names(resolved.model)

@@ -29,7 +29,7 @@ def train(
     out: str | Path | None = None,
     seed: int | None = None,
     batch_size: int | None = None,
-    fanout: Sequence[int] | None = None,
+    fanout: Sequence[int] | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Run:

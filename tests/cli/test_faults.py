@@ -38,7 +38,7 @@ FAULTS = {
     "--set below a value": ((*TRAIN, "--set", "seed.x=1"), "seed"),
     "heads that do not divide": ((*TRAIN, "--model", "hetero_gat", "--set", "model.heads=3"), "heads"),
     "fanout that is no number": ((*TRAIN, "--fanout", "15,ten"), "fanout[1]: got 'ten'"),
-    "fanout of another length": ((*TRAIN, "--fanout", "15,10,5"), "the model has 2 layers"),
+    "fanout that is too short": ((*TRAIN, "--fanout", "15"), "the model has 2 layers"),
     "fanout without batches": ((*TRAIN, "--batch-size", "0", "--fanout", "15,10"), "nothing is sampled"),
     "negative batch size": ((*TRAIN, "--batch-size", "-1"), "--batch-size"),
     "two models": ((*TRAIN, "--model", "mlp", "--set", "model.name=hetero_gat"), "hetero_gat"),

@@ -1,5 +1,6 @@
 """Equality with PyG's HeteroConv in float64 for several convolutions, and what is refused."""
 
+import contextlib
 import copy
 
 import pytest
@@ -255,3 +256,37 @@ def test_every_convolution_is_there_by_its_plain_name():
 def test_what_cannot_be_is_refused(graph, options, message):
     with pytest.raises(ConfigError, match=message):
         HeteroConv(graph[0], CHANNELS, **options)
+
+
+def test_a_convolution_that_keeps_its_first_edges_is_refused():
+    with pytest.raises(ConfigError, match=r"options.cached.*keeps what it works out of the first edges"):
+        HeteroConv((["a"], [("a", "to", "a")]), CHANNELS, conv="GCNConv", options={"cached": True})
+
+
+def convolution_layers():
+    """Return layers of PyG's convolutions that need no more than their widths, and of one with hops."""
+    layers = {}
+    for name, options in [*((name, {}) for name in sorted(CONVOLUTIONS)), ("ChebConv", {"K": 3})]:
+        # The others are refused, as they need more.
+        with contextlib.suppress(ConfigError):
+            layers[name] = HeteroConv((["a"], [("a", "to", "a")]), CHANNELS, conv=name, options=options)
+    return layers
+
+
+LAYERS = convolution_layers()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_that_says_so_needs_no_more_than_the_edges_that_lead_to_a_node(name):
+    torch.manual_seed(0)
+    layer = LAYERS[name].eval()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.3)
+    x, edges = {"a": torch.randn(40, CHANNELS)}, torch.randint(40, (2, 160))
+    # Some convolutions count a pair once, however often it is there.
+    edges = edges[:, edges[0] != edges[1]].unique(dim=1)
+    seeds = torch.arange(10)
+    near = edges[:, torch.isin(edges[1], seeds)]
+    found, whole = (layer(x, {("a", "to", "a"): part})["a"][seeds] for part in (near, edges))
+    assert torch.allclose(found, whole, atol=1e-4) == (layer.not_in_parts is None)

@@ -92,6 +92,9 @@ def test_balanced_weights_make_every_class_count_the_same(make_labels):
     rows = task.rows("train")
     assert task.loss(guess_a, rows).item() == pytest.approx(task.loss(guess_b, rows).item())
     assert classification(labels).loss(guess_a, rows) < classification(labels).loss(guess_b, rows)
+    # In whatever batches they come, entities count as much.
+    each = [task.loss(guess_a[row : row + 1], rows[row : row + 1]).item() for row in range(4)]
+    assert sum(each) / 4 == pytest.approx(task.loss(guess_a, rows).item())
 
 
 def test_label_smoothing_reaches_the_loss(make_labels):

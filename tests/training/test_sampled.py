@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 
 import numpy as np
 import pytest
 import torch
 from torch_geometric.data import HeteroData
 
-from mmgraph.errors import ConfigError, GraphError
+from mmgraph.errors import ConfigError, GraphError, RunError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
@@ -236,13 +237,26 @@ def test_the_fanout_follows_from_the_layers(graph):
     assert sampled(graph, "model.num_layers=4", "max_epochs=1").config.fanout == (15, 10, 5, 5)
     assert sampled(graph, "max_epochs=1", model="mlp").config.fanout == ()
     assert train(graph, task="colour", overrides=STILL, fanout=[2, 2]).config.batch_size == 1024
+    # Models that are compared may share a fanout that some have fewer layers for.
+    assert sampled(graph, "max_epochs=1", "fanout=4,3,2").config.fanout == (4, 3)
+    assert sampled(graph, "max_epochs=1", model="mlp", fanout="4,3").config.fanout == ()
+
+
+def test_the_whole_graph_can_be_asked_for_after_a_config_of_samples(graph):
+    config = sampled(graph, "max_epochs=1", fanout=[3, 3]).config
+    assert train(graph, task="colour", config=config, batch_size=0).config.fanout is None
+
+
+def test_no_room_for_states_is_one_clear_error(graph, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(RunError, match=r"got no room for the states of .* MB: No such file.*TMPDIR"):
+        sampled(graph, "max_epochs=1")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"fanout": [15, 10, 5]}, r"fanout: got 3 numbers \(15, 10, 5\); the model has 2 layers.*Give 15,10"),
-        ({"fanout": [5], "model": "mlp"}, "fanout: got 1 numbers .* has 0 layers .* Leave it out"),
+        ({"fanout": [15]}, r"fanout: got 1 number \(15\); the model has 2 layers.*Give 15,10"),
         ({"fanout": [5, 5], "batch_size": 0}, "fanout: got 5,5, but with batch_size 0 nothing is sampled"),
         ({"fanout": [5, -2]}, r"fanout\[1\]: got -2"),
         ({"batch_size": -1}, "batch_size: got -1"),
