@@ -360,7 +360,7 @@ class StoredEdges:
         return tuple(None if part is None else part[order] for part in (self.weight, self.attr, self.time))
 
 
-def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
+def merge(edges: Edges, num_sources: int, *, mean: bool = False, where: str = "edges") -> Edges:
     """Return the edges sorted by (target, source, time), with duplicates merged.
 
     A duplicate is an edge between the same nodes at the same time. The weight of a pair is the sum of its
@@ -370,6 +370,10 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
         edges: The edges of a builder.
         num_sources: The number of source nodes.
         mean: Let the weight be the mean instead.
+        where: The relation, for messages.
+
+    Raises:
+        GraphError: If weights add up to more than fits into float32.
 
     Example:
         >>> edges = Edges(np.array([0, 2, 0]), np.array([1, 0, 1]), np.array([1.0, 5.0, 2.0], np.float32))
@@ -386,7 +390,7 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
     if weight is not None or attr is not None:
         groups = Groups(new)
         if weight is not None:
-            weight = (groups.mean(weight) if mean else groups.sum(weight)).astype(np.float32)
+            weight = groups.mean(weight).astype(np.float32) if mean else groups.added(weight, where=where)
         if attr is not None:
             attr = np.stack([groups.mean(column) for column in attr.T], axis=1).astype(np.float32)
     return replace(edges.take(new), weight=weight, attr=attr)
@@ -431,6 +435,28 @@ class Groups:
         wide, several = values.astype(np.float64), self._several
         wide[several] = wide[several[np.lexsort((values[several], self._group[several]))]]
         total: NDArray[np.float64] = np.add.reduceat(wide, self._first)
+        return total
+
+    def added(self, weight: NDArray[np.float32], *, where: str) -> NDArray[np.float32]:
+        """Return the sum of the weights of each run, [G], of weights [E].
+
+        Args:
+            weight: The weights.
+            where: The relation or the table, for messages.
+
+        Raises:
+            GraphError: If a sum does not fit into float32.
+        """
+        with np.errstate(over="ignore"):
+            total = self.sum(weight).astype(np.float32)
+        wrong = np.flatnonzero(~np.isfinite(total))
+        if len(wrong):
+            raise GraphError(
+                f"{counted(len(wrong), 'weight')} {agreed(len(wrong), 'is', 'are')} too large for float32; "
+                f"the first is the sum of {self._times[wrong[0]]} duplicates",
+                where=where,
+                fix="Give smaller weights, or each edge once.",
+            )
         return total
 
     def mean(self, values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -121,7 +121,10 @@ class Parts:
         sizes = {name: len(table) for name, table in self.entities.items()}
         sizes |= {name: len(modality.rows) for name, modality in self.modalities.items()}
         stored = {
-            triple: StoredEdges.of(merge(one, sizes[triple[0]])) for triple, one in self.relations.items()
+            (source, name, target): StoredEdges.of(
+                merge(one, sizes[source], where=place.format(source=source, name=name, target=target))
+            )
+            for (source, name, target), one in self.relations.items()
         }
         faults = Faults()
         held_out = {}
