@@ -61,8 +61,8 @@ def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRe
     incoming = read_edges(given.incoming, known[source], factory.num_nodes(target), where=where)
     outgoing = given.outgoing or _like(edge_type, np.empty(0, dtype=np.int64))
     outgoing = read_edges(outgoing, factory.num_nodes(source), known[target], where=where)
-    incoming = merge(incoming.take(context.permitted(source)[incoming.source]), known[source])
-    outgoing = merge(outgoing, factory.num_nodes(source))
+    incoming = merge(incoming.take(context.permitted(source)[incoming.source]), known[source], where=where)
+    outgoing = merge(outgoing, factory.num_nodes(source), where=where)
     if edge_type.symmetric:
         # Held in both directions, so that there is no reverse relation to hear along.
         incoming = merge(joined(incoming, outgoing.reversed()), known[source], mean=True)
@@ -72,7 +72,7 @@ def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRe
     own = given.own or _like(edge_type, np.empty(0, dtype=np.int64))
     own = read_edges(own, factory.num_nodes(source), factory.num_nodes(target), where=where)
     _check_own(own, edge_type, factory, where)
-    own = merge(own, factory.num_nodes(source))
+    own = merge(own, factory.num_nodes(source), where=where)
     own = builder.filters.apply(own, context, homogeneous=source == target)
     _check_carried(edge_type, (incoming, outgoing, own), where)
     return AttachedRelation(incoming, outgoing, own, context.counts, context.warnings)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from mmgraph.counted import counted
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_order import edge_order, order_by
 from mmgraph.graph.relation import Edges
@@ -24,6 +26,11 @@ _CONTRACT = (
     "Give a tuple (source_index, target_index) or (source_index, target_index, weight), a list of tuples "
     "(source, target) or (source, target, weight), or an int array [2, E]."
 )
+
+_MASKED = "an array some of whose values are masked"
+
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f/\\]+")
+"""A name of an edge feature: without control characters and path separators."""
 
 
 def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -> Edges:
@@ -43,7 +50,7 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
         GraphError: If it is something else; all faults at once.
     """
     attr, time = None, None
-    attr_names: tuple[str, ...] = ()
+    attr_names: Any = ()
     if isinstance(result, Edges):
         parts: tuple[Any, ...] = (result.source, result.target, result.weight)
         attr, attr_names, time = result.attr, result.attr_names, result.time
@@ -61,12 +68,13 @@ def read_edges(result: Any, num_sources: int, num_targets: int, *, where: str) -
             _CONTRACT,
         )
     weight = None if parts[2] is None else _weights(parts[2], len(source), where, faults)
-    if attr is not None:
-        attr = _attr(attr, len(source), tuple(attr_names), where, faults)
+    names = _names(attr_names, where, faults, wanted=attr is not None)
+    if attr is not None and names is not None:
+        attr = _attr(attr, len(source), names, where, faults)
     if time is not None:
         time = _times(time, len(source), where, faults)
     faults.raise_if_any(GraphError)
-    return Edges(source, target, weight, attr, tuple(attr_names) if attr is not None else (), time)
+    return Edges(source, target, weight, attr, names or (), time)
 
 
 def _columns(result: Any, where: str) -> Sequence[Any]:
@@ -75,13 +83,20 @@ def _columns(result: Any, where: str) -> Sequence[Any]:
         if isinstance(result, kind) and result and all(isinstance(one, kind) for one in result):
             came = f"gave a {kind.__name__} of {kind.__name__}s, which could be edges as well as columns"
             raise GraphError(came, where=where, fix=_CONTRACT)
+    if isinstance(result, pd.DataFrame):
+        columns = ", ".join(f"frame[{name!r}]" for name in list(result)[:2])
+        raise GraphError(
+            f"gave a DataFrame of {counted(result.shape[1], 'column')}, which does not say what each is",
+            where=where,
+            fix=f"Return its columns as a tuple (source_index, target_index), e.g. ({columns}).",
+        )
     if isinstance(result, tuple) and len(result) in (2, 3):
         return result
     if isinstance(result, list):
         return _edges_as_columns(result, where)
     array = _array(result) if hasattr(result, "__array__") else None
     if array is None or array.ndim != 2:
-        came = "nothing" if result is None else f"{type(result).__name__}"
+        came = "nothing" if result is None else _MASKED if _is_masked(result) else type(result).__name__
         shape = f" of shape {array.shape}" if array is not None else ""
         raise GraphError(f"gave {came}{shape}; wanted edges", where=where, fix=_CONTRACT)
     if len(array) != 2:
@@ -101,11 +116,25 @@ def _edges_as_columns(edges: list[Any], where: str) -> Sequence[Any]:
 
 
 def _array(values: Any) -> NDArray[Any] | None:
+    """Return values as an array; nothing if they are none, or some of them are masked."""
+    if _is_masked(values):
+        return None
     try:
         return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):
-        # Ragged lists, or a tensor that has a gradient or is on another device.
+    except Exception:
+        # Ragged lists, a tensor that has a gradient or is on another device, an __array__ that raises.
         return None
+
+
+def _is_masked(values: Any) -> bool:
+    return isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values)
+
+
+def _came(values: Any, array: NDArray[Any] | None) -> str:
+    """Return what stands where an array of another kind is wanted, for messages."""
+    if _is_masked(values):
+        return _MASKED
+    return "no array" if array is None else f"{array.dtype} of shape {array.shape}"
 
 
 def _indices(
@@ -117,8 +146,9 @@ def _indices(
     if array is not None and array.ndim == 1 and array.size == 0:
         return nothing
     if array is None or array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-        came = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
-        faults.add(where, f"gave {came} as {end} indices; wanted whole numbers [E]", _CONTRACT)
+        faults.add(
+            where, f"gave {_came(values, array)} as {end} indices; wanted whole numbers [E]", _CONTRACT
+        )
         return nothing
     wrong = np.flatnonzero((array < 0) | (array >= num_nodes))
     if len(wrong):
@@ -138,12 +168,14 @@ def _weights(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray
         np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)
     )
     if array is None or not numeric or array.shape != (num_edges,):
-        came = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
         faults.add(
-            where, f"gave {came} as weights; wanted numbers [{num_edges}], one for each edge", _CONTRACT
+            where,
+            f"gave {_came(values, array)} as weights; wanted numbers [{num_edges}], one for each edge",
+            _CONTRACT,
         )
         return None
-    weight = array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        weight = array.astype(np.float32)
     wrong = np.flatnonzero(~(np.isfinite(weight) & (weight > 0)))
     if len(wrong):
         faults.add(
@@ -155,20 +187,42 @@ def _weights(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray
     return weight
 
 
+def _names(names: Any, where: str, faults: Faults, *, wanted: bool) -> tuple[str, ...] | None:
+    """Return the names of edge features, of which there are some if and only if they are wanted."""
+    given = tuple(names) if isinstance(names, (list, tuple)) else None
+    good = given is not None and all(isinstance(name, str) and _NAME.fullmatch(name) for name in given)
+    if given is None or not good or len(set(given)) < len(given):
+        faults.add(
+            where,
+            f"gave {names!r:.60} as attr_names; wanted a tuple of different texts, none empty or with "
+            "control characters, '/' or '\\'",
+            "Name every column of the edge features.",
+        )
+        return None
+    if given and not wanted:
+        faults.add(
+            where,
+            f"gave {names!r:.60} as attr_names, and no edge features",
+            "Give attr as well, or leave attr_names out.",
+        )
+    return given
+
+
 def _attr(
     values: Any, num_edges: int, names: tuple[str, ...], where: str, faults: Faults
 ) -> NDArray[np.float32] | None:
     array = _array(values)
     numeric = array is not None and array.dtype.kind in "fiub"
     if array is None or not numeric or array.shape != (num_edges, len(names)) or not names:
-        came = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
         faults.add(
             where,
-            f"gave {came} as edge features; wanted numbers [{num_edges}, {len(names)}], one column a name",
+            f"gave {_came(values, array)} as edge features; wanted numbers [{num_edges}, {len(names)}], "
+            "one column a name",
             "Give one row for each edge, and name every column in attr_names.",
         )
         return None
-    wide: NDArray[np.float32] = array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        wide: NDArray[np.float32] = array.astype(np.float32)
     wrong = np.flatnonzero(~np.isfinite(wide).all(axis=1))
     if len(wrong):
         faults.add(
@@ -182,13 +236,20 @@ def _attr(
 def _times(values: Any, num_edges: int, where: str, faults: Faults) -> NDArray[np.int64] | None:
     array = _array(values)
     if array is None or array.dtype.kind not in "iu" or array.shape != (num_edges,):
-        came = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
         faults.add(
             where,
-            f"gave {came} as times; wanted whole numbers [{num_edges}], one for each edge",
+            f"gave {_came(values, array)} as times; wanted whole numbers [{num_edges}], one for each edge",
             "Give seconds since 1970, or whole numbers that rise with time.",
         )
         return None
+    wrong = np.flatnonzero(array > np.iinfo(np.int64).max)
+    if len(wrong):
+        faults.add(
+            where,
+            f"gave {counted(len(wrong), 'time')} that {agreed(len(wrong), 'does', 'do')} not fit into int64, "
+            f"first {array[wrong[0]]} for edge {wrong[0]}",
+            "Give seconds since 1970, or smaller whole numbers.",
+        )
     return array.astype(np.int64)
 
 
@@ -299,7 +360,7 @@ class StoredEdges:
         return tuple(None if part is None else part[order] for part in (self.weight, self.attr, self.time))
 
 
-def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
+def merge(edges: Edges, num_sources: int, *, mean: bool = False, where: str = "edges") -> Edges:
     """Return the edges sorted by (target, source, time), with duplicates merged.
 
     A duplicate is an edge between the same nodes at the same time. The weight of a pair is the sum of its
@@ -309,6 +370,10 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
         edges: The edges of a builder.
         num_sources: The number of source nodes.
         mean: Let the weight be the mean instead.
+        where: The relation, for messages.
+
+    Raises:
+        GraphError: If weights add up to more than fits into float32.
 
     Example:
         >>> edges = Edges(np.array([0, 2, 0]), np.array([1, 0, 1]), np.array([1.0, 5.0, 2.0], np.float32))
@@ -325,7 +390,7 @@ def merge(edges: Edges, num_sources: int, *, mean: bool = False) -> Edges:
     if weight is not None or attr is not None:
         groups = Groups(new)
         if weight is not None:
-            weight = (groups.mean(weight) if mean else groups.sum(weight)).astype(np.float32)
+            weight = groups.mean(weight).astype(np.float32) if mean else groups.added(weight, where=where)
         if attr is not None:
             attr = np.stack([groups.mean(column) for column in attr.T], axis=1).astype(np.float32)
     return replace(edges.take(new), weight=weight, attr=attr)
@@ -370,6 +435,28 @@ class Groups:
         wide, several = values.astype(np.float64), self._several
         wide[several] = wide[several[np.lexsort((values[several], self._group[several]))]]
         total: NDArray[np.float64] = np.add.reduceat(wide, self._first)
+        return total
+
+    def added(self, weight: NDArray[np.float32], *, where: str) -> NDArray[np.float32]:
+        """Return the sum of the weights of each run, [G], of weights [E].
+
+        Args:
+            weight: The weights.
+            where: The relation or the table, for messages.
+
+        Raises:
+            GraphError: If a sum does not fit into float32.
+        """
+        with np.errstate(over="ignore"):
+            total = self.sum(weight).astype(np.float32)
+        wrong = np.flatnonzero(~np.isfinite(total))
+        if len(wrong):
+            raise GraphError(
+                f"{counted(len(wrong), 'weight')} {agreed(len(wrong), 'is', 'are')} too large for float32; "
+                f"the first is the sum of {self._times[wrong[0]]} duplicates",
+                where=where,
+                fix="Give smaller weights, or each edge once.",
+            )
         return total
 
     def mean(self, values: NDArray[np.float32]) -> NDArray[np.float64]:

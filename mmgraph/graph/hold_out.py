@@ -92,7 +92,7 @@ def hold_out(
     if isinstance(split, TimeEdgeSplit):
         parts = _by_time(edges, split, where)
     else:
-        low, high = _pair(edges, homogeneous=homogeneous)
+        low, high = pair_ends(edges, homogeneous=homogeneous)
         width = int(high.max(initial=0)) + 1
         pairs, pair = np.unique(low * width + high, return_inverse=True)
         lot = _pair_lots(ids, np.divmod(pairs, width), split.seed)
@@ -131,7 +131,7 @@ def _by_time(edges: Edges, split: TimeEdgeSplit, where: str) -> NDArray[np.int64
     return parts
 
 
-def _pair(edges: Edges, *, homogeneous: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pair_ends(edges: Edges, *, homogeneous: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return both ends of each edge, in an order that does not know the direction among like nodes."""
     if not homogeneous:
         return edges.source, edges.target

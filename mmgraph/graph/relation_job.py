@@ -224,7 +224,7 @@ class RelationJob:
         context, builder = self._context, self.builder
         source, target = self._endpoints
         num_sources = context.num_nodes(source)
-        edges = merge(given, num_sources)
+        edges = merge(given, num_sources, where=self._relation.where)
         context.count("duplicates_merged", len(given) - len(edges))
         if builder.symmetric:
             edges = symmetrise(edges, num_sources)

@@ -20,6 +20,7 @@ from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.progress import Advance, Progress
 from mmgraph.registry import RELATIONS
 from mmgraph.relations.entity_columns import entity_column
+from mmgraph.relations.few_others import warn_if_few
 
 _WORD = re.compile(r"\w+")
 # How many products of a row and a column are held at a time, at most about.
@@ -123,6 +124,7 @@ class CoOccurrence(RelationBuilder):
                 f"{counted(hubs, 'token')} that more than max_group={self.max_group} entities have "
                 f"{agreed(hubs, 'is', 'are')} left out"
             )
+        warn_if_few(self.k, self.entity, context)
         size = context.num_nodes(self.entity)
         cells = entity_column(context, self.entity, self.column, parameter="column").values
         return self._edges(cells, size, context, context.progress, loops=False)

@@ -230,7 +230,7 @@ def relation(
             file. Then a graph that is built again takes its edges over where nothing has changed.
 
     Raises:
-        ConfigError: If the name or the function's signature cannot be used.
+        ConfigError: If the name, a node type, the columns or the function's signature cannot be used.
 
     Example:
         >>> @relation("same_width", source="glyph", target="glyph", symmetric=True, columns=["width"])
@@ -241,12 +241,22 @@ def relation(
         >>> same_width(tolerance=0.2).parameters()  # doctest: +ELLIPSIS
         {'allow_empty': False, 'filters': {...}, 'scope': 'all', 'tolerance': 0.2}
     """
-    if not re.fullmatch(NAME_PATTERN, name):
+    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
         raise ConfigError(
             f"got the name {name!r}; wanted letters, digits and '_', beginning with a letter",
             where="@relation",
             fix="Rename the relation.",
         )
+    where, faults = f"@relation {name}", Faults()
+    ends: dict[str, Any] = {"source": source, "target": target}
+    for parameter, end in ends.items():
+        if not isinstance(end, str):
+            faults.add(where, f"got {end!r} as {parameter}; wanted a node type, as text", "Give its name.")
+    listed = isinstance(columns, Sequence) and not isinstance(columns, str)
+    if not listed or not all(isinstance(column, str) for column in columns):
+        fix = f"Write [{columns!r}]." if isinstance(columns, str) else "Give the names of the columns."
+        faults.add(where, f"got {columns!r} as columns; wanted a list of names", fix)
+    faults.raise_if_any(ConfigError)
 
     def decorator(function: _Function) -> type[Any]:
         builder = make_dataclass(
@@ -274,7 +284,7 @@ def relation(
         except PydanticUserError as error:
             raise ConfigError(
                 f"has a parameter of a type that YAML cannot give: {str(error).splitlines()[0]}",
-                where=f"@relation {name}",
+                where=where,
                 fix="Use text, numbers, true/false, lists and mappings.",
             ) from None
         RELATIONS.register(name)(builder)

@@ -28,6 +28,9 @@ def once_each(rows: EdgeRows, repeated: Repeated, *, where: str, faults: Faults)
         repeated: What becomes of those that list the same edge.
         where: The table, for messages.
         faults: Where to note rows that are refused.
+
+    Raises:
+        GraphError: If weights add up to more than fits into float32.
     """
     edges = rows.edges
     nodes = [int(end.max(initial=-1)) + 1 for end in (edges.source, edges.target)]
@@ -62,7 +65,9 @@ def once_each(rows: EdgeRows, repeated: Repeated, *, where: str, faults: Faults)
         return kept
     weight, attr = edges.weight, edges.attr
     if weight is not None:
-        weight = _joined(weight, new, repeated)
+        weight = (
+            Groups(new).added(weight, where=where) if repeated == "sum" else _joined(weight, new, repeated)
+        )
     if attr is not None:
         # Adding up features such as a distance or a rating would make no sense.
         how: Repeated = "mean" if repeated == "sum" else repeated
@@ -75,6 +80,4 @@ def _joined(values: NDArray[np.float32], new: NDArray[np.bool_], repeated: Repea
     if repeated == "max":
         largest: NDArray[np.float32] = np.maximum.reduceat(values, np.flatnonzero(new))
         return largest
-    groups = Groups(new)
-    total = groups.mean(values) if repeated == "mean" else groups.sum(values)
-    return total.astype(np.float32)
+    return Groups(new).mean(values).astype(np.float32)

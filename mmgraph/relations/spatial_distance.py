@@ -17,6 +17,7 @@ from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.registry import RELATIONS
 from mmgraph.relations.edge_limit import refuse_too_many
 from mmgraph.relations.entity_columns import Context, labels, read_by
+from mmgraph.relations.few_others import warn_if_few
 from mmgraph.relations.globe import chord, kilometres, on_sphere
 from mmgraph.relations.near import Near, Places, Search
 from mmgraph.relations.numeric_columns import numeric_columns
@@ -135,6 +136,7 @@ class SpatialDistance(RelationBuilder):
             )
         search = Search(places.take(context.permitted(self.entity)), places)
         if self.k is not None:
+            warn_if_few(self.k, self.entity, context)
             return self._edges(search.nearest(self.k, radius=self._reach, without_self=True))
         refuse_too_many(search.count_within(self._reach), self.max_edges, "radius or within", context)
         found = search.within(self._reach)

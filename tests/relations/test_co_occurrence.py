@@ -21,6 +21,18 @@ def dataset_of(make_dataset, cells):
     return make_dataset(things, target="kind" if len(cells) > 7 else None)
 
 
+def test_a_k_that_nobody_can_have_is_worth_a_warning(make_dataset):
+    dataset = dataset_of(make_dataset, ["a b", "a b", "b"])
+    for k, warned in ((2, []), (3, ["k=3, but there are only 2 others; each hears from all within reach"])):
+        builder = CoOccurrence(entity="thing", column="tags", k=k)
+        assert (
+            build_graph(dataset, relations=[builder], cache=False).manifest["relations"][
+                "co_occurrence_tags"
+            ]["warnings"]
+            == warned
+        )
+
+
 def weights(graph, triple=TRIPLE):
     pairs = map(tuple, graph.edge_index[triple].T.tolist())
     return dict(zip(pairs, graph.edge_weight[triple].tolist(), strict=True))

@@ -57,6 +57,18 @@ def returning(result, **options):
     return ("made", builder)
 
 
+def carrying(**carried):
+    """Return one edge that carries something."""
+    return Edges(np.array([0]), np.array([1]), **carried)
+
+
+class Unreadable:
+    """Claims to be an array, and is none."""
+
+    def __array__(self, *args, **kwargs):
+        raise ZeroDivisionError
+
+
 def built(make_dataset, things, relations):
     return build_graph(make_dataset(things), relations=relations, cache=False)
 
@@ -264,6 +276,37 @@ def test_symmetric_edges_are_stored_both_ways(make_dataset, things):
         (ZeroDivisionError("division by zero"), "raised ZeroDivisionError: division by zero (line "),
         (iter([]), "gave list_iterator; wanted edges"),
         (torch.zeros((2, 1), requires_grad=True), "gave Tensor; wanted edges"),
+        (
+            ([0, 0, 2], [1, 1, 3], [3e38, 3e38, 1]),
+            "1 weight is too large for float32; the first is the sum",
+        ),
+        (Unreadable(), "function function: gave Unreadable; wanted edges"),
+        (([0], Unreadable()), "gave no array as target indices"),
+        (
+            pd.DataFrame({"from": [0, 1], "to": [1, 2]}),
+            "gave a DataFrame of 2 columns, which does not say what each is. Return its columns as a tuple "
+            "(source_index, target_index), e.g. (frame['from'], frame['to'])",
+        ),
+        (
+            np.ma.array([[0, 1], [1, 2]], mask=[[0, 0], [0, 1]]),
+            "gave an array some of whose values are masked",
+        ),
+        (([0, 1], np.ma.array([1, 2], mask=[0, 1])), "whose values are masked as target indices"),
+        (([0], [1], np.ma.array([1.0], mask=[1])), "whose values are masked as weights"),
+        (carrying(time=np.array([2**63 + 5], np.uint64)), "1 time that does not fit into int64, first 92233"),
+        (carrying(attr=[[1e300]], attr_names=("a",)), "gave 1 edge whose features are not finite"),
+        (
+            carrying(attr=[[1.0]], attr_names=(0,)),
+            "gave (0,) as attr_names; wanted a tuple of different texts",
+        ),
+        (carrying(attr=[[1.0]], attr_names=None), "gave None as attr_names; wanted a tuple"),
+        (carrying(attr=[[1.0, 2.0]], attr_names=("a", "a")), "gave ('a', 'a') as attr_names; wanted"),
+        (carrying(attr=[[1.0, 2.0]], attr_names="ab"), "gave 'ab' as attr_names; wanted a tuple"),
+        (carrying(attr=[[1.0]], attr_names=("",)), "gave ('',) as attr_names; wanted"),
+        (carrying(attr=[[1.0]], attr_names=("a\n",)), "gave ('a\\n',) as attr_names; wanted"),
+        (carrying(attr=[[1.0]], attr_names=("../a",)), "gave ('../a',) as attr_names; wanted"),
+        (carrying(attr=[[1.0]]), "gave float64 of shape (1, 1) as edge features; wanted numbers [1, 0]"),
+        (carrying(attr_names=("a",)), "gave ('a',) as attr_names, and no edge features"),
     ],
 )
 def test_nonsense_is_refused_with_the_reason(make_dataset, things, result, message):
@@ -271,6 +314,15 @@ def test_nonsense_is_refused_with_the_reason(make_dataset, things, result, messa
         built(make_dataset, things, [returning(result)])
     assert message in str(caught.value)
     assert "relations[0]" in str(caught.value)
+
+
+def test_a_graph_stays_as_it_is_where_edge_features_have_no_names(make_dataset, things, tmp_path):
+    dataset, out = make_dataset(things), tmp_path / "graph"
+    good = build_graph(dataset, relations=[returning(EDGE)], out=out)
+    bad = returning(carrying(attr=[[1.0]], attr_names=(0,)))
+    with pytest.raises(GraphError, match="as attr_names"):
+        build_graph(dataset, relations=[bad], out=out, overwrite=True)
+    assert mg.load_graph(out, verify=True).fingerprint() == good.fingerprint()
 
 
 def test_an_error_of_ours_passes_through_as_it_is(make_dataset, things):
@@ -348,6 +400,21 @@ def test_a_signature_that_cannot_be_used_is_refused_at_once(function, message):
 def test_a_name_must_be_one():
     with pytest.raises(ConfigError, match="got the name 'same palette'"):
         relation("same palette", source="thing", target="thing")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": 3}, "@relation odd: got 3 as source; wanted a node type, as text"),
+        ({"target": None}, "@relation odd: got None as target; wanted a node type, as text"),
+        ({"columns": "width"}, r"got 'width' as columns; wanted a list of names\. Write \['width'\]"),
+        ({"columns": [3]}, r"got \[3\] as columns; wanted a list of names"),
+        ({"columns": 3}, "got 3 as columns; wanted a list of names"),
+    ],
+)
+def test_what_the_decorator_is_told_is_checked(options, message):
+    with pytest.raises(ConfigError, match=message):
+        relation("odd", **({"source": "thing", "target": "thing"} | options))
 
 
 def test_a_name_cannot_be_taken_twice(chain):

@@ -18,6 +18,15 @@ SEEDS = st.integers(0, 10**6)
 TRIPLE = ("thing", "near", "thing")
 
 
+def test_a_k_that_nobody_can_have_is_worth_a_warning(make_dataset):
+    dataset = make_dataset([{"id": f"t{n}", "x": n, "y": 0} for n in range(3)])
+    for k, warned in ((2, []), (3, ["k=3, but there are only 2 others; each hears from all within reach"])):
+        builder = SpatialDistance(entity="thing", columns=["x", "y"], k=k)
+        described = build_graph(dataset, relations=[builder], cache=False).manifest["relations"]["near"]
+        assert described["warnings"] == warned
+        assert described["counts"].get("k_beyond_others", 0) == len(warned)
+
+
 def rows(count, seed, start=0, scale=(1.0, 1.0)):
     """Return things at random places, a few of them nowhere or in no group."""
     rng = np.random.default_rng(seed + start)

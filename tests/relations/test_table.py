@@ -191,6 +191,14 @@ c,b,2,7,3,2023-05-05
 """
 
 
+def test_weights_that_add_up_to_infinity_are_refused(make_dataset, things):
+    csv = "source,target,share\na,b,3e38\na,b,3e38\n"
+    with pytest.raises(GraphError, match=r"link\.csv: 1 weight is too large .* the sum of 2 duplicates"):
+        links(make_dataset, things, csv, weight_column="share")
+    mean = links(make_dataset, things, csv, weight_column="share", duplicates="mean")
+    assert mean.edge_weight["thing", "link", "thing"].tolist() == [np.float32(3e38)]
+
+
 @pytest.mark.parametrize(
     ("duplicates", "weight", "attr"),
     [

@@ -11,7 +11,8 @@ from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults
 from mmgraph.graph.edge_order import edge_order
 from mmgraph.graph.edges import first_of_each
-from mmgraph.graph.hold_out import HeldOutEdges
+from mmgraph.graph.hold_out import HeldOutEdges, pair_ends
+from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import EdgeType, Triple
 
 
@@ -55,6 +56,40 @@ def put_in_order(
             "Give each once; if the relation is symmetric, in one direction.",
         )
     return HeldOutEdges(edges, held_out.part[order])
+
+
+def check_apart(
+    held_out: HeldOutEdges, edges: Edges, *, homogeneous: bool, where: str, faults: Faults
+) -> None:
+    """Note held-out edges that the graph has as well, in either direction: they would be no secret.
+
+    With times, an edge between the same nodes may be there if it is earlier than the held-out one.
+
+    Args:
+        held_out: The edges that are held out.
+        edges: The edges of the relation that the graph has.
+        homogeneous: Whether source and target nodes are the same ones.
+        where: The relation, for messages.
+        faults: Told about them.
+    """
+    if not len(edges):
+        return
+    (low, high), asked = (pair_ends(one, homogeneous=homogeneous) for one in (edges, held_out.edges))
+    width = 1 + int(max(high.max(), asked[1].max(initial=0)))
+    pair, asked_pair = low * width + high, asked[0] * width + asked[1]
+    order = np.argsort(pair, kind="stable") if edges.time is None else np.lexsort((edges.time, pair))
+    last = order[np.searchsorted(pair[order], asked_pair, side="right") - 1]
+    twice = pair[last] == asked_pair
+    if edges.time is not None and held_out.time is not None:
+        twice &= edges.time[last] >= held_out.time
+    num = int(twice.sum())
+    if num:
+        faults.add(
+            where,
+            f"{num} of {counted(len(held_out), 'held-out edge')} {agreed(num, 'is', 'are')} in the graph as "
+            "well, or the reverse is",
+            "Take them out of the edges, or out of those that are held out.",
+        )
 
 
 def check_relations(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.counted import agreed, counted
-from mmgraph.errors import Faults, GraphError, MMGraphError
+from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.description import Description
 from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges
@@ -59,7 +59,13 @@ class EdgeReader:
         for source, target, relation, attributes in self._edges():
             self._add(source, target, relation, attributes, found)
         parts: dict[Triple, list[str]] = {}
+        known = sorted({name for _, name, _ in found})
         for source, target, attributes in self._held_out():
+            name = attributes.get("relation", "edge")
+            if name not in known:
+                got = f"got {name!r} as the relation of the edge from {source!r} to {target!r}"
+                self._faults.add(_HELD_OUT, f"{got}, which has no edges", did_you_mean(str(name), known))
+                break
             triple = self._add(source, target, str(attributes.get("relation", "edge")), attributes, found)
             parts.setdefault(triple, []).append(str(attributes["part"]))
         relations = {}

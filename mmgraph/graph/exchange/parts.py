@@ -18,7 +18,7 @@ from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.edges import StoredEdges, attr_scale, merge
 from mmgraph.graph.exchange.description import Description, origin
-from mmgraph.graph.exchange.held_out import check_relations, put_in_order
+from mmgraph.graph.exchange.held_out import check_apart, check_relations, put_in_order
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hold_out import HeldOutEdges
 from mmgraph.graph.layout import FORMAT
@@ -121,7 +121,10 @@ class Parts:
         sizes = {name: len(table) for name, table in self.entities.items()}
         sizes |= {name: len(modality.rows) for name, modality in self.modalities.items()}
         stored = {
-            triple: StoredEdges.of(merge(one, sizes[triple[0]])) for triple, one in self.relations.items()
+            (source, name, target): StoredEdges.of(
+                merge(one, sizes[source], where=place.format(source=source, name=name, target=target))
+            )
+            for (source, name, target), one in self.relations.items()
         }
         faults = Faults()
         held_out = {}
@@ -140,11 +143,13 @@ class Parts:
             edge_type = self._edge_type(triple, one)
             edges.add(edge_type, one)
             if edge_type.held_out:
+                where, aside = place.format(source=source, name=name, target=target), self.held_out[triple]
+                check_apart(aside, one.edges(), homogeneous=source == target, where=where, faults=faults)
                 held_out[name] = put_in_order(
-                    self.held_out[triple],
+                    aside,
                     symmetric=edge_type.symmetric,
                     num_sources=sizes[source],
-                    where=place.format(source=source, name=name, target=target),
+                    where=where,
                     faults=faults,
                 )
         check_relations(self.held_out, edges.types, place=place, faults=faults)

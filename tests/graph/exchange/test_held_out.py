@@ -164,8 +164,10 @@ def test_a_network_from_elsewhere_may_have_some():
         ([("ann", "dan", {"part": "test"})], r"1 of 1 edge is at nodes that are not there, first \('ann'"),
         ([(["ann"], "bob", {"part": "test"})], "at nodes that are not there"),
         ([("ann", "cy", {"relation": "knows"})], "got the part None of the edge from 'ann' to 'cy'"),
-        ([("ann", "cy", {"relation": "of", "part": "test"})], "edges 'of' cannot be held out"),
-        ([("ann", "cy", {"relation": "a-b", "part": "test"})], "got the name 'a-b'"),
+        ([("ann", "cy", {"relation": "know", "part": "test"})], r"got 'know' as the .* Did you mean 'knows'"),
+        ([("ann", "cy", {"part": "test"})], "got 'edge' as the relation of the edge from 'ann' to 'cy'"),
+        ([("bob", "ann", {"relation": "knows", "part": "test"})], "1 of 1 held-out edge is in the graph as"),
+        ([("ann", "cy", {"relation": "a-b", "part": "test"})], "got 'a-b' as the relation"),
         (
             [("ann", "cy", {"relation": "knows", "part": "test", "weight": 2})],
             "2 of 3 edges have no 'weight'",
@@ -195,6 +197,25 @@ def test_edges_are_held_out_of_a_relation_not_of_its_reverse(held: Graph):
         if known["relation"] == "bought_with"
     ]
     with pytest.raises(MMGraphError, match="is the reverse of 'bought_with', out of which edges are held"):
+        mg.from_networkx(network)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_held_out_edge_is_not_in_the_table_of_edges_as_well(held: Graph, tmp_path: Path, turned: bool):
+    mg.write_tables(held, tmp_path / "tables")
+    file = tmp_path / "tables/edges/product--bought_with--product.parquet"
+    leak = pd.read_parquet(tmp_path / "tables" / TABLE).drop(columns="part").iloc[:1]
+    leak = leak.rename(columns={"source": "target", "target": "source"}) if turned else leak
+    pd.concat([pd.read_parquet(file), leak]).to_parquet(file)
+    with pytest.raises(GraphError, match="1 of 10 held-out edges is in the graph as well"):
+        mg.read_tables(tmp_path / "tables")
+
+
+def test_edges_to_entities_are_not_held_out(held: Graph):
+    network = held.to_networkx()
+    source, target = next((s, t) for s, t, key in network.edges(keys=True) if key == "of")
+    network.graph["held_out"] = [(source, target, {"relation": "of", "part": "test"})]
+    with pytest.raises(MMGraphError, match="edges 'of' cannot be held out"):
         mg.from_networkx(network)
 
 
