@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from mmgraph.errors import GraphError
 from mmgraph.graph.attach_context import AttachContext
-from mmgraph.graph.edges import merge, read_edges
+from mmgraph.graph.edges import merge
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.nodes import NodeFactory
+from mmgraph.graph.read_edges import read_edges
 from mmgraph.graph.relation import Edges, RelationBuilder
 from mmgraph.graph.schema import EdgeType
 from mmgraph.registry import RELATIONS

@@ -14,9 +14,10 @@ from mmgraph.encoders import Encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.choose import ChosenRelation
 from mmgraph.graph.context import BuildContext
-from mmgraph.graph.edges import StoredEdges, attr_scale, merge, read_edges, symmetrise
+from mmgraph.graph.edges import StoredEdges, attr_scale, merge, symmetrise
 from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges, hold_out
 from mmgraph.graph.nodes import NodeFactory
+from mmgraph.graph.read_edges import read_edges
 from mmgraph.graph.relation import Edges, Fitted
 from mmgraph.graph.schema import EdgeType
 from mmgraph.graph.shelf import EdgeShelf

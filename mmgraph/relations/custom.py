@@ -18,7 +18,7 @@ from mmgraph.config_faults import NAME_PATTERN
 from mmgraph.errors import ConfigError, Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
-from mmgraph.graph.edges import read_edges
+from mmgraph.graph.read_edges import read_edges
 from mmgraph.graph.relation import Attached, Edges, Fitted, Nodes, RelationBuilder
 from mmgraph.registry import RELATIONS
 from mmgraph.relations.kept_column import keep_column, read_column

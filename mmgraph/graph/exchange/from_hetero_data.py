@@ -9,7 +9,6 @@ from torch_geometric.data import HeteroData
 
 from mmgraph.data.spec import TaskSpec
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
-from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.hetero_store import (
     entity_table,
     modality_features,
@@ -21,6 +20,7 @@ from mmgraph.graph.exchange.hetero_store import (
 from mmgraph.graph.exchange.parts import Modality, Parts, name_fault
 from mmgraph.graph.exchange.ties import untie
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.read_edges import read_edges
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import Triple
 

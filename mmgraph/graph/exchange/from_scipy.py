@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from mmgraph.counted import counted
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
-from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.entity_table import entity_table
 from mmgraph.graph.exchange.parts import Modality, Parts, name_fault
 from mmgraph.graph.exchange.ties import untie
 from mmgraph.graph.exchange.vectors import whole_vectors
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.read_edges import read_edges
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import Triple
 

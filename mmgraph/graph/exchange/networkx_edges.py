@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
-from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.description import Description
 from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges
+from mmgraph.graph.read_edges import read_edges
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import Triple
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from mmgraph.counted import agreed, counted
 from mmgraph.errors import Faults, GraphError, MMGraphError
-from mmgraph.graph.edges import read_edges
 from mmgraph.graph.exchange.description import read_description
 from mmgraph.graph.exchange.entity_table import entity_table
 from mmgraph.graph.exchange.parts import Modality, Parts
@@ -25,6 +24,7 @@ from mmgraph.graph.exchange.write_tables import TABLES, edges_table_path, held_o
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges
 from mmgraph.graph.layout import table_path
+from mmgraph.graph.read_edges import read_edges
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import EdgeType, NodeType
 
