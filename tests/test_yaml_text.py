@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmgraph.yaml_text import load_yaml
+from mmgraph.yaml_text import dump_yaml, load_yaml
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,12 @@ plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) |
         plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner)
     )
 )
-def test_json_is_yaml(value: Any) -> None:
-    """What PyYAML writes in JSON's style is read back, whatever words it holds."""
-    text = yaml.safe_dump(value, default_style='"') if isinstance(value, str) else yaml.safe_dump(value)
-    assert load_yaml(text) == value
+def test_what_is_written_is_read_back(value: Any) -> None:
+    """What is written is read back, whatever words it holds, by PyYAML as well."""
+    assert load_yaml(dump_yaml(value)) == value
+    assert yaml.safe_load(dump_yaml(value)) == value
+
+
+def test_text_that_only_newer_yaml_takes_for_a_number_is_quoted() -> None:
+    for text in ("08", "1e3", "0o7", "1_0", "010", "12:30"):
+        assert load_yaml(dump_yaml({text: [text]})) == {text: [text]}

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from mmgraph.atomic import atomic_folder
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.evaluation.comparison import Comparison, Failure, Trial, failed
@@ -20,6 +18,7 @@ from mmgraph.evaluation.verdict import document
 from mmgraph.graph.graph import Graph
 from mmgraph.progress import Progress
 from mmgraph.training.train import train
+from mmgraph.yaml_text import dump_yaml
 
 MARKER = "comparison.json"
 
@@ -147,7 +146,7 @@ def _run_baseline(plan: Plan, entry: Entry, seed: int, out: Path | None) -> Tria
     if out is not None:
         out.mkdir(parents=True)
         (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-        (out / "config.yaml").write_text(yaml.safe_dump(fitted.config), encoding="utf-8")
+        (out / "config.yaml").write_text(dump_yaml(fitted.config), encoding="utf-8")
         predictions.to_parquet(out / "predictions.parquet", index=False)
     return Trial(entry.name, seed, metrics, predictions, None, fitted.config)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mmgraph.evaluation.comparison import Comparison
@@ -15,6 +14,7 @@ from mmgraph.evaluation.report_results import curves_section, results_section
 from mmgraph.evaluation.verdict import judge
 from mmgraph.graph.graph import Graph
 from mmgraph.training.environment import describe_environment
+from mmgraph.yaml_text import dump_yaml
 
 _ANSWERS = {"yes": "Yes", "partly": "Partly", "no": "No", "open": "Open"}
 
@@ -95,7 +95,7 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
             ("versions", ", ".join(f"{name} {value}" for name, value in environment.items())),
         ),
         configs=tuple(
-            (entry.name, yaml.safe_dump(configs[entry.name], sort_keys=False))
+            (entry.name, dump_yaml(configs[entry.name]))
             for entry in comparison.entries
             if entry.name in configs
         ),

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import pandas as pd
 import torch
-import yaml
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -24,6 +23,7 @@ from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import describe_environment, reproducible
 from mmgraph.training.history import write_tensorboard
 from mmgraph.training.run import Run
+from mmgraph.yaml_text import dump_yaml
 
 MARKER = "run.json"
 
@@ -85,7 +85,7 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
         environment=describe_environment(),
     )
     _write_json(folder / MARKER, record.model_dump())
-    config = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    config = dump_yaml(run.config.model_dump(mode="json"))
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     weights = {name: value.contiguous() for name, value in run.module.state_dict().items()}
     save_file(weights, folder / "model.safetensors")

@@ -55,9 +55,11 @@ def edges(draw, sources, targets, plain):
     all_edges = Edges(*ends, weight, attr, names or (), time)
     part = column(st.sampled_from(["", "validation", "test"]), "<U10")
     aside = (part != "") & draw(st.booleans())
-    # Of edges that stand twice, one alone can be held out.
-    _, first = np.unique(np.stack(ends), axis=1, return_index=True)
-    aside &= np.isin(np.arange(count), first)
+    # An edge that the graph has as well, or its reverse, is not held out.
+    _, pair, times = np.unique(
+        np.sort(np.stack(ends), axis=0), axis=1, return_inverse=True, return_counts=True
+    )
+    aside &= times[pair.ravel()] == 1
     held_out = HeldOutEdges(all_edges.take(aside), part[aside]) if aside.any() else None
     return all_edges.take(~aside), held_out
 

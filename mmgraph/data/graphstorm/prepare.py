@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
-import yaml
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.config import parse
@@ -22,6 +21,7 @@ from mmgraph.errors import DataError, Faults, MMGraphError, UserError
 from mmgraph.hashing import Hasher
 from mmgraph.paths import home
 from mmgraph.progress import Progress
+from mmgraph.yaml_text import dump_yaml
 
 MARKER = "dataset.yaml"
 
@@ -79,7 +79,7 @@ def _write(file: Path, construct: Construct, out: Path, overwrite: bool, progres
         for table in nodes.values():
             table.write(new, content)
         parse(DatasetSpec, content, where=str(file))
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        text = dump_yaml(content)
         (new / MARKER).write_text(text, encoding="utf-8")
     for table in nodes.values():
         for note in table.notes:
