@@ -8,9 +8,9 @@ from typing import Any
 _HEAD = """## Layers
 
 What a training step of one layer costs, forward and backward, beside its peers. The contenders of a case
-take turns in one process, a step to warm up and a timed one; times are medians over the rounds, and ratios
-are medians of the ratios within a round. Memory is what a first step adds to a process of its own, the index
-plan included. PyG's layers get their edges sorted, as they like them best.
+take turns in a process of the case's own, a step to warm up and a timed one; times are medians over the
+rounds, and ratios are medians of the ratios within a round. Memory is what a first step adds to a process of
+its own, the index plan included. PyG's layers get their edges sorted, as they like them best.
 
 Made by:
 
