@@ -84,7 +84,7 @@ def train(
         out=folder,
         seed=seed,
         batch_size=batch_size,
-        fanout=resolved.fanout,
+        fanout=fanout,
         overwrite=overwrite,
         progress=progress,
     )

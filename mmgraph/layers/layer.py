@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.layers.edge_weights import check_weights
 from mmgraph.layers.options import require_positive
-from mmgraph.ops.edge_plan import check_edge_index
+from mmgraph.ops import check_edge_index
 
 Triple = tuple[str, str, str]
 """Source node type, name, target node type."""

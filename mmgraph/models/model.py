@@ -118,7 +118,7 @@ class MultimodalModel(nn.Module):
     @property
     def not_in_parts(self) -> str | None:
         """Why a neighbourhood is not enough for the state of a node: what the first such layer says."""
-        return next((layer.not_in_parts for layer in self.layers if layer.not_in_parts), None)  # type: ignore[return-value]
+        return next((why for layer in self.layers if (why := layer.not_in_parts)), None)  # type: ignore[return-value]
 
     @property
     def not_weighted(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from mmgraph.ops.backends import BACKENDS, Backend, use_backend
 from mmgraph.ops.edge_nodes import plan_edge_nodes
-from mmgraph.ops.edge_plan import EdgePlan, adopt_plan, make_plan, plan_edges
+from mmgraph.ops.edge_plan import EdgePlan, adopt_plan, check_edge_index, make_plan, plan_edges
 from mmgraph.ops.group_attention import Groups, group_attention, loops_suit, make_groups
 from mmgraph.ops.merged_plan import merge_plans
 from mmgraph.ops.neighbour_sum import neighbour_sum
@@ -21,6 +21,7 @@ __all__ = [
     "StackedRows",
     "adopt_plan",
     "attention_weights",
+    "check_edge_index",
     "group_attention",
     "loops_suit",
     "make_groups",

@@ -22,10 +22,9 @@ from mmgraph.models import MultimodalModel
 from mmgraph.models.model import read_features
 from mmgraph.models.receptive_field import ALL
 from mmgraph.models.sample import Sample
-from mmgraph.ops import adopt_plan, make_plan
 from mmgraph.sampling import NeighbourSampler
 from mmgraph.training.inference import Rows
-from mmgraph.training.sampled_graph import SampledGraph
+from mmgraph.training.sampled_graph import SampledGraph, adopt_sampled
 
 States = dict[str, Tensor]
 
@@ -126,11 +125,8 @@ class LayerByLayer:
     def _pass_part(self, model: MultimodalModel, number: int, state: States, out: Any) -> dict[str, Tensor]:
         """Return the states of sampled nodes after a layer: right for the seeds, which come first."""
         device = next(model.parameters()).device
-        edges = {}
-        for triple, source in out.row.items():
-            sizes = (out.node[triple[0]].numel(), out.node[triple[2]].numel())
-            edges[triple] = torch.stack([source, out.col[triple]])
-            adopt_plan(edges[triple], make_plan(*sizes, None, *edges[triple]))
+        edges = {triple: torch.stack([source, out.col[triple]]) for triple, source in out.row.items()}
+        adopt_sampled(edges, {name: nodes.numel() for name, nodes in out.node.items()})
         carried = {
             name: {
                 triple: self._graph.features.take(values, out.edge[triple]).to(device)

@@ -94,10 +94,7 @@ class SampledGraph:
         """
         sizes = {name: batch[name].n_id.numel() for name in batch.node_types}
         edges = {triple: batch[triple].edge_index for triple in batch.edge_types}
-        plans = {}
-        for triple, index in edges.items():
-            plans[triple] = make_plan(sizes[triple[0]], sizes[triple[2]], None, index[0], index[1])
-            adopt_plan(index, plans[triple])
+        plans = adopt_sampled(edges, sizes)
         trims = tuple(_trim(batch, edges, plans, *part) for part in parts)
         return GraphBatch(
             {name: batch[name].x for name in batch.node_types},
@@ -107,6 +104,22 @@ class SampledGraph:
             Sample({name: table[batch[name].n_id] for name, table in self.known.items()}, trims),
             batch[entity].n_id[: batch[entity].batch_size],
         )
+
+
+def adopt_sampled(
+    edge_index_dict: Mapping[Triple, Tensor], sizes: Mapping[str, int]
+) -> dict[Triple, EdgePlan]:
+    """Adopt the plans of edges as a sampler gives them, sorted and between nodes that are there; return them.
+
+    Args:
+        edge_index_dict: Edge type to edges, int64 [2, E].
+        sizes: The number of nodes by node type.
+    """
+    plans = {}
+    for triple, index in edge_index_dict.items():
+        plans[triple] = make_plan(sizes[triple[0]], sizes[triple[2]], None, index[0], index[1])
+        adopt_plan(index, plans[triple])
+    return plans
 
 
 def _trim(

@@ -85,8 +85,8 @@ def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> 
         module = assemble(view, task, config)
         config, reason = choose_batches(config, module.model, view.schema, device)
         progress.say(f"train on {reason}")
-        if config.batch_size and module.model.not_in_parts:
-            module.notes.append(f"measured on the whole graph at once, since {module.model.not_in_parts}")
+        if config.batch_size and (why := module.model.not_in_parts):
+            module.notes.append(f"measured on the whole graph at once, since {why}")
         for note in module.notes:
             progress.say(f"note: {note}")
         data, inference = open_batches(view, module, config, device)

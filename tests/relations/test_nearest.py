@@ -148,13 +148,14 @@ def test_lower_precision_for_training_changes_nothing():
     assert np.array_equal(index, brute_force(vectors, 5, "cosine")[0])
 
 
+class Counter(Advance):
+    done = 0
+
+    def __call__(self, steps: int = 1, note: str = "") -> None:
+        self.done += steps
+
+
 def test_progress_counts_every_row():
-    class Counter(Advance):
-        done = 0
-
-        def __call__(self, steps: int = 1, note: str = "") -> None:
-            self.done += steps
-
     counter = Counter()
     vectors = normalise(np.random.default_rng(5).normal(size=(2500, 4)).astype(np.float32), "cosine")
     exact_neighbours(vectors, 2, "cosine", advance=counter)
@@ -162,13 +163,7 @@ def test_progress_counts_every_row():
 
 
 def test_every_query_is_told_also_one_that_is_the_copy_of_another():
-    class Count(Advance):
-        done = 0
-
-        def __call__(self, steps: int = 1, note: str = "") -> None:
-            self.done += steps
-
-    count = Count()
+    counter = Counter()
     rows = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)[[*range(30), 3, 3, 7]]
-    exact_neighbours(rows, 2, "euclidean", advance=count)
-    assert count.done == 33
+    exact_neighbours(rows, 2, "euclidean", advance=counter)
+    assert counter.done == 33

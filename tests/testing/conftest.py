@@ -8,6 +8,21 @@ from torch_geometric.nn.module_dict import ModuleDict
 from mmgraph.layers import Layer
 
 
+def registering(cases):
+    """Return a decorator by which functions from a correct layer to one that breaks rules become cases."""
+
+    def breaks(*rules):
+        """Register a function with the rules that its layer breaks, the first on purpose."""
+
+        def decorator(make):
+            cases[make.__name__] = (make, rules)
+            return make
+
+        return decorator
+
+    return breaks
+
+
 class Mean(Layer):
     """The mean of what neighbours send, relation by relation, added to a map of the own state."""
 

@@ -14,6 +14,7 @@ from mmgraph.registry import LAYERS
 from mmgraph.testing import LAYER_RULES, ContractError, check_layer
 from mmgraph.testing.edge_feature_rules import EDGE_FEATURE_RULES
 from mmgraph.testing.example_graph import NEAR
+from tests.testing.conftest import registering
 
 
 def broken(layer, **arguments):
@@ -23,16 +24,7 @@ def broken(layer, **arguments):
 
 
 CASES = {}
-
-
-def breaks(*rules):
-    """Register a function from the correct layer to one that breaks these rules, the first on purpose."""
-
-    def decorator(make):
-        CASES[make.__name__] = (make, rules)
-        return make
-
-    return decorator
+breaks = registering(CASES)
 
 
 def after(change):

@@ -8,18 +8,10 @@ from torch_geometric.nn.module_dict import ModuleDict
 from mmgraph.testing import ContractError, check_layer
 from mmgraph.testing.edge_feature_rules import EDGE_FEATURE_RULES
 from mmgraph.testing.example_graph import NEAR
+from tests.testing.conftest import registering
 
 CASES = {}
-
-
-def breaks(*rules):
-    """Register a function from the correct layer to one that breaks these rules, the first on purpose."""
-
-    def decorator(make):
-        CASES[make.__name__] = (make, rules)
-        return make
-
-    return decorator
+breaks = registering(CASES)
 
 
 def of_features(change):
