@@ -108,7 +108,7 @@ def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTa
         )
     column = pick(frame, spec.id, file=str(path), where=f"{where}.id")
     text = column.id_array()
-    rows = _order(text)
+    rows = _order(text) if (numbers := _natural_numbers(column)) is None else _order_of_numbers(numbers)
     ordered = text if rows is None else text.take(pa.array(rows))
     faults = Faults()
     _note_missing(column, faults)
@@ -125,6 +125,19 @@ def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTa
 def text_series(text: Ids) -> pd.Series[Any]:
     """Return text as a column of pandas', without making each cell an object where pandas can."""
     return to_pandas(pa.table({"text": text}))["text"]
+
+
+def _natural_numbers(column: Column) -> npt.NDArray[Any] | None:
+    """Return the cells of a column of whole numbers of which none is empty or below 0; else nothing."""
+    cells = column.values
+    if not pd.api.types.is_integer_dtype(cells) or cells.isna().any() or (cells < 0).any():
+        return None
+    return cells.to_numpy(np.uint64)
+
+
+def _order_of_numbers(numbers: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
+    """Return what :func:`_order` does for their digits: a number with fewer is less."""
+    return None if (numbers[1:] > numbers[:-1]).all() else np.argsort(numbers)
 
 
 def _order(text: Ids) -> npt.NDArray[np.int64] | None:

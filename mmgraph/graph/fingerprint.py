@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.data.id_index import text_array, text_buffers
-from mmgraph.graph.layout import edges_path
+from mmgraph.graph.layout import edges_path, table_path
 from mmgraph.graph.schema import EdgeType
 from mmgraph.hashing import Hasher
 
@@ -18,28 +19,46 @@ if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
 
 
-def edge_digests(graph: Graph, known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return a hash of the edges of each edge type but reverse ones, by the path of its folder.
+def part_digests(graph: Graph, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return a hash of each node table and of the edges of each edge type but reverse ones.
+
+    Of a node table, ids, positions, targets and splits count.
 
     Args:
         graph: The graph.
-        known: Those of edges that have been hashed before.
+        known: The hashes of parts that have been hashed before.
+
+    Returns:
+        By the path of the table or of the folder of the edges.
     """
-    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
-
-    def digest(edge_type: EdgeType) -> str:
-        edges, hasher = graph.edges[edge_type.triple], Hasher()
-        for part in (*edges.compressed(sizes[edge_type.target]), edges.weight, edges.attr, edges.time):
-            if part is not None:
-                hasher.array(part)
-        return hasher.hexdigest()
-
-    types = {edges_path(t.triple): t for t in graph.schema.edge_types if t.reverse_of is None}
-    found = {path: digest for path, digest in (known or {}).items() if path in types}
-    lacking = [path for path in types if path not in found]
+    parts: dict[str, Callable[[], Hasher]] = {}
+    for name in graph.nodes:
+        parts[table_path(name)] = functools.partial(_hash_table, graph, name)
+    for edge_type in graph.schema.edge_types:
+        if edge_type.reverse_of is None:
+            parts[edges_path(edge_type.triple)] = functools.partial(_hash_edges, graph, edge_type)
+    found = dict(known or {})
+    lacking = [path for path in parts if path not in found]
     with ThreadPoolExecutor() as threads:
-        found.update(zip(lacking, threads.map(lambda path: digest(types[path]), lacking), strict=True))
-    return {path: found[path] for path in types}
+        found.update(zip(lacking, threads.map(lambda path: parts[path]().hexdigest(), lacking), strict=True))
+    return {path: found[path] for path in parts}
+
+
+def _hash_edges(graph: Graph, edge_type: EdgeType) -> Hasher:
+    edges, hasher = graph.edges[edge_type.triple], Hasher()
+    num_targets = next(t.num_nodes for t in graph.schema.node_types if t.name == edge_type.target)
+    for part in (*edges.compressed(num_targets), edges.weight, edges.attr, edges.time):
+        if part is not None:
+            hasher.array(part)
+    return hasher
+
+
+def _hash_table(graph: Graph, name: str) -> Hasher:
+    table, hasher = graph.nodes[name], Hasher()
+    for column in table.columns:
+        if column in ("id", "position") or column.startswith(("target:", "split:")):
+            _add_column(hasher.text(column), table[column])
+    return hasher
 
 
 def fingerprint(graph: Graph, digests: Mapping[str, str] | None = None) -> str:
@@ -49,21 +68,16 @@ def fingerprint(graph: Graph, digests: Mapping[str, str] | None = None) -> str:
 
     Args:
         graph: The graph.
-        digests: What :func:`edge_digests` returns, if that is known already.
+        digests: What :func:`part_digests` returns, if that is known already.
 
     Returns:
         32 hexadecimal digits.
     """
     hasher = Hasher().json(graph.schema.to_json())
     hasher.json({name: task.model_dump(mode="json") for name, task in graph.tasks.items()})
-    for name, table in graph.nodes.items():
-        for column in table.columns:
-            if column in ("id", "position") or column.startswith(("target:", "split:")):
-                hasher.json([name, column])
-                _add_column(hasher, table[column])
     for name, features in graph.features.items():
         hasher.text(name).array(features)
-    hasher.json(dict(edge_digests(graph) if digests is None else digests))
+    hasher.json(dict(part_digests(graph) if digests is None else digests))
     for relation, held_out in graph.held_out.items():
         hasher.json([relation, held_out.part.tolist()])
         for array in (held_out.source, held_out.target, held_out.weight, held_out.attr, held_out.time):

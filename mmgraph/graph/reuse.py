@@ -119,21 +119,20 @@ class EarlierGraph:
             Whether all files of the relation are as the manifest says; else none is taken.
         """
         path = edges_path(edge_type.triple)
-        sound = self._take(self.files(edge_type), f"{path}/", into, taken)
-        if sound and path in self._digests:
-            taken.digests[path] = self._digests[path]
-        return sound
+        return self._take(self.files(edge_type), path, into, taken)
 
-    def _take(self, files: Mapping[str, Any], start: str, into: Path, taken: Taken) -> bool:
-        """Check files, and take over those whose path starts like this."""
+    def _take(self, files: Mapping[str, Any], part: str, into: Path, taken: Taken) -> bool:
+        """Check files, and take over those of a part: a file, or those of a folder."""
         with ThreadPoolExecutor() as threads:
             found = list(threads.map(describe_file, (self._folder / name for name in files)))
         if found != list(files.values()):
             return False
-        for name in (name for name in files if name.startswith(start)):
+        for name in (name for name in files if name == part or name.startswith(f"{part}/")):
             (into / name).parent.mkdir(parents=True, exist_ok=True)
             _same_file(self._folder / name, into / name)
             taken.files[name] = files[name]
+        if part in self._digests:
+            taken.digests[part] = self._digests[part]
         return True
 
 

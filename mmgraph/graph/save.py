@@ -17,7 +17,7 @@ from mmgraph.atomic import atomic_folder
 from mmgraph.encoders import save_encoder
 from mmgraph.errors import GraphError
 from mmgraph.graph.edge_files import write_array, write_edges
-from mmgraph.graph.fingerprint import edge_digests, fingerprint
+from mmgraph.graph.fingerprint import fingerprint, part_digests
 from mmgraph.graph.layout import (
     MANIFEST,
     encoder_path,
@@ -40,7 +40,7 @@ class Taken:
 
     Args:
         files: Its files there, as :func:`describe_file` describes them.
-        digests: The hashes of its edges, as :func:`mmgraph.graph.fingerprint.edge_digests` returns them.
+        digests: The hashes of its parts, as :func:`mmgraph.graph.fingerprint.part_digests` returns them.
     """
 
     files: dict[str, Any] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def write_graph(
             write_array(array, folder / fitted_path(relation) / f"{key}.npy")
     known = dict(taken.files)
     with ThreadPoolExecutor() as threads:
-        digests = threads.submit(edge_digests, graph, taken.digests)
+        digests = threads.submit(part_digests, graph, taken.digests)
         names = [name for name in files_below(folder) if name not in known]
         known.update(zip(names, threads.map(describe_file, (folder / name for name in names)), strict=True))
         manifest = graph.manifest | {

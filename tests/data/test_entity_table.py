@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from mmgraph.data.entity_table import EntityTable, read_entity_table
@@ -27,6 +29,25 @@ def test_whole_numbers_become_text(tmp_path: Path) -> None:
     table = read(tmp_path, '{"id": 7}\n{"id": "x"}\n', "t.jsonl")
     assert table.ids == ["7", "x"]
     assert table.frame["id"].tolist() == ["7", "x"]
+
+
+@pytest.mark.parametrize("kind", ["int8", "int64", "uint64", "Int64"])
+@pytest.mark.parametrize("least", [0, -20])
+def test_numbers_stand_as_their_digits_would(tmp_path: Path, kind: str, least: int) -> None:
+    numbers = np.random.default_rng(0).permutation(
+        np.arange(max(least, 0) if kind == "uint64" else least, 120)
+    )
+    pd.DataFrame({"id": pd.Series(numbers, dtype=kind)}).to_parquet(tmp_path / "t.parquet")
+    table = read_entity_table(EntitySpec(table="t.parquet"), tmp_path, where="here")
+    assert table.ids == sorted(map(str, numbers), key=lambda text: (len(text), text))
+    assert [str(numbers[row]) for row in table.rows] == table.ids
+
+
+def test_numbers_up_to_the_largest_keep_their_places(tmp_path: Path) -> None:
+    numbers = np.array([2**64 - 1, 2**63, 5], dtype=np.uint64)
+    pd.DataFrame({"id": numbers}).to_parquet(tmp_path / "t.parquet")
+    table = read_entity_table(EntitySpec(table="t.parquet"), tmp_path, where="here")
+    assert table.ids == ["5", str(2**63), str(2**64 - 1)]
 
 
 def test_all_faulty_ids_are_reported_together(tmp_path: Path) -> None:
