@@ -61,7 +61,7 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         modality_dropout=options.modality_dropout,
         featureless=options.featureless,
     )
-    module = TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)
+    module = TaskModule(model, options.hidden_channels, learn, config.optimiser)
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
     if featured and not model.edge_channels:
         module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")

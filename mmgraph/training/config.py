@@ -70,12 +70,37 @@ class OptimiserConfig(Config):
     )
     lr: Positive = Field(default=0.005, description="Learning rate, at its highest.")
     weight_decay: NotNegative = Field(default=0.001, description="Decoupled weight decay.")
-    schedule: Literal["constant", "cosine"] = Field(
-        default="constant", description="`cosine` lowers the learning rate to 0 over `max_epochs`."
+    schedule: Literal["constant", "cosine", "one_cycle", "plateau"] = Field(
+        default="constant",
+        description="How the learning rate moves, step by step over `max_epochs`: `constant`; `cosine` "
+        "lowers it to 0; `one_cycle` raises it from a 25th and lowers it to next to 0; `plateau` lowers it "
+        "when validation gets no better.",
+    )
+    warmup: NotNegative | None = Field(
+        default=None,
+        description="Steps in which the learning rate rises to its highest: a share of all steps if below 1, "
+        "else their number. With the whole graph in each step, a step is an epoch. 0 if nothing is set, and "
+        "0.3 for `one_cycle`.",
+    )
+    plateau_patience: int = Field(
+        default=10,
+        ge=1,
+        description="With `plateau`: epochs without a better validation metric after which the learning rate "
+        "is lowered; keep it below `patience`.",
+    )
+    plateau_factor: float = Field(
+        default=0.1, gt=0, lt=1, description="With `plateau`: what the learning rate is multiplied by."
     )
     clip_norm: Positive | None = Field(
         default=1.0, description="The norm that the gradient is cut down to; nothing for no limit."
     )
+
+    @field_validator("warmup")
+    @classmethod
+    def _share_or_number(cls, warmup: float | None) -> float | None:
+        if warmup is not None and warmup > 1 and warmup != round(warmup):
+            raise ValueError(f"got {warmup:g}; wanted a share below 1, or a whole number of steps")
+        return warmup
 
 
 class TrainConfig(Config):
@@ -105,6 +130,12 @@ class TrainConfig(Config):
         description="How many neighbours a sample takes by each relation, hop after hop: one number for each "
         "layer that reads relations, -1 for all; more numbers are not used. Usually 15, 10, and 5 for each "
         "further hop.",
+    )
+    accumulate: int = Field(
+        default=1,
+        ge=1,
+        description="Batches whose gradients are joined to one step, as if they were one batch: the effect "
+        "of a larger `batch_size` with the memory of a smaller one.",
     )
     batch_threads: int = Field(
         default=2, ge=0, description="How many batches are sampled ahead at a time; the result is the same."

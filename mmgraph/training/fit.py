@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 
 from mmgraph.progress import Progress
 from mmgraph.training.config import TrainConfig
@@ -15,6 +15,7 @@ from mmgraph.training.history import Epoch, Recorder
 from mmgraph.training.inference import Inference
 from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
+from mmgraph.training.optimisation import Plateau
 
 
 def fit(
@@ -39,6 +40,7 @@ def fit(
         All epochs, and the best one.
 
     Raises:
+        ConfigError: If the learning rate would rise until the end.
         RunError: If the loss is not finite.
     """
     monitor = module.task.monitor
@@ -46,12 +48,15 @@ def fit(
     with progress.job(title, total=config.max_epochs * data.num_steps) as advance, quiet_lightning():
         recorder = Recorder(lambda: module.validate(inference), monitor[0], advance)
         stopping = EarlyStopping(recorder.history, monitor, config.patience)
+        callbacks: list[Callback] = [recorder, stopping]
+        if config.optimiser.schedule == "plateau":
+            callbacks.append(Plateau(stopping, config.optimiser))
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1,
             max_epochs=config.max_epochs,
-            gradient_clip_val=config.optimiser.clip_norm,
-            callbacks=[recorder, stopping],
+            accumulate_grad_batches=config.accumulate,
+            callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim import Optimizer
 
 from mmgraph.errors import RunError
 from mmgraph.models import MultimodalModel
@@ -16,8 +16,7 @@ from mmgraph.tasks import Task
 from mmgraph.training.config import OptimiserConfig
 from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import Inference
-
-_MOMENTUM = 0.9
+from mmgraph.training.optimisation import make_optimiser
 
 
 class TaskModule(LightningModule):
@@ -28,22 +27,20 @@ class TaskModule(LightningModule):
         channels: The width of the unified states.
         task: What to learn.
         optimiser: How the weights are moved.
-        max_epochs: The length of the learning rate's schedule.
 
     Attributes:
         notes: What a reader of the metrics should know.
     """
 
-    def __init__(
-        self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig, max_epochs: int
-    ) -> None:
+    def __init__(self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig) -> None:
         super().__init__()
         self.model = model
         self.head = nn.Linear(channels, task.out_channels)
         self.task = task
         self.notes = task.notes
         self._optimiser = optimiser
-        self._max_epochs = max_epochs
+        # Of the batch at hand, and of the first and all batches of the step that is being accumulated.
+        self._rows = self._first_rows = self._step_rows = 0
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Return the head's output for all entities of the task's type, [N, C]."""
@@ -65,6 +62,7 @@ class TaskModule(LightningModule):
         if rows is None:
             rows = self.task.rows("train")
             output = output[rows]
+        self._rows = len(rows)
         loss = self.task.loss(output[: len(rows)], rows)
         if not torch.isfinite(loss):
             raise RunError(
@@ -87,19 +85,36 @@ class TaskModule(LightningModule):
         self.train()
         return self.task.loss(output, rows).item(), self.task.metrics(output, rows)
 
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of a batch to that of the batches before it, each weighed by its entities.
+
+        The weight of the first batch is 1, so that the numbers stay those of a mean over few entities.
+
+        Args:
+            loss: The mean over the entities of the batch, divided by the number of batches of a step.
+        """
+        self._first_rows = self._first_rows or self._rows
+        self._step_rows += self._rows
+        torch.autograd.backward(loss * (self._rows / self._first_rows))
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,  # noqa: ARG002 - Lightning's signature
+        gradient_clip_val: float | None = None,  # noqa: ARG002 - the config's is taken
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Make the gradient one of the mean loss of all entities of the step, and cut it down."""
+        scale = self._first_rows * self.trainer.accumulate_grad_batches / self._step_rows
+        self._first_rows = self._step_rows = 0
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        if scale != 1:
+            torch._foreach_mul_(gradients, scale)
+        norm = nn.utils.get_total_norm(gradients)
+        if self._optimiser.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(self.parameters(), self._optimiser.clip_norm, norm)
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the optimiser and, unless the learning rate is constant, its schedule."""
-        options = self._optimiser
-        optimiser: torch.optim.Optimizer
-        if options.name == "adamw":
-            optimiser = torch.optim.AdamW(self.parameters(), lr=options.lr, weight_decay=options.weight_decay)
-        else:
-            optimiser = torch.optim.SGD(
-                self.parameters(), lr=options.lr, weight_decay=options.weight_decay, momentum=_MOMENTUM
-            )
-        if options.schedule == "constant":
-            return {"optimizer": optimiser}
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": CosineAnnealingLR(optimiser, T_max=self._max_epochs),
-        }
+        """Return the optimiser and the schedule of its learning rate."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        optimiser, schedule = make_optimiser(self.parameters(), self._optimiser, steps)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
