@@ -16,6 +16,7 @@ from mmgraph.tasks import Task
 from mmgraph.training.config import OptimiserConfig
 from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import Inference
+from mmgraph.training.non_finite import describe_gradient, find_origin
 from mmgraph.training.optimisation import make_optimiser
 
 
@@ -40,6 +41,7 @@ class TaskModule(LightningModule):
         self.notes = task.notes
         self._optimiser = optimiser
         # Of the batch at hand, and of the first and all batches of the step that is being accumulated.
+        self._batch_idx = 0
         self._rows = self._first_rows = self._step_rows = 0
 
     def forward(self, batch: GraphBatch) -> Tensor:
@@ -52,7 +54,7 @@ class TaskModule(LightningModule):
         unified: dict[str, Tensor] = self.model(*batch[:-1])
         return unified
 
-    def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:  # noqa: ARG002 - Lightning's signature
+    def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:
         """Return the ``loss`` of the training entities and their number, ``num_rows``.
 
         Raises:
@@ -62,15 +64,28 @@ class TaskModule(LightningModule):
         if rows is None:
             rows = self.task.rows("train")
             output = output[rows]
-        self._rows = len(rows)
+        self._rows, self._batch_idx = len(rows), batch_idx
         loss = self.task.loss(output[: len(rows)], rows)
         if not torch.isfinite(loss):
+            origin = find_origin(self, batch)
             raise RunError(
-                f"the loss is {loss.item()} in epoch {self.current_epoch + 1}, so training stopped",
-                fix=f"Lower the learning rate (--set optimiser.lr={self._optimiser.lr / 10:g}), keep "
-                "optimiser.clip_norm set, or look for extreme values among the features (`mmgraph inspect`).",
+                f"the loss is {loss.item()} in {self._place}, so training stopped: {origin.text}",
+                fix="Mend them where they come from, and build the graph again."
+                if origin.given
+                else self._remedy,
             )
         return {"loss": loss, "num_rows": len(rows)}
+
+    @property
+    def _place(self) -> str:
+        return f"epoch {self.current_epoch + 1}, batch {self._batch_idx + 1}"
+
+    @property
+    def _remedy(self) -> str:
+        return (
+            f"Lower the learning rate (--set optimiser.lr={self._optimiser.lr / 10:g}), keep "
+            "optimiser.clip_norm set, or look for extreme values among the features (`mmgraph inspect`)."
+        )
 
     @torch.no_grad()
     def validate(self, inference: Inference) -> tuple[float, dict[str, float]]:
@@ -103,13 +118,23 @@ class TaskModule(LightningModule):
         gradient_clip_val: float | None = None,  # noqa: ARG002 - the config's is taken
         gradient_clip_algorithm: str | None = None,  # noqa: ARG002
     ) -> None:
-        """Make the gradient one of the mean loss of all entities of the step, and cut it down."""
+        """Make the gradient one of the mean loss of all entities of the step, and cut it down.
+
+        Raises:
+            RunError: If it is not finite. With 16-mixed, Lightning leaves out such a step and goes on with a
+                smaller scale.
+        """
         scale = self._first_rows * self.trainer.accumulate_grad_batches / self._step_rows
         self._first_rows = self._step_rows = 0
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         if scale != 1:
             torch._foreach_mul_(gradients, scale)
         norm = nn.utils.get_total_norm(gradients)
+        if not norm.isfinite() and self.trainer.precision != "16-mixed":
+            raise RunError(
+                f"the gradient {describe_gradient(self)}, in {self._place}, so training stopped",
+                fix=self._remedy,
+            )
         if self._optimiser.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(self.parameters(), self._optimiser.clip_norm, norm)
 
