@@ -143,6 +143,13 @@ class TrainConfig(Config):
     patience: int = Field(
         default=40, ge=1, description="Epochs without a better validation metric after which training stops."
     )
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Measure and keep an exponential moving average of the weights, of which this share "
+        "stays in each step, e.g. 0.99, and less in the first steps; 0 for none.",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         default="none",
         description="`balanced` weighs each class by the inverse of its frequency in training.",

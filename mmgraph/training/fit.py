@@ -16,6 +16,7 @@ from mmgraph.training.inference import Inference
 from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
 from mmgraph.training.optimisation import Plateau
+from mmgraph.training.weight_average import WeightAverage
 
 
 def fit(
@@ -51,6 +52,8 @@ def fit(
         callbacks: list[Callback] = [recorder, stopping]
         if config.optimiser.schedule == "plateau":
             callbacks.append(Plateau(stopping, config.optimiser))
+        if config.ema:
+            callbacks.insert(0, WeightAverage(config.ema))
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1,
