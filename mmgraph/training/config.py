@@ -150,6 +150,15 @@ class TrainConfig(Config):
         description="Measure and keep an exponential moving average of the weights, of which this share "
         "stays in each step, e.g. 0.99, and less in the first steps; 0 for none.",
     )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        default="cross_entropy",
+        description="Of classes: `focal` lets those entities count less that are predicted well already. "
+        "Numbers have the squared error.",
+    )
+    focal_gamma: NotNegative | None = Field(
+        default=None,
+        description="With `focal`: how much less they count; 0 is cross-entropy. 2 if nothing is set.",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         default="none",
         description="`balanced` weighs each class by the inverse of its frequency in training.",

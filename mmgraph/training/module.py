@@ -65,7 +65,8 @@ class TaskModule(LightningModule):
             rows = self.task.rows("train")
             output = output[rows]
         self._rows, self._batch_idx = len(rows), batch_idx
-        loss = self.task.loss(output[: len(rows)], rows)
+        # In float32 also where the model computes in half precision.
+        loss = self.task.loss(output[: len(rows)].float(), rows)
         if not torch.isfinite(loss):
             origin = find_origin(self, batch)
             raise RunError(
