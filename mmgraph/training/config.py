@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from mmgraph.config import Config
 from mmgraph.data.spec import Choice
+from mmgraph.training.duration import parse_duration
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
+Precision = Literal["32", "bf16-mixed", "16-mixed"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -171,10 +174,43 @@ class TrainConfig(Config):
         description="Controls: `none` leaves only the edges between modalities and their entity; `shuffled` "
         "permutes the targets of every other relation.",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    device: str = Field(
         default="auto",
-        description="Where to train; `auto` takes a GPU where there is one. Metrics are made on the CPU.",
+        description="Where to train: `cpu`, `cuda`, one of several GPUs (`cuda:1`), or `auto`, which takes a "
+        "GPU where there is one. Metrics are made on the CPU.",
     )
+    precision: Precision = Field(
+        default="32",
+        description="What a training step computes in: `32` is float32; `bf16-mixed` and `16-mixed` (on a "
+        "GPU alone) compute large products in 16 bits. Weights, validation and metrics stay in float32.",
+    )
+    compile: bool = Field(
+        default=False,
+        description="Compile the model by `torch.compile`, which takes a while at first and a C++ compiler.",
+    )
+    max_time: Positive | None = Field(
+        default=None,
+        description="How long to train at most, in seconds or as `90s`, `10m`, `1h30m`: the training stops "
+        "after the step in which time is up, and keeps the best weights.",
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            raise ValueError(f"got {device!r}; wanted auto, cpu, cuda, or one of several such as cuda:1")
+        return device
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _number_of_bits(cls, precision: Any) -> Any:
+        """Take the number 32 for its name: so YAML reads it."""
+        return "32" if precision == 32 and not isinstance(precision, bool) else precision
+
+    @field_validator("max_time", mode="before")
+    @classmethod
+    def _seconds(cls, max_time: Any) -> Any:
+        return parse_duration(max_time) if isinstance(max_time, str) else max_time
 
     @field_validator("fanout", mode="before")
     @classmethod

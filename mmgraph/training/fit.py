@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,7 @@ from mmgraph.training.inference import Inference
 from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
 from mmgraph.training.optimisation import Plateau
+from mmgraph.training.time_limit import TimeLimit
 from mmgraph.training.weight_average import WeightAverage
 
 
@@ -54,12 +56,14 @@ def fit(
             callbacks.append(Plateau(stopping, config.optimiser))
         if config.ema:
             callbacks.insert(0, WeightAverage(config.ema))
+        limit = TimeLimit(config.max_time or math.inf)
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=1,
+            devices=1 if device.type == "cpu" else [device.index or 0],
+            precision=config.precision,
             max_epochs=config.max_epochs,
             accumulate_grad_batches=config.accumulate,
-            callbacks=callbacks,
+            callbacks=[*callbacks, limit],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -67,5 +71,8 @@ def fit(
         )
         trainer.fit(module, datamodule=data)
     module.to("cpu")
+    if limit.note:
+        module.notes.append(limit.note)
+        progress.say(f"note: {limit.note}")
     assert stopping.best is not None
     return recorder.history, stopping.best
