@@ -24,6 +24,7 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --model hetero_gat --out run",
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --seed 1 --json",
     "mmgraph train glyphs-graph --task script --batch-size 256 --fanout 15,10 --set max_epochs=3",
+    "mmgraph train glyphs-graph --task script --seed 2 --device cpu --precision bf16-mixed --max-time 5s",
 )
 
 
@@ -60,6 +61,32 @@ def train(
             "--fanout", metavar="N,N", help="Neighbours of a sample, hop after hop, e.g. 15,10; -1 for all."
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, or one of several GPUs: cuda:1."),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            metavar="P",
+            help="What a step computes in: 32, bf16-mixed, or on a GPU 16-mixed. Metrics stay in float32.",
+        ),
+    ] = None,
+    compile: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile", show_default=False, help="Compile the model by torch.compile."
+        ),
+    ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(
+            "--max-time",
+            metavar="TIME",
+            help="How long to train at most, e.g. 90s, 10m, 1h30m; the best weights are kept.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -68,26 +95,23 @@ def train(
     """Train a model on a task of a graph and write a run folder."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
-    from mmgraph.training.resolve import resolve_config
+    from mmgraph.training.resolve import TrainingChoice, resolve_config
 
-    overrides = assignments or ()
-    resolved = resolve_config(
-        model=model, config=config, overrides=overrides, seed=seed, batch_size=batch_size, fanout=fanout
-    )
-    folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
-    run = mg.train(
-        graph,
-        task=task,
+    chosen = TrainingChoice(
         model=model,
         config=config,
-        overrides=overrides,
-        out=folder,
+        overrides=assignments or (),
         seed=seed,
         batch_size=batch_size,
         fanout=fanout,
-        overwrite=overwrite,
-        progress=progress,
+        device=device,
+        precision=precision,
+        compile=compile,
+        max_time=max_time,
     )
+    resolved = resolve_config(**chosen)
+    folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
+    run = mg.train(graph, task=task, out=folder, overwrite=overwrite, progress=progress, **chosen)
     split = "test" if "test" in run.task.labelled_splits() else "validation"
     write_metrics(run, split, json=json)
     if not json:

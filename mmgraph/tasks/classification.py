@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
@@ -20,15 +19,14 @@ from torchmetrics.functional.classification import (
 from mmgraph.counted import agreed, counted
 from mmgraph.errors import GraphError
 from mmgraph.registry import TASKS
+from mmgraph.tasks.class_loss import UNLABELLED, ClassLoss
 from mmgraph.tasks.labels import Labels
-from mmgraph.tasks.task import ClassWeights, Direction, Task
-
-_UNLABELLED = -1
+from mmgraph.tasks.task import Direction, Task
 
 
 @TASKS.register("classification")
 class Classification(Task):
-    """One class out of several for each entity: cross-entropy; accuracy, balanced accuracy, macro F1.
+    """One class out of several for each entity: cross-entropy or focal loss; accuracy, macro F1.
 
     A class that no training entity has cannot be learnt, so the output has no place for it. The metrics
     still count its entities, as wrong.
@@ -39,7 +37,7 @@ class Classification(Task):
         unseen: The names of the classes that only other entities have.
         target: Position of the class in ``classes + unseen``, int64 [N]; -1 where there is none.
         class_weight: The weight of each class in the loss, float32 [C].
-        label_smoothing: The share of the target that is spread over all classes.
+        class_loss: The loss that they are weighed in.
     """
 
     class_weight: Tensor
@@ -52,18 +50,16 @@ class Classification(Task):
         unseen: Sequence[str],
         target: Tensor,
         class_weight: Tensor,
-        label_smoothing: float,
+        class_loss: ClassLoss,
     ) -> None:
         super().__init__(labels, target)
         self.classes = tuple(classes)
         self.unseen = tuple(unseen)
-        self.label_smoothing = label_smoothing
+        self.class_loss = class_loss
         self.register_buffer("class_weight", class_weight, persistent=False)
 
     @classmethod
-    def from_labels(
-        cls, labels: Labels, *, class_weights: ClassWeights, label_smoothing: float
-    ) -> Classification:
+    def from_labels(cls, labels: Labels, class_loss: ClassLoss) -> Classification:
         """Return the task that some labels make.
 
         Raises:
@@ -80,7 +76,7 @@ class Classification(Task):
                 fix="Check the target's column and the split in dataset.yaml.",
             )
         position = {name: index for index, name in enumerate([*classes, *unseen])}
-        target = torch.tensor([position.get(name, _UNLABELLED) for name in names])
+        target = torch.tensor([position.get(name, UNLABELLED) for name in names])
         counts = torch.bincount(target[labels.rows("train")], minlength=len(classes))
         balanced = counts.sum() / (len(classes) * counts)
         return cls(
@@ -88,8 +84,8 @@ class Classification(Task):
             classes=classes,
             unseen=unseen,
             target=target,
-            class_weight=balanced if class_weights == "balanced" else torch.ones(len(classes)),
-            label_smoothing=label_smoothing,
+            class_weight=balanced if class_loss.class_weights == "balanced" else torch.ones(len(classes)),
+            class_loss=class_loss,
         )
 
     @property
@@ -116,22 +112,15 @@ class Classification(Task):
         ]
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Return the weighted cross-entropy of the rows whose class can be learnt, a mean over these.
+        """Return the weighted loss of the rows whose class can be learnt, a mean over these.
 
         The weights of the training entities' classes have the mean 1. By the weights of the rows themselves,
         as torch would have it, is not divided: in a batch of one entity its weight would make no difference.
         """
         target = self.target[rows]
-        learnable = target.masked_fill(target >= self.out_channels, _UNLABELLED)
-        total = F.cross_entropy(
-            output,
-            learnable,
-            weight=self.class_weight,
-            ignore_index=_UNLABELLED,
-            label_smoothing=self.label_smoothing,
-            reduction="sum",
-        )
-        return total / (learnable != _UNLABELLED).sum()
+        learnable = target.masked_fill(target >= self.out_channels, UNLABELLED)
+        total = self.class_loss.total(output, learnable, self.class_weight)
+        return total / (learnable != UNLABELLED).sum()
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
         """Return ``accuracy``, ``balanced_accuracy`` (mean recall) and ``f1_score`` (macro)."""

@@ -13,8 +13,9 @@ from torchmetrics.functional.regression import mean_absolute_error, mean_squared
 
 from mmgraph.errors import Fault, GraphError
 from mmgraph.registry import TASKS
+from mmgraph.tasks.class_loss import ClassLoss
 from mmgraph.tasks.labels import SPLITS, Labels
-from mmgraph.tasks.task import ClassWeights, Direction, Task
+from mmgraph.tasks.task import Direction, Task
 
 
 @TASKS.register("regression")
@@ -37,19 +38,15 @@ class Regression(Task):
         self.std = std
 
     @classmethod
-    def from_labels(
-        cls,
-        labels: Labels,
-        *,
-        class_weights: ClassWeights,  # noqa: ARG003 - numbers have no classes
-        label_smoothing: float,  # noqa: ARG003
-    ) -> Regression:
+    def from_labels(cls, labels: Labels, class_loss: ClassLoss) -> Regression:
         """Return the task that some labels make.
 
         Raises:
+            ConfigError: If something was set that needs classes.
             GraphError: If a target is no finite number, if the training entities all have the same, or if a
                 split has a single one, which has no R².
         """
+        class_loss.refuse(labels)
         target = _numbers(labels)
         train = target[labels.rows("train")]
         for split in SPLITS:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
 from mmgraph.registry import TASKS
+from mmgraph.tasks.class_loss import ClassLoss
 from mmgraph.tasks.labels import SPLITS, Labels, read_labels
 
-ClassWeights = Literal["none", "balanced"]
 Direction = Literal["max", "min"]
 
 
@@ -40,32 +40,34 @@ class Task(nn.Module, ABC):
             self.register_buffer(f"{split}_rows", torch.from_numpy(labels.rows(split)), persistent=False)
 
     @staticmethod
-    def from_graph(
-        graph: Graph, name: str, *, class_weights: ClassWeights = "none", label_smoothing: float = 0.0
-    ) -> Task:
+    def from_graph(graph: Graph, name: str, class_loss: ClassLoss | None = None) -> Task:
         """Return a task of a graph.
 
         Args:
             graph: The graph.
             name: The name of the task.
-            class_weights: ``balanced`` weighs each class by the inverse of its frequency in training.
-            label_smoothing: The share of the target that is spread over all classes, from 0 up to 1.
+            class_loss: The loss of a task with classes; plain cross-entropy by default.
 
         Raises:
-            ConfigError: If the graph has no such task.
+            ConfigError: If the graph has no such task, or it cannot use what was set of the loss.
             UnknownNameError: If its kind is not registered.
             GraphError: If its labels cannot be used.
         """
         labels = read_labels(graph, name)
         kind: type[Task] = TASKS.get(labels.kind)
-        return kind.from_labels(labels, class_weights=class_weights, label_smoothing=label_smoothing)
+        return kind.from_labels(labels, class_loss or ClassLoss())
 
     @classmethod
     @abstractmethod
-    def from_labels(cls, labels: Labels, *, class_weights: ClassWeights, label_smoothing: float) -> Task:
-        """Return the task that some labels make; a task without classes leaves the two options aside.
+    def from_labels(cls, labels: Labels, class_loss: ClassLoss) -> Task:
+        """Return the task that some labels make.
+
+        Args:
+            labels: What the graph says about the task.
+            class_loss: The loss of a task with classes; one without has it :meth:`ClassLoss.refuse` them.
 
         Raises:
+            ConfigError: If the task cannot use what was set of the loss.
             GraphError: If the labels cannot be used.
         """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import build
-from mmgraph.tasks import Task
+from mmgraph.tasks import ClassLoss, Task
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.module import TaskModule
 
@@ -30,7 +30,7 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
 
     Raises:
         GraphError: If the graph has nothing that a model could learn from, or its labels cannot be used.
-        ConfigError: If the graph has no such task, or an option of the model cannot be used.
+        ConfigError: If the graph has no such task, or an option of the model or the loss cannot be used.
     """
     modal = any(node_type.modality is not None for node_type in view.schema.node_types)
     # Where nothing else is there, the control without edges shows what the labels' frequencies alone give.
@@ -42,9 +42,8 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
             fix="Give an entity type a modality, or the graph a relation, that the task's `without` does not "
             "name.",
         )
-    learn = Task.from_graph(
-        view, task, class_weights=config.class_weights, label_smoothing=config.label_smoothing
-    )
+    loss = ClassLoss(config.loss, config.focal_gamma, config.class_weights, config.label_smoothing)
+    learn = Task.from_graph(view, task, loss)
     options = config.model
     model = build(
         view.schema,
@@ -61,7 +60,7 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         modality_dropout=options.modality_dropout,
         featureless=options.featureless,
     )
-    module = TaskModule(model, options.hidden_channels, learn, config.optimiser, config.max_epochs)
+    module = TaskModule(model, options.hidden_channels, learn, config.optimiser)
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
     if featured and not model.edge_channels:
         module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")

@@ -49,7 +49,8 @@ def choose_batches(
         device: Where to train.
 
     Raises:
-        ConfigError: If there is a fanout but nothing is sampled, or it does not fit the model.
+        ConfigError: If there is a fanout, or batches are accumulated, but nothing is sampled, or the fanout
+            does not fit the model.
         GraphError: If the graph lacks edges that sampling needs.
     """
     size, why = config.batch_size, "as the config says"
@@ -59,7 +60,13 @@ def choose_batches(
             where="fanout",
             fix="Leave one of them out.",
         )
-    if size is None and config.fanout is not None:
+    if size == 0 and config.accumulate > 1:
+        raise ConfigError(
+            f"got {config.accumulate}, but with batch_size 0 there is one batch, the whole graph",
+            where="accumulate",
+            fix="Set a batch_size, or leave accumulate out.",
+        )
+    if size is None and (config.fanout is not None or config.accumulate > 1):
         size = USUAL_BATCH_SIZE
     if size is None:
         size, why = _by_memory(config, model, schema, device)

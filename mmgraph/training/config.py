@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from mmgraph.config import Config
 from mmgraph.data.spec import Choice
+from mmgraph.training.duration import parse_duration
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
+Precision = Literal["32", "bf16-mixed", "16-mixed"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -70,12 +73,37 @@ class OptimiserConfig(Config):
     )
     lr: Positive = Field(default=0.005, description="Learning rate, at its highest.")
     weight_decay: NotNegative = Field(default=0.001, description="Decoupled weight decay.")
-    schedule: Literal["constant", "cosine"] = Field(
-        default="constant", description="`cosine` lowers the learning rate to 0 over `max_epochs`."
+    schedule: Literal["constant", "cosine", "one_cycle", "plateau"] = Field(
+        default="constant",
+        description="How the learning rate moves, step by step over `max_epochs`: `constant`; `cosine` "
+        "lowers it to 0; `one_cycle` raises it from a 25th and lowers it to next to 0; `plateau` lowers it "
+        "when validation gets no better.",
+    )
+    warmup: NotNegative | None = Field(
+        default=None,
+        description="Steps in which the learning rate rises to its highest: a share of all steps if below 1, "
+        "else their number. With the whole graph in each step, a step is an epoch. 0 if nothing is set, and "
+        "0.3 for `one_cycle`.",
+    )
+    plateau_patience: int = Field(
+        default=10,
+        ge=1,
+        description="With `plateau`: epochs without a better validation metric after which the learning rate "
+        "is lowered; keep it below `patience`.",
+    )
+    plateau_factor: float = Field(
+        default=0.1, gt=0, lt=1, description="With `plateau`: what the learning rate is multiplied by."
     )
     clip_norm: Positive | None = Field(
         default=1.0, description="The norm that the gradient is cut down to; nothing for no limit."
     )
+
+    @field_validator("warmup")
+    @classmethod
+    def _share_or_number(cls, warmup: float | None) -> float | None:
+        if warmup is not None and warmup > 1 and warmup != round(warmup):
+            raise ValueError(f"got {warmup:g}; wanted a share below 1, or a whole number of steps")
+        return warmup
 
 
 class TrainConfig(Config):
@@ -106,11 +134,33 @@ class TrainConfig(Config):
         "layer that reads relations, -1 for all; more numbers are not used. Usually 15, 10, and 5 for each "
         "further hop.",
     )
+    accumulate: int = Field(
+        default=1,
+        ge=1,
+        description="Batches whose gradients are joined to one step, as if they were one batch: the effect "
+        "of a larger `batch_size` with the memory of a smaller one.",
+    )
     batch_threads: int = Field(
         default=2, ge=0, description="How many batches are sampled ahead at a time; the result is the same."
     )
     patience: int = Field(
         default=40, ge=1, description="Epochs without a better validation metric after which training stops."
+    )
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Measure and keep an exponential moving average of the weights, of which this share "
+        "stays in each step, e.g. 0.99, and less in the first steps; 0 for none.",
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        default="cross_entropy",
+        description="Of classes: `focal` lets those entities count less that are predicted well already. "
+        "Numbers have the squared error.",
+    )
+    focal_gamma: NotNegative | None = Field(
+        default=None,
+        description="With `focal`: how much less they count; 0 is cross-entropy. 2 if nothing is set.",
     )
     class_weights: Literal["none", "balanced"] = Field(
         default="none",
@@ -124,10 +174,43 @@ class TrainConfig(Config):
         description="Controls: `none` leaves only the edges between modalities and their entity; `shuffled` "
         "permutes the targets of every other relation.",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    device: str = Field(
         default="auto",
-        description="Where to train; `auto` takes a GPU where there is one. Metrics are made on the CPU.",
+        description="Where to train: `cpu`, `cuda`, one of several GPUs (`cuda:1`), or `auto`, which takes a "
+        "GPU where there is one. Metrics are made on the CPU.",
     )
+    precision: Precision = Field(
+        default="32",
+        description="What a training step computes in: `32` is float32; `bf16-mixed` and `16-mixed` (on a "
+        "GPU alone) compute large products in 16 bits. Weights, validation and metrics stay in float32.",
+    )
+    compile: bool = Field(
+        default=False,
+        description="Compile the model by `torch.compile`, which takes a while at first and a C++ compiler.",
+    )
+    max_time: Positive | None = Field(
+        default=None,
+        description="How long to train at most, in seconds or as `90s`, `10m`, `1h30m`: the training stops "
+        "after the step in which time is up, and keeps the best weights.",
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            raise ValueError(f"got {device!r}; wanted auto, cpu, cuda, or one of several such as cuda:1")
+        return device
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _number_of_bits(cls, precision: Any) -> Any:
+        """Take the number 32 for its name: so YAML reads it."""
+        return "32" if precision == 32 and not isinstance(precision, bool) else precision
+
+    @field_validator("max_time", mode="before")
+    @classmethod
+    def _seconds(cls, max_time: Any) -> Any:
+        return parse_duration(max_time) if isinstance(max_time, str) else max_time
 
     @field_validator("fanout", mode="before")
     @classmethod

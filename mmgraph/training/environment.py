@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmgraph.errors import ConfigError
+
 _LIBRARIES = ("mmgraph", "torch", "torch-geometric", "lightning", "torchmetrics", "numpy")
 
 
@@ -26,10 +28,27 @@ def describe_environment() -> dict[str, Any]:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device that ``auto``, ``cpu`` or ``cuda`` stands for."""
+    """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` stands for.
+
+    Raises:
+        ConfigError: If there is no such device.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        why = "is a build without CUDA" if torch.version.cuda is None else "finds no GPU or no driver"
+        raise ConfigError(
+            f"got {name}, but torch {torch.__version__} {why}; there is the cpu alone",
+            where="device",
+            fix="Set the device to cpu or auto, or install a build of torch for your GPU (pytorch.org).",
+        )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        there = [f"cuda:{n} ({torch.cuda.get_device_name(n)})" for n in range(torch.cuda.device_count())]
+        raise ConfigError(
+            f"got {name}, which is not there", where="device", fix=f"There are: {', '.join(there)}."
+        )
+    return device
 
 
 @contextlib.contextmanager

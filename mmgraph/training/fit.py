@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 
 from mmgraph.progress import Progress
 from mmgraph.training.config import TrainConfig
@@ -15,6 +16,9 @@ from mmgraph.training.history import Epoch, Recorder
 from mmgraph.training.inference import Inference
 from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
+from mmgraph.training.optimisation import Plateau
+from mmgraph.training.time_limit import TimeLimit
+from mmgraph.training.weight_average import WeightAverage
 
 
 def fit(
@@ -39,6 +43,7 @@ def fit(
         All epochs, and the best one.
 
     Raises:
+        ConfigError: If the learning rate would rise until the end.
         RunError: If the loss is not finite.
     """
     monitor = module.task.monitor
@@ -46,12 +51,19 @@ def fit(
     with progress.job(title, total=config.max_epochs * data.num_steps) as advance, quiet_lightning():
         recorder = Recorder(lambda: module.validate(inference), monitor[0], advance)
         stopping = EarlyStopping(recorder.history, monitor, config.patience)
+        callbacks: list[Callback] = [recorder, stopping]
+        if config.optimiser.schedule == "plateau":
+            callbacks.append(Plateau(stopping, config.optimiser))
+        if config.ema:
+            callbacks.insert(0, WeightAverage(config.ema))
+        limit = TimeLimit(config.max_time or math.inf)
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=1,
+            devices=1 if device.type == "cpu" else [device.index or 0],
+            precision=config.precision,
             max_epochs=config.max_epochs,
-            gradient_clip_val=config.optimiser.clip_norm,
-            callbacks=[recorder, stopping],
+            accumulate_grad_batches=config.accumulate,
+            callbacks=[*callbacks, limit],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -59,5 +71,8 @@ def fit(
         )
         trainer.fit(module, datamodule=data)
     module.to("cpu")
+    if limit.note:
+        module.notes.append(limit.note)
+        progress.say(f"note: {limit.note}")
     assert stopping.best is not None
     return recorder.history, stopping.best

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.optim import Optimizer
 
 from mmgraph.progress import Advance
 
@@ -52,18 +54,29 @@ class Recorder(Callback):
         self._monitor = monitor
         self._advance = advance
         self._losses: list[tuple[float, int]] = []
+        self._lr = math.nan
         self._validated = ""
+
+    def on_before_optimizer_step(
+        self,
+        trainer: Trainer,  # noqa: ARG002 - Lightning's signature, as below
+        pl_module: LightningModule,  # noqa: ARG002
+        optimizer: Optimizer,
+    ) -> None:
+        """Note the learning rate, which the schedule changes right after the step."""
+        self._lr = optimizer.param_groups[0]["lr"]
 
     def on_train_batch_end(
         self,
-        trainer: Trainer,  # noqa: ARG002 - Lightning's signature, as below
+        trainer: Trainer,
         pl_module: LightningModule,  # noqa: ARG002
         outputs: Any,
         batch: Any,  # noqa: ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Note the loss of a step, and report it."""
-        loss = outputs["loss"].item()
+        """Note the loss of a batch, and report it."""
+        # Lightning divides it by the number of batches that make a step.
+        loss = outputs["loss"].item() * trainer.accumulate_grad_batches
         self._losses.append((loss, outputs["num_rows"]))
         self._advance(1, f"loss {loss:.3f}{self._validated}")
 
@@ -73,7 +86,7 @@ class Recorder(Callback):
         rows = sum(count for _, count in self._losses)
         epoch = Epoch(
             epoch=trainer.current_epoch + 1,
-            lr=trainer.optimizers[0].param_groups[0]["lr"],
+            lr=self._lr,
             train_loss=sum(loss * (count / rows) for loss, count in self._losses),
             validation_loss=loss,
             validation=metrics,

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim import Optimizer
 
 from mmgraph.errors import RunError
 from mmgraph.models import MultimodalModel
@@ -16,8 +16,8 @@ from mmgraph.tasks import Task
 from mmgraph.training.config import OptimiserConfig
 from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import Inference
-
-_MOMENTUM = 0.9
+from mmgraph.training.non_finite import describe_gradient, find_origin
+from mmgraph.training.optimisation import make_optimiser
 
 
 class TaskModule(LightningModule):
@@ -28,22 +28,21 @@ class TaskModule(LightningModule):
         channels: The width of the unified states.
         task: What to learn.
         optimiser: How the weights are moved.
-        max_epochs: The length of the learning rate's schedule.
 
     Attributes:
         notes: What a reader of the metrics should know.
     """
 
-    def __init__(
-        self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig, max_epochs: int
-    ) -> None:
+    def __init__(self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig) -> None:
         super().__init__()
         self.model = model
         self.head = nn.Linear(channels, task.out_channels)
         self.task = task
         self.notes = task.notes
         self._optimiser = optimiser
-        self._max_epochs = max_epochs
+        # Of the batch at hand, and of the first and all batches of the step that is being accumulated.
+        self._batch_idx = 0
+        self._rows = self._first_rows = self._step_rows = 0
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Return the head's output for all entities of the task's type, [N, C]."""
@@ -55,7 +54,7 @@ class TaskModule(LightningModule):
         unified: dict[str, Tensor] = self.model(*batch[:-1])
         return unified
 
-    def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:  # noqa: ARG002 - Lightning's signature
+    def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:
         """Return the ``loss`` of the training entities and their number, ``num_rows``.
 
         Raises:
@@ -65,14 +64,29 @@ class TaskModule(LightningModule):
         if rows is None:
             rows = self.task.rows("train")
             output = output[rows]
-        loss = self.task.loss(output[: len(rows)], rows)
+        self._rows, self._batch_idx = len(rows), batch_idx
+        # In float32 also where the model computes in half precision.
+        loss = self.task.loss(output[: len(rows)].float(), rows)
         if not torch.isfinite(loss):
+            origin = find_origin(self, batch)
             raise RunError(
-                f"the loss is {loss.item()} in epoch {self.current_epoch + 1}, so training stopped",
-                fix=f"Lower the learning rate (--set optimiser.lr={self._optimiser.lr / 10:g}), keep "
-                "optimiser.clip_norm set, or look for extreme values among the features (`mmgraph inspect`).",
+                f"the loss is {loss.item()} in {self._place}, so training stopped: {origin.text}",
+                fix="Mend them where they come from, and build the graph again."
+                if origin.given
+                else self._remedy,
             )
         return {"loss": loss, "num_rows": len(rows)}
+
+    @property
+    def _place(self) -> str:
+        return f"epoch {self.current_epoch + 1}, batch {self._batch_idx + 1}"
+
+    @property
+    def _remedy(self) -> str:
+        return (
+            f"Lower the learning rate (--set optimiser.lr={self._optimiser.lr / 10:g}), keep "
+            "optimiser.clip_norm set, or look for extreme values among the features (`mmgraph inspect`)."
+        )
 
     @torch.no_grad()
     def validate(self, inference: Inference) -> tuple[float, dict[str, float]]:
@@ -87,19 +101,46 @@ class TaskModule(LightningModule):
         self.train()
         return self.task.loss(output, rows).item(), self.task.metrics(output, rows)
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the optimiser and, unless the learning rate is constant, its schedule."""
-        options = self._optimiser
-        optimiser: torch.optim.Optimizer
-        if options.name == "adamw":
-            optimiser = torch.optim.AdamW(self.parameters(), lr=options.lr, weight_decay=options.weight_decay)
-        else:
-            optimiser = torch.optim.SGD(
-                self.parameters(), lr=options.lr, weight_decay=options.weight_decay, momentum=_MOMENTUM
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of a batch to that of the batches before it, each weighed by its entities.
+
+        The weight of the first batch is 1, so that the numbers stay those of a mean over few entities.
+
+        Args:
+            loss: The mean over the entities of the batch, divided by the number of batches of a step.
+        """
+        self._first_rows = self._first_rows or self._rows
+        self._step_rows += self._rows
+        torch.autograd.backward(loss * (self._rows / self._first_rows))
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,  # noqa: ARG002 - Lightning's signature
+        gradient_clip_val: float | None = None,  # noqa: ARG002 - the config's is taken
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Make the gradient one of the mean loss of all entities of the step, and cut it down.
+
+        Raises:
+            RunError: If it is not finite. With 16-mixed, Lightning leaves out such a step and goes on with a
+                smaller scale.
+        """
+        scale = self._first_rows * self.trainer.accumulate_grad_batches / self._step_rows
+        self._first_rows = self._step_rows = 0
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        if scale != 1:
+            torch._foreach_mul_(gradients, scale)
+        norm = nn.utils.get_total_norm(gradients)
+        if not norm.isfinite() and self.trainer.precision != "16-mixed":
+            raise RunError(
+                f"the gradient {describe_gradient(self)}, in {self._place}, so training stopped",
+                fix=self._remedy,
             )
-        if options.schedule == "constant":
-            return {"optimizer": optimiser}
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": CosineAnnealingLR(optimiser, T_max=self._max_epochs),
-        }
+        if self._optimiser.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(self.parameters(), self._optimiser.clip_norm, norm)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser and the schedule of its learning rate."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        optimiser, schedule = make_optimiser(self.parameters(), self._optimiser, steps)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -5,13 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from mmgraph.config import override, parse, read_yaml
 from mmgraph.errors import ConfigError, UnknownNameError, did_you_mean
 from mmgraph.paths import shipped
 from mmgraph.registry import LAYERS, MODELS
 from mmgraph.training.config import ModelConfig, TrainConfig
+
+
+class TrainingChoice(TypedDict):
+    """What a user chooses of a training; see :func:`resolve_config`."""
+
+    model: str | None
+    config: TrainConfig | str | Path | None
+    overrides: Sequence[str]
+    seed: int | None
+    batch_size: int | None
+    fanout: Sequence[int] | str | None
+    device: str | None
+    precision: str | None
+    compile: bool | None
+    max_time: float | str | None
 
 
 def config_names() -> list[str]:
@@ -48,11 +63,15 @@ def resolve_config(
     seed: int | None = None,
     batch_size: int | None = None,
     fanout: Sequence[int] | str | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    compile: bool | None = None,
+    max_time: float | str | None = None,
 ) -> TrainConfig:
     """Return the config of a training.
 
     The defaults are overridden by the shipped config of the model's name, that by ``config``, that by
-    ``overrides``, and those by ``seed``, ``batch_size`` and ``fanout``.
+    ``overrides``, and those by the arguments that are named as keys are.
 
     Args:
         model: A registered model, or the path to a YAML file that takes the place of its shipped config.
@@ -62,6 +81,10 @@ def resolve_config(
         seed: Seeds everything random.
         batch_size: Training entities of a step.
         fanout: How many neighbours a sample takes, hop after hop; ``[15, 10]`` or ``15,10``.
+        device: Where to train.
+        precision: What to compute in.
+        compile: Whether to compile the model.
+        max_time: How long to train at most, in seconds or as ``10m``.
 
     Raises:
         ConfigError: If a key or a value cannot be used, or if two places name different models.
@@ -84,7 +107,15 @@ def resolve_config(
     merged = _stack(_stack(base, given), assigned)
     if name is not None:
         merged = _merge(merged, {"model": {"name": name}})
-    named = {"seed": seed, "batch_size": batch_size, "fanout": fanout}
+    named = {
+        "seed": seed,
+        "batch_size": batch_size,
+        "fanout": fanout,
+        "device": device,
+        "precision": precision,
+        "compile": compile,
+        "max_time": max_time,
+    }
     if batch_size == 0:
         # A fanout that comes with another config is that of its samples.
         merged.pop("fanout", None)

@@ -30,6 +30,10 @@ def train(
     seed: int | None = None,
     batch_size: int | None = None,
     fanout: Sequence[int] | str | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    compile: bool | None = None,
+    max_time: float | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Run:
@@ -43,13 +47,18 @@ def train(
         task: One of the graph's tasks.
         model: A registered model, or the path to a config; ``hetero_gat`` by default.
         config: The name of a shipped config, a path, or a config of which only the keys count that were set.
-        overrides: Assignments to config keys, e.g. ``model.heads=8``; they win over everything else but
-            ``seed``, ``batch_size`` and ``fanout``.
+        overrides: Assignments to config keys, e.g. ``model.heads=8``; they win over everything else but the
+            arguments that are named as keys are.
         out: The run folder to write; nothing is written by default.
         seed: Seeds everything random; by default the config's.
         batch_size: Training entities of a step, which then sees a sample of their neighbourhoods; 0 for the
             whole graph in each step. By default the config's, or what memory allows.
         fanout: How many neighbours a sample takes, hop after hop, e.g. ``[15, 10]``; by default the config's.
+        device: Where to train: ``auto``, ``cpu``, ``cuda`` or e.g. ``cuda:1``; by default the config's.
+        precision: What a step computes in: ``32``, ``bf16-mixed``, or on a GPU ``16-mixed``; by default the
+            config's.
+        compile: Compile the model by ``torch.compile``; by default the config's.
+        max_time: How long to train at most, in seconds or as ``10m``; by default the config's.
         overwrite: Replace an earlier run folder.
         progress: Told of every step; nothing to tell nobody.
 
@@ -64,7 +73,16 @@ def train(
     """
     progress = progress or Progress(quiet=True)
     resolved = resolve_config(
-        model=model, config=config, overrides=overrides, seed=seed, batch_size=batch_size, fanout=fanout
+        model=model,
+        config=config,
+        overrides=overrides,
+        seed=seed,
+        batch_size=batch_size,
+        fanout=fanout,
+        device=device,
+        precision=precision,
+        compile=compile,
+        max_time=max_time,
     )
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     if out is None:

@@ -12,7 +12,7 @@ import torch
 
 from mmgraph.errors import GraphError, UserError
 from mmgraph.registry import TASKS
-from mmgraph.tasks import SPLITS, Labels, Task
+from mmgraph.tasks import SPLITS, ClassLoss, Labels, Task
 
 SPLIT = np.array(["train"] * 6 + ["validation"] * 3 + ["test"] * 3 + ["train", ""])
 CLASSES = [f"{value}" for value in (1, 2, 3, 1, 2, 3, 1, 2, 3, 3, 2, 1)]
@@ -38,7 +38,7 @@ def labels_of(kind: str, values: pd.Series | None = None) -> Labels:
 
 
 def task_of(kind: str, values: pd.Series | None = None) -> Task:
-    return TASKS.get(kind).from_labels(labels_of(kind, values), class_weights="none", label_smoothing=0.0)
+    return TASKS.get(kind).from_labels(labels_of(kind, values), ClassLoss())
 
 
 def test_every_registered_task_has_an_example():

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from mmgraph.errors import GraphError
-from mmgraph.tasks import Classification, Labels
+from mmgraph.tasks import Classification, ClassLoss, Labels
 
 
-def classification(labels: Labels, class_weights="none", label_smoothing=0.0) -> Classification:
-    return Classification.from_labels(labels, class_weights=class_weights, label_smoothing=label_smoothing)
+def classification(labels: Labels, **loss) -> Classification:
+    return Classification.from_labels(labels, ClassLoss(**loss))
 
 
 def output_for(task: Classification, predicted: list[str]) -> torch.Tensor:
@@ -85,7 +85,7 @@ def test_a_class_without_training_entities_takes_no_part_in_the_loss(make_labels
 
 def test_balanced_weights_make_every_class_count_the_same(make_labels):
     labels = make_labels(["a", "a", "a", "b", "b"], "ttttv")
-    task = classification(labels, "balanced")
+    task = classification(labels, class_weights="balanced")
     assert task.class_weight.tolist() == pytest.approx([4 / (2 * 3), 4 / (2 * 1)])
     # A constant guess for `a` is then as bad as one for `b`.
     guess_a, guess_b = output_for(task, ["a"] * 4), output_for(task, ["b"] * 4)
@@ -103,6 +103,15 @@ def test_label_smoothing_reaches_the_loss(make_labels):
     rows = torch.tensor([0, 1])
     assert classification(labels).loss(sure, rows).item() == pytest.approx(0, abs=1e-6)
     assert classification(labels, label_smoothing=0.2).loss(sure, rows).item() == pytest.approx(2.0, abs=1e-3)
+
+
+def test_focal_loss_reaches_the_loss(make_labels):
+    labels = make_labels(["a", "b", "b"], "ttv")
+    output, rows = torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 1])
+    p = torch.tensor([np.e / (1 + np.e), 0.5])
+    wanted = (-((1 - p) ** 3) * p.log()).mean().item()
+    task = classification(labels, name="focal", focal_gamma=3.0)
+    assert task.loss(output, rows).item() == pytest.approx(wanted)
 
 
 def test_predictions_keep_ids_and_missing_targets(make_labels):

@@ -7,12 +7,12 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
-from mmgraph.errors import GraphError
-from mmgraph.tasks import Labels, Regression
+from mmgraph.errors import ConfigError, GraphError
+from mmgraph.tasks import ClassLoss, Labels, Regression
 
 
 def regression(labels: Labels) -> Regression:
-    return Regression.from_labels(labels, class_weights="balanced", label_smoothing=0.1)
+    return Regression.from_labels(labels, ClassLoss())
 
 
 @pytest.fixture
@@ -72,3 +72,13 @@ def test_all_values_that_are_no_finite_numbers_are_named(make_labels):
 def test_text_is_a_fault(make_labels):
     with pytest.raises(GraphError, match="got 'many' in 'hue'"):
         regression(make_labels(["3", "many", "4", "5"], "ttvv"))
+
+
+def test_what_needs_classes_is_refused_all_at_once(make_labels):
+    labels = make_labels([1.0, 2.0, 3.0, 4.0], "ttvv", kind="regression")
+    loss = ClassLoss("focal", class_weights="balanced", label_smoothing=0.1)
+    with pytest.raises(
+        ConfigError, match="loss: got focal, but 'colour' is a regression and has no cl"
+    ) as caught:
+        Regression.from_labels(labels, loss)
+    assert [fault.where for fault in caught.value.faults] == ["loss", "class_weights", "label_smoothing"]

@@ -9,7 +9,7 @@ import pytest
 
 from mmgraph.data.spec import TaskSpec
 from mmgraph.errors import UnknownNameError
-from mmgraph.tasks import Classification, Regression, Task
+from mmgraph.tasks import Classification, ClassLoss, Regression, Task
 
 
 def graph_with(kind: str):
@@ -35,8 +35,7 @@ def test_a_kind_that_nobody_registered_is_answered_with_the_nearest():
 
 
 def test_options_reach_the_task():
-    task = Task.from_graph(
-        graph_with("classification"), "size", class_weights="balanced", label_smoothing=0.3
-    )
+    loss = ClassLoss(label_smoothing=0.3)
+    task = Task.from_graph(graph_with("classification"), "size", loss)
     assert isinstance(task, Classification)
-    assert task.label_smoothing == 0.3
+    assert task.class_loss is loss

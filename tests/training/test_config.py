@@ -41,7 +41,17 @@ def test_every_key_has_a_description():
         ({"edges": "shufled"}, "x.yaml: edges: got 'shufled'"),
         ({"class_weights": True}, "x.yaml: class_weights: got True"),
         ({"label_smoothing": 1}, "x.yaml: label_smoothing: got 1"),
-        ({"device": "tpu"}, "x.yaml: device: got 'tpu'"),
+        ({"loss": "focl"}, "x.yaml: loss: got 'focl'.*Did you mean 'focal'"),
+        ({"optimiser": {"schedule": "cosin"}}, "x.yaml: optimiser.schedule: got 'cosin'.*'cosine'"),
+        ({"optimiser": {"warmup": 2.5}}, "x.yaml: optimiser.warmup: got 2.5; wanted a share below 1, or a w"),
+        ({"optimiser": {"warmup": -1}}, "x.yaml: optimiser.warmup: got -1"),
+        ({"accumulate": 0}, "x.yaml: accumulate: got 0"),
+        ({"device": "tpu"}, "x.yaml: device: got 'tpu'; wanted auto, cpu, cuda, or one of several"),
+        ({"device": "cuda:x"}, "x.yaml: device: got 'cuda:x'"),
+        ({"precision": 16}, "x.yaml: precision: got 16; wanted one of '32', 'bf16-mixed'"),
+        ({"compile": "maybe"}, "x.yaml: compile: got 'maybe'; wanted true or false"),
+        ({"max_time": "soon"}, "x.yaml: max_time: got 'soon'; wanted a time such as 90s, 10m or 1h30m"),
+        ({"max_time": "0s"}, "x.yaml: max_time: got 0.0; wanted a number greater than 0"),
     ],
 )
 def test_what_cannot_be_used_is_named(mapping, message):
@@ -66,3 +76,15 @@ def test_all_faults_are_reported_together():
     with pytest.raises(ConfigError) as caught:
         parse(TrainConfig, {"sed": 1, "max_epochs": 0, "model": {"heads": "x"}}, where="x.yaml")
     assert len(caught.value.faults) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"), [("10m", 600), ("1h30m", 5400), ("90s", 90), ("90", 90), (90, 90), ("1d 2h", 93_600)]
+)
+def test_times_are_read_as_people_write_them(given, wanted):
+    assert parse(TrainConfig, {"max_time": given}, where="x.yaml").max_time == wanted
+
+
+@pytest.mark.parametrize("given", ["32", 32])
+def test_a_precision_may_be_a_number(given):
+    assert parse(TrainConfig, {"precision": given}, where="x.yaml").precision == "32"

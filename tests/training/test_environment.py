@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmgraph.errors import ConfigError
 from mmgraph.training.environment import choose_device, describe_environment, reproducible
 
 CPU = torch.device("cpu")
@@ -58,3 +59,27 @@ def test_what_numbers_depend_on_is_described():
 def test_devices():
     assert choose_device("cpu") == CPU
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    with pytest.raises(
+        ConfigError, match=r"device: got cuda:1, but torch .* is a build without CUDA; there is"
+    ):
+        choose_device("cuda:1")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    with pytest.raises(ConfigError, match=r"device: got cuda, but torch .* finds no GPU or no driver"):
+        choose_device("cuda")
+
+
+def test_one_gpu_of_several(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"H{number}")
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    assert choose_device("auto") == torch.device("cuda")
+    with pytest.raises(
+        ConfigError, match=r"got cuda:2, which is not there. There are: cuda:0 \(H0\), cuda:1 \(H1\)"
+    ):
+        choose_device("cuda:2")

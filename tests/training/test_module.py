@@ -8,10 +8,8 @@ import torch
 from mmgraph.errors import RunError
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
-from mmgraph.training.config import OptimiserConfig
 from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import AtOnce
-from mmgraph.training.module import TaskModule
 
 
 @pytest.fixture
@@ -47,26 +45,3 @@ def test_a_loss_that_is_not_finite_names_the_epoch_and_a_remedy(module, graph, b
     module.head.bias.data[0] = bad
     with pytest.raises(RunError, match=r"the loss is nan in epoch 1.*--set optimiser.lr=0.002"):
         module.training_step(GraphBatch.of(graph), 0)
-
-
-@pytest.mark.parametrize(("name", "wanted"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
-def test_the_optimiser_is_the_one_of_the_config(module, name, wanted):
-    options = OptimiserConfig(name=name, lr=0.01, weight_decay=0.02)
-    chosen = TaskModule(module.model, 16, module.task, options, 10).configure_optimizers()
-    assert type(chosen["optimizer"]) is wanted
-    assert chosen["optimizer"].defaults["lr"] == 0.01
-    assert chosen["optimizer"].defaults["weight_decay"] == 0.02
-    assert "lr_scheduler" not in chosen
-
-
-def test_the_schedule_ends_at_zero(module):
-    options = OptimiserConfig(name="sgd", lr=0.01, schedule="cosine")
-    chosen = TaskModule(module.model, 16, module.task, options, 10).configure_optimizers()
-    rates = []
-    for _ in range(10):
-        rates.append(chosen["optimizer"].param_groups[0]["lr"])
-        chosen["optimizer"].step()
-        chosen["lr_scheduler"].step()
-    assert rates[0] == 0.01
-    assert rates == sorted(rates, reverse=True)
-    assert chosen["optimizer"].param_groups[0]["lr"] == pytest.approx(0)

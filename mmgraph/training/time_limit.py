@@ -1,0 +1,70 @@
+"""Stopping when the time that a user gave is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from mmgraph.training.duration import format_duration
+
+
+class TimeLimit(Callback):
+    """Stops a training after the step in which its time is up; the epoch is then measured as it is.
+
+    What counts is the time of training and measuring; a training that is resumed has spent what it had spent.
+    Unlike Lightning's ``Timer``, it does not leave a step half accumulated, and tells what it did.
+
+    Args:
+        seconds: The time that there is.
+        clock: Tells the time, in seconds from anywhere.
+
+    Attributes:
+        note: What it did, for a reader of the metrics; empty if there was time enough.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.note = ""
+        self._seconds = seconds
+        self._clock = clock
+        self._spent = 0.0
+        self._since = 0.0
+        self._steps = 0
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - as below
+        """Start the clock."""
+        self._since = self._clock()
+        self._steps = trainer.global_step
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002 - Lightning's signature
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Stop if time is up and the batch was the last of a step."""
+        if trainer.global_step == self._steps:
+            return
+        self._steps = trainer.global_step
+        if self._elapsed() < self._seconds:
+            return
+        trainer.should_stop = True
+        self.note = (
+            f"stopped after {format_duration(self._elapsed())} in epoch {trainer.current_epoch + 1}, batch "
+            f"{batch_idx + 1} of {trainer.num_training_batches}, by max_time {format_duration(self._seconds)}"
+        )
+
+    def state_dict(self) -> dict[str, float]:
+        """Return the time that was spent."""
+        return {"spent": self._elapsed()}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on from what :meth:`state_dict` returned."""
+        self._spent = state_dict["spent"]
+
+    def _elapsed(self) -> float:
+        return self._spent + self._clock() - self._since

@@ -1,0 +1,107 @@
+"""A training that is lost stops within a step, and says where the first bad number is."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+import torch
+
+from mmgraph.errors import RunError
+from mmgraph.training import resolve_config, train
+from mmgraph.training.assemble import assemble
+from mmgraph.training.data import GraphBatch
+from mmgraph.training.non_finite import find_origin
+
+MODULE = importlib.import_module("mmgraph.training.train")
+"""The file; ``mmgraph.training.train`` is the function."""
+
+
+def planted(graph, node_type: str, row: int, value: float):
+    graph.features[node_type][row, 2] = value
+    return graph
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_features_are_named_by_node_type_and_node(graph, quick, value):
+    with pytest.raises(RunError) as caught:
+        train(planted(graph, "thing/image", 7, value), task="colour", model="hetero_gat", overrides=quick)
+    message = str(caught.value)
+    assert "in epoch 1, batch 1, so training stopped: the features of 'thing/image' are not finite" in message
+    assert "in 1 of 80 nodes, first in number 7. Mend them" in message
+
+
+def test_the_batch_that_has_the_features_is_named(graph, quick, monkeypatch):
+    # Batches of ten; the model is blind to all but the modalities of their own entities.
+    row = int(graph.view("colour").nodes["thing"]["split:colour"].eq("train").to_numpy().nonzero()[0][-1])
+    with pytest.raises(
+        RunError, match=r"in epoch 1, batch \d, .*'thing/text' are not finite in 1 of 10 nodes\."
+    ):
+        train(
+            planted(graph, "thing/text", row, np.inf),
+            task="colour",
+            model="mlp",
+            overrides=[*quick, "model.input_dropout=0"],
+            batch_size=10,
+        )
+
+
+@pytest.fixture
+def module(graph, quick):
+    torch.manual_seed(0)
+    return assemble(graph, "colour", resolve_config(model="hetero_gat", overrides=quick))
+
+
+def test_weights_that_are_lost_are_named(module, graph):
+    module.head.weight.data[0, 0] = torch.nan
+    assert find_origin(module, GraphBatch.of(graph)).text == "the weights head.weight are no longer finite"
+
+
+def test_the_first_state_that_overflows_is_named(module, graph):
+    batch = GraphBatch.of(graph)
+    module.model.projection.linear["tag/name"].weight.data.fill_(3e38)
+    batch.x_dict["tag/name"].fill_(3e38)
+    found = find_origin(module, batch)
+    assert found.text == "the states of 3 of 3 'tag/name' nodes after the projection are not finite"
+    assert not found.given
+
+
+def test_a_layer_is_named_where_it_is_the_first(module, graph, monkeypatch):
+    second = module.model.layers[1]
+    forward = second.forward
+    monkeypatch.setattr(
+        second, "forward", lambda *inputs: {name: x * torch.inf for name, x in forward(*inputs).items()}
+    )
+    assert "'thing' nodes after layer 2 of 3 are not finite" in find_origin(module, GraphBatch.of(graph)).text
+
+
+def test_finite_states_are_told_with_how_far_the_output_goes(module, graph):
+    module.head.bias.data[0] = 1e30
+    module.train()
+    found = find_origin(module, GraphBatch.of(graph))
+    assert found.text.endswith("all states are finite, and the head's output for 'thing' goes up to 1e+30")
+    assert module.training
+    assert not any(part._forward_hooks for part in module.modules())
+
+
+@pytest.mark.parametrize(
+    ("gradient", "message"),
+    [
+        (
+            torch.nan,
+            r"the gradient is not finite in 1 of \d+ weights, first in .*thing/text.*, in epoch 1, batch 1",
+        ),
+        (1e30, r"the gradient is too large for float32: it goes up to 1e\+30 in .*thing/text"),
+    ],
+)
+def test_a_gradient_that_is_not_finite_stops_before_the_step(graph, quick, monkeypatch, gradient, message):
+    def spoilt(*arguments):
+        module = assemble(*arguments)
+        weight = module.model.projection.linear["thing/text"].weight
+        weight.register_hook(lambda found: torch.full_like(found, gradient))
+        return module
+
+    monkeypatch.setattr(MODULE, "assemble", spoilt)
+    with pytest.raises(RunError, match=message):
+        train(graph, task="colour", model="mlp", overrides=quick)
