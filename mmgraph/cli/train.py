@@ -24,6 +24,7 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --model hetero_gat --out run",
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --seed 1 --json",
     "mmgraph train glyphs-graph --task script --batch-size 256 --fanout 15,10 --set max_epochs=3",
+    "mmgraph train glyphs-graph --task script --set max_epochs=3 --out run-3 --resume",
 )
 
 
@@ -61,6 +62,14 @@ def train(
         ),
     ] = None,
     overwrite: OverwriteOption = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where the same command was stopped or killed, to the same weights; start anew if it "
+            "left nothing, and only show the metrics if the run is complete.",
+        ),
+    ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
@@ -86,6 +95,7 @@ def train(
         batch_size=batch_size,
         fanout=fanout,
         overwrite=overwrite,
+        resume=resume,
         progress=progress,
     )
     split = "test" if "test" in run.task.labelled_splits() else "validation"

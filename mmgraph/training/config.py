@@ -112,6 +112,11 @@ class TrainConfig(Config):
     patience: int = Field(
         default=40, ge=1, description="Epochs without a better validation metric after which training stops."
     )
+    checkpoint_seconds: NotNegative = Field(
+        default=30.0,
+        description="How often, at the most, the state of a training is written to where `--resume` finds "
+        "it; 0 for before every step. The result is the same.",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         default="none",
         description="`balanced` weighs each class by the inverse of its frequency in training.",

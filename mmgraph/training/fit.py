@@ -1,4 +1,4 @@
-"""One training with Lightning: early stopping, the best weights at the end."""
+"""One training with Lightning: early stopping, checkpoints, the best weights at the end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import torch
 from lightning.pytorch import Trainer
 
 from mmgraph.progress import Progress
+from mmgraph.training.checkpoint_file import CheckpointFile
+from mmgraph.training.checkpointer import Checkpointer
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.early_stopping import EarlyStopping
@@ -15,6 +17,7 @@ from mmgraph.training.history import Epoch, Recorder
 from mmgraph.training.inference import Inference
 from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
+from mmgraph.training.unfinished import UnfinishedRun
 
 
 def fit(
@@ -24,6 +27,7 @@ def fit(
     config: TrainConfig,
     device: torch.device,
     progress: Progress,
+    unfinished: UnfinishedRun | None = None,
 ) -> tuple[Sequence[Epoch], Epoch]:
     """Train a module, which then has the weights of its best epoch and is back on the CPU.
 
@@ -34,6 +38,7 @@ def fit(
         config: How to train.
         device: Where to train.
         progress: Told of every step.
+        unfinished: Where checkpoints go, and where to go on; by default none are written.
 
     Returns:
         All epochs, and the best one.
@@ -46,18 +51,20 @@ def fit(
     with progress.job(title, total=config.max_epochs * data.num_steps) as advance, quiet_lightning():
         recorder = Recorder(lambda: module.validate(inference), monitor[0], advance)
         stopping = EarlyStopping(recorder.history, monitor, config.patience)
+        keeping = [Checkpointer(unfinished.checkpoint, config.checkpoint_seconds)] if unfinished else []
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1,
             max_epochs=config.max_epochs,
             gradient_clip_val=config.optimiser.clip_norm,
-            callbacks=[recorder, stopping],
+            callbacks=[recorder, stopping, *keeping],
+            plugins=[CheckpointFile()],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, datamodule=data)
+        trainer.fit(module, datamodule=data, ckpt_path=unfinished.resume_from if unfinished else None)
     module.to("cpu")
     assert stopping.best is not None
     return recorder.history, stopping.best
