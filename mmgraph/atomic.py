@@ -14,7 +14,9 @@ from mmgraph.errors import UserError
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(
+    path: Path, *, marker: str, overwrite: bool = False, inside: Path | None = None
+) -> Iterator[Path]:
     """Yield a new folder beside ``path`` and rename it to ``path`` once the block is done.
 
     If the block raises, the new folder is removed and ``path`` stays as it was.
@@ -24,14 +26,17 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
         marker: A file that every folder of this kind holds, e.g. ``manifest.json``. Only a folder that
             holds it, or an empty one, is ever replaced: nobody's other files are lost.
         overwrite: Replace an earlier folder of the same kind.
+        inside: The folder, on the same disk, to make it in instead: whoever finds that after a kill knows
+            what to remove.
 
     Raises:
         UserError: If ``path`` is there already and must not be replaced, or cannot be written.
     """
     _refuse_to_lose(path, marker, overwrite)
+    place = inside or path.parent
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{path.name}.new-", dir=path.parent))
+        new = Path(tempfile.mkdtemp(prefix=f".{path.name}.new-", dir=place))
     except OSError as error:
         raise _cannot_write(path, error) from None
     try:
@@ -39,7 +44,7 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
         new.chmod(0o777 & ~_umask())
         # Another process may have been faster.
         _refuse_to_lose(path, marker, overwrite)
-        _move_into_place(new, path)
+        _move_into_place(new, path, place)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -80,15 +85,15 @@ def _refuse_to_lose(path: Path, marker: str, overwrite: bool) -> None:
         raise UserError("is there already", where=str(path), fix="Choose another --out, or pass --overwrite.")
 
 
-def _move_into_place(new: Path, path: Path) -> None:
-    """Rename ``new`` to ``path``; what stands there goes only once the new one is in its place."""
+def _move_into_place(new: Path, path: Path, place: Path) -> None:
+    """Rename ``new`` to ``path``; what stands there waits in ``place`` until the new one is in its own."""
     if not path.exists():
         try:
             new.rename(path)
         except OSError as error:
             raise _cannot_write(path, error) from None
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=place))
     path.rename(aside / path.name)
     try:
         new.rename(path)
@@ -107,28 +112,30 @@ def _cannot_write(path: Path, error: OSError) -> UserError:
     )
 
 
-def atomic_write(path: Path, content: bytes | str) -> None:
+def atomic_write(path: Path, content: bytes | str, *, sync: bool = False) -> None:
     """Write ``content`` beside ``path`` and rename it into place.
 
     Args:
         path: Where the file shall be; its parents are made.
         content: Bytes, or text that is written as UTF-8.
+        sync: Return only when it would outlast a power cut.
 
     Raises:
         UserError: If the file cannot be written there.
     """
-    with atomic_file(path) as file:
+    with atomic_file(path, sync=sync) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
     """Yield a new file beside ``path`` and rename it to ``path`` once the block is done.
 
     If the block raises, the new file is removed and ``path`` stays as it was.
 
     Args:
         path: Where the file shall be; its parents are made.
+        sync: Return only when it would outlast a power cut, which may take some milliseconds.
 
     Raises:
         UserError: If the file cannot be written there.
@@ -141,14 +148,31 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
+            if sync:
+                # Before the rename: else a power cut could leave the new name with half the content.
+                file.flush()
+                os.fsync(file.fileno())
         Path(name).chmod(0o666 & ~_umask())
         try:
             Path(name).replace(path)
         except OSError as error:
             raise _cannot_write(path, error) from None
+        if sync:
+            _sync_folder(path.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the disk keep the names in a folder; Windows opens no folders and does so by itself."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -25,6 +25,7 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --seed 1 --json",
     "mmgraph train glyphs-graph --task script --batch-size 256 --fanout 15,10 --set max_epochs=3",
     "mmgraph train glyphs-graph --task script --seed 2 --device cpu --precision bf16-mixed --max-time 5s",
+    "mmgraph train glyphs-graph --task script --set max_epochs=3 --out run-3 --resume",
 )
 
 
@@ -88,6 +89,14 @@ def train(
         ),
     ] = None,
     overwrite: OverwriteOption = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where the same command was stopped or killed, to the same weights; start anew if it "
+            "left nothing, and only show the metrics if the run is complete.",
+        ),
+    ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
@@ -111,7 +120,9 @@ def train(
     )
     resolved = resolve_config(**chosen)
     folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
-    run = mg.train(graph, task=task, out=folder, overwrite=overwrite, progress=progress, **chosen)
+    run = mg.train(
+        graph, task=task, out=folder, overwrite=overwrite, resume=resume, progress=progress, **chosen
+    )
     split = "test" if "test" in run.task.labelled_splits() else "validation"
     write_metrics(run, split, json=json)
     if not json:

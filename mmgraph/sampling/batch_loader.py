@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +25,8 @@ class BatchLoader:
 
     Threads make the next batches while one is used: sampling and gathering let go of Python's lock, so
     nothing is copied between processes. The order, and each batch, follow from the sampler's seed and the
-    epoch, which is one higher each time that the loader is iterated.
+    epoch, which is one higher each time that the loader is iterated. ``state_dict`` tells where it is, and a
+    loader that gets that back goes on from there.
 
     Args:
         data: The graph. The features of one that was opened from a folder stay on disk, and rows are read as
@@ -101,7 +102,8 @@ class BatchLoader:
             self._count = self._make.input_data.row.numel()
         self._batch_size, self._shuffle, self._drop_last = batch_size, shuffle, drop_last
         self._threads, self._ahead = threads, ahead
-        self._next_epoch = sampler.epoch
+        self._next_epoch, self._next_batch = sampler.epoch, 0
+        self._position = (self._next_epoch, 0)
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -109,13 +111,34 @@ class BatchLoader:
 
     def set_epoch(self, epoch: int) -> None:
         """Set the number of the epoch that comes next."""
-        self._next_epoch = epoch
+        self._next_epoch, self._next_batch = epoch, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the epoch and the batch in it that is in use, or comes next if none is.
+
+        A batch is in use until the next one is asked for.
+        """
+        epoch, batch = self._position
+        return {"epoch": epoch, "batch": batch}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next time where a loader was that has told its ``state_dict``."""
+        self._next_epoch, self._next_batch = self._position = state["epoch"], state["batch"]
 
     def __iter__(self) -> Iterator[Any]:
         """Make the batches of the next epoch, in their order."""
-        epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
+        epoch, first = self._next_epoch, self._next_batch
+        self.set_epoch(epoch + 1)
         self.sampler.set_epoch(epoch)
-        indices = iter(torch.split(self._order(epoch), self._batch_size)[: len(self)])
+        indices = torch.split(self._order(epoch), self._batch_size)[first : len(self)]
+        for number, batch in enumerate(self._batches(indices), start=first):
+            self._position = epoch, number
+            yield batch
+        self._position = epoch + 1, 0
+
+    def _batches(self, split: Sequence[Tensor]) -> Iterator[Any]:
+        """Make one batch of each part of the input."""
+        indices = iter(split)
         if self._threads == 0:
             yield from map(self._make, indices)
             return

@@ -162,6 +162,11 @@ class TrainConfig(Config):
         default=None,
         description="With `focal`: how much less they count; 0 is cross-entropy. 2 if nothing is set.",
     )
+    checkpoint_seconds: NotNegative = Field(
+        default=30.0,
+        description="How often, at the most, the state of a training is written to where `--resume` finds "
+        "it; 0 for before every step. The result is the same.",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         default="none",
         description="`balanced` weighs each class by the inverse of its frequency in training.",

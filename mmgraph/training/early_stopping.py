@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
@@ -30,6 +32,15 @@ class EarlyStopping(Callback):
         self._metric, self._direction = monitor
         self._patience = patience
         self._weights: dict[str, Tensor] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best epoch and its weights, for a checkpoint."""
+        return {"best": asdict(self.best) if self.best else None, "weights": self._weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what a checkpoint has."""
+        self.best = Epoch(**state_dict["best"]) if state_dict["best"] else None
+        self._weights = state_dict["weights"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the weights if the epoch is the best so far, or stop if none was for too long."""

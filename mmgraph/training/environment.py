@@ -84,3 +84,24 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
             kernels.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+
+
+def random_states() -> dict[str, Any]:
+    """Return the state of everything random, of plain values and tensors alone."""
+    name, keys, *rest = np.random.get_state(legacy=True)
+    return {
+        "python": random.getstate(),
+        "numpy": [name, torch.from_numpy(np.asarray(keys, dtype=np.int64)), *rest],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Set what :func:`random_states` returned."""
+    name, keys, *rest = states["numpy"]
+    random.setstate(states["python"])
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    if states["cuda"]:
+        torch.cuda.set_rng_state_all(states["cuda"])

@@ -1,4 +1,4 @@
-"""One training with Lightning: early stopping, the best weights at the end."""
+"""One training with Lightning: early stopping, checkpoints, the best weights at the end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from mmgraph.progress import Progress
+from mmgraph.training.checkpoint_file import CheckpointFile
+from mmgraph.training.checkpointer import Checkpointer
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.early_stopping import EarlyStopping
@@ -18,6 +20,7 @@ from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
 from mmgraph.training.optimisation import Plateau
 from mmgraph.training.time_limit import TimeLimit
+from mmgraph.training.unfinished import UnfinishedRun
 from mmgraph.training.weight_average import WeightAverage
 
 
@@ -28,6 +31,7 @@ def fit(
     config: TrainConfig,
     device: torch.device,
     progress: Progress,
+    unfinished: UnfinishedRun | None = None,
 ) -> tuple[Sequence[Epoch], Epoch]:
     """Train a module, which then has the weights of its best epoch and is back on the CPU.
 
@@ -38,6 +42,7 @@ def fit(
         config: How to train.
         device: Where to train.
         progress: Told of every step.
+        unfinished: Where checkpoints go, and where to go on; by default none are written.
 
     Returns:
         All epochs, and the best one.
@@ -57,6 +62,8 @@ def fit(
         if config.ema:
             callbacks.insert(0, WeightAverage(config.ema))
         limit = TimeLimit(config.max_time or math.inf)
+        if unfinished:
+            callbacks.append(Checkpointer(unfinished.checkpoint, config.checkpoint_seconds))
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1 if device.type == "cpu" else [device.index or 0],
@@ -64,12 +71,13 @@ def fit(
             max_epochs=config.max_epochs,
             accumulate_grad_batches=config.accumulate,
             callbacks=[*callbacks, limit],
+            plugins=[CheckpointFile()],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, datamodule=data)
+        trainer.fit(module, datamodule=data, ckpt_path=unfinished.resume_from if unfinished else None)
     module.to("cpu")
     if limit.note:
         module.notes.append(limit.note)

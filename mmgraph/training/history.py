@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,21 @@ class Recorder(Callback):
         self._losses: list[tuple[float, int]] = []
         self._lr = math.nan
         self._validated = ""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epochs and the losses of the one that is under way, for a checkpoint."""
+        return {"history": [asdict(epoch) for epoch in self.history], "losses": self._losses}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what a checkpoint has."""
+        # The same list: others look at it.
+        self.history[:] = [Epoch(**epoch) for epoch in state_dict["history"]]
+        self._losses = state_dict["losses"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Report the steps that an earlier process took."""
+        if steps := len(self.history) * trainer.num_training_batches + len(self._losses):
+            self._advance(int(steps))
 
     def on_before_optimizer_step(
         self,

@@ -113,8 +113,7 @@ def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> 
             where=str(folder),
             fix="Make one with `mmgraph train`.",
         )
-    record = _read_record(folder / MARKER)
-    config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=str(folder / "config.yaml"))
+    record, config = read_record(folder)
     found = _find_graph(record.graph, folder, graph)
     with reproducible(config.seed, torch.device("cpu")):
         module = assemble(visible_graph(found, record.task, config), record.task, config)
@@ -181,12 +180,21 @@ def _load_weights(module: nn.Module, file: Path) -> None:
     module.load_state_dict(weights)
 
 
-def _read_record(file: Path) -> RunRecord:
+def read_record(folder: Path) -> tuple[RunRecord, TrainConfig]:
+    """Return what a run folder says of itself, and its config.
+
+    Raises:
+        RunError: If ``run.json`` cannot be read.
+        ConfigError: If ``run.json`` or ``config.yaml`` holds what cannot be used.
+    """
+    file, config = folder / MARKER, folder / "config.yaml"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RunError(f"is not valid JSON: {error}", where=str(file), fix="Train anew.") from None
-    return parse(RunRecord, content, where=str(file))
+    return parse(RunRecord, content, where=str(file)), parse(
+        TrainConfig, read_yaml(config), where=str(config)
+    )
 
 
 def _read_history(file: Path) -> pd.DataFrame:

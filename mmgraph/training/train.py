@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmgraph.atomic import atomic_folder
+from mmgraph.errors import ConfigError, RunError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.progress import Progress
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.environment import choose_device, reproducible
+from mmgraph.training.environment import choose_device, describe_environment, reproducible
 from mmgraph.training.fit import fit
 from mmgraph.training.history import history_table
 from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, write_run
+from mmgraph.training.same_training import Training, finished_run
+from mmgraph.training.unfinished import UnfinishedRun, open_unfinished, remove_unfinished
 
 
 def train(
@@ -35,12 +39,13 @@ def train(
     compile: bool | None = None,
     max_time: float | str | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Train a model on a task.
 
     Two trainings with the same arguments, libraries and number of threads have bit-identical weights on the
-    CPU.
+    CPU. Where there is an ``out``, its state is kept beside it in ``out.unfinished`` until it is done.
 
     Args:
         graph: A graph, or its folder.
@@ -59,7 +64,9 @@ def train(
             config's.
         compile: Compile the model by ``torch.compile``; by default the config's.
         max_time: How long to train at most, in seconds or as ``10m``; by default the config's.
-        overwrite: Replace an earlier run folder.
+        overwrite: Replace an earlier run folder, and what an unfinished training left for it.
+        resume: Go on where an unfinished training with the same arguments and ``out`` was, to the same
+            weights; start anew if there is none, and return the run if it is complete.
         progress: Told of every step; nothing to tell nobody.
 
     Returns:
@@ -68,7 +75,8 @@ def train(
     Raises:
         ConfigError: If the config cannot be used, or the graph has no such task.
         GraphError: If the graph or its labels cannot be used.
-        RunError: If the loss stops being finite.
+        RunError: If the loss stops being finite, or what is at ``out`` is another training than the one to
+            resume.
         UserError: If ``out`` is there already and must not be replaced.
     """
     progress = progress or Progress(quiet=True)
@@ -84,23 +92,47 @@ def train(
         compile=compile,
         max_time=max_time,
     )
+    if resume and out is None:
+        raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     if out is None:
         return _train(opened, task, resolved, progress)
     destination = Path(out)
+    asked = Training(
+        task=task, graph=opened.fingerprint(), config=resolved, environment=describe_environment()
+    )
+    if resume and (run := finished_run(destination, opened, asked, overwrite=overwrite)):
+        remove_unfinished(destination, asked)
+        progress.say(f"{destination} is complete already")
+        return run
     # Opened first, so that a folder that cannot be written is not found out after the training.
-    with atomic_folder(destination, marker=MARKER, overwrite=overwrite) as folder:
-        run = _train(opened, task, resolved, progress)
-        write_run(run, folder, destination=destination)
+    with open_unfinished(destination, asked, resume=resume, overwrite=overwrite) as unfinished:
+        if resume:
+            unfinished.find(progress)
+        with _saying_how_to_go_on(unfinished, progress):
+            run = _train(opened, task, resolved, progress, unfinished)
+            with atomic_folder(
+                destination, marker=MARKER, overwrite=overwrite, inside=unfinished.folder
+            ) as folder:
+                write_run(run, folder, destination=destination)
     run.folder = destination
     return run
 
 
-def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> Run:
+def _train(
+    graph: Graph,
+    task: str,
+    config: TrainConfig,
+    progress: Progress,
+    unfinished: UnfinishedRun | None = None,
+) -> Run:
     device = choose_device(config.device)
     with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
         module = assemble(view, task, config)
+        if unfinished is not None:
+            config = unfinished.settled(config)
+            module.notes.extend(unfinished.notes)
         config, reason = choose_batches(config, module.model, view.schema, device)
         progress.say(f"train on {reason}")
         if config.batch_size and (why := module.model.not_in_parts):
@@ -108,7 +140,9 @@ def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> 
         for note in module.notes:
             progress.say(f"note: {note}")
         data, inference = open_batches(view, module, config, device)
-        history, best = fit(module, data, inference, config, device, progress)
+        if unfinished is not None:
+            unfinished.begin(config)
+        history, best = fit(module, data, inference, config, device, progress, unfinished)
     return Run(
         graph=graph,
         config=config,
@@ -116,3 +150,22 @@ def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> 
         history=history_table(history),
         best_epoch=best.epoch,
     )
+
+
+@contextlib.contextmanager
+def _saying_how_to_go_on(unfinished: UnfinishedRun, progress: Progress) -> Iterator[None]:
+    """Say where the last checkpoint is if there is one and the training does not come to its end."""
+    try:
+        yield
+    except RunError as error:
+        if not unfinished.has_checkpoint():
+            raise
+        (fault,) = error.faults
+        kept = f"The state of before is in {unfinished.folder}."
+        raise RunError(fault.problem, where=fault.where, fix=f"{fault.fix} {kept}") from error
+    except (KeyboardInterrupt, SystemExit):
+        if unfinished.has_checkpoint():
+            progress.say(
+                f"stopped; the state is in {unfinished.folder}: give the same command with --resume to go on"
+            )
+        raise

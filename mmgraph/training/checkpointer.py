@@ -1,0 +1,93 @@
+"""When a training writes checkpoints: from time to time, and when it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from mmgraph.training.environment import random_states, set_random_states
+
+
+class Checkpointer(Callback):
+    """Writes the state of a training before a step, and keeps the random states in it.
+
+    Before a step all that follows from the one before is done: the schedules have moved, the epoch is
+    measured, every callback has seen it. Lightning's own moments, after a step or an epoch, come before some
+    of that: what a plateau does to the learning rate would be lost.
+
+    Args:
+        file: Where to write.
+        seconds: How long after the last checkpoint the next one is due.
+    """
+
+    def __init__(self, file: Path, seconds: float) -> None:
+        self._file, self._seconds = file, seconds
+        self._written = 0.0
+        self._restored: dict[str, Any] = {}
+        self._signal = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the random states, for a checkpoint."""
+        return random_states()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what a checkpoint has; it holds from the first step on."""
+        self._restored = state_dict
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - Lightning's signature, as below
+        """Begin to count time, and to mind signals; Lightning puts the handlers back that were there."""
+        self._written = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._note)
+
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Write a checkpoint if it is time to, and stop if a signal came.
+
+        Raises:
+            KeyboardInterrupt: If the signal was SIGINT.
+            SystemExit: If it was SIGTERM.
+        """
+        if self._restored:
+            set_random_states(self._restored)
+            self._restored = {}
+        elif batch_idx % trainer.accumulate_grad_batches:
+            # Gradients that wait for more batches are in no checkpoint.
+            return
+        elif self._signal or time.monotonic() - self._written >= self._seconds:
+            trainer.save_checkpoint(self._file)
+            self._written = time.monotonic()
+        self._stop_if_told()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Stop if a signal came during the last step.
+
+        Raises:
+            KeyboardInterrupt: If the signal was SIGINT.
+            SystemExit: If it was SIGTERM.
+        """
+        self._stop_if_told()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what a handler gets
+        """Stop before the next step; at once, without a checkpoint, when told again."""
+        again, self._signal = self._signal, number
+        if again:
+            self._stop_if_told()
+
+    def _stop_if_told(self) -> None:
+        if self._signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._signal:
+            raise SystemExit(128 + self._signal)
