@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from lightning.pytorch import Trainer
@@ -24,6 +24,7 @@ def fit(
     config: TrainConfig,
     device: torch.device,
     progress: Progress,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[Sequence[Epoch], Epoch]:
     """Train a module, which then has the weights of its best epoch and is back on the CPU.
 
@@ -34,6 +35,7 @@ def fit(
         config: How to train.
         device: Where to train.
         progress: Told of every step.
+        on_epoch: Called after every epoch; what it raises ends the training.
 
     Returns:
         All epochs, and the best one.
@@ -44,7 +46,7 @@ def fit(
     monitor = module.task.monitor
     title = f"train {config.model.name} on {module.task.labels.task}, seed {config.seed}"
     with progress.job(title, total=config.max_epochs * data.num_steps) as advance, quiet_lightning():
-        recorder = Recorder(lambda: module.validate(inference), monitor[0], advance)
+        recorder = Recorder(lambda: module.validate(inference), monitor[0], advance, on_epoch)
         stopping = EarlyStopping(recorder.history, monitor, config.patience)
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmgraph.atomic import atomic_folder
@@ -13,7 +13,7 @@ from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import choose_device, reproducible
 from mmgraph.training.fit import fit
-from mmgraph.training.history import history_table
+from mmgraph.training.history import Epoch, history_table
 from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, write_run
@@ -32,6 +32,7 @@ def train(
     fanout: Sequence[int] | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Run:
     """Train a model on a task.
 
@@ -52,6 +53,7 @@ def train(
         fanout: How many neighbours a sample takes, hop after hop, e.g. ``[15, 10]``; by default the config's.
         overwrite: Replace an earlier run folder.
         progress: Told of every step; nothing to tell nobody.
+        on_epoch: Called after every epoch with what was measured; what it raises ends the training.
 
     Returns:
         The run, with the weights of the best epoch.
@@ -68,17 +70,23 @@ def train(
     )
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     if out is None:
-        return _train(opened, task, resolved, progress)
+        return _train(opened, task, resolved, progress, on_epoch)
     destination = Path(out)
     # Opened first, so that a folder that cannot be written is not found out after the training.
     with atomic_folder(destination, marker=MARKER, overwrite=overwrite) as folder:
-        run = _train(opened, task, resolved, progress)
+        run = _train(opened, task, resolved, progress, on_epoch)
         write_run(run, folder, destination=destination)
     run.folder = destination
     return run
 
 
-def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> Run:
+def _train(
+    graph: Graph,
+    task: str,
+    config: TrainConfig,
+    progress: Progress,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> Run:
     device = choose_device(config.device)
     with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
@@ -90,7 +98,7 @@ def _train(graph: Graph, task: str, config: TrainConfig, progress: Progress) -> 
         for note in module.notes:
             progress.say(f"note: {note}")
         data, inference = open_batches(view, module, config, device)
-        history, best = fit(module, data, inference, config, device, progress)
+        history, best = fit(module, data, inference, config, device, progress, on_epoch)
     return Run(
         graph=graph,
         config=config,
