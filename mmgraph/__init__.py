@@ -87,9 +87,14 @@ if TYPE_CHECKING:
     from mmgraph.tasks.task import Task as Task
     from mmgraph.tasks.task_data import task_data as task_data
     from mmgraph.training.config import TrainConfig as TrainConfig
+    from mmgraph.training.history import Epoch as Epoch
     from mmgraph.training.run import Run as Run
     from mmgraph.training.run_folder import load_run as load_run
     from mmgraph.training.train import train as train
+    from mmgraph.tuning.parameter import Parameter as Parameter
+    from mmgraph.tuning.space import SearchSpace as SearchSpace
+    from mmgraph.tuning.study import Study as Study
+    from mmgraph.tuning.tune import tune as tune
 
     __version__: str
 
@@ -148,9 +153,14 @@ _MODULES = {
     "tasks.task": ("Task",),
     "tasks.task_data": ("task_data",),
     "training.config": ("TrainConfig",),
+    "training.history": ("Epoch",),
     "training.run": ("Run",),
     "training.run_folder": ("load_run",),
     "training.train": ("train",),
+    "tuning.parameter": ("Parameter",),
+    "tuning.space": ("SearchSpace",),
+    "tuning.study": ("Study",),
+    "tuning.tune": ("tune",),
 }
 _MODULE_OF = {name: f"mmgraph.{module}" for module, names in _MODULES.items() for name in names}
 _SUBPACKAGES = ("layers", "models")

@@ -15,7 +15,7 @@ from mmgraph.config_faults import describe, faults_of
 from mmgraph.errors import ConfigError
 from mmgraph.yaml_text import load_yaml
 
-__all__ = ["Config", "faults_of", "override", "parse", "read_yaml"]
+__all__ = ["Config", "faults_of", "kinds_of", "override", "parse", "read_yaml"]
 
 
 class Config(BaseModel):
@@ -36,16 +36,16 @@ class Config(BaseModel):
 
     @classmethod
     def _wants_number(cls, name: Any) -> bool:
-        kinds = _kinds(cls.model_fields[name].annotation) if name in cls.model_fields else set()
+        kinds = kinds_of(cls.model_fields[name].annotation) if name in cls.model_fields else set()
         return bool(kinds & {int, float}) and not kinds & {bool, str, Any}
 
 
-def _kinds(annotation: Any) -> set[Any]:
+def kinds_of(annotation: Any) -> set[Any]:
     """Return a type, or the types that a union is made of."""
     if get_origin(annotation) is Annotated:
-        return _kinds(get_args(annotation)[0])
+        return kinds_of(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        return set().union(*(_kinds(member) for member in get_args(annotation)))
+        return set().union(*(kinds_of(member) for member in get_args(annotation)))
     return {annotation} if isinstance(annotation, Hashable) else set()
 
 

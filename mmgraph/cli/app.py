@@ -21,6 +21,7 @@ from mmgraph.cli import (
     listing,
     prepare,
     train,
+    tune,
     validate,
 )
 from mmgraph.cli.options import examples
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "train": (train.train, train.EXAMPLES),
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
     "compare": (compare.compare, compare.EXAMPLES),
+    "tune": (tune.tune, tune.EXAMPLES),
     "embed": (embed.embed, embed.EXAMPLES),
     "list": (listing.list_names, listing.EXAMPLES),
 }

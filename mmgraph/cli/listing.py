@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,7 +33,8 @@ def list_names(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="models, layers, relations, encoders, tasks, datasets, configs or backends."
+            metavar="KIND",
+            help="models, layers, relations, encoders, tasks, datasets, configs, search-spaces or backends.",
         ),
     ],
     json: JsonOption = False,
@@ -55,7 +57,8 @@ def _described(kind: str) -> dict[str, str]:
     """Return the names of a kind, each with one line that describes it."""
     others: dict[str, Callable[[], dict[str, str]]] = {
         "datasets": _datasets,
-        "configs": _configs,
+        "configs": lambda: _commented(shipped("configs")),
+        "search-spaces": lambda: _commented(shipped("configs") / "search_spaces"),
         "backends": _backends,
     }
     if kind in _REGISTRIES:
@@ -106,10 +109,10 @@ def _datasets() -> dict[str, str]:
     return found
 
 
-def _configs() -> dict[str, str]:
-    """Return the shipped configs, each with the comment in its first line."""
+def _commented(folder: Path) -> dict[str, str]:
+    """Return the YAML files of a folder, each with the comment in its first line."""
     found = {}
-    for file in sorted(shipped("configs").glob("*.yaml")):
+    for file in sorted(folder.glob("*.yaml")):
         first = file.read_text(encoding="utf-8").partition("\n")[0]
         found[file.stem] = first.removeprefix("#").strip() if first.startswith("#") else ""
     return found

@@ -23,6 +23,14 @@ GraphArgument = Annotated[
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, made by `mmgraph train`.")]
 
 TaskOption = Annotated[str, typer.Option("--task", metavar="TASK", help="The task of the graph to train on.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", metavar="MODEL", help="`mmgraph list models`; hetero_gat by default."),
+]
+ConfigOption = Annotated[
+    str | None,
+    typer.Option("--config", metavar="CONFIG", help="A name (`mmgraph list configs`) or a YAML file."),
+]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", min=0, metavar="N", help="Seeds everything random; 0 by default.")
 ]

@@ -16,8 +16,10 @@ from rich.text import Text
 if TYPE_CHECKING:
     from mmgraph.evaluation.comparison import Comparison
     from mmgraph.training.run import Run
+    from mmgraph.tuning.study import Study
 
 _WIDTH_OF_A_PIPE = 200
+_BEST_TRIALS = 10
 
 
 def write_json(document: Any) -> None:
@@ -84,6 +86,35 @@ def write_comparison(comparison: Comparison, *, json: bool) -> None:
             write_line(f"Report: {comparison.folder / 'report.html'}")
     if comparison.failures:
         raise failed(comparison.failures)
+
+
+def write_study(study: Study, *, json: bool) -> None:
+    """Write what a study found: its best trials, and which keys mattered."""
+    if json:
+        write_json(study.to_json())
+        return
+    metric = study.monitor[0]
+    columns = ("trial", "state", f"validation {metric}", "epochs", "values")
+    rows = [
+        (
+            trial["trial"],
+            trial["state"],
+            None if (value := trial[f"validation_{metric}"]) is None else f"{value:.4f}",
+            trial["epochs"],
+            ", ".join(f"{key.rpartition('.')[2]} {_short(trial[key])}" for key in study.keys),
+        )
+        for trial in study.to_json()["trials"][:_BEST_TRIALS]
+    ]
+    counts = ", ".join(f"{number} {state}" for state, number in study.counts().items() if number)
+    title = f"{study.best_config.model.name} on {study.task}, best first, of {len(study.trials)} trials"
+    write_table(columns, rows, title=f"{title}: {counts}")
+    if study.importances:
+        shares = [(key, f"{share:.2f}") for key, share in study.importances.items()]
+        write_table(("key", "share of the variation"), shares)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _shown(value: Any) -> str:

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli.options import (
+    ConfigOption,
     GraphArgument,
     JsonOption,
+    ModelOption,
     OverwriteOption,
     PluginOption,
     QuietOption,
@@ -32,14 +34,8 @@ EXAMPLES = (
 def train(
     graph: GraphArgument,
     task: TaskOption,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="MODEL", help="`mmgraph list models`; hetero_gat by default."),
-    ] = None,
-    config: Annotated[
-        str | None,
-        typer.Option("--config", metavar="CONFIG", help="A name (`mmgraph list configs`) or a YAML file."),
-    ] = None,
+    model: ModelOption = None,
+    config: ConfigOption = None,
     assignments: SetOption = None,
     out: Annotated[
         Path | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -32,6 +32,7 @@ def fit(
     device: torch.device,
     progress: Progress,
     unfinished: UnfinishedRun | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[Sequence[Epoch], Epoch]:
     """Train a module, which then has the weights of its best epoch and is back on the CPU.
 
@@ -43,6 +44,7 @@ def fit(
         device: Where to train.
         progress: Told of every step.
         unfinished: Where checkpoints go, and where to go on; by default none are written.
+        on_epoch: Called after every epoch; what it raises ends the training.
 
     Returns:
         All epochs, and the best one.
@@ -54,7 +56,7 @@ def fit(
     monitor = module.task.monitor
     title = f"train {config.model.name} on {module.task.labels.task}, seed {config.seed}"
     with progress.job(title, total=config.max_epochs * data.num_steps) as advance, quiet_lightning():
-        recorder = Recorder(lambda: module.validate(inference), monitor[0], advance)
+        recorder = Recorder(lambda: module.validate(inference), monitor[0], advance, on_epoch)
         stopping = EarlyStopping(recorder.history, monitor, config.patience)
         callbacks: list[Callback] = [recorder, stopping]
         if config.optimiser.schedule == "plateau":

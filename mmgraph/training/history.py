@@ -44,15 +44,21 @@ class Recorder(Callback):
         measure: Returns the loss and the metrics of the validation entities.
         monitor: The metric to report.
         advance: What to tell of a step that is done.
+        on_epoch: Called with every epoch once it is in the history.
     """
 
     def __init__(
-        self, measure: Callable[[], tuple[float, dict[str, float]]], monitor: str, advance: Advance
+        self,
+        measure: Callable[[], tuple[float, dict[str, float]]],
+        monitor: str,
+        advance: Advance,
+        on_epoch: Callable[[Epoch], None] | None = None,
     ) -> None:
         self.history: list[Epoch] = []
         self._measure = measure
         self._monitor = monitor
         self._advance = advance
+        self._on_epoch = on_epoch
         self._losses: list[tuple[float, int]] = []
         self._lr = math.nan
         self._validated = ""
@@ -110,6 +116,8 @@ class Recorder(Callback):
         self._losses = []
         self._validated = f", validation {self._monitor} {metrics[self._monitor]:.3f}"
         self._advance(0, f"loss {epoch.train_loss:.3f}{self._validated}")
+        if self._on_epoch is not None:
+            self._on_epoch(epoch)
 
 
 def history_table(history: Sequence[Epoch]) -> pd.DataFrame:

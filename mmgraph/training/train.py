@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mmgraph.atomic import atomic_folder
@@ -15,7 +15,7 @@ from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import choose_device, describe_environment, reproducible
 from mmgraph.training.fit import fit
-from mmgraph.training.history import history_table
+from mmgraph.training.history import Epoch, history_table
 from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, write_run
@@ -41,6 +41,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Run:
     """Train a model on a task.
 
@@ -68,6 +69,7 @@ def train(
         resume: Go on where an unfinished training with the same arguments and ``out`` was, to the same
             weights; start anew if there is none, and return the run if it is complete.
         progress: Told of every step; nothing to tell nobody.
+        on_epoch: Called after every epoch with what was measured; what it raises ends the training.
 
     Returns:
         The run, with the weights of the best epoch.
@@ -96,7 +98,7 @@ def train(
         raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     if out is None:
-        return _train(opened, task, resolved, progress)
+        return _train(opened, task, resolved, progress, on_epoch)
     destination = Path(out)
     asked = Training(
         task=task, graph=opened.fingerprint(), config=resolved, environment=describe_environment()
@@ -110,7 +112,7 @@ def train(
         if resume:
             unfinished.find(progress)
         with _saying_how_to_go_on(unfinished, progress):
-            run = _train(opened, task, resolved, progress, unfinished)
+            run = _train(opened, task, resolved, progress, on_epoch, unfinished)
             with atomic_folder(
                 destination, marker=MARKER, overwrite=overwrite, inside=unfinished.folder
             ) as folder:
@@ -124,6 +126,7 @@ def _train(
     task: str,
     config: TrainConfig,
     progress: Progress,
+    on_epoch: Callable[[Epoch], None] | None,
     unfinished: UnfinishedRun | None = None,
 ) -> Run:
     device = choose_device(config.device)
@@ -142,7 +145,9 @@ def _train(
         data, inference = open_batches(view, module, config, device)
         if unfinished is not None:
             unfinished.begin(config)
-        history, best = fit(module, data, inference, config, device, progress, unfinished)
+        history, best = fit(
+            module, data, inference, config, device, progress, on_epoch=on_epoch, unfinished=unfinished
+        )
     return Run(
         graph=graph,
         config=config,

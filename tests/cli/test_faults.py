@@ -12,6 +12,7 @@ Call = Callable[..., Any]
 
 TRAIN = ("train", "GRAPH", "--task", "script", "--out", "out")
 COMPARE = ("compare", "GRAPH", "--task", "script", "--out", "out", "--seeds", "1")
+TUNE = ("tune", "GRAPH", "--task", "script", "--out", "out")
 
 FAULTS = {
     "misspelt command": (("trian",), "Did you mean 'train'"),
@@ -74,6 +75,14 @@ FAULTS = {
     "misspelt override in an entry": ((*COMPARE, "--models", "hetero_gat[edgs=none]"), "edges"),
     "baseline for another task": ((*COMPARE, "--models", "ridge"), "logistic_regression"),
     "no entry": ((*COMPARE, "--models", ","), "at least one"),
+    "trial number that is none": ((*TUNE, "--trials", "many"), "--trials"),
+    "no minutes": ((*TUNE, "--minutes", "0"), "--minutes: got 0"),
+    "misspelt search space": ((*TUNE, "--space", "mlpp"), "Did you mean 'mlp'"),
+    "search space of another model": (
+        (*TUNE, "--model", "co_attention", "--space", "mlp"),
+        "the model 'co_attention' has no option 'aggr'",
+    ),
+    "study over other files": ((*TUNE[:-1], "mine", "--resume"), "not mmgraph's to replace"),
     "no seed": (("compare", "GRAPH", "--task", "script", "--seeds", "0"), "--seeds"),
 }
 

@@ -64,6 +64,8 @@ def test_progress_goes_to_standard_error_and_quiet_silences_it(
         ("list", "datasets"),
         ("list", "configs"),
         ("list", "backends"),
+        ("list", "search-spaces"),
+        ("tune", "GRAPH", "--task", "script", "--model", "mlp", "--trials", "2", "--out", "study"),
         ("validate", "glyphs"),
         ("inspect", "GRAPH"),
         ("evaluate", "RUN"),
@@ -105,6 +107,7 @@ def test_inspect_tells_what_is_missing_and_alike(call: Call, graph: str) -> None
         ("tasks", "regression"),
         ("datasets", "glyphs"),
         ("configs", "mlp"),
+        ("search-spaces", "mlp"),
     ],
 )
 def test_list_names_and_describes(call: Call, kind: str, name: str) -> None:
