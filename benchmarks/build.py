@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +21,7 @@ from typing import Any
 from build_cases import CASES, Case, Goal, measure_step, write_data
 from build_page import make_section
 from knn_cases import KNN_CASES, KnnCase, measure_knn
+from machine import machine, versions
 from measure import in_own_process
 from performance_page import write_section
 
@@ -45,11 +44,8 @@ def main() -> int:
     size = "quick" if options.quick else "full"
     report: dict[str, Any] = {
         "size": size,
-        "machine": _machine(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES if _is_installed(name)},
-        },
+        "machine": machine(),
+        "versions": versions(_PACKAGES),
         "cases": [],
     }
     measures = [(case, _measure) for case in CASES] + [(case, _measure_knn) for case in KNN_CASES]
@@ -125,21 +121,6 @@ def _judge(goal: Goal, figures: dict[str, dict[str, float]]) -> dict[str, Any]:
         subject += f" / {goal.over}"
     text = f"{subject} is {value:.2f}, wanted at most {goal.at_most:g}"
     return {"text": text, "value": value, "met": value <= goal.at_most}
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        version(name)
-    except PackageNotFoundError:
-        return False
-    return True
-
-
-def _machine() -> dict[str, Any]:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.machine(), "cores": os.cpu_count()}
 
 
 def _print(result: dict[str, Any], size: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from performance_page import render
+
 _HEAD = """## Building graphs
 
 What it costs to build a graph, to open it, and to build it again, beside the usual script: tables by pandas,
@@ -43,22 +45,4 @@ _TAIL = """
 
 def make_section(report: Mapping[str, Any]) -> str:
     """Return the section, in Markdown."""
-    where = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
-    versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
-    parts = [_HEAD, f"on {where}, with {versions}.\n"]
-    for result in report["cases"]:
-        parts.append(f"\n### {result['case'][0].upper()}{result['case'][1:]}\n\n{_table(result)}\n")
-        parts.extend(f"- {'Reached' if g['met'] else '**Missed**'}: {g['text']}.\n" for g in result["goals"])
-    return "".join([*parts, _TAIL])
-
-
-def _table(result: Mapping[str, Any]) -> str:
-    kinds = [kind for kind in _COLUMNS if kind in next(iter(result["figures"].values()))]
-    rows = [
-        f"| contender | {' | '.join(_COLUMNS[kind][0] for kind in kinds)} |",
-        "| --- " * (len(kinds) + 1) + "|",
-    ]
-    for name, figures in result["figures"].items():
-        cells = [format(figures[kind], _COLUMNS[kind][1]) for kind in kinds]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
+    return "".join([_HEAD, render(report, _COLUMNS), _TAIL])

@@ -1,0 +1,186 @@
+"""Measure training by mini-batches side by side with plain PyG: an epoch, its growth, memory, the start.
+
+    python benchmarks/training.py [--quick] [--check] [--json FILE] [--case TEXT ...] [--page FILE]
+
+Contenders of a case take turns, in a process of the case's own or, where memory or the start is measured, in
+one each; ratios are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from case_runner import TIMEOUT, Benchmark, Result, at_least, at_most
+from measure import in_own_process, interleaved, time_ratio
+from pyg_peer import HOW, peer_name
+from training_cases import (
+    make_graph,
+    megabytes_of,
+    mmgraph_epoch,
+    mmgraph_start,
+    plain_epoch,
+    plain_load,
+    plain_start,
+    seconds_of,
+    train_large,
+    write_large,
+    write_start,
+)
+
+SHRINK = {"quick": 10, "full": 1}
+TINY = 200
+
+_HEAD = """## Training by mini-batches
+
+A training of `hetero_gat` that sees 1,024 entities in a step and 15, then 10 of their neighbours by each
+relation, beside the same in plain PyG: `NeighborLoader` on what it finds, `HeteroConv` of `GATConv`s of the
+same width, heads, dropout and relations, AdamW and a loop. Contenders take turns; figures are medians over
+the rounds, and ratios are medians of the ratios within a round.
+
+Made by:
+
+```bash
+python benchmarks/training.py --json training.json --page docs/performance.md
+```
+
+"""
+
+_TAIL = """
+### How to read these
+
+- The epoch: both take what they sample by 2 threads or 2 worker processes. The fusion of modalities in PyG is
+  their mean, where mmgraph's has a network for each modality besides. *trimmed* is PyG with its
+  `trim_to_layer`, which leaves out for each layer what the ones after it do not need, as mmgraph does.
+- The growth is that of an epoch over all entities, from batches so small that they do not fill the graph. Its
+  goal holds for ten times the entities: 10 times the cost, and at most a tenth of it more.
+- Memory is how far what is resident in the process rises above that of one that has trained on a tiny graph,
+  pages of mapped files included, with the validation on whole neighbourhoods after the epoch.
+- The start: from a folder, or a file of `torch.save`, to the first batch, what is imported or compiled once
+  not counted. Files are in the system's cache. *load* is `torch.load` alone.
+- torch-sparse and pyg-lib are no part of mmgraph;
+  `python benchmarks/training.py --help` says how to get them.
+"""
+
+
+def an_epoch(size: str) -> Result:
+    """Return the seconds of an epoch of eight steps."""
+    shrink = SHRINK[size]
+    graph = make_graph(
+        500_000 // shrink,
+        1_500_000 // shrink,
+        {"text": 64, "image": 128},
+        relations=2,
+        num_train=8 * 1024 // shrink,
+    )
+    contenders: dict[str, Callable[[], None]] = {"mmgraph": mmgraph_epoch(graph)}
+    if peer := peer_name():
+        contenders[f"PyG on {peer}"] = plain_epoch(graph, trim=False)
+        contenders[f"PyG on {peer}, trimmed"] = plain_epoch(graph, trim=True)
+    seconds = interleaved(contenders, 3, 300)
+    return _result(
+        seconds,
+        [
+            at_least(f"time of {name} / mmgraph", time_ratio(seconds, name, "mmgraph"), 3)
+            for name in seconds
+            if name != "mmgraph"
+        ],
+    )
+
+
+def growth(size: str) -> Result:
+    """Return the seconds of an epoch by number of entities, from batches that fill no graph."""
+    batch, count = 16, 20
+    epochs = {}
+    for exponent in (4, 5) if size == "quick" else (4, 5, 6):
+        num_nodes = 10**exponent
+        graph = make_graph(num_nodes, 5 * num_nodes, {"text": 100}, num_train=batch * count)
+        epochs[num_nodes] = mmgraph_epoch(graph, batch)
+    seconds = interleaved({f"{number:,} entities": epoch for number, epoch in epochs.items()}, 9, 120)
+    result = _result(
+        seconds,
+        [
+            at_most(f"an epoch of {more} / {fewer}", 10 * time_ratio(seconds, more, fewer), 11)
+            for fewer, more in pairwise(seconds)
+        ],
+    )
+    for figures, number in zip(result["figures"].values(), epochs, strict=True):
+        figures["seconds"] *= number / (batch * count)
+    return result
+
+
+def _result(seconds: dict[str, list[float]], goals: list[dict[str, object]]) -> Result:
+    figures = {name: {"seconds": median(times)} for name, times in seconds.items()}
+    return {"rounds": len(next(iter(seconds.values()))), "figures": figures, "goals": goals}
+
+
+def memory(size: str) -> Result:
+    """Return how far training on 4 GiB of features raises what is resident."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        _write(folder, write_large, 2 * 2**20 // SHRINK[size])
+        found = json.loads(in_own_process("--step", "train", place, timeout=TIMEOUT))
+    goal = at_most("GiB above the interpreter", found["megabytes"] / 1024, 1.5)
+    return {"rounds": 1, "figures": {"mmgraph": found}, "goals": [goal]}
+
+
+def start(size: str) -> Result:
+    """Return the seconds from nothing to a first batch."""
+    rounds = 5
+    names = {"mmgraph": "mmgraph-start"}
+    if peer := peer_name():
+        names[f"torch.load, PyG on {peer}"] = "plain-start"
+    names["load"] = "plain-load"
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    with tempfile.TemporaryDirectory() as place:
+        _write(Path(place), write_start, 10**6 // SHRINK[size], 10**7 // SHRINK[size])
+        for _ in range(rounds):
+            for name, step in names.items():
+                found = json.loads(in_own_process("--step", step, place, timeout=TIMEOUT))
+                seconds[name].append(found["seconds"])
+    return _result(
+        seconds,
+        [
+            at_least(f"time of {name} / mmgraph", time_ratio(seconds, name, "mmgraph"), 10)
+            for name in seconds
+            if "PyG" in name
+        ],
+    )
+
+
+def _write(folder: Path, write: Callable[..., None], *sizes: int) -> None:
+    """Write the graph of a case, and a tiny one like it in ``tiny``."""
+    (folder / "tiny").mkdir()
+    write(folder / "tiny", *[TINY for _ in sizes])
+    write(folder, *sizes)
+
+
+BENCHMARK = Benchmark(
+    doc=f"Measure training by mini-batches side by side with plain PyG.\n\n{HOW}",
+    section="training",
+    head=_HEAD,
+    tail=_TAIL,
+    columns={"seconds": ("seconds", ",.3f"), "megabytes": ("MB", ",.0f")},
+    cases={
+        "an epoch of hetero_gat, 500k entities of two modalities, two relations": an_epoch,
+        "an epoch as entities grow at constant degree": growth,
+        "training on 4 GiB of features": memory,
+        "from the start to a first batch, 10M edges and their reverse": start,
+    },
+    steps={
+        "train": megabytes_of(train_large),
+        "mmgraph-start": seconds_of(mmgraph_start),
+        "plain-start": seconds_of(plain_start),
+        "plain-load": seconds_of(plain_load),
+    },
+)
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", "Using 'NeighborSampler' without")
+    sys.exit(BENCHMARK.main())
