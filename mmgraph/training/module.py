@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -141,6 +142,8 @@ class TaskModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser and the schedule of its learning rate."""
-        steps = int(self.trainer.estimated_stepping_batches)
+        # Lightning's own estimate sets the loaders up, before a checkpoint has told them where they are.
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        steps = math.ceil(data.num_steps / self.trainer.accumulate_grad_batches) * self.trainer.max_epochs
         optimiser, schedule = make_optimiser(self.parameters(), self._optimiser, steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
