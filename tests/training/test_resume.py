@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+import random
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pytest
+import torch
+
+from mmgraph.errors import RunError
+from mmgraph.progress import Progress
 from mmgraph.training import train
-from mmgraph.training.module import TaskModule
+from mmgraph.training.checkpoint_file import CheckpointFile
+from mmgraph.training.checkpointer import Checkpointer
+from tests.training.conftest import Killed, kill, stopped
 
 FILES = ("run.json", "config.yaml", "model.safetensors", "metrics.json", "history.csv", "predictions.parquet")
 
@@ -19,36 +33,6 @@ KINDS = {
     "modality dropout": ("model.modality_dropout=0.3", "batch_size=16", "fanout=[3,2]"),
     "past the best epoch": ("optimiser.lr=0.1", "patience=3", "max_epochs=40"),
 }
-
-
-class Killed(Exception):
-    """Stands for a kill: nobody has an answer to it."""
-
-
-@pytest.fixture
-def start(graph, quick, monkeypatch):
-    """Return a function that trains, and before some step does something else."""
-    step = TaskModule.training_step
-
-    def start(out, *, at=None, act=None, overrides=(), **options):
-        steps = 0
-
-        def counted(*arguments):
-            nonlocal steps
-            steps += 1
-            if steps == at:
-                act()
-            return step(*arguments)
-
-        monkeypatch.setattr(TaskModule, "training_step", counted)
-        fixed = [*quick, "max_epochs=6", "checkpoint_seconds=0", *overrides]
-        return train(graph, task="colour", overrides=fixed, out=out, **options)
-
-    return start
-
-
-def kill():
-    raise Killed
 
 
 def content(folder):
@@ -70,3 +54,179 @@ def test_a_training_that_is_stopped_twice_ends_with_the_same_bytes(start, tmp_pa
     start(tmp_path / "run", overrides=overrides, resume=True)
     assert content(tmp_path / "run") == content(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
+
+
+def test_every_random_state_goes_on(start, tmp_path):
+    drawn = {}
+
+    def draw(name):
+        drawn[name] = (random.random(), np.random.rand(), torch.rand(1).item())
+
+    start(tmp_path / "whole", at=5, act=lambda: draw("whole"))
+    stopped(start, tmp_path)
+    # The fourth step is the first one now.
+    start(tmp_path / "run", at=2, act=lambda: draw("resumed"), resume=True)
+    assert drawn["resumed"] == drawn["whole"]
+
+
+def test_no_checkpoint_is_written_while_gradients_are_added_up(tmp_path):
+    written = []
+    checkpointer = Checkpointer(tmp_path / "checkpoint.pt", 0.0)
+    for batch in range(4):
+        trainer = SimpleNamespace(accumulate_grad_batches=2, save_checkpoint=written.append)
+        checkpointer.on_train_batch_start(trainer, None, None, batch)
+        assert len(written) == batch // 2 + 1
+
+
+def test_checkpoints_are_not_written_more_often_than_asked_for(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(CheckpointFile, "save_checkpoint", lambda *_, **__: pytest.fail("it wrote one"))
+    start(tmp_path / "run", overrides=["checkpoint_seconds=1000"])
+
+
+def test_a_kill_between_the_two_renames_leaves_the_earlier_checkpoint(start, tmp_path):
+    start(tmp_path / "whole")
+    folder = stopped(start, tmp_path)
+    (folder / "checkpoint.pt").rename(folder / ".checkpoint.pt.half")
+    start(tmp_path / "run", resume=True)
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("damage", ["cut off", "changed"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(start, tmp_path, damage, capsys):
+    start(tmp_path / "whole")
+    folder = stopped(start, tmp_path)
+    _damage(folder / "checkpoint.pt", damage)
+    start(tmp_path / "run", resume=True, progress=Progress())
+    said = capsys.readouterr().err
+    assert "checkpoint.pt is damaged, so the one before it is used" in said
+    assert f"resume from {folder / 'checkpoint.before.pt'}" in said
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def _damage(file, how):
+    whole = file.read_bytes()
+    if how == "cut off":
+        file.write_bytes(whole[: len(whole) // 2])
+    else:
+        middle = len(whole) // 2
+        file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+
+
+def test_two_damaged_checkpoints_are_an_error(start, tmp_path):
+    folder = stopped(start, tmp_path)
+    for file in folder.glob("*.pt"):
+        _damage(file, "cut off")
+    with pytest.raises(RunError, match=r"the checkpoint is damaged, and there is no other.*--overwrite"):
+        start(tmp_path / "run", resume=True)
+
+
+def test_nothing_in_a_checkpoint_is_pickled_code(start, tmp_path):
+    folder = stopped(start, tmp_path)
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "checkpoint.before.pt",
+        "checkpoint.pt",
+        "lock",
+        "training.json",
+    ]
+    for file in folder.glob("*.pt"):
+        state = torch.load(file, weights_only=True)
+        assert set(state["callbacks"]) == {"Recorder", "EarlyStopping", "Checkpointer"}
+    with zipfile.ZipFile(folder / "checkpoint.pt") as archive:
+        (pickled,) = (archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    assert b"mmgraph" not in pickled
+
+
+def test_what_does_not_alter_the_numbers_may_be_another(start, tmp_path):
+    start(tmp_path / "whole", overrides=KINDS["sampled"])
+    stopped(start, tmp_path, overrides=KINDS["sampled"])
+    others = ["batch_threads=1", "checkpoint_seconds=5"]
+    start(tmp_path / "run", resume=True, overrides=[*KINDS["sampled"], *others])
+    assert (tmp_path / "run/model.safetensors").read_bytes() == (
+        tmp_path / "whole/model.safetensors"
+    ).read_bytes()
+
+
+def test_what_memory_decided_stays_decided(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("mmgraph.training.batching.free_memory", lambda: 0)
+    options = {"overrides": ["fanout=null", "max_epochs=3"]}
+    stopped_at_two = {"at": 2, "act": kill}
+    with pytest.raises(Killed):
+        start(tmp_path / "run", **stopped_at_two, **options)
+    monkeypatch.undo()
+    run = start(tmp_path / "run", resume=True, **options)
+    assert run.config.batch_size == 1024
+    assert start(tmp_path / "run", resume=True, **options).config.batch_size == 1024
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_signal_writes_a_last_checkpoint(start, tmp_path, number, error, capsys):
+    start(tmp_path / "whole", overrides=["checkpoint_seconds=1000"])
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(error) as caught:
+        start(
+            tmp_path / "run",
+            at=3,
+            act=lambda: signal.raise_signal(number),
+            overrides=["checkpoint_seconds=1000"],
+            progress=Progress(),
+        )
+    if error is SystemExit:
+        assert caught.value.code == 143
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    assert f"the state is in {tmp_path / 'run.unfinished'}: give the same command with --resume" in (
+        capsys.readouterr().err
+    )
+    start(tmp_path / "run", resume=True, overrides=["checkpoint_seconds=1000"])
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_a_second_interrupt_does_not_wait(start, tmp_path):
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "run", at=3, act=twice)
+
+
+def test_a_signal_in_the_last_step_stops_as_well(start, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "run", at=6, act=lambda: signal.raise_signal(signal.SIGINT))
+    assert start(tmp_path / "run", resume=True).folder == tmp_path / "run"
+
+
+def test_a_loss_that_blows_up_leaves_the_state_of_before(graph, quick, tmp_path):
+    wild = ["optimiser.name=sgd", "optimiser.lr=1e30", "optimiser.clip_norm=null", "checkpoint_seconds=0"]
+    with pytest.raises(RunError, match=r"the loss is .* The state of before is in .*run\.unfinished\."):
+        train(graph, task="size", overrides=[*quick, *wild], out=tmp_path / "run")
+    assert (tmp_path / "run.unfinished" / "checkpoint.pt").is_file()
+
+
+def test_a_disk_that_is_full_is_told(start, tmp_path, monkeypatch):
+    stopped(start, tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mmgraph.training.checkpoint_file.torch.save", full)
+    with pytest.raises(RunError, match=r"cannot be written: .*No space left.*--resume"):
+        start(tmp_path / "run", resume=True)
+    monkeypatch.undo()
+    assert sorted(file.name for file in (tmp_path / "run.unfinished").iterdir())[:2] == [
+        "checkpoint.before.pt",
+        "checkpoint.pt",
+    ]
+
+
+@pytest.mark.slow
+def test_thirty_kills_at_random_moments_change_no_byte():
+    script = Path(__file__).parents[2] / "benchmarks" / "kill.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--quick", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("       0  ") == 2, done.stdout
