@@ -47,7 +47,7 @@ def resolve_config(
     overrides: Sequence[str] = (),
     seed: int | None = None,
     batch_size: int | None = None,
-    fanout: Sequence[int] | str | None = None,
+    fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None = None,
 ) -> TrainConfig:
     """Return the config of a training.
 
@@ -61,7 +61,8 @@ def resolve_config(
         overrides: Assignments such as ``model.heads=8``.
         seed: Seeds everything random.
         batch_size: Training entities of a step.
-        fanout: How many neighbours a sample takes, hop after hop; ``[15, 10]`` or ``15,10``.
+        fanout: How many neighbours a sample takes, hop after hop; ``[15, 10]`` or ``15,10``, also by
+            relation.
 
     Raises:
         ConfigError: If a key or a value cannot be used, or if two places name different models.
