@@ -88,9 +88,10 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
 
 def random_states() -> dict[str, Any]:
     """Return the state of everything random, of plain values and tensors alone."""
+    version, words, normal = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)
     return {
-        "python": random.getstate(),
+        "python": [version, torch.tensor(words), normal],
         "numpy": [name, torch.from_numpy(np.asarray(keys, dtype=np.int64)), *rest],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -99,8 +100,9 @@ def random_states() -> dict[str, Any]:
 
 def set_random_states(states: dict[str, Any]) -> None:
     """Set what :func:`random_states` returned."""
+    version, words, normal = states["python"]
     name, keys, *rest = states["numpy"]
-    random.setstate(states["python"])
+    random.setstate((version, tuple(words.tolist()), normal))
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(states["torch"])
     if states["cuda"]:

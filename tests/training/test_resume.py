@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pytest
+import torch
+
+from mmgraph.errors import ConfigError, RunError, UserError
+from mmgraph.progress import Progress
 from mmgraph.training import train
+from mmgraph.training.checkpoint_file import CheckpointFile
+from mmgraph.training.checkpointer import Checkpointer
 from mmgraph.training.module import TaskModule
 
 FILES = ("run.json", "config.yaml", "model.safetensors", "metrics.json", "history.csv", "predictions.parquet")
@@ -70,3 +86,286 @@ def test_a_training_that_is_stopped_twice_ends_with_the_same_bytes(start, tmp_pa
     start(tmp_path / "run", overrides=overrides, resume=True)
     assert content(tmp_path / "run") == content(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
+
+
+def stopped(start, tmp_path, **options):
+    """Return the folder that a training has left that was stopped before its fourth step."""
+    with pytest.raises(Killed):
+        start(tmp_path / "run", at=4, act=kill, **options)
+    return tmp_path / "run.unfinished"
+
+
+def test_every_random_state_goes_on(start, tmp_path):
+    drawn = {}
+
+    def draw(name):
+        drawn[name] = (random.random(), np.random.rand(), torch.rand(1).item())
+
+    start(tmp_path / "whole", at=5, act=lambda: draw("whole"))
+    stopped(start, tmp_path)
+    # The fourth step is the first one now.
+    start(tmp_path / "run", at=2, act=lambda: draw("resumed"), resume=True)
+    assert drawn["resumed"] == drawn["whole"]
+
+
+def test_no_checkpoint_is_written_while_gradients_are_added_up(tmp_path):
+    written = []
+    checkpointer = Checkpointer(tmp_path / "checkpoint.pt", 0.0)
+    for batch in range(4):
+        trainer = SimpleNamespace(accumulate_grad_batches=2, save_checkpoint=written.append)
+        checkpointer.on_train_batch_start(trainer, None, None, batch)
+        assert len(written) == batch // 2 + 1
+
+
+def test_checkpoints_are_not_written_more_often_than_asked_for(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(CheckpointFile, "save_checkpoint", lambda *_, **__: pytest.fail("it wrote one"))
+    start(tmp_path / "run", overrides=["checkpoint_seconds=1000"])
+
+
+def test_a_kill_between_the_two_renames_leaves_the_earlier_checkpoint(start, tmp_path):
+    start(tmp_path / "whole")
+    folder = stopped(start, tmp_path)
+    (folder / "checkpoint.pt").rename(folder / ".checkpoint.pt.half")
+    start(tmp_path / "run", resume=True)
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("damage", ["cut off", "changed"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(start, tmp_path, damage, capsys):
+    start(tmp_path / "whole")
+    folder = stopped(start, tmp_path)
+    _damage(folder / "checkpoint.pt", damage)
+    start(tmp_path / "run", resume=True, progress=Progress())
+    said = capsys.readouterr().err
+    assert "checkpoint.pt is damaged, so the one before it is used" in said
+    assert f"resume from {folder / 'checkpoint.before.pt'}" in said
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def _damage(file, how):
+    whole = file.read_bytes()
+    if how == "cut off":
+        file.write_bytes(whole[: len(whole) // 2])
+    else:
+        middle = len(whole) // 2
+        file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+
+
+def test_two_damaged_checkpoints_are_an_error(start, tmp_path):
+    folder = stopped(start, tmp_path)
+    for file in folder.glob("*.pt"):
+        _damage(file, "cut off")
+    with pytest.raises(RunError, match=r"the checkpoint is damaged, and there is no other.*--overwrite"):
+        start(tmp_path / "run", resume=True)
+
+
+def test_nothing_in_a_checkpoint_is_pickled_code(start, tmp_path):
+    folder = stopped(start, tmp_path)
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "checkpoint.before.pt",
+        "checkpoint.pt",
+        "lock",
+        "training.json",
+    ]
+    for file in folder.glob("*.pt"):
+        state = torch.load(file, weights_only=True)
+        assert set(state["callbacks"]) == {"Recorder", "EarlyStopping", "Checkpointer"}
+    with zipfile.ZipFile(folder / "checkpoint.pt") as archive:
+        (pickled,) = (archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    assert b"mmgraph" not in pickled
+
+
+def test_an_unfinished_training_is_not_lost_by_accident(start, tmp_path):
+    folder = stopped(start, tmp_path)
+    before = content_of(folder)
+    with pytest.raises(RunError, match=r"not finished\. Go on with --resume, or start anew with --overwrite"):
+        start(tmp_path / "run")
+    assert content_of(folder) == before
+    start(tmp_path / "run", overwrite=True)
+    assert not folder.exists()
+
+
+def content_of(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"overrides": ["model.heads=2"]}, "model.heads is 4 there and 2 here"),
+        ({"seed": 1}, "seed is 0 there and 1 here"),
+        ({"batch_size": 16}, r"batch_size is \w.* there and 16 here"),
+        ({"overrides": ["max_epochs=7", "model.heads=2"]}, "max_epochs is 6 there and 7 here; model.heads"),
+    ],
+)
+def test_another_training_is_not_resumed(start, tmp_path, options, message):
+    folder = stopped(start, tmp_path)
+    before = content_of(folder)
+    with pytest.raises(RunError, match=message):
+        start(tmp_path / "run", resume=True, **options)
+    assert content_of(folder) == before
+    start(tmp_path / "run", resume=True)
+    with pytest.raises(RunError, match=f"is complete, and another one: {message}.*--overwrite"):
+        start(tmp_path / "run", resume=True, **options)
+
+
+def test_another_graph_or_task_is_not_resumed(start, tmp_path, graph, quick, make_graph):
+    stopped(start, tmp_path)
+    options = {"overrides": [*quick, "max_epochs=6"], "out": tmp_path / "run", "resume": True}
+    with pytest.raises(RunError, match="task is colour there and size here"):
+        train(graph, task="size", **options)
+    with pytest.raises(RunError, match=r"graph is .* there and .* here"):
+        train(make_graph(np.arange(60) % 3), task="colour", **options)
+
+
+def test_what_does_not_alter_the_numbers_may_be_another(start, tmp_path):
+    start(tmp_path / "whole", overrides=KINDS["sampled"])
+    stopped(start, tmp_path, overrides=KINDS["sampled"])
+    others = ["batch_threads=1", "checkpoint_seconds=5"]
+    start(tmp_path / "run", resume=True, overrides=[*KINDS["sampled"], *others])
+    assert (tmp_path / "run/model.safetensors").read_bytes() == (
+        tmp_path / "whole/model.safetensors"
+    ).read_bytes()
+
+
+def test_other_versions_are_noted(start, tmp_path, capsys):
+    folder = stopped(start, tmp_path)
+    record = json.loads((folder / "training.json").read_text())
+    record["environment"]["torch"] = "0.1"
+    (folder / "training.json").write_text(json.dumps(record))
+    run = start(tmp_path / "run", resume=True, progress=Progress())
+    note = f"resumed where the last digits may be others: torch is 0.1 there and {torch.__version__} here"
+    assert f"note: {note}" in capsys.readouterr().err
+    assert note in run.describe()["notes"]
+
+
+def test_what_memory_decided_stays_decided(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("mmgraph.training.batching.free_memory", lambda: 0)
+    options = {"overrides": ["fanout=null", "max_epochs=3"]}
+    stopped_at_two = {"at": 2, "act": kill}
+    with pytest.raises(Killed):
+        start(tmp_path / "run", **stopped_at_two, **options)
+    monkeypatch.undo()
+    run = start(tmp_path / "run", resume=True, **options)
+    assert run.config.batch_size == 1024
+    assert start(tmp_path / "run", resume=True, **options).config.batch_size == 1024
+
+
+def test_nothing_to_resume_starts_anew_and_a_complete_run_is_not_trained_again(start, tmp_path, capsys):
+    first = start(tmp_path / "run", resume=True, progress=Progress())
+    assert "nothing to resume: the training starts anew" in capsys.readouterr().err
+    again = start(tmp_path / "run", resume=True, at=1, act=kill, progress=Progress())
+    assert capsys.readouterr().err == f"{tmp_path / 'run'} is complete already\n"
+    assert again.metrics() == first.metrics()
+
+
+def test_what_is_left_of_a_training_that_was_killed_after_its_run_was_there_goes(start, tmp_path):
+    folder = stopped(start, tmp_path)
+    shutil.copytree(folder, tmp_path / "copy")
+    start(tmp_path / "run", resume=True)
+    (tmp_path / "copy").rename(folder)
+    start(tmp_path / "run", resume=True, at=1, act=kill)
+    assert not folder.exists()
+
+
+def test_a_complete_run_that_is_another_is_replaced_if_that_is_asked_for(start, tmp_path):
+    start(tmp_path / "run", seed=1)
+    run = start(tmp_path / "run", resume=True, overwrite=True)
+    assert run.config.seed == 0
+    assert run.folder == tmp_path / "run"
+
+
+def test_resuming_needs_a_place(start):
+    with pytest.raises(ConfigError, match=r"nowhere to resume from\. Give --out"):
+        start(None, resume=True)
+
+
+def test_somebody_elses_folder_stays(start, tmp_path):
+    (tmp_path / "run.unfinished").mkdir()
+    (tmp_path / "run.unfinished" / "thesis.txt").write_text("mine")
+    for options in ({}, {"resume": True}, {"overwrite": True}):
+        with pytest.raises(UserError, match="not the folder of an unfinished training"):
+            start(tmp_path / "run", **options)
+    assert (tmp_path / "run.unfinished" / "thesis.txt").read_text() == "mine"
+
+
+def test_one_process_at_a_time(start, tmp_path):
+    def second():
+        with pytest.raises(RunError, match="another process is at this training"):
+            start(tmp_path / "run", overwrite=True)
+
+    start(tmp_path / "run", at=2, act=second)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_signal_writes_a_last_checkpoint(start, tmp_path, number, error, capsys):
+    start(tmp_path / "whole", overrides=["checkpoint_seconds=1000"])
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(error) as caught:
+        start(
+            tmp_path / "run",
+            at=3,
+            act=lambda: signal.raise_signal(number),
+            overrides=["checkpoint_seconds=1000"],
+            progress=Progress(),
+        )
+    if error is SystemExit:
+        assert caught.value.code == 143
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    assert f"the state is in {tmp_path / 'run.unfinished'}: give the same command with --resume" in (
+        capsys.readouterr().err
+    )
+    start(tmp_path / "run", resume=True, overrides=["checkpoint_seconds=1000"])
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_a_second_interrupt_does_not_wait(start, tmp_path):
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "run", at=3, act=twice)
+
+
+def test_a_signal_in_the_last_step_stops_as_well(start, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "run", at=6, act=lambda: signal.raise_signal(signal.SIGINT))
+    assert start(tmp_path / "run", resume=True).folder == tmp_path / "run"
+
+
+def test_a_loss_that_blows_up_leaves_the_state_of_before(graph, quick, tmp_path):
+    wild = ["optimiser.name=sgd", "optimiser.lr=1e30", "optimiser.clip_norm=null", "checkpoint_seconds=0"]
+    with pytest.raises(RunError, match=r"the loss is .* The state of before is in .*run\.unfinished\."):
+        train(graph, task="size", overrides=[*quick, *wild], out=tmp_path / "run")
+    assert (tmp_path / "run.unfinished" / "checkpoint.pt").is_file()
+
+
+def test_a_disk_that_is_full_is_told(start, tmp_path, monkeypatch):
+    stopped(start, tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mmgraph.training.checkpoint_file.torch.save", full)
+    with pytest.raises(RunError, match=r"cannot be written: .*No space left.*--resume"):
+        start(tmp_path / "run", resume=True)
+    monkeypatch.undo()
+    assert sorted(file.name for file in (tmp_path / "run.unfinished").iterdir())[:2] == [
+        "checkpoint.before.pt",
+        "checkpoint.pt",
+    ]
+
+
+@pytest.mark.slow
+def test_thirty_kills_at_random_moments_change_no_byte():
+    script = Path(__file__).parents[2] / "benchmarks" / "kill.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--quick", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("       0  ") == 2, done.stdout
