@@ -136,6 +136,33 @@ def test_two_writers_of_one_place(tmp_path: Path) -> None:
     assert (tmp_path / "graph/manifest.json").read_text() == "fast"
 
 
+def test_a_folder_may_be_made_in_another(tmp_path: Path) -> None:
+    path, other = tmp_path / "graph", tmp_path / "other"
+    other.mkdir()
+    make(path, "old")
+    with atomic_folder(path, marker="manifest.json", overwrite=True, inside=other) as folder:
+        assert folder.parent == other
+        fill(folder)
+        assert names(tmp_path) == ["graph", "other"]
+    assert (path / "manifest.json").read_text() == "new"
+    assert names(other) == []
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+
+    def fsync(handle: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), (tmp_path / "a").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    atomic_write(tmp_path / "a", "content", sync=True)
+    assert synced == [(False, False), (True, True)]
+    atomic_write(tmp_path / "b", "content")
+    assert len(synced) == 2
+
+
 def test_write(tmp_path: Path) -> None:
     atomic_write(tmp_path / "a/file", "naïve\n")
     assert (tmp_path / "a/file").read_bytes() == "naïve\n".encode()

@@ -67,10 +67,11 @@ def test_interrupt_in_a_command_is_130(call: Call, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("number", "code", "last"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")]
 )
-def test_a_signal_ends_a_training_and_leaves_nothing(
+def test_a_signal_ends_a_training_and_leaves_what_it_takes_to_go_on(
     graph: str, house: Path, tmp_path: Path, number: signal.Signals, code: int, last: str
 ) -> None:
-    endless = ("--set", "max_epochs=1000000", "--set", "patience=1000000")
+    keys = ("max_epochs=1000000", "patience=1000000", "checkpoint_seconds=0")
+    endless = [part for key in keys for part in ("--set", key)]
     process = subprocess.Popen(
         [*MMGRAPH, "train", graph, "--task", "script", "--model", "mlp", "--out", "run", *endless],
         cwd=tmp_path,
@@ -80,16 +81,15 @@ def test_a_signal_ends_a_training_and_leaves_nothing(
         # A shell lets what runs in its background ignore interrupts, and so would this.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    # The folder is begun before the training; a moment later training is under way.
-    while process.poll() is None and not list(tmp_path.iterdir()):
+    while process.poll() is None and not list(tmp_path.glob("*/checkpoint.pt")):
         time.sleep(0.05)
-    time.sleep(0.5)
     process.send_signal(number)
     written = process.communicate(timeout=60)[1]
     assert process.returncode == code, written
     assert "Traceback" not in written
-    assert written.endswith(last)
-    assert list(tmp_path.iterdir()) == []
+    said = "the state is in run.unfinished: give the same command with --resume to go on\n"
+    assert written.endswith(said + last)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.unfinished"]
 
 
 def test_a_closed_pipe_is_no_error(house: Path) -> None:

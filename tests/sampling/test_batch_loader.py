@@ -119,6 +119,35 @@ def test_each_epoch_has_an_order_of_its_own_and_can_be_had_again(graph):
     assert len({node for batch in first for node in batch}) == 50
 
 
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_loader_goes_on_where_another_one_was(graph, threads):
+    def loader():
+        sampler = NeighbourSampler(graph, [2], seed=0)
+        rows = ("product", torch.arange(60))
+        return BatchLoader(graph, sampler, input_nodes=rows, batch_size=25, shuffle=True, threads=threads)
+
+    def seeds(batches):
+        return [batch["product"].n_id.tolist() for batch in batches]
+
+    first = loader()
+    assert first.state_dict() == {"epoch": 0, "batch": 0}
+    whole = [seeds(first), seeds(first)]
+    assert first.state_dict() == {"epoch": 2, "batch": 0}
+    for epoch, number in ((0, 1), (1, 0), (1, 2)):
+        left = loader()
+        left.set_epoch(epoch)
+        batches = iter(left)
+        for _ in range(number + 1):
+            next(batches)
+        # The one in use was not used up.
+        assert left.state_dict() == {"epoch": epoch, "batch": number}
+        resumed = loader()
+        resumed.load_state_dict(left.state_dict())
+        assert resumed.state_dict() == left.state_dict()
+        assert seeds(resumed) == whole[epoch][number:]
+        assert resumed.state_dict() == {"epoch": epoch + 1, "batch": 0}
+
+
 def test_links_and_a_transform(data):
     def mark(batch: HeteroData) -> HeteroData:
         batch.marked = True

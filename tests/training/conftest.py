@@ -13,6 +13,8 @@ from mmgraph.data.spec import TaskSpec
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
+from mmgraph.training import train
+from mmgraph.training.module import TaskModule
 
 CLASSES = 3
 CHANNELS = 8
@@ -151,3 +153,40 @@ def quick() -> tuple[str, ...]:
 def make_graph():
     """Return the function that makes a synthetic graph."""
     return synthetic_graph
+
+
+class Killed(Exception):
+    """Stands for a kill: nobody has an answer to it."""
+
+
+@pytest.fixture
+def start(graph, quick, monkeypatch):
+    """Return a function that trains, and before some step does something else."""
+    step = TaskModule.training_step
+
+    def start(out, *, at=None, act=None, overrides=(), **options):
+        steps = 0
+
+        def counted(*arguments):
+            nonlocal steps
+            steps += 1
+            if steps == at:
+                act()
+            return step(*arguments)
+
+        monkeypatch.setattr(TaskModule, "training_step", counted)
+        fixed = [*quick, "max_epochs=6", "checkpoint_seconds=0", *overrides]
+        return train(graph, task="colour", overrides=fixed, out=out, **options)
+
+    return start
+
+
+def kill():
+    raise Killed
+
+
+def stopped(start, tmp_path, **options):
+    """Return the folder that a training has left that was stopped before its fourth step."""
+    with pytest.raises(Killed):
+        start(tmp_path / "run", at=4, act=kill, **options)
+    return tmp_path / "run.unfinished"
