@@ -19,6 +19,7 @@ from mmgraph.progress import Progress
 from mmgraph.training import train
 from mmgraph.training.checkpoint_file import CheckpointFile
 from mmgraph.training.checkpointer import Checkpointer
+from mmgraph.training.module import TaskModule
 from tests.training.conftest import Killed, kill, stopped
 
 FILES = ("run.json", "config.yaml", "model.safetensors", "metrics.json", "history.csv", "predictions.parquet")
@@ -54,6 +55,20 @@ def test_a_training_that_is_stopped_twice_ends_with_the_same_bytes(start, tmp_pa
     start(tmp_path / "run", overrides=overrides, resume=True)
     assert content(tmp_path / "run") == content(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
+
+
+def test_batches_go_on_where_a_schedule_asks_for_the_number_of_steps(start, tmp_path, monkeypatch):
+    configure = TaskModule.configure_optimizers
+
+    def asking(module):
+        assert module.trainer.estimated_stepping_batches == 24
+        return configure(module)
+
+    monkeypatch.setattr(TaskModule, "configure_optimizers", asking)
+    start(tmp_path / "whole", overrides=KINDS["sampled"])
+    stopped(start, tmp_path, overrides=KINDS["sampled"])
+    start(tmp_path / "run", overrides=KINDS["sampled"], resume=True)
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
 def test_every_random_state_goes_on(start, tmp_path):
