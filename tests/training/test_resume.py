@@ -32,6 +32,9 @@ KINDS = {
     "sgd": ("optimiser.name=sgd",),
     "dropout": ("model.dropout=0.5", "model.input_dropout=0.5"),
     "modality dropout": ("model.modality_dropout=0.3", "batch_size=16", "fanout=[3,2]"),
+    "average of the weights": ("ema=0.9",),
+    "plateau": ("optimiser.schedule=plateau", "optimiser.plateau_patience=1", "optimiser.lr=0.1"),
+    "several batches a step": ("batch_size=16", "fanout=[3,2]", "accumulate=3", "optimiser.warmup=2"),
     "past the best epoch": ("optimiser.lr=0.1", "patience=3", "max_epochs=40"),
 }
 
@@ -146,7 +149,7 @@ def test_nothing_in_a_checkpoint_is_pickled_code(start, tmp_path):
     ]
     for file in folder.glob("*.pt"):
         state = torch.load(file, weights_only=True)
-        assert set(state["callbacks"]) == {"Recorder", "EarlyStopping", "Checkpointer"}
+        assert set(state["callbacks"]) >= {"Recorder", "EarlyStopping", "Checkpointer"}
     with zipfile.ZipFile(folder / "checkpoint.pt") as archive:
         (pickled,) = (archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
     assert b"mmgraph" not in pickled
