@@ -127,6 +127,18 @@ class SampledBatches(LightningDataModule):
         """Return the loader."""
         return self._loader
 
+    def state_dict(self) -> dict[str, int]:
+        """Return where the loader is, for a checkpoint.
+
+        Lightning keeps that of loaders as well, but does not give it back where the number of steps has been
+        asked for before, as schedules do.
+        """
+        return self._loader.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Let the loader go on from where it was."""
+        self._loader.load_state_dict(state_dict)
+
     def transfer_batch_to_device(
         self,
         batch: GraphBatch,

@@ -18,7 +18,7 @@ from mmgraph.training.run_folder import MARKER, load_run, read_record
 RECORD = "training.json"
 
 SAME_RESULT = frozenset({"batch_threads", "checkpoint_seconds"})
-"""Keys of the config that alter no number, so that they may be others when a training goes on."""
+"""Keys of the config that alter no number."""
 
 
 class Training(Config):
@@ -41,11 +41,17 @@ class Training(Config):
     fanout: tuple[int, ...] | dict[str, tuple[int, ...]] | None = None
     environment: dict[str, Any]
 
-    def unlike(self, other: Training) -> list[str]:
-        """Return in words where another training has what would lead to other numbers."""
+    def unlike(self, other: Training, *, done: bool) -> list[str]:
+        """Return in words where another training has what would lead to other numbers.
+
+        Args:
+            other: The other training.
+            done: Whether this one is done; if not, it may be given more time, or less.
+        """
+        free = set(SAME_RESULT) if done else {*SAME_RESULT, "max_time"}
         return differences(
-            {"task": self.task, "graph": self.graph, **self.config.model_dump(exclude=set(SAME_RESULT))},
-            {"task": other.task, "graph": other.graph, **other.config.model_dump(exclude=set(SAME_RESULT))},
+            {"task": self.task, "graph": self.graph, **self.config.model_dump(exclude=free)},
+            {"task": other.task, "graph": other.graph, **other.config.model_dump(exclude=free)},
         )
 
 
@@ -110,7 +116,7 @@ def finished_run(folder: Path, graph: Graph, asked: Training, *, overwrite: bool
         config=_reopened(config, asked.config),
         environment=record.environment,
     )
-    if not (different := there.unlike(asked)):
+    if not (different := there.unlike(asked, done=True)):
         return load_run(folder, graph=graph)
     if overwrite:
         return None

@@ -103,7 +103,10 @@ def train(
         return _train(opened, task, resolved, progress, on_epoch)
     destination = Path(out)
     asked = Training(
-        task=task, graph=opened.fingerprint(), config=resolved, environment=describe_environment()
+        task=task,
+        graph=opened.fingerprint(),
+        config=resolved,
+        environment={**describe_environment(), "device": choose_device(resolved.device).type},
     )
     if resume and (run := finished_run(destination, opened, asked, overwrite=overwrite)):
         remove_unfinished(destination, asked)
@@ -169,7 +172,7 @@ def _saying_how_to_go_on(unfinished: UnfinishedRun, progress: Progress) -> Itera
             raise
         (fault,) = error.faults
         kept = f"The state of before is in {unfinished.folder}."
-        raise RunError(fault.problem, where=fault.where, fix=f"{fault.fix} {kept}") from error
+        raise RunError(fault.problem, where=fault.where, fix=f"{fault.fix} {kept}".strip()) from error
     except (KeyboardInterrupt, SystemExit):
         if unfinished.has_checkpoint():
             progress.say(

@@ -59,7 +59,7 @@ class UnfinishedRun:
             progress.say("nothing to resume: the training starts anew")
             return
         there = read_training(self.folder)
-        if different := there.unlike(self._asked):
+        if different := there.unlike(self._asked, done=False):
             raise RunError(
                 f"the unfinished training there is another one: {'; '.join(different)}",
                 where=str(self.folder),
@@ -172,7 +172,7 @@ def remove_unfinished(run: Path, asked: Training) -> None:
     folder = unfinished_folder(run)
     if (folder / RECORD).is_file():
         with _locked(folder):
-            if not read_training(folder).unlike(asked):
+            if not read_training(folder).unlike(asked, done=False):
                 UnfinishedRun(folder, asked).clear()
 
 

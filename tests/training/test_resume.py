@@ -19,6 +19,7 @@ from mmgraph.progress import Progress
 from mmgraph.training import train
 from mmgraph.training.checkpoint_file import CheckpointFile
 from mmgraph.training.checkpointer import Checkpointer
+from mmgraph.training.module import TaskModule
 from tests.training.conftest import Killed, kill, stopped
 
 FILES = ("run.json", "config.yaml", "model.safetensors", "metrics.json", "history.csv", "predictions.parquet")
@@ -31,6 +32,9 @@ KINDS = {
     "sgd": ("optimiser.name=sgd",),
     "dropout": ("model.dropout=0.5", "model.input_dropout=0.5"),
     "modality dropout": ("model.modality_dropout=0.3", "batch_size=16", "fanout=[3,2]"),
+    "average of the weights": ("ema=0.9",),
+    "plateau": ("optimiser.schedule=plateau", "optimiser.plateau_patience=1", "optimiser.lr=0.1"),
+    "several batches a step": ("batch_size=16", "fanout=[3,2]", "accumulate=3", "optimiser.warmup=2"),
     "past the best epoch": ("optimiser.lr=0.1", "patience=3", "max_epochs=40"),
 }
 
@@ -54,6 +58,20 @@ def test_a_training_that_is_stopped_twice_ends_with_the_same_bytes(start, tmp_pa
     start(tmp_path / "run", overrides=overrides, resume=True)
     assert content(tmp_path / "run") == content(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
+
+
+def test_batches_go_on_where_a_schedule_asks_for_the_number_of_steps(start, tmp_path, monkeypatch):
+    configure = TaskModule.configure_optimizers
+
+    def asking(module):
+        assert module.trainer.estimated_stepping_batches == 24
+        return configure(module)
+
+    monkeypatch.setattr(TaskModule, "configure_optimizers", asking)
+    start(tmp_path / "whole", overrides=KINDS["sampled"])
+    stopped(start, tmp_path, overrides=KINDS["sampled"])
+    start(tmp_path / "run", overrides=KINDS["sampled"], resume=True)
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
 def test_every_random_state_goes_on(start, tmp_path):
@@ -131,7 +149,7 @@ def test_nothing_in_a_checkpoint_is_pickled_code(start, tmp_path):
     ]
     for file in folder.glob("*.pt"):
         state = torch.load(file, weights_only=True)
-        assert set(state["callbacks"]) == {"Recorder", "EarlyStopping", "Checkpointer"}
+        assert set(state["callbacks"]) >= {"Recorder", "EarlyStopping", "Checkpointer"}
     with zipfile.ZipFile(folder / "checkpoint.pt") as archive:
         (pickled,) = (archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
     assert b"mmgraph" not in pickled

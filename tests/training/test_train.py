@@ -189,7 +189,7 @@ def test_a_loss_that_blows_up_stops_at_once(graph, quick, tmp_path):
 def test_a_folder_that_must_not_be_replaced_is_found_before_training(graph, quick, tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine")
-    monkeypatch.setattr(MODULE, "fit", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr(MODULE, "fit", lambda *_, **__: pytest.fail("it trained"))
     with pytest.raises(UserError, match="is there already"):
         train(graph, task="colour", overrides=quick, out=tmp_path / "run", overwrite=True)
     assert (tmp_path / "run" / "thesis.txt").read_text() == "mine"

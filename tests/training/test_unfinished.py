@@ -69,6 +69,13 @@ def test_other_versions_are_noted(start, tmp_path, capsys):
     assert note in run.describe()["notes"]
 
 
+def test_more_time_may_be_given_to_what_is_not_done(start, tmp_path):
+    stopped(start, tmp_path, overrides=["max_time=1000"])
+    start(tmp_path / "run", resume=True, overrides=["max_time=2000"])
+    with pytest.raises(RunError, match=r"is complete, and another one: max_time is 2000.* there and 3000"):
+        start(tmp_path / "run", resume=True, overrides=["max_time=3000"])
+
+
 def test_nothing_to_resume_starts_anew_and_a_complete_run_is_not_trained_again(start, tmp_path, capsys):
     first = start(tmp_path / "run", resume=True, progress=Progress())
     assert "nothing to resume: the training starts anew" in capsys.readouterr().err
