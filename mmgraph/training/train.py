@@ -149,10 +149,10 @@ def _train(
             module.notes.append(f"measured on the whole graph at once, since {why}")
         for note in module.notes:
             progress.say(f"note: {note}")
-        if unfinished is not None:
-            unfinished.begin(config)
         with memory_told(config):
             data, inference = open_batches(view, module, config, device)
+            if unfinished is not None:
+                unfinished.begin(config)
             history, best = fit(
                 module, data, inference, config, device, progress, on_epoch=on_epoch, unfinished=unfinished
             )
