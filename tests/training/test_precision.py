@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 
@@ -39,3 +41,17 @@ def test_a_model_trains_as_in_float32(graph, quick, model, batch_size, monkeypat
     assert mixed.task.loss(mixed._output[rows], rows).item() == pytest.approx(
         best["validation_loss"], rel=1e-5
     )
+
+
+@pytest.mark.parametrize("model", ["hetero_gat", "hgt"])
+def test_products_that_a_kernel_makes_itself_stay_in_float32(graph, quick, model, monkeypatch):
+    # As with a graph that is large enough for it.
+    monkeypatch.setattr(importlib.import_module("mmgraph.ops.relational_attention"), "_WORTH_BATCHES", 0)
+    overrides = [*quick, *STILL, "max_epochs=2"]
+    losses = [
+        train(graph, task="colour", model=model, overrides=overrides, batch_size=0, precision=precision)
+        .history["train_loss"]
+        .tolist()
+        for precision in ("bf16-mixed", "32")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
