@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,14 +89,14 @@ def load_array(folder: Path, name: str) -> NDArray[Any]:
     """Return an array of a graph's folder, mapped into memory.
 
     Raises:
-        GraphError: If the file is damaged.
+        GraphError: If the file is damaged, or the process has no room for it.
     """
     path = folder / name
     try:
         # Copy on write: torch wants arrays that it could write to, and the file must stay as it is.
         array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise damaged(path, str(error)) from None
+        raise unreadable(path, error) from None
     return array
 
 
@@ -106,6 +107,17 @@ def open_array(folder: Path, name: str, shape: tuple[int, ...], *dtypes: str) ->
         wanted = f"{'/'.join(dtypes)} {shape}"
         raise damaged(folder / name, f"it holds {array.dtype} {array.shape}; wanted {wanted}")
     return array
+
+
+def unreadable(path: Path, error: Exception) -> GraphError:
+    """Return the error for a file of a graph's folder that cannot be read: damaged, or there is no room."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return GraphError(
+            f"has {path.stat().st_size / 1e6:,.1f} MB, and the process may not have so much more memory",
+            where=str(path),
+            fix="Raise the limit of the process's memory (`ulimit -v unlimited`), or end others.",
+        )
+    return damaged(path, str(error))
 
 
 def damaged(path: Path, problem: str) -> GraphError:

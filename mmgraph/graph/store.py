@@ -25,6 +25,7 @@ from mmgraph.graph.edge_files import (
     open_array,
     open_carried,
     open_edges,
+    unreadable,
 )
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
@@ -189,7 +190,7 @@ class _Reader:
         try:
             table: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
         except (OSError, pa.ArrowException) as error:
-            raise damaged(path, str(error)) from None
+            raise unreadable(path, error) from None
         if len(table) != self._sizes[node_type]:
             raise damaged(path, f"it has {counted(len(table), 'row')}; wanted {self._sizes[node_type]}")
         return table

@@ -101,7 +101,7 @@ class GroupAttention(nn.Module):
     def _loop(
         self, query: Tensor, memory: Tensor, buckets: Buckets, value_start: int, head_step: int
     ) -> Tensor:
-        return group_attention(
+        result: Tensor = group_attention(
             query,
             memory,
             buckets.groups,
@@ -110,6 +110,7 @@ class GroupAttention(nn.Module):
             scale=1 / math.sqrt(self.head_width),
             dropout=self.dropout if self.training else 0.0,
         )
+        return result
 
     def _multiply(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         """Return the attention of the queries of a bucket on the keys that are there, bool [B, L]."""

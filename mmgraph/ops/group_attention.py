@@ -115,6 +115,7 @@ def loops_suit(query: Tensor, memory: Tensor, most_tokens: int) -> bool:
     )
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def group_attention(
     query: Tensor,
     memory: Tensor,

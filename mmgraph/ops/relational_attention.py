@@ -74,7 +74,9 @@ def relational_attention(
     backend = backend_for(first.device)
     if not backend.multiplies or count_numbers(relations) < _WORTH_BATCHES:
         relations = _plain(relations, score)
-    messages = backend.attend(_in_compute_type(relations), score, negative_slope, sum_relations)
+    # Kernels take float32 and float64; what they multiply on their way must not become something else.
+    with torch.autocast(first.device.type, enabled=False):
+        messages = backend.attend(_in_compute_type(relations), score, negative_slope, sum_relations)
     return {name: y.to(relations[name][0].values.dtype) for name, y in messages.items()}
 
 

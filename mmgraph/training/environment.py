@@ -51,6 +51,24 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def check_precision(precision: str, device: torch.device) -> None:
+    """Make sure that a device can compute in a precision.
+
+    Args:
+        precision: ``32``, ``bf16-mixed`` or ``16-mixed``.
+        device: Where to train.
+
+    Raises:
+        ConfigError: If it cannot.
+    """
+    if precision == "16-mixed" and device.type != "cuda":
+        raise ConfigError(
+            f"got 16-mixed, which needs a GPU, but the training is on the {device.type}",
+            where="precision",
+            fix="Use bf16-mixed, whose numbers reach as far as those of float32, or 32.",
+        )
+
+
 @contextlib.contextmanager
 def reproducible(seed: int, device: torch.device) -> Iterator[None]:
     """Seed every random state and choose kernels whose result does not vary; undo both at the end.

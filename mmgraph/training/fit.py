@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, Trainer
 from mmgraph.progress import Progress
 from mmgraph.training.checkpoint_file import CheckpointFile
 from mmgraph.training.checkpointer import Checkpointer
+from mmgraph.training.compiled import CompiledForward
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.early_stopping import EarlyStopping
@@ -79,7 +80,9 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+        module.compiled = CompiledForward(module.model) if config.compile else None
         trainer.fit(module, datamodule=data, ckpt_path=unfinished.resume_from if unfinished else None)
+        module.compiled = None
     module.to("cpu")
     if limit.note:
         module.notes.append(limit.note)

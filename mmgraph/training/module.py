@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from mmgraph.errors import RunError
 from mmgraph.models import MultimodalModel
 from mmgraph.tasks import Task
+from mmgraph.training.compiled import CompiledForward
 from mmgraph.training.config import OptimiserConfig
 from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import Inference
@@ -32,6 +33,7 @@ class TaskModule(LightningModule):
 
     Attributes:
         notes: What a reader of the metrics should know.
+        compiled: What takes the place of the model in a training step; nothing unless it is to be compiled.
     """
 
     def __init__(self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig) -> None:
@@ -40,6 +42,7 @@ class TaskModule(LightningModule):
         self.head = nn.Linear(channels, task.out_channels)
         self.task = task
         self.notes = task.notes
+        self.compiled: CompiledForward | None = None
         self._optimiser = optimiser
         # Of the batch at hand, and of the first and all batches of the step that is being accumulated.
         self._batch_idx = 0
@@ -52,7 +55,8 @@ class TaskModule(LightningModule):
 
     def unify(self, batch: GraphBatch) -> dict[str, Tensor]:
         """Return the unified representation of every node type that the model gives one, [N, channels]."""
-        unified: dict[str, Tensor] = self.model(*batch[:-1])
+        run = self.compiled if self.compiled and self.training else self.model
+        unified: dict[str, Tensor] = run(*batch[:-1])
         return unified
 
     def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:

@@ -14,9 +14,15 @@ from mmgraph.progress import Progress
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.environment import choose_device, describe_environment, reproducible
+from mmgraph.training.environment import (
+    check_precision,
+    choose_device,
+    describe_environment,
+    reproducible,
+)
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
+from mmgraph.training.memory import memory_told
 from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, write_run
@@ -79,8 +85,8 @@ def train(
     Raises:
         ConfigError: If the config cannot be used, or the graph has no such task.
         GraphError: If the graph or its labels cannot be used.
-        RunError: If the loss stops being finite, or what is at ``out`` is another training than the one to
-            resume.
+        RunError: If the loss or its gradient stops being finite, memory runs out, torch cannot compile the
+            model, or what is at ``out`` is another training than the one to resume.
         UserError: If ``out`` is there already and must not be replaced.
     """
     progress = progress or Progress(quiet=True)
@@ -135,6 +141,7 @@ def _train(
     unfinished: UnfinishedRun | None = None,
 ) -> Run:
     device = choose_device(config.device)
+    check_precision(config.precision, device)
     with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
         module = assemble(view, task, config)
@@ -147,12 +154,13 @@ def _train(
             module.notes.append(f"measured on the whole graph at once, since {why}")
         for note in module.notes:
             progress.say(f"note: {note}")
-        data, inference = open_batches(view, module, config, device)
-        if unfinished is not None:
-            unfinished.begin(config)
-        history, best = fit(
-            module, data, inference, config, device, progress, on_epoch=on_epoch, unfinished=unfinished
-        )
+        with memory_told(config):
+            data, inference = open_batches(view, module, config, device)
+            if unfinished is not None:
+                unfinished.begin(config)
+            history, best = fit(
+                module, data, inference, config, device, progress, on_epoch=on_epoch, unfinished=unfinished
+            )
     return Run(
         graph=graph,
         config=config,

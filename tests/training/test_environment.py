@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmgraph.errors import ConfigError
-from mmgraph.training.environment import choose_device, describe_environment, reproducible
+from mmgraph.training.environment import check_precision, choose_device, describe_environment, reproducible
 
 CPU = torch.device("cpu")
 
@@ -83,3 +83,10 @@ def test_one_gpu_of_several(monkeypatch):
         ConfigError, match=r"got cuda:2, which is not there. There are: cuda:0 \(H0\), cuda:1 \(H1\)"
     ):
         choose_device("cuda:2")
+
+
+def test_a_precision_that_needs_a_gpu():
+    with pytest.raises(ConfigError, match="precision: got 16-mixed, which needs a GPU, but"):
+        check_precision("16-mixed", CPU)
+    check_precision("16-mixed", torch.device("cuda"))
+    check_precision("bf16-mixed", CPU)
