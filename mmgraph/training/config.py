@@ -14,6 +14,7 @@ from mmgraph.training.duration import parse_duration
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
 Precision = Literal["32", "bf16-mixed", "16-mixed"]
+ReportTo = Literal["tensorboard", "csv", "wandb", "mlflow"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -217,8 +218,21 @@ class TrainConfig(Config):
     def _seconds(cls, max_time: Any) -> Any:
         return parse_duration(max_time) if isinstance(max_time, str) else max_time
 
-    @field_validator("fanout", mode="before")
+    report_to: tuple[ReportTo, ...] | None = Field(
+        default=None,
+        description="Where the training can be followed while it goes on: `tensorboard` and `csv` are in the "
+        "run folder, `wandb` and `mlflow` need those libraries; `none` for nowhere. If nothing is set, "
+        "`tensorboard` where there is a run folder.",
+    )
+
+    @field_validator("fanout", "report_to", mode="before")
     @classmethod
-    def _split_fanout(cls, fanout: Any) -> Any:
+    def _split(cls, value: Any) -> Any:
         """Take ``15,10`` for ``[15, 10]``: so it is written on the command line."""
-        return fanout.split(",") if isinstance(fanout, str) else fanout
+        return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _none(cls, report_to: Any) -> Any:
+        """Take ``none`` for an empty list."""
+        return [] if report_to == "none" else report_to

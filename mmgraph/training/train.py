@@ -16,6 +16,7 @@ from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import choose_device, describe_environment, reproducible
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
+from mmgraph.training.logs import check_logs, copy_logs, report
 from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, write_run
@@ -38,6 +39,7 @@ def train(
     precision: str | None = None,
     compile: bool | None = None,
     max_time: float | str | None = None,
+    report_to: Sequence[str] | str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
@@ -65,6 +67,8 @@ def train(
             config's.
         compile: Compile the model by ``torch.compile``; by default the config's.
         max_time: How long to train at most, in seconds or as ``10m``; by default the config's.
+        report_to: Where the training can be followed while it goes on: ``tensorboard``, ``csv``, ``wandb``,
+            ``mlflow``; by default the config's.
         overwrite: Replace an earlier run folder, and what an unfinished training left for it.
         resume: Go on where an unfinished training with the same arguments and ``out`` was, to the same
             weights; start anew if there is none, and return the run if it is complete.
@@ -80,6 +84,7 @@ def train(
         RunError: If the loss stops being finite, or what is at ``out`` is another training than the one to
             resume.
         UserError: If ``out`` is there already and must not be replaced.
+        MissingDependencyError: If the library of a log is not installed.
     """
     progress = progress or Progress(quiet=True)
     resolved = resolve_config(
@@ -93,7 +98,9 @@ def train(
         precision=precision,
         compile=compile,
         max_time=max_time,
+        report_to=report_to,
     )
+    check_logs(resolved, in_folder=out is not None)
     if resume and out is None:
         raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
@@ -117,6 +124,7 @@ def train(
                 destination, marker=MARKER, overwrite=overwrite, inside=unfinished.folder
             ) as folder:
                 write_run(run, folder, destination=destination)
+                copy_logs(unfinished.folder, folder)
     run.folder = destination
     return run
 
@@ -145,9 +153,19 @@ def _train(
         data, inference = open_batches(view, module, config, device)
         if unfinished is not None:
             unfinished.begin(config)
-        history, best = fit(
-            module, data, inference, config, device, progress, on_epoch=on_epoch, unfinished=unfinished
-        )
+        metric, folder = module.task.monitor[0], unfinished.folder if unfinished is not None else None
+        with report(config, task=task, metric=metric, folder=folder) as reporter:
+            history, best = fit(
+                module,
+                data,
+                inference,
+                config,
+                device,
+                progress,
+                on_epoch=on_epoch,
+                reporter=reporter,
+                unfinished=unfinished,
+            )
     return Run(
         graph=graph,
         config=config,

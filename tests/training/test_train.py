@@ -196,9 +196,9 @@ def test_a_folder_that_must_not_be_replaced_is_found_before_training(graph, quic
 
 
 def test_an_interrupt_leaves_no_folder(graph, quick, tmp_path, monkeypatch):
-    def interrupted(module, *others):
+    def interrupted(module, *others, **named):
         monkeypatch.setattr(module, "validate", _interrupt)
-        return fit(module, *others)
+        return fit(module, *others, **named)
 
     monkeypatch.setattr(MODULE, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
