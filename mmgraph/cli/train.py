@@ -28,6 +28,7 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --batch-size 256 --fanout 15,10 --set max_epochs=3",
     "mmgraph train glyphs-graph --task script --seed 2 --device cpu --precision bf16-mixed --max-time 5s",
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --out run-3 --resume",
+    "mmgraph train glyphs-graph --task script --report-to tensorboard,csv --out followed",
 )
 
 
@@ -87,6 +88,15 @@ def train(
             help="How long to train at most, e.g. 90s, 10m, 1h30m; the best weights are kept.",
         ),
     ] = None,
+    report_to: Annotated[
+        str | None,
+        typer.Option(
+            "--report-to",
+            metavar="A,B",
+            help="Where the training can be followed: tensorboard, csv, wandb, mlflow, or none; tensorboard "
+            "by default.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     resume: Annotated[
         bool,
@@ -116,6 +126,7 @@ def train(
         precision=precision,
         compile=compile,
         max_time=max_time,
+        report_to=report_to,
     )
     resolved = resolve_config(**chosen)
     folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"

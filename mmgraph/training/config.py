@@ -14,6 +14,7 @@ from mmgraph.training.duration import parse_duration
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
 Precision = Literal["32", "bf16-mixed", "16-mixed"]
+ReportTo = Literal["tensorboard", "csv", "wandb", "mlflow"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -200,6 +201,13 @@ class TrainConfig(Config):
         "after the step in which time is up, and keeps the best weights.",
     )
 
+    report_to: tuple[ReportTo, ...] | None = Field(
+        default=None,
+        description="Where the training can be followed while it goes on: `tensorboard` and `csv` are in the "
+        "run folder, `wandb` and `mlflow` need those libraries; `none` for nowhere. If nothing is set, "
+        "`tensorboard` where there is a run folder.",
+    )
+
     @field_validator("device")
     @classmethod
     def _known_device(cls, device: str) -> str:
@@ -218,12 +226,24 @@ class TrainConfig(Config):
     def _seconds(cls, max_time: Any) -> Any:
         return parse_duration(max_time) if isinstance(max_time, str) else max_time
 
+    @field_validator("fanout", "report_to", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take ``15,10`` for ``[15, 10]``: so it is written on the command line."""
+        return value.split(",") if isinstance(value, str) else value
+
     @field_validator("fanout", mode="before")
     @classmethod
-    def _split_fanout(cls, fanout: Any) -> Any:
-        """Take ``15,10`` and ``looks_like=15,10 *=5,5``: so it is written on the command line."""
+    def _split_relations(cls, fanout: Any) -> Any:
+        """Take ``looks_like=15,10 *=5,5`` for a mapping."""
         if isinstance(fanout, str) and "=" in fanout:
             fanout = dict(part.partition("=")[::2] for part in fanout.split())
         if isinstance(fanout, dict):
             return {k: each.split(",") if isinstance(each, str) else each for k, each in fanout.items()}
-        return fanout.split(",") if isinstance(fanout, str) else fanout
+        return fanout
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _none(cls, report_to: Any) -> Any:
+        """Take ``none`` for an empty list."""
+        return [] if report_to == "none" else report_to

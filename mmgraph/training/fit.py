@@ -15,7 +15,7 @@ from mmgraph.training.compiled import CompiledForward
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.early_stopping import EarlyStopping
-from mmgraph.training.history import Epoch, Recorder
+from mmgraph.training.history import Epoch, Listener, Recorder
 from mmgraph.training.inference import Inference
 from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
@@ -34,6 +34,7 @@ def fit(
     progress: Progress,
     unfinished: UnfinishedRun | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
+    reporter: Listener | None = None,
 ) -> tuple[Sequence[Epoch], Epoch]:
     """Train a module, which then has the weights of its best epoch and is back on the CPU.
 
@@ -46,6 +47,7 @@ def fit(
         progress: Told of every step.
         unfinished: Where checkpoints go, and where to go on; by default none are written.
         on_epoch: Called after every epoch; what it raises ends the training.
+        reporter: Told of every step and every epoch.
 
     Returns:
         All epochs, and the best one.
@@ -57,7 +59,7 @@ def fit(
     monitor = module.task.monitor
     title = f"train {config.model.name} on {module.task.labels.task}, seed {config.seed}"
     with progress.job(title, total=config.max_epochs * data.num_steps) as advance, quiet_lightning():
-        recorder = Recorder(lambda: module.validate(inference), monitor[0], advance, on_epoch)
+        recorder = Recorder(lambda: module.validate(inference), monitor[0], advance, on_epoch, reporter)
         stopping = EarlyStopping(recorder.history, monitor, config.patience)
         callbacks: list[Callback] = [recorder, stopping]
         if config.optimiser.schedule == "plateau":

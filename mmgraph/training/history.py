@@ -1,12 +1,11 @@
-"""What happened in each epoch, as a table and for TensorBoard."""
+"""What happened in each epoch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -34,6 +33,16 @@ class Epoch:
     validation: dict[str, float]
 
 
+class Listener(Protocol):
+    """Is told of a training while it goes on."""
+
+    def step(self, step: int, loss: float, lr: float) -> None:
+        """Take note of a batch: its number from 1, its loss, and the learning rate of the last step."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Take note of an epoch, whose last batch was just told of."""
+
+
 class Recorder(Callback):
     """Measures every epoch on the validation entities, keeps a history and reports progress.
 
@@ -45,6 +54,7 @@ class Recorder(Callback):
         monitor: The metric to report.
         advance: What to tell of a step that is done.
         on_epoch: Called with every epoch once it is in the history.
+        reporter: Told of every step, and of every epoch before that.
     """
 
     def __init__(
@@ -53,12 +63,14 @@ class Recorder(Callback):
         monitor: str,
         advance: Advance,
         on_epoch: Callable[[Epoch], None] | None = None,
+        reporter: Listener | None = None,
     ) -> None:
         self.history: list[Epoch] = []
         self._measure = measure
         self._monitor = monitor
         self._advance = advance
         self._on_epoch = on_epoch
+        self._reporter = reporter
         self._losses: list[tuple[float, int]] = []
         self._lr = math.nan
         self._validated = ""
@@ -93,13 +105,16 @@ class Recorder(Callback):
         pl_module: LightningModule,  # noqa: ARG002
         outputs: Any,
         batch: Any,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
+        batch_idx: int,
     ) -> None:
         """Note the loss of a batch, and report it."""
         # Lightning divides it by the number of batches that make a step.
         loss = outputs["loss"].item() * trainer.accumulate_grad_batches
         self._losses.append((loss, outputs["num_rows"]))
         self._advance(1, f"loss {loss:.3f}{self._validated}")
+        if self._reporter is not None:
+            batch_number = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
+            self._reporter.step(batch_number, loss, self._lr)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Measure the epoch, whose last step was just taken."""
@@ -116,45 +131,28 @@ class Recorder(Callback):
         self._losses = []
         self._validated = f", validation {self._monitor} {metrics[self._monitor]:.3f}"
         self._advance(0, f"loss {epoch.train_loss:.3f}{self._validated}")
+        if self._reporter is not None:
+            self._reporter.epoch(epoch)
         if self._on_epoch is not None:
             self._on_epoch(epoch)
 
 
-def history_table(history: Sequence[Epoch]) -> pd.DataFrame:
-    """Return one row for each epoch: epoch, lr, train_loss, validation_loss, validation_<metric>.
+def epoch_row(epoch: Epoch) -> dict[str, float]:
+    """Return an epoch by column: epoch, lr, train_loss, validation_loss, validation_<metric>.
 
     Example:
-        >>> list(history_table([Epoch(1, 0.01, 2.0, 1.5, {"accuracy": 0.5})]))
+        >>> list(epoch_row(Epoch(1, 0.01, 2.0, 1.5, {"accuracy": 0.5})))
         ['epoch', 'lr', 'train_loss', 'validation_loss', 'validation_accuracy']
     """
-    return pd.DataFrame(
-        [
-            {
-                "epoch": epoch.epoch,
-                "lr": epoch.lr,
-                "train_loss": epoch.train_loss,
-                "validation_loss": epoch.validation_loss,
-                **{f"validation_{name}": value for name, value in epoch.validation.items()},
-            }
-            for epoch in history
-        ]
-    )
+    return {
+        "epoch": epoch.epoch,
+        "lr": epoch.lr,
+        "train_loss": epoch.train_loss,
+        "validation_loss": epoch.validation_loss,
+        **{f"validation_{name}": value for name, value in epoch.validation.items()},
+    }
 
 
-def write_tensorboard(history: pd.DataFrame, folder: Path) -> None:
-    """Write a history as a TensorBoard log, one scalar for each column.
-
-    Args:
-        history: What :func:`history_table` returns.
-        folder: Where the event file goes; it must be empty. The file's own name would tell the machine's.
-    """
-    # Takes a quarter of a second to import.
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(folder)) as writer:
-        for row in history.to_dict("records"):
-            epoch = int(row.pop("epoch"))
-            for name, value in row.items():
-                writer.add_scalar(str(name), value, epoch)
-    (events,) = folder.glob("events.out.tfevents.*")
-    events.rename(folder / "events.out.tfevents.0")
+def history_table(history: Sequence[Epoch]) -> pd.DataFrame:
+    """Return one row for each epoch, with the columns of :func:`epoch_row`."""
+    return pd.DataFrame([epoch_row(epoch) for epoch in history])

@@ -27,6 +27,7 @@ class TrainingChoice(TypedDict):
     precision: str | None
     compile: bool | None
     max_time: float | str | None
+    report_to: Sequence[str] | str | None
 
 
 def config_names() -> list[str]:
@@ -67,6 +68,7 @@ def resolve_config(
     precision: str | None = None,
     compile: bool | None = None,
     max_time: float | str | None = None,
+    report_to: Sequence[str] | str | None = None,
 ) -> TrainConfig:
     """Return the config of a training.
 
@@ -86,6 +88,7 @@ def resolve_config(
         precision: What to compute in.
         compile: Whether to compile the model.
         max_time: How long to train at most, in seconds or as ``10m``.
+        report_to: Where the training can be followed; ``[tensorboard, csv]`` or ``tensorboard,csv``.
 
     Raises:
         ConfigError: If a key or a value cannot be used, or if two places name different models.
@@ -116,6 +119,7 @@ def resolve_config(
         "precision": precision,
         "compile": compile,
         "max_time": max_time,
+        "report_to": report_to,
     }
     if batch_size == 0:
         # A fanout that comes with another config is that of its samples.

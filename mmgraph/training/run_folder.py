@@ -21,7 +21,6 @@ from mmgraph.graph import Graph, load_graph
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import describe_environment, reproducible
-from mmgraph.training.history import write_tensorboard
 from mmgraph.training.run import Run
 from mmgraph.yaml_text import dump_yaml
 
@@ -94,7 +93,6 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
     _write_json(folder / "metrics.json", run.metrics())
     run.predictions().to_parquet(folder / "predictions.parquet", index=False)
     run.history.to_csv(folder / "history.csv", index=False)
-    write_tensorboard(run.history, folder / "tensorboard")
 
 
 def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> Run:

@@ -22,6 +22,7 @@ from mmgraph.training.environment import (
 )
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
+from mmgraph.training.logs import check_logs, copy_logs, report
 from mmgraph.training.memory import memory_told
 from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
@@ -45,6 +46,7 @@ def train(
     precision: str | None = None,
     compile: bool | None = None,
     max_time: float | str | None = None,
+    report_to: Sequence[str] | str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
@@ -73,6 +75,8 @@ def train(
             config's.
         compile: Compile the model by ``torch.compile``; by default the config's.
         max_time: How long to train at most, in seconds or as ``10m``; by default the config's.
+        report_to: Where the training can be followed while it goes on: ``tensorboard``, ``csv``, ``wandb``,
+            ``mlflow``; by default the config's.
         overwrite: Replace an earlier run folder, and what an unfinished training left for it.
         resume: Go on where an unfinished training with the same arguments and ``out`` was, to the same
             weights; start anew if there is none, and return the run if it is complete.
@@ -88,6 +92,7 @@ def train(
         RunError: If the loss or its gradient stops being finite, memory runs out, torch cannot compile the
             model, or what is at ``out`` is another training than the one to resume.
         UserError: If ``out`` is there already and must not be replaced.
+        MissingDependencyError: If the library of a log is not installed.
     """
     progress = progress or Progress(quiet=True)
     resolved = resolve_config(
@@ -101,7 +106,9 @@ def train(
         precision=precision,
         compile=compile,
         max_time=max_time,
+        report_to=report_to,
     )
+    check_logs(resolved, in_folder=out is not None)
     if resume and out is None:
         raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
@@ -128,6 +135,7 @@ def train(
                 destination, marker=MARKER, overwrite=overwrite, inside=unfinished.folder
             ) as folder:
                 write_run(run, folder, destination=destination)
+                copy_logs(unfinished.folder, folder)
     run.folder = destination
     return run
 
@@ -154,12 +162,21 @@ def _train(
             module.notes.append(f"measured on the whole graph at once, since {why}")
         for note in module.notes:
             progress.say(f"note: {note}")
-        with memory_told(config):
+        metric, folder = module.task.monitor[0], unfinished.folder if unfinished is not None else None
+        with memory_told(config), report(config, task=task, metric=metric, folder=folder) as reporter:
             data, inference = open_batches(view, module, config, device)
             if unfinished is not None:
                 unfinished.begin(config)
             history, best = fit(
-                module, data, inference, config, device, progress, on_epoch=on_epoch, unfinished=unfinished
+                module,
+                data,
+                inference,
+                config,
+                device,
+                progress,
+                on_epoch=on_epoch,
+                reporter=reporter,
+                unfinished=unfinished,
             )
     return Run(
         graph=graph,

@@ -15,6 +15,7 @@ from mmgraph.errors import RunError, UserError
 from mmgraph.progress import Progress
 from mmgraph.training.checkpoint_file import CheckpointFile, earlier, is_whole
 from mmgraph.training.config import TrainConfig
+from mmgraph.training.logs import IN_THE_RUN_FOLDER
 from mmgraph.training.run_folder import MARKER
 from mmgraph.training.same_training import RECORD, Training, differences, read_training
 
@@ -93,6 +94,8 @@ class UnfinishedRun:
     def clear(self) -> None:
         """Remove what a training wrote; the record of whose it is goes last."""
         CheckpointFile().remove_checkpoint(self.checkpoint)
+        for log in IN_THE_RUN_FOLDER:
+            shutil.rmtree(self.folder / log, ignore_errors=True)
         self.sweep()
         (self.folder / RECORD).unlink(missing_ok=True)
 
@@ -210,7 +213,8 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _is_ours(item: Path) -> bool:
-    return _is_half(item) or item.name in {RECORD, _CHECKPOINT, earlier(Path(_CHECKPOINT)).name, _LOCK}
+    files = {RECORD, _CHECKPOINT, earlier(Path(_CHECKPOINT)).name, _LOCK}
+    return _is_half(item) or item.name in {*files, *IN_THE_RUN_FOLDER}
 
 
 def _is_half(item: Path) -> bool:

@@ -41,6 +41,7 @@ FAULTS = {
     "fanout that is no number": ((*TRAIN, "--fanout", "15,ten"), "fanout[1]: got 'ten'"),
     "fanout that is too short": ((*TRAIN, "--fanout", "15"), "the model has 2 layers"),
     "fanout without batches": ((*TRAIN, "--batch-size", "0", "--fanout", "15,10"), "nothing is sampled"),
+    "log that is none": ((*TRAIN, "--report-to", "tensorbord"), "Did you mean 'tensorboard'"),
     "negative batch size": ((*TRAIN, "--batch-size", "-1"), "--batch-size"),
     "two models": ((*TRAIN, "--model", "mlp", "--set", "model.name=hetero_gat"), "hetero_gat"),
     "out that holds other files": (

@@ -1,11 +1,8 @@
-"""The history of a training, as a table and as a TensorBoard log."""
+"""The history of a training, as a table."""
 
 from __future__ import annotations
 
-import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from mmgraph.training.history import Epoch, history_table, write_tensorboard
+from mmgraph.training.history import Epoch, history_table
 
 HISTORY = [
     Epoch(1, 0.01, 2.0, 1.5, {"accuracy": 0.5, "f1_score": 0.25}),
@@ -22,14 +19,3 @@ def test_the_table_has_one_row_for_each_epoch():
         "validation_accuracy": [0.5, 0.75],
         "validation_f1_score": [0.25, 0.5],
     }
-
-
-def test_tensorboard_reads_every_column_back(tmp_path):
-    table = history_table(HISTORY)
-    write_tensorboard(table, tmp_path / "tensorboard")
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    assert set(events.Tags()["scalars"]) == set(table) - {"epoch"}
-    for name in events.Tags()["scalars"]:
-        scalars = events.Scalars(name)
-        assert [scalar.step for scalar in scalars] == [1, 2]
-        assert [scalar.value for scalar in scalars] == pytest.approx(table[name].tolist())

@@ -12,7 +12,6 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mmgraph.errors import UserError
 from mmgraph.graph import load_graph
@@ -90,14 +89,6 @@ def test_predictions_have_ids_splits_and_probabilities(made):
     assert list(table) == ["id", "split", "target", "prediction", "probabilities"]
     assert len(table["probabilities"][0]) == 3
     assert list(pd.read_parquet(made / "runs" / "size" / "predictions.parquet")) == list(table)[:4]
-
-
-def test_tensorboard_has_the_history(made):
-    run_folder = made / "runs" / "colour"
-    history = pd.read_csv(run_folder / "history.csv")
-    events = EventAccumulator(str(run_folder / "tensorboard")).Reload()
-    values = [scalar.value for scalar in events.Scalars("validation_accuracy")]
-    assert values == pytest.approx(history["validation_accuracy"].tolist())
 
 
 def test_a_run_saved_again_is_the_same_run(folder):

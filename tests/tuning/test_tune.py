@@ -62,6 +62,7 @@ def test_trials_are_sorted_and_some_are_pruned(undisturbed):
     trials = undisturbed.trials
     assert undisturbed.counts()["complete"] + undisturbed.counts()["pruned"] == 14
     assert undisturbed.counts()["pruned"] > 0
+    assert trials["model.dropout"].nunique() == 14
     assert list(trials["state"]) == sorted(trials["state"])
     complete = trials[trials["state"] == "complete"]
     assert complete["validation_accuracy"].is_monotonic_decreasing
