@@ -98,7 +98,7 @@ def side_by_side(kind: str, size: str) -> Result:
             num_workers=workers,
             persistent_workers=workers > 0,
         )
-    seconds = interleaved({name: _drain(loader) for name, loader in contenders.items()}, ROUNDS[size], 90)
+    seconds = interleaved({name: _drain(loader) for name, loader in contenders.items()}, ROUNDS[size], 60)
     return {
         "rounds": len(next(iter(seconds.values()))),
         "figures": {name: {"rate": count / median(times)} for name, times in seconds.items()},
@@ -134,7 +134,7 @@ def growth(size: str) -> Result:
         sampler = NeighbourSampler(data, FANOUT, seed=0)
         loader = BatchLoader(data, sampler, input_nodes=("node", seeds), batch_size=seeds_of_batch, threads=1)
         steps[f"{num_nodes:,} nodes"] = _drain(loader)
-    seconds = interleaved(steps, ROUNDS[size], 60)
+    seconds = interleaved(steps, ROUNDS[size], 40)
     return {
         "rounds": len(next(iter(seconds.values()))),
         "figures": {

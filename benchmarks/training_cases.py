@@ -168,11 +168,16 @@ def write_large(folder: Path, num_nodes: int) -> None:
     graph.save(folder / FOLDER)
 
 
-def train_large(folder: Path) -> None:
+def train_large(batch_size: int, folder: Path) -> None:
     """Open the folder and train an epoch by mini-batches, with the validation after it."""
     settings = [f"batch_threads={WORKERS}", "max_epochs=1", "device=cpu"]
     mg.train(
-        folder / FOLDER, task="kind", model="hetero_gat", batch_size=BATCH, fanout=FANOUT, overrides=settings
+        folder / FOLDER,
+        task="kind",
+        model="hetero_gat",
+        batch_size=batch_size,
+        fanout=FANOUT,
+        overrides=settings,
     )
 
 

@@ -55,7 +55,10 @@ def train(
     fanout: Annotated[
         str | None,
         typer.Option(
-            "--fanout", metavar="N,N", help="Neighbours of a sample, hop after hop, e.g. 15,10; -1 for all."
+            "--fanout",
+            metavar="N,N",
+            help="Neighbours of a sample, hop after hop, e.g. 15,10; -1 for all. Also by relation: "
+            "'looks_like=15,10 *=5,5'.",
         ),
     ] = None,
     device: Annotated[

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmgraph.counted import counted
-from mmgraph.errors import ConfigError, GraphError
+from mmgraph.errors import GraphError
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.layers.groups import OF
+from mmgraph.models.fanout import Fanout, fanout_by_triple
 from mmgraph.models.model import MultimodalModel
 
 ALL = -1
 """The number that takes all neighbours."""
-
-_USUAL = (15, 10)
-_USUAL_FURTHER = 5
 
 
 @dataclass(frozen=True)
@@ -36,15 +33,7 @@ def num_hops(model: MultimodalModel) -> int:
     return sum(bool(layer.reads_relations) for layer in model.layers)
 
 
-def usual_fanout(model: MultimodalModel) -> tuple[int, ...]:
-    """Return the fanout of a model where nobody asks for another: 15, 10, and 5 for each further hop."""
-    hops = num_hops(model)
-    return (*_USUAL, *[_USUAL_FURTHER] * hops)[:hops]
-
-
-def receptive_field(
-    model: MultimodalModel, schema: GraphSchema, fanout: Sequence[int] | None
-) -> ReceptiveField:
+def receptive_field(model: MultimodalModel, schema: GraphSchema, fanout: Fanout | None) -> ReceptiveField:
     """Return what to sample for a model, so that its layers find all that they read.
 
     The last layer looks one hop around the nodes that are asked for, the one before it another hop around
@@ -54,11 +43,13 @@ def receptive_field(
     Args:
         model: The model.
         schema: The schema of the graph.
-        fanout: How many neighbours each layer that reads relations takes, the last layer's first; nothing for
-            all of them, with which the representation is exact. Numbers beyond these layers are not used.
+        fanout: How many neighbours each layer that reads relations takes, the last layer's first, also by
+            relation; nothing for all of them, with which the representation is exact. Numbers beyond these
+            layers are not used.
 
     Raises:
-        ConfigError: If the fanout has fewer numbers than the model has such layers.
+        ConfigError: If the fanout has fewer numbers than the model has such layers, or names a relation that
+            is not there.
         GraphError: If the graph has no edges that lead from modality nodes to their entities.
 
     Example:
@@ -73,31 +64,29 @@ def receptive_field(
         ([15, 10, 0], [-1, -1, -1], (3, 2, 1))
     """
     wanted = num_hops(model)
-    if fanout is None:
-        fanout = [ALL] * wanted
-    if len(fanout) < wanted:
-        raise ConfigError(
-            f"got {counted(len(fanout), 'number')} ({', '.join(map(str, fanout))}); the model has {wanted} "
-            "layers that read relations, and each takes one",
-            where="fanout",
-            fix=f"Give {','.join(map(str, usual_fanout(model)))}.",
-        )
-    numbers = list(fanout[:wanted])
+    numbers = fanout_by_triple([ALL] * wanted if fanout is None else fanout, schema, wanted)
     hops: list[dict[Triple, int]] = []
     depths: list[int] = []
-    number = numbers[0] if numbers else ALL
+    # Which of the numbers counts; without any layer that reads relations there are none.
+    place = 0
+    passed = 0
     for layer in reversed(model.layers):
         if layer.reads_relations:
-            number = numbers.pop(0)
+            place, passed = passed, passed + 1
         steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
-        hops += [dict.fromkeys(step, number) for step in steps]
+        hops += [_at(place, step, numbers) for step in steps]
         depths.insert(0, len(hops))
-    hops += [dict.fromkeys(step, number) for step in model.missing.hops]
+    hops += [_at(place, step, numbers) for step in model.missing.hops]
     _check(hops, schema)
     return ReceptiveField(
         {triple: _numbers(triple, hops) for triple in schema.metadata[1]},
         tuple(depths),
     )
+
+
+def _at(place: int, step: frozenset[Triple], numbers: Mapping[Triple, Sequence[int]]) -> dict[Triple, int]:
+    """Return how many neighbours each edge type of a step gives; all that the graph lacks, which is told."""
+    return {triple: (*numbers.get(triple, ())[place : place + 1], ALL)[0] for triple in step}
 
 
 def _numbers(triple: Triple, hops: Sequence[dict[Triple, int]]) -> list[int]:

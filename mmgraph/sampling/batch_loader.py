@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ from mmgraph.graph import Graph, Triple
 from mmgraph.sampling.features import Features, bare
 from mmgraph.sampling.neighbour_sampler import NeighbourSampler
 from mmgraph.sampling.streams import stream_of
+
+_MOST_BYTES = 512 << 20
+"""How much memory batches may take before they are used; one is made while another is used in any case."""
 
 
 class BatchLoader:
@@ -42,7 +46,8 @@ class BatchLoader:
         drop_last: Whether a last batch that is smaller is left out.
         transform: Called with each batch, in a thread.
         threads: How many batches are made at a time; with 0, each is made when it is asked for.
-        ahead: How many finished batches may wait.
+        ahead: How many finished batches may wait; fewer where they have so many features that all batches
+            together would take more than 512 MiB.
         features: What brings batches their features, where several loaders of a graph share it.
 
     Raises:
@@ -104,6 +109,8 @@ class BatchLoader:
         self._threads, self._ahead = threads, ahead
         self._next_epoch, self._next_batch = sampler.epoch, 0
         self._position = (self._next_epoch, 0)
+        # How many bytes of features the largest batch so far had.
+        self._largest = 0
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -146,15 +153,19 @@ class BatchLoader:
         under_way: deque[Future[Any]] = deque()
         try:
             while True:
-                for index in indices:
+                for index in islice(indices, max(self._room() - len(under_way), 0)):
                     under_way.append(pool.submit(self._make, index))
-                    if len(under_way) == self._threads + self._ahead:
-                        break
                 if not under_way:
                     return
                 yield under_way.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _room(self) -> int:
+        """Return how many batches there may be; before the first, whose size nobody knows, few."""
+        if not self._largest:
+            return self._threads
+        return max(2, min(self._threads + self._ahead, _MOST_BYTES // self._largest))
 
     def _order(self, epoch: int) -> Tensor:
         if not self._shuffle:
@@ -164,4 +175,11 @@ class BatchLoader:
 
     def _complete(self, batch: HeteroData) -> Any:
         complete = self._features(batch)
+        self._largest = max(self._largest, _bytes_of(complete))
         return complete if self._transform is None else self._transform(complete)
+
+
+def _bytes_of(batch: HeteroData) -> int:
+    return sum(
+        value.nbytes for store in batch.stores for value in store.values() if isinstance(value, Tensor)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -16,9 +16,10 @@ from mmgraph.graph import Graph, Triple
 from mmgraph.graph.schema import EdgeType, NodeType
 from mmgraph.sampling import kernels
 from mmgraph.sampling.fanout import OF
+from mmgraph.sampling.file_rows import read_rows
 
-# How many bytes of rows are read from files before their pages are let go of.
-_HELD = 512 << 20
+# How many bytes of files may be mapped.
+_MAPPED = 256 << 20
 
 
 def bare(data: Graph | HeteroData) -> HeteroData:
@@ -43,9 +44,8 @@ def bare(data: Graph | HeteroData) -> HeteroData:
 class Features:
     """Adds to a batch what the whole graph has for its nodes and edges.
 
-    Features of a graph that was opened from a folder are mapped into memory. They are read in no order, so
-    the system is told not to read ahead; and what was read is given back from time to time, since mapped
-    pages count as the process's own until somebody else needs them.
+    Features of a graph that was opened from a folder are mapped into memory. Where there are more than
+    256 MiB of them, rows are read from the files instead, and take no memory but their own.
 
     Args:
         data: The whole graph.
@@ -58,11 +58,8 @@ class Features:
     def __init__(self, data: Graph | HeteroData) -> None:
         self.nodes, self.edges = _of_graph(data) if isinstance(data, Graph) else _of_hetero_data(data)
         by_types = [*self.nodes.values(), *self.edges.values()]
-        maps = [_map_of(values) for by_type in by_types for values in by_type.values()]
-        self._maps = [mapped for mapped in maps if mapped is not None]
-        for mapped in self._maps:
-            mapped.madvise(mmap.MADV_RANDOM)
-        self._read = 0
+        mapped = [values for by_type in by_types for values in by_type.values() if _is_file(values)]
+        self._are_read = sum(values.nbytes for values in mapped) > _MAPPED
 
     def __call__(self, batch: HeteroData) -> HeteroData:
         """Add them, in place.
@@ -77,31 +74,23 @@ class Features:
         return batch
 
     def take(self, values: NDArray[Any], index: Tensor) -> Tensor:
-        """Return rows of one of the arrays; see :func:`take_rows`."""
-        rows = take_rows(values, index)
-        if self._maps:
-            self._read += rows.nbytes
-        if self._read > _HELD:
-            self._read = 0
-            for mapped in self._maps:
-                mapped.madvise(mmap.MADV_DONTNEED)
-        return rows
+        """Return rows of one of the arrays as a tensor.
 
+        numpy asks Linux for huge pages for a large result, torch does not, and would spend as much time on
+        getting pages as on copying.
 
-def take_rows(values: NDArray[Any], index: Tensor) -> Tensor:
-    """Return the rows of an array as a tensor.
-
-    numpy asks Linux for huge pages for a large result, torch does not, and would spend as much time on
-    getting pages as on copying.
-
-    Args:
-        values: [N, ...].
-        index: int64 [B].
-    """
-    result = np.empty((index.numel(), *values.shape[1:]), values.dtype)
-    # Nodes that were sampled are there: the check that this mode leaves out would cost a copy.
-    np.take(values, index.numpy(), axis=0, out=result, mode="clip")
-    return torch.from_numpy(result)
+        Args:
+            values: [N, ...].
+            index: int64 [B].
+        """
+        rows = index.numpy()
+        result = np.empty((rows.size, *values.shape[1:]), values.dtype)
+        if self._are_read and _is_file(values):
+            read_rows(values, rows, result)
+        else:
+            # Nodes that were sampled are there: the check that this mode leaves out would cost a copy.
+            np.take(values, rows, axis=0, out=result, mode="clip")
+        return torch.from_numpy(result)
 
 
 _Store = dict[str, dict[Any, NDArray[Any]]]
@@ -164,8 +153,7 @@ def _of_hetero_data(data: HeteroData) -> tuple[_Store, _Store]:
     return nodes, edges
 
 
-def _map_of(values: Any) -> mmap.mmap | None:
-    """Return the file that an array is mapped from, if it is."""
-    while isinstance(values, np.ndarray):
-        values = values.base
-    return values if isinstance(values, mmap.mmap) else None
+def _is_file(values: NDArray[Any]) -> TypeGuard[np.memmap[Any, Any]]:
+    """Return whether an array is all of a file's."""
+    base: Any = values.base if isinstance(values, np.memmap) else None
+    return isinstance(base, mmap.mmap) and bool(values.flags.c_contiguous)

@@ -11,7 +11,8 @@ from mmgraph.graph import Graph, estimate_memory
 from mmgraph.graph.estimate import free_memory
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models import MultimodalModel
-from mmgraph.models.receptive_field import num_hops, receptive_field, usual_fanout
+from mmgraph.models.fanout import cut_fanout, usual_fanout, write_fanout
+from mmgraph.models.receptive_field import num_hops, receptive_field
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.data import FullBatch, GraphBatch, SampledBatches
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
@@ -56,7 +57,7 @@ def choose_batches(
     size, why = config.batch_size, "as the config says"
     if size == 0 and config.fanout is not None:
         raise ConfigError(
-            f"got {','.join(map(str, config.fanout))}, but with batch_size 0 nothing is sampled",
+            f"got {write_fanout(config.fanout)}, but with batch_size 0 nothing is sampled",
             where="fanout",
             fix="Leave one of them out.",
         )
@@ -73,9 +74,10 @@ def choose_batches(
     if size == 0:
         return Choice(config.model_copy(update={"batch_size": 0}), f"the whole graph in each step, {why}")
     # Models that are compared share a fanout, and some have fewer layers.
-    fanout = usual_fanout(model) if config.fanout is None else config.fanout[: num_hops(model)]
+    hops = num_hops(model)
+    fanout = usual_fanout(hops) if config.fanout is None else cut_fanout(config.fanout, hops)
     receptive_field(model, schema, fanout)
-    shown = f", fanout {','.join(map(str, fanout))}" if fanout else ""
+    shown = f", fanout {write_fanout(fanout)}" if hops else ""
     return Choice(
         config.model_copy(update={"batch_size": size, "fanout": fanout}),
         f"mini-batches of {size:,}{shown}, {why}",

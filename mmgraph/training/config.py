@@ -128,11 +128,12 @@ class TrainConfig(Config):
         description="Training entities of a step, which then sees a sample of their neighbourhoods; 0 for "
         "all, and the whole graph. If nothing is set, 0 where the whole graph fits into memory, else 1024.",
     )
-    fanout: tuple[Neighbours, ...] | None = Field(
+    fanout: tuple[Neighbours, ...] | dict[str, tuple[Neighbours, ...]] | None = Field(
         default=None,
         description="How many neighbours a sample takes by each relation, hop after hop: one number for each "
         "layer that reads relations, -1 for all; more numbers are not used. Usually 15, 10, and 5 for each "
-        "further hop.",
+        "further hop. Also by relation, e.g. `{looks_like: [15, 10], '*': [5, 5]}`, where `*` stands for the "
+        "others, and a reverse relation follows the one that it reverses.",
     )
     accumulate: int = Field(
         default=1,
@@ -220,5 +221,9 @@ class TrainConfig(Config):
     @field_validator("fanout", mode="before")
     @classmethod
     def _split_fanout(cls, fanout: Any) -> Any:
-        """Take ``15,10`` for ``[15, 10]``: so it is written on the command line."""
+        """Take ``15,10`` and ``looks_like=15,10 *=5,5``: so it is written on the command line."""
+        if isinstance(fanout, str) and "=" in fanout:
+            fanout = dict(part.partition("=")[::2] for part in fanout.split())
+        if isinstance(fanout, dict):
+            return {k: each.split(",") if isinstance(each, str) else each for k, each in fanout.items()}
         return fanout.split(",") if isinstance(fanout, str) else fanout

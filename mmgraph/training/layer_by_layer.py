@@ -5,10 +5,12 @@ Shapes: N nodes of a type, C channels.
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -31,6 +33,9 @@ States = dict[str, Tensor]
 _FEATURE_BYTES = 32 << 20
 """How many bytes of features are projected at a time."""
 
+# How many bytes of states may stay mapped.
+_MAPPED = 256 << 20
+
 
 class LayerByLayer:
     """Every layer is passed once by every node that somebody needs, with all of its neighbours.
@@ -46,6 +51,7 @@ class LayerByLayer:
     def __init__(self, graph: SampledGraph, at_a_time: int = 4096) -> None:
         self._graph, self._at_a_time = graph, at_a_time
         self._sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
+        self._files: WeakSet[mmap.mmap] = WeakSet()
         self._plan: tuple[list[tuple[str, int]], Rows, list[dict[str, Tensor]]] | None = None
 
     def unify(self, model: MultimodalModel, rows: Rows) -> dict[str, Tensor]:
@@ -107,6 +113,7 @@ class LayerByLayer:
                 sample = Sample({name: known[name][part]} if name in known else {}).to(device)
                 x = self._graph.features.take(features[name], part).to(device)
                 state[name][part] = model.project({name: x}, {}, sample)[name].cpu()
+                self._give_back()
         return state
 
     def _pass_layer(
@@ -120,6 +127,7 @@ class LayerByLayer:
                 out = sampler.sample_from_nodes(NodeSamplerInput(None, part, None, name))
                 new = self._pass_part(model, number, state, out)[name]
                 result[name][part] = new[: len(part)].cpu()
+                self._give_back()
         return {name: x for name, x in result.items() if name in needed}
 
     def _pass_part(self, model: MultimodalModel, number: int, state: States, out: Any) -> dict[str, Tensor]:
@@ -145,7 +153,7 @@ class LayerByLayer:
 
     def _read_out(self, model: MultimodalModel, name: str, states: list[States], rows: Tensor) -> Tensor:
         device = next(model.parameters()).device
-        result = _mapped(len(rows), model.hidden_channels)
+        result = _mapped(len(rows), model.hidden_channels, self._files)
         for first in range(0, len(rows), self._at_a_time):
             part = rows[first : first + self._at_a_time]
             parts = [{name: state[name][part].to(device)} for state in states]
@@ -153,7 +161,13 @@ class LayerByLayer:
         return result.to(device)
 
     def _room(self, name: str, channels: int) -> Tensor:
-        return _mapped(self._sizes[name], channels)
+        return _mapped(self._sizes[name], channels, self._files)
+
+    def _give_back(self) -> None:
+        """Let go of the pages of large files of states; the files keep what was written."""
+        if sum(map(len, self._files)) > _MAPPED:
+            for mapped in self._files:
+                mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _onwards(steps: tuple[frozenset[Triple], ...]) -> Iterator[frozenset[Triple]]:
@@ -166,8 +180,8 @@ def _marked(marks: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.flatnonzero(mark)) for name, mark in marks.items() if mark.any()}
 
 
-def _mapped(rows: int, channels: int) -> Tensor:
-    """Return room for states in a file without a name, which is gone with the tensor."""
+def _mapped(rows: int, channels: int, files: WeakSet[mmap.mmap]) -> Tensor:
+    """Return room for states in a file without a name, which is gone with the tensor; add it to the files."""
     if not rows:
         return torch.empty(0, channels)
     size = rows * channels * np.dtype(np.float32).itemsize
@@ -175,7 +189,9 @@ def _mapped(rows: int, channels: int) -> Tensor:
         with tempfile.TemporaryFile() as file:
             # A file with holes would be too large for the disk only when they are filled, by a signal.
             os.posix_fallocate(file.fileno(), 0, size)
-            return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=(rows, channels)))
+            values = np.memmap(file, np.float32, "r+", shape=(rows, channels))
+            files.add(values.base)  # type: ignore[arg-type]
+            return torch.from_numpy(values)
     except OSError as error:
         raise RunError(
             f"got no room for the states of {rows:,} nodes, {size / 1e6:,.1f} MB: {error.strerror}",

@@ -62,7 +62,7 @@ def resolve_config(
     overrides: Sequence[str] = (),
     seed: int | None = None,
     batch_size: int | None = None,
-    fanout: Sequence[int] | str | None = None,
+    fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None = None,
     device: str | None = None,
     precision: str | None = None,
     compile: bool | None = None,
@@ -80,7 +80,8 @@ def resolve_config(
         overrides: Assignments such as ``model.heads=8``.
         seed: Seeds everything random.
         batch_size: Training entities of a step.
-        fanout: How many neighbours a sample takes, hop after hop; ``[15, 10]`` or ``15,10``.
+        fanout: How many neighbours a sample takes, hop after hop; ``[15, 10]`` or ``15,10``, also by
+            relation.
         device: Where to train.
         precision: What to compute in.
         compile: Whether to compile the model.

@@ -44,7 +44,9 @@ class RunRecord(Config):
     model: str
     seed: int
     batch_size: int | None = Field(None, description="Training entities of a step; 0 for the whole graph.")
-    fanout: tuple[int, ...] | None = Field(None, description="Neighbours of a sample, hop after hop.")
+    fanout: tuple[int, ...] | dict[str, tuple[int, ...]] | None = Field(
+        None, description="Neighbours of a sample, hop after hop, also by relation."
+    )
     epochs: int
     best_epoch: int
     graph: GraphRecord

@@ -10,6 +10,7 @@ from torch_geometric.data import HeteroData
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import Triple
 from mmgraph.models import MultimodalModel
+from mmgraph.models.fanout import Fanout
 from mmgraph.models.receptive_field import ALL, receptive_field
 from mmgraph.models.sample import Sample, Trim
 from mmgraph.ops import EdgePlan, adopt_plan, make_plan
@@ -43,7 +44,7 @@ class SampledGraph:
         rows: Tensor,
         *,
         batch_size: int,
-        fanout: Sequence[int] | None = None,
+        fanout: Fanout | None = None,
         shuffle: bool = False,
     ) -> BatchLoader:
         """Return a loader of :class:`GraphBatch` for a model: some entities and their neighbourhoods.
@@ -53,8 +54,8 @@ class SampledGraph:
             entity: The entity type.
             rows: The entities, int64 [R].
             batch_size: How many of them at a time.
-            fanout: How many neighbours each layer that reads relations takes, the last layer's first; by
-                default all.
+            fanout: How many neighbours each layer that reads relations takes, the last layer's first, also by
+                relation; by default all.
             shuffle: Whether each epoch has an order of its own.
 
         Raises:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmgraph.atomic import atomic_folder
 from mmgraph.errors import ConfigError, RunError
 from mmgraph.graph import Graph, load_graph
+from mmgraph.models.fanout import Fanout
 from mmgraph.progress import Progress
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import choose_batches, open_batches
@@ -33,7 +34,7 @@ def train(
     out: str | Path | None = None,
     seed: int | None = None,
     batch_size: int | None = None,
-    fanout: Sequence[int] | str | None = None,
+    fanout: Fanout | str | None = None,
     device: str | None = None,
     precision: str | None = None,
     compile: bool | None = None,
@@ -59,7 +60,8 @@ def train(
         seed: Seeds everything random; by default the config's.
         batch_size: Training entities of a step, which then sees a sample of their neighbourhoods; 0 for the
             whole graph in each step. By default the config's, or what memory allows.
-        fanout: How many neighbours a sample takes, hop after hop, e.g. ``[15, 10]``; by default the config's.
+        fanout: How many neighbours a sample takes, hop after hop, e.g. ``[15, 10]``, also by relation, e.g.
+            ``{"looks_like": [15, 10], "*": [5, 5]}``; by default the config's.
         device: Where to train: ``auto``, ``cpu``, ``cuda`` or e.g. ``cuda:1``; by default the config's.
         precision: What a step computes in: ``32``, ``bf16-mixed``, or on a GPU ``16-mixed``; by default the
             config's.

@@ -1,6 +1,7 @@
 """Batches are whole, in order, and the same whoever makes them; a folder's arrays stay where they are."""
 
 import mmap
+import time
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ import torch
 from torch_geometric.data import HeteroData
 from torch_geometric.loader import NodeLoader
 
-from mmgraph.errors import ConfigError
+from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
 from mmgraph.sampling import BatchLoader, Negatives, NeighbourSampler
+from mmgraph.sampling import batch_loader as batch_loader_module
 from mmgraph.sampling import features as features_module
 from mmgraph.sampling.adjacency import adjacency_of_graph
+from mmgraph.sampling.file_rows import read_rows
 from tests.sampling.conftest import AB
 
 
@@ -138,12 +141,53 @@ def test_links_and_a_transform(data):
     assert torch.equal(found[0]["b"].x.flatten(), found[0]["b"].n_id.float())
 
 
-def test_pages_are_given_back(graph, monkeypatch):
-    monkeypatch.setattr(features_module, "_HELD", 1)
+def test_rows_of_large_files_are_read(graph, monkeypatch, tmp_path):
+    monkeypatch.setattr(features_module, "_MAPPED", 1)
+    sampler = NeighbourSampler(graph, [2], weight_attr="edge_weight", seed=0)
+    read = batches(graph, sampler)
+    monkeypatch.undo()
+    for one, other in zip(
+        read, batches(graph, NeighbourSampler(graph, [2], weight_attr="edge_weight", seed=0)), strict=True
+    ):
+        for key, by_type in (("x", one.node_types), ("edge_weight", one.edge_types)):
+            for kind in by_type:
+                if key in other[kind]:
+                    assert torch.equal(one[kind][key], other[kind][key])
+    # A file that has lost its end since.
+    file = tmp_path / "x.npy"
+    np.save(file, np.ones((50, 3)))
+    values = np.load(file, mmap_mode="c")
+    with file.open("r+b") as opened:
+        opened.truncate(300)
+    with pytest.raises(GraphError, match=r"x\.npy: its row 40 cannot be read"):
+        read_rows(values, np.array([0, 40]), np.empty((2, 3)))
+    file.unlink()
+    with pytest.raises(GraphError, match="cannot be read: No such file"):
+        read_rows(values, np.array([0]), np.empty((1, 3)))
+
+
+@pytest.mark.parametrize(("most", "made"), [(1, 2), (1 << 30, 5)])
+def test_few_large_batches_are_made_ahead(graph, monkeypatch, most, made):
+    monkeypatch.setattr(batch_loader_module, "_MOST_BYTES", most)
+    count = 0
+
+    def counted(batch: HeteroData) -> HeteroData:
+        nonlocal count
+        count += 1
+        return batch
+
     sampler = NeighbourSampler(graph, [2], seed=0)
-    for batch in batches(graph, sampler):
-        rows = batch["product/picture"].n_id.numpy()
-        assert (batch["product/picture"].x.numpy() == graph.features["product/picture"][rows]).all()
+    options = {"input_nodes": ("product", torch.arange(60)), "batch_size": 3, "transform": counted}
+    loader = BatchLoader(graph, sampler, **options, threads=1, ahead=4)
+    for used, _ in enumerate(loader, start=1):
+        # The one that is used, and those behind it; the last ones are all there.
+        deadline = time.monotonic() + 5
+        while (expected := min(used - 1 + made, 20)) > count and used > 1 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        if used > 1:
+            time.sleep(0.02)
+            assert count == expected
+    assert count == 20
 
 
 def test_an_error_in_a_thread_is_raised_and_a_loop_can_be_left(graph):

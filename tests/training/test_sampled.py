@@ -242,6 +242,22 @@ def test_the_fanout_follows_from_the_layers(graph):
     assert sampled(graph, "max_epochs=1", model="mlp", fanout="4,3").config.fanout == ()
 
 
+def test_a_fanout_by_relation_is_kept_with_the_run(graph, tmp_path, capsys):
+    wanted = {"beside": (4, 3), "*": (2, 1)}
+    texts = {"out": "beside=4,3,2 *=2,1", "other": {"beside": [4, 3, 2], "*": "2,1"}}
+    losses = []
+    for name, fanout in texts.items():
+        run = sampled(
+            graph, "max_epochs=2", batch_size=16, fanout=fanout, out=tmp_path / name, progress=Progress()
+        )
+        assert "fanout beside=4,3 *=2,1, as the config says" in capsys.readouterr().err
+        assert run.config.fanout == load_run(tmp_path / name, graph=graph).config.fanout == wanted
+        losses.append(run.history["train_loss"].tolist())
+    assert losses[0] == losses[1]
+    other = sampled(graph, "max_epochs=2", "fanout={beside: [1, 1], '*': [2, 1]}", batch_size=16)
+    assert other.history["train_loss"].tolist() != losses[0]
+
+
 def test_the_whole_graph_can_be_asked_for_after_a_config_of_samples(graph):
     config = sampled(graph, "max_epochs=1", fanout=[3, 3]).config
     assert train(graph, task="colour", config=config, batch_size=0).config.fanout is None
@@ -259,6 +275,9 @@ def test_no_room_for_states_is_one_clear_error(graph, tmp_path, monkeypatch):
         ({"fanout": [15]}, r"fanout: got 1 number \(15\); the model has 2 layers.*Give 15,10"),
         ({"fanout": [5, 5], "batch_size": 0}, "fanout: got 5,5, but with batch_size 0 nothing is sampled"),
         ({"fanout": [5, -2]}, r"fanout\[1\]: got -2"),
+        ({"fanout": {"beside": [5]}}, r"fanout\['beside'\]: got 1 number \(5\)"),
+        ({"fanout": {"besides": [5, 5]}}, r"fanout\['besides'\]: there is no such relation.*beside"),
+        ({"fanout": {"of": [5, 5]}}, r"fanout\['of'\]: groups are taken whole"),
         ({"batch_size": -1}, "batch_size: got -1"),
     ],
 )

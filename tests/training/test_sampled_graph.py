@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +46,21 @@ def test_each_layer_gets_what_later_ones_need(graph):
     assert two.edge_index[beside].shape[1] <= 2 * 5
     assert batch.seeds.tolist() == [50, 51, 52, 53, 54]
     assert model(*batch[:-1])["thing"].shape[0] == two.num_nodes["thing"]
+
+
+def test_each_relation_gives_as_many_as_it_is_asked_for(graph):
+    model = build(graph.schema, model="hetero_gat", hidden_channels=8)
+    beside, reverse = ("thing", "beside", "thing"), ("thing", "rev_beside", "thing")
+    degrees = {triple: np.bincount(graph.edge_index[triple][1]) for triple in (beside, reverse)}
+    for fanout, wanted in (
+        ({"beside": [0, 1], "rev_beside": [2, 0]}, {beside: 0, reverse: 2}),
+        ({"beside": [1, 1]}, {beside: 1, reverse: 1}),
+        ({"*": [2, 1], "rev_beside": [0, 0]}, {beside: 2, reverse: 0}),
+    ):
+        batch = first_batch(graph, model, fanout=fanout)
+        for triple, most in wanted.items():
+            found = np.bincount(batch.edge_index_dict[triple][1].numpy(), minlength=5)[:5]
+            assert found.tolist() == np.minimum(degrees[triple][50:55], most).tolist()
 
 
 @pytest.mark.parametrize("options", [{"missing": "token"}, {"modality_dropout": 0.5}])

@@ -1,0 +1,81 @@
+"""Reads rows of a file that is too large to be mapped: mapped pages count as the process's own memory.
+
+A row is read by itself, without Python's lock. Of a mapped file, Linux would show the process up to 2 MiB
+around each row that is in its cache, and so soon all of the file.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numpy.typing import NDArray
+
+from mmgraph.errors import GraphError
+
+Ints = NDArray[np.int64]
+
+_pread: Any = types.ExternalFunction(
+    "pread", types.intp(types.int32, types.voidptr, types.uintp, types.int64)
+)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _read_rows(file, offset, index, result):  # type: ignore[no-untyped-def]
+    """Read rows, and return how many are whole.
+
+    Args:
+        file: The number of an open file.
+        offset: Where its rows begin.
+        index: Which rows, int64 [B].
+        result: Room for them, uint8 [B, W].
+    """
+    width = result.shape[1]
+    for row in range(index.size):
+        done = np.int64(0)
+        while done < width:
+            room = result[row, done:].ctypes.data
+            got = _pread(np.int32(file), room, np.uintp(width - done), offset + index[row] * width + done)
+            if got <= 0:
+                return row
+            done += got
+    return index.size
+
+
+def read_rows(values: np.memmap[Any, Any], index: Ints, result: NDArray[Any]) -> None:
+    """Read rows of a mapped array from its file.
+
+    Args:
+        values: A whole mapped file of numpy's, [N, ...].
+        index: Which rows, int64 [B].
+        result: Where to write them, [B, ...], of the same type.
+
+    Raises:
+        GraphError: If the file cannot be read, or ends too early.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/x.npy", np.arange(6.0).reshape(3, 2))
+        ...     result = np.empty((2, 2))
+        ...     read_rows(np.load(f"{folder}/x.npy", mmap_mode="r"), np.array([2, 0]), result)
+        >>> result.tolist()
+        [[4.0, 5.0], [0.0, 1.0]]
+    """
+    width = values.strides[0]
+    try:
+        file = os.open(values.filename, os.O_RDONLY)  # type: ignore[arg-type]
+        try:
+            whole = _read_rows(file, values.offset, index, result.view(np.uint8).reshape(-1, width))
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise GraphError(
+            f"cannot be read: {error.strerror}", where=str(values.filename), fix="Build the graph again."
+        ) from None
+    if whole < index.size:
+        raise GraphError(
+            f"its row {index[whole]} cannot be read", where=str(values.filename), fix="Build the graph again."
+        )
