@@ -31,7 +31,7 @@ def _apart(graph: ExampleGraph) -> ExampleGraph:
     edges = dict(graph.edge_index_dict)
     for (source, name, target), index in graph.edge_index_dict.items():
         if name == "of":
-            first = [index[0].tolist().index(node) for node in index[0].unique().tolist()]
+            first = [index[0].tolist().index(node) for node in sorted(set(index[0].tolist()))]
             edges[source, name, target] = index[:, first]
             edges[target, "rev_of", source] = index[:, first].flip(0)
     return graph.with_edges(edges)

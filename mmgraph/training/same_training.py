@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mmgraph.config import Config, parse
 from mmgraph.errors import RunError
 from mmgraph.graph import Graph
+from mmgraph.models.fanout import cut_fanout, hops_of
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, load_run, read_record
@@ -37,7 +38,7 @@ class Training(Config):
     graph: str
     config: TrainConfig
     batch_size: int | None = None
-    fanout: tuple[int, ...] | None = None
+    fanout: tuple[int, ...] | dict[str, tuple[int, ...]] | None = None
     environment: dict[str, Any]
 
     def unlike(self, other: Training) -> list[str]:
@@ -126,7 +127,9 @@ def _reopened(config: TrainConfig, asked: TrainConfig) -> TrainConfig:
     if asked.batch_size is None and (asked.fanout is None or config.batch_size):
         reopened["batch_size"] = None
     # Numbers beyond the hops of the model are not used, and not kept.
-    if asked.fanout is None or asked.fanout[: len(config.fanout or ())] == (config.fanout or ()):
+    if asked.fanout is None or cut_fanout(asked.fanout, hops_of(config.fanout or ())) == (
+        config.fanout or ()
+    ):
         reopened["fanout"] = asked.fanout
     return config.model_copy(update=reopened)
 
