@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, gelu
 from torch_geometric.data import HeteroData
 from torch_geometric.nn import GATConv, HeteroConv, SimpleConv
-from torch_geometric.utils import trim_to_layer
 
 from mmgraph.graph.schema import GraphSchema, Triple
 
@@ -29,7 +28,6 @@ class PlainGAT(nn.Module):
         heads: Number of attention heads.
         share: Of the features, and of each update, what is dropped.
         num_classes: How many classes there are.
-        trim: Whether layers get only the nodes and edges that those after them need.
     """
 
     def __init__(
@@ -43,7 +41,6 @@ class PlainGAT(nn.Module):
         heads: int,
         share: float,
         num_classes: int,
-        trim: bool,
     ) -> None:
         super().__init__()
         self.project = nn.ModuleDict(
@@ -68,7 +65,7 @@ class PlainGAT(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in layers)
         self.head = nn.Linear(channels, num_classes)
-        self._entity, self._channels, self._share, self._trim = entity, channels, share, trim
+        self._entity, self._channels, self._share = entity, channels, share
 
     def forward(self, batch: HeteroData) -> Tensor:
         """Return the scores of the seeds, [B, classes]."""
@@ -80,10 +77,7 @@ class PlainGAT(nn.Module):
         }
         state[self._entity] = torch.zeros(batch[self._entity].num_nodes, self._channels)
         state |= self.fuse(state, edges)
-        hops = (batch.num_sampled_nodes_dict, batch.num_sampled_edges_dict) if self._trim else None
-        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            if hops is not None:
-                state, edges, _ = trim_to_layer(number + 1, *hops, state, edges)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
             found = layer({name: norm(x) for name, x in state.items()}, edges)
             state = {
                 name: x + dropout(gelu(found[name]), self._share, self.training) if name in found else x

@@ -93,7 +93,7 @@ def mmgraph_epoch(graph: mg.Graph, batch_size: int = BATCH) -> Callable[[], None
     return epoch
 
 
-def plain_epoch(graph: mg.Graph, *, trim: bool) -> Callable[[], None]:
+def plain_epoch(graph: mg.Graph) -> Callable[[], None]:
     """Return what does the same in plain PyG: the same neighbours, widths, heads, dropout and optimiser."""
     config = TrainConfig(batch_size=BATCH, fanout=FANOUT)
     view = visible_graph(graph, "kind", config)
@@ -109,10 +109,9 @@ def plain_epoch(graph: mg.Graph, *, trim: bool) -> Callable[[], None]:
         heads=config.model.heads,
         share=config.model.dropout,
         num_classes=CLASSES,
-        trim=trim,
     )
     data, rows = view.data, module.task.rows("train").cpu()
-    target = torch.from_numpy(module.task.labels.values.astype(int).to_numpy())
+    target = torch.from_numpy(module.task.labels.values.astype(int).to_numpy(copy=True))
     loader = NeighborLoader(
         data,
         receptive_field(module.model, view.schema, FANOUT).fanout,

@@ -34,6 +34,12 @@ def cut_fanout(fanout: Fanout, num_hops: int) -> tuple[int, ...] | dict[str, tup
     return tuple(fanout[:num_hops])
 
 
+def hops_of(fanout: Fanout) -> int:
+    """Return how many hops every relation has a number for."""
+    by_relation = fanout.values() if isinstance(fanout, Mapping) else [fanout]
+    return min(map(len, by_relation), default=0)
+
+
 def write_fanout(fanout: Fanout) -> str:
     """Return a fanout as it is written on the command line.
 
@@ -70,7 +76,7 @@ def fanout_by_triple(fanout: Fanout, schema: GraphSchema, num_hops: int) -> dict
     """
     named: Mapping[str, Sequence[int]] = fanout if isinstance(fanout, Mapping) else {OTHERS: fanout}
     faults = Faults()
-    names = [name for t in schema.edge_types if t.kind != OF for name in (t.name,)]
+    names = [t.name for t in schema.edge_types if t.kind != OF]
     for name, numbers in named.items():
         where = f"fanout[{name!r}]" if isinstance(fanout, Mapping) else "fanout"
         if name == OF or name.removeprefix("rev_") == OF:

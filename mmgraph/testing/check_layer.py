@@ -19,6 +19,7 @@ from mmgraph.testing.edge_rules import EDGE_RULES, ONE_STEP
 from mmgraph.testing.example_graph import SIZES, ExampleGraph, example_graph, tiny_graph
 from mmgraph.testing.graph_rules import GRAPH_RULES
 from mmgraph.testing.module_rules import DROPOUT, MODULE_RULES
+from mmgraph.testing.receptive_field_rules import RECEPTIVE_FIELD_RULES
 from mmgraph.testing.rule import Rule, Subject, choose_rules, difference, require
 
 CHANNELS = 8
@@ -156,6 +157,7 @@ LAYER_RULES = (
     *EDGE_RULES,
     ONE_STEP,
     *EDGE_FEATURE_RULES,
+    *RECEPTIVE_FIELD_RULES,
     *MODULE_RULES,
     Rule(
         "dropout",

@@ -22,7 +22,7 @@ class TrainingChoice(TypedDict):
     overrides: Sequence[str]
     seed: int | None
     batch_size: int | None
-    fanout: Sequence[int] | str | None
+    fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None
     device: str | None
     precision: str | None
     compile: bool | None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from mmgraph.config import Config, parse
 from mmgraph.errors import RunError
 from mmgraph.graph import Graph
-from mmgraph.models.fanout import cut_fanout
+from mmgraph.models.fanout import cut_fanout, hops_of
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, load_run, read_record
@@ -133,15 +133,11 @@ def _reopened(config: TrainConfig, asked: TrainConfig) -> TrainConfig:
     if asked.batch_size is None and (asked.fanout is None or config.batch_size):
         reopened["batch_size"] = None
     # Numbers beyond the hops of the model are not used, and not kept.
-    if asked.fanout is None or cut_fanout(asked.fanout, _num_hops(config)) == (config.fanout or ()):
+    if asked.fanout is None or cut_fanout(asked.fanout, hops_of(config.fanout or ())) == (
+        config.fanout or ()
+    ):
         reopened["fanout"] = asked.fanout
     return config.model_copy(update=reopened)
-
-
-def _num_hops(config: TrainConfig) -> int:
-    """Return how many hops the fanout of a run is for."""
-    fanout = config.fanout or ()
-    return max(map(len, fanout.values()), default=0) if isinstance(fanout, dict) else len(fanout)
 
 
 def _shown(value: Any) -> str:

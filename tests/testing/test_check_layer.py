@@ -49,6 +49,57 @@ def scaled(out, factor):
     return {name: x * factor for name, x in out.items()}
 
 
+@breaks("hops", "one step")
+def looks_two_hops_back(base):
+    class Broken(base):
+        def forward(self, x_dict, edge_index_dict, edge_weight_dict=None):
+            once = super().forward(x_dict, edge_index_dict, edge_weight_dict)
+            twice = super().forward(once, edge_index_dict, edge_weight_dict)
+            return {name: twice[name] if name in self.targets else x for name, x in x_dict.items()}
+
+    return Broken
+
+
+@breaks("hops")
+def forgets_a_relation_in_its_hops(base):
+    class Broken(base):
+        @property
+        def hops(self):
+            return (frozenset(self.edge_types) - {NEAR},)
+
+    return Broken
+
+
+@breaks("hops")
+def weighs_by_the_degrees_of_its_sources(base):
+    class Broken(base):
+        def message(self, edge_type, x, x_target, index, weight):
+            degree = torch.bincount(index[0], minlength=x.shape[0]).to(x.dtype)
+            return super().message(edge_type, x, x_target, index, weight / degree[index[0]])
+
+    return Broken
+
+
+@breaks("reads relations")
+def denies_its_relations(base):
+    class Broken(base):
+        reads_relations = False
+
+    return Broken
+
+
+@breaks("reads relations")
+def claims_relations_that_it_does_not_read(base):
+    class Broken(base):
+        def __init__(self, metadata, channels, *, dropout=0.0, targets=None):
+            super().__init__(metadata, channels, dropout=dropout, targets=targets)
+            self.into = [edge_type for edge_type in self.into if edge_type[1] in ("of", "rev_of")]
+            kept = {edge_type: self.send[edge_type] for edge_type in self.into}
+            self.send = ModuleDict(kept)
+
+    return Broken
+
+
 @breaks("base class")
 def plain_module(base):
     class Broken(nn.Module):
@@ -433,3 +484,10 @@ def test_random_numbers_and_streams_of_the_caller_stay(mean_layer, capsys):
 def test_the_base_declares_nothing(mean_layer):
     layer = mean_layer((["a"], []), 4)
     assert layer.not_exportable is layer.not_local is layer.not_weighted is None
+
+
+def test_a_layer_that_says_that_parts_are_not_enough_may_look_further(mean_layer):
+    class Further(looks_two_hops_back(mean_layer)):
+        not_in_parts = "it looks at neighbours of neighbours"
+
+    check_layer(Further, skip=["compile", "one step"])
