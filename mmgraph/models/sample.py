@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -51,10 +51,14 @@ class Sample:
 
     def to(self, device: torch.device) -> Sample:
         """Return the sample on a device; tensors that are there already are the same."""
+        return self.each(lambda tensor: tensor.to(device))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Sample:
+        """Return the sample with each tensor changed, as by copying it to a device."""
         return Sample(
-            {name: values.to(device) for name, values in self.known.items()},
+            {name: change(values) for name, values in self.known.items()},
             tuple(
-                Trim(trim.num_nodes, {triple: e.to(device) for triple, e in trim.edge_index.items()})
+                Trim(trim.num_nodes, {triple: change(e) for triple, e in trim.edge_index.items()})
                 for trim in self.trims
             ),
         )

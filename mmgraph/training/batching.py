@@ -123,6 +123,7 @@ def open_batches(
         batch_size=config.batch_size,
         fanout=config.fanout,
         shuffle=True,
+        device=device,
     )
     return SampledBatches(loader), _inference(graph, sampled, module, config, device)
 

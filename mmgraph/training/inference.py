@@ -62,7 +62,7 @@ class ByNeighbourhoods:
         result = {}
         for name, index in rows.items():
             parts = [torch.empty(0, model.hidden_channels, device=device)]
-            loader = self._graph.loader(model, name, index.cpu(), batch_size=self._batch_size)
+            loader = self._graph.loader(model, name, index.cpu(), batch_size=self._batch_size, device=device)
             for batch in loader:
                 with torch.no_grad():
                     unified = model(*batch.to(device)[:-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -18,6 +19,8 @@ from mmgraph.sampling import BatchLoader, NeighbourSampler
 from mmgraph.sampling.features import Features
 from mmgraph.training.data import GraphBatch
 from mmgraph.training.known_nodes import known_nodes
+
+_CPU = torch.device("cpu")
 
 
 class SampledGraph:
@@ -46,6 +49,7 @@ class SampledGraph:
         batch_size: int,
         fanout: Fanout | None = None,
         shuffle: bool = False,
+        device: torch.device = _CPU,
     ) -> BatchLoader:
         """Return a loader of :class:`GraphBatch` for a model: some entities and their neighbourhoods.
 
@@ -57,6 +61,8 @@ class SampledGraph:
             fanout: How many neighbours each layer that reads relations takes, the last layer's first, also by
                 relation; by default all.
             shuffle: Whether each epoch has an order of its own.
+            device: Where batches will be used. For a GPU they are put into pinned memory by the threads that
+                make them.
 
         Raises:
             ConfigError: If the fanout does not fit the model.
@@ -70,7 +76,8 @@ class SampledGraph:
                 parts.append((depth, frozenset().union(*steps)))
 
         def complete(batch: HeteroData) -> GraphBatch:
-            return self._graph_batch(batch, entity, parts)
+            made = self._graph_batch(batch, entity, parts)
+            return made if device.type == "cpu" else made.pin_memory()
 
         return BatchLoader(
             self._graph,

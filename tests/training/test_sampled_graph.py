@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -69,3 +71,30 @@ def test_nothing_is_trimmed_where_nodes_come_and_go(graph, options):
     batch = first_batch(graph, model)
     assert batch.sample.trims == ()
     assert model(*batch[:-1])["thing"].shape[0] == batch.x_dict["thing"].shape[0]
+
+
+def test_batches_for_a_gpu_are_pinned_by_the_threads_that_make_them(graph, monkeypatch):
+    pinned = []
+
+    def pin_memory(tensor: torch.Tensor) -> torch.Tensor:
+        # There may be no GPU here, without which torch pins nothing.
+        assert threading.current_thread() is not threading.main_thread()
+        pinned.append(tensor.clone())
+        return pinned[-1]
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin_memory)
+    model = build(graph.schema, model="hetero_gat", hidden_channels=8)
+    sampled = SampledGraph(graph, model, seed=0, threads=1)
+    options = {"batch_size": 5, "fanout": [2, 3]}
+    rows = torch.arange(50, 60)
+    (batch, _), (wanted, _) = (
+        list(sampled.loader(model, "thing", rows, device=torch.device(device), **options))
+        for device in ("cuda", "cpu")
+    )
+    given = [*batch.x_dict.values(), *batch.edge_index_dict.values(), batch.seeds]
+    given += [e for trim in batch.sample.trims for e in trim.edge_index.values()]
+    assert {id(tensor) for tensor in given} <= {id(tensor) for tensor in pinned}
+    for name, x in wanted.x_dict.items():
+        assert torch.equal(batch.x_dict[name], x)
+    model.eval()
+    assert torch.equal(model(*batch[:-1])["thing"], model(*wanted[:-1])["thing"])
