@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +24,7 @@ from mmgraph.sampling import BatchLoader, NeighbourSampler
 from mmgraph.training import TrainConfig
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import open_batches
+from mmgraph.training.optimisation import make_optimiser
 
 FANOUT, BATCH, CLASSES, WORKERS = (15, 10), 1024, 5, 2
 FOLDER, FILE = "graph", "graph.pt"
@@ -83,7 +83,7 @@ def mmgraph_epoch(graph: mg.Graph, batch_size: int = BATCH) -> Callable[[], None
     torch.manual_seed(0)
     module = assemble(view, "kind", config)
     data, _ = open_batches(view, module, config, torch.device("cpu"))
-    optimiser: Any = module.configure_optimizers()["optimizer"]
+    optimiser, _ = make_optimiser(module.parameters(), config.optimiser, num_steps=1)
 
     def epoch() -> None:
         module.train()

@@ -44,6 +44,20 @@ def _read_rows(file, offset, index, result):  # type: ignore[no-untyped-def]
     return index.size
 
 
+def read_rows_of(file: int, offset: int, index: Ints, result: NDArray[Any]) -> int:
+    """Read rows of an open file, and return how many of them are whole: all, unless reading failed.
+
+    Args:
+        file: The file's number.
+        offset: Where its rows begin, in bytes.
+        index: Which rows, int64 [B].
+        result: Where to write them, [B, ...], contiguous and of the type of the file's rows.
+    """
+    if not index.size or not result.size:
+        return index.size
+    return int(_read_rows(file, offset, index, result.view(np.uint8).reshape(index.size, -1)))
+
+
 def read_rows(values: np.memmap[Any, Any], index: Ints, result: NDArray[Any]) -> None:
     """Read rows of a mapped array from its file.
 
@@ -64,11 +78,10 @@ def read_rows(values: np.memmap[Any, Any], index: Ints, result: NDArray[Any]) ->
         >>> result.tolist()
         [[4.0, 5.0], [0.0, 1.0]]
     """
-    width = values.strides[0]
     try:
         file = os.open(values.filename, os.O_RDONLY)  # type: ignore[arg-type]
         try:
-            whole = _read_rows(file, values.offset, index, result.view(np.uint8).reshape(-1, width))
+            whole = read_rows_of(file, values.offset, index, result)
         finally:
             os.close(file)
     except OSError as error:

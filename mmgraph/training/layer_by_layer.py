@@ -5,19 +5,14 @@ Shapes: N nodes of a type, C channels.
 
 from __future__ import annotations
 
-import mmap
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.sampler import NodeSamplerInput
 
-from mmgraph.errors import RunError
 from mmgraph.graph.schema import Triple
 from mmgraph.layers import Layer
 from mmgraph.models import MultimodalModel
@@ -27,21 +22,19 @@ from mmgraph.models.sample import Sample
 from mmgraph.sampling import NeighbourSampler
 from mmgraph.training.inference import Rows
 from mmgraph.training.sampled_graph import SampledGraph, adopt_sampled
+from mmgraph.training.state_file import StateFile
 
-States = dict[str, Tensor]
+States = dict[str, StateFile]
 
 _FEATURE_BYTES = 32 << 20
 """How many bytes of features are projected at a time."""
-
-# How many bytes of states may stay mapped.
-_MAPPED = 256 << 20
 
 
 class LayerByLayer:
     """Every layer is passed once by every node that somebody needs, with all of its neighbours.
 
-    The states of all nodes before and after a layer lie in temporary files, mapped into memory, so that the
-    memory that this takes is that of some nodes and their neighbours.
+    The states of all nodes before and after a layer lie in temporary files, so that the memory that this
+    takes is that of some nodes and their neighbours.
 
     Args:
         graph: The graph.
@@ -51,7 +44,6 @@ class LayerByLayer:
     def __init__(self, graph: SampledGraph, at_a_time: int = 4096) -> None:
         self._graph, self._at_a_time = graph, at_a_time
         self._sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
-        self._files: WeakSet[mmap.mmap] = WeakSet()
         self._plan: tuple[list[tuple[str, int]], Rows, list[dict[str, Tensor]]] | None = None
 
     def unify(self, model: MultimodalModel, rows: Rows) -> dict[str, Tensor]:
@@ -102,18 +94,17 @@ class LayerByLayer:
     def _project(self, model: MultimodalModel, needed: Mapping[str, Tensor]) -> States:
         features = self._graph.features.nodes["x"]
         known, device = self._graph.known, next(model.parameters()).device
-        state = {}
+        state: States = {}
         for name in model.projection.node_types:
             if name not in needed:
                 continue
-            state[name] = self._room(name, model.hidden_channels)
+            state[name] = StateFile(self._sizes[name], model.hidden_channels)
             # Features may be much wider than states.
             fitting = _FEATURE_BYTES // max(features[name].itemsize * features[name].shape[1], 1)
             for part in torch.split(needed[name], max(min(self._at_a_time, fitting), 1)):
                 sample = Sample({name: known[name][part]} if name in known else {}).to(device)
                 x = self._graph.features.take(features[name], part).to(device)
-                state[name][part] = model.project({name: x}, {}, sample)[name].cpu()
-                self._give_back()
+                state[name].put(part, model.project({name: x}, {}, sample)[name].cpu())
         return state
 
     def _pass_layer(
@@ -122,12 +113,11 @@ class LayerByLayer:
         layer = model.layers[number]
         sampler, result = self._sampler(layer), dict(state)
         for name in [name for name in needed if name in layer.targets]:  # type: ignore[operator]
-            result[name] = self._room(name, model.hidden_channels)
+            result[name] = StateFile(self._sizes[name], model.hidden_channels)
             for part in torch.split(needed[name], self._at_a_time):
                 out = sampler.sample_from_nodes(NodeSamplerInput(None, part, None, name))
                 new = self._pass_part(model, number, state, out)[name]
-                result[name][part] = new[: len(part)].cpu()
-                self._give_back()
+                result[name].put(part, new[: len(part)].cpu())
         return {name: x for name, x in result.items() if name in needed}
 
     def _pass_part(self, model: MultimodalModel, number: int, state: States, out: Any) -> dict[str, Tensor]:
@@ -144,7 +134,7 @@ class LayerByLayer:
         }
         layer: Layer = model.layers[number]  # type: ignore[assignment]
         result: dict[str, Tensor] = layer(
-            {name: x[out.node[name]].to(device) for name, x in state.items() if name in layer.reads},
+            {name: x.take(out.node[name]).to(device) for name, x in state.items() if name in layer.reads},
             {triple: index.to(device) for triple, index in edges.items()},
             carried["edge_weight"],
             *read_features(layer, model.edge_scale(carried["edge_attr"])),
@@ -153,21 +143,12 @@ class LayerByLayer:
 
     def _read_out(self, model: MultimodalModel, name: str, states: list[States], rows: Tensor) -> Tensor:
         device = next(model.parameters()).device
-        result = _mapped(len(rows), model.hidden_channels, self._files)
+        result = StateFile(len(rows), model.hidden_channels)
         for first in range(0, len(rows), self._at_a_time):
             part = rows[first : first + self._at_a_time]
-            parts = [{name: state[name][part].to(device)} for state in states]
-            result[first : first + len(part)] = model.readout(parts)[name].cpu()
-        return result.to(device)
-
-    def _room(self, name: str, channels: int) -> Tensor:
-        return _mapped(self._sizes[name], channels, self._files)
-
-    def _give_back(self) -> None:
-        """Let go of the pages of large files of states; the files keep what was written."""
-        if sum(map(len, self._files)) > _MAPPED:
-            for mapped in self._files:
-                mapped.madvise(mmap.MADV_DONTNEED)
+            parts = [{name: state[name].take(part).to(device)} for state in states]
+            result.put(torch.arange(first, first + len(part)), model.readout(parts)[name].cpu())
+        return result.mapped().to(device)
 
 
 def _onwards(steps: tuple[frozenset[Triple], ...]) -> Iterator[frozenset[Triple]]:
@@ -178,23 +159,3 @@ def _onwards(steps: tuple[frozenset[Triple], ...]) -> Iterator[frozenset[Triple]
 
 def _marked(marks: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.flatnonzero(mark)) for name, mark in marks.items() if mark.any()}
-
-
-def _mapped(rows: int, channels: int, files: WeakSet[mmap.mmap]) -> Tensor:
-    """Return room for states in a file without a name, which is gone with the tensor; add it to the files."""
-    if not rows:
-        return torch.empty(0, channels)
-    size = rows * channels * np.dtype(np.float32).itemsize
-    try:
-        with tempfile.TemporaryFile() as file:
-            # A file with holes would be too large for the disk only when they are filled, by a signal.
-            os.posix_fallocate(file.fileno(), 0, size)
-            values = np.memmap(file, np.float32, "r+", shape=(rows, channels))
-            files.add(values.base)  # type: ignore[arg-type]
-            return torch.from_numpy(values)
-    except OSError as error:
-        raise RunError(
-            f"got no room for the states of {rows:,} nodes, {size / 1e6:,.1f} MB: {error.strerror}",
-            where=os.environ.get("TMPDIR", tempfile.gettempdir()),
-            fix="Free that folder for temporary files, or name another by the environment variable TMPDIR.",
-        ) from None
