@@ -84,6 +84,8 @@ if TYPE_CHECKING:
     from mmgraph.relations.spatial_grid import SpatialGrid as SpatialGrid
     from mmgraph.relations.table import Table as Table
     from mmgraph.relations.temporal import Temporal as Temporal
+    from mmgraph.serving.predictor import Predictor as Predictor
+    from mmgraph.serving.predictor import predict as predict
     from mmgraph.tasks.task import Task as Task
     from mmgraph.tasks.task_data import task_data as task_data
     from mmgraph.training.config import TrainConfig as TrainConfig
@@ -150,6 +152,7 @@ _MODULES = {
     "relations.spatial_grid": ("SpatialGrid",),
     "relations.temporal": ("Temporal",),
     "relations.table": ("Table",),
+    "serving.predictor": ("Predictor", "predict"),
     "tasks.task": ("Task",),
     "tasks.task_data": ("task_data",),
     "training.config": ("TrainConfig",),

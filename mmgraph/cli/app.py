@@ -19,6 +19,7 @@ from mmgraph.cli import (
     evaluate,
     inspect,
     listing,
+    predict,
     prepare,
     train,
     tune,
@@ -40,6 +41,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "compare": (compare.compare, compare.EXAMPLES),
     "tune": (tune.tune, tune.EXAMPLES),
     "embed": (embed.embed, embed.EXAMPLES),
+    "predict": (predict.predict, predict.EXAMPLES),
     "list": (listing.list_names, listing.EXAMPLES),
 }
 

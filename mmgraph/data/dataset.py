@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,16 +32,26 @@ class Dataset:
         file: The path of ``dataset.yaml``, for messages.
         additional: Its entities join those of another dataset: an entity type whose table is not there has
             none, nor has one that consists of values, and no entity need have a modality.
+        tables: By entity type, tables that have been read already, for additional entities: there are those
+            alone, whatever tables the folder holds.
     """
 
     def __init__(
-        self, spec: DatasetSpec, folder: Path, *, file: Path | None = None, additional: bool = False
+        self,
+        spec: DatasetSpec,
+        folder: Path,
+        *,
+        file: Path | None = None,
+        additional: bool = False,
+        tables: Mapping[str, EntityTable] | None = None,
     ) -> None:
+        assert tables is None or additional, "whole datasets are read from their folders"
         self.spec = spec
         self.additional = additional
         self.folder = folder
         self.file = file or folder / "dataset.yaml"
-        self._entities: dict[str, EntityTable] = {}
+        self._given = tables
+        self._entities: dict[str, EntityTable] = dict(tables or {})
         self._known_ids: dict[str, pa.LargeStringArray] = {}
         self._indices: dict[str, IdIndex] = {}
         self._splits: dict[str, npt.NDArray[np.str_]] = {}
@@ -116,7 +126,8 @@ class Dataset:
         spec = self._entity(entity)
         if entity not in self._entities:
             where = f"{self.file}: entities.{entity}"
-            if self.additional and (spec.table is None or not (self.folder / spec.table).is_file()):
+            absent = spec.table is None or self._given is not None or not (self.folder / spec.table).is_file()
+            if self.additional and absent:
                 nothing = pd.DataFrame({spec.id: pd.Series(dtype=object)})
                 self._entities[entity] = EntityTable(
                     nothing, pa.array([], pa.large_string()), str(self.folder / (spec.table or ""))
@@ -172,11 +183,12 @@ class Dataset:
                 where=str(self.file),
                 fix=did_you_mean(name, modalities),
             )
-        table = self.entity_table(entity)
-        if not len(table):
-            return RawModality(modalities[name].kind, np.empty(0, dtype=np.int64), [])
+        table, spec = self.entity_table(entity), modalities[name]
+        without_file = isinstance(spec, FeaturesModality) and not (self.folder / spec.file).is_file()
+        if not len(table) or (self.additional and without_file):
+            return RawModality(spec.kind, np.empty(0, dtype=np.int64), [])
         return read_modality(
-            modalities[name],
+            spec,
             table,
             self.folder,
             where=f"{self.file}: entities.{entity}.modalities.{name}",

@@ -101,12 +101,26 @@ def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTa
     """
     assert spec.table is not None, "an entity type of values has no table"
     path = file_inside(folder, spec.table, where=f"{where}.table")
-    frame = read_table(path)
-    if frame.empty:
+    return check_entity_table(read_table(path), spec, file=str(path), where=where)
+
+
+def check_entity_table(frame: pd.DataFrame, spec: EntitySpec, *, file: str, where: str) -> EntityTable:
+    """Return the table of an entity type that consists of some rows.
+
+    Args:
+        frame: The rows.
+        spec: The entity type.
+        file: The file that they are from, for messages.
+        where: The place of ``spec``, e.g. ``dataset.yaml: entities.glyph``.
+
+    Raises:
+        DataError: If there are no rows, or if an id is missing or stands twice.
+    """
+    if not len(frame):
         raise DataError(
-            "the table has no rows; wanted at least one entity", where=str(path), fix="Fill the table."
+            "the table has no rows; wanted at least one entity", where=file, fix="Fill the table."
         )
-    column = pick(frame, spec.id, file=str(path), where=f"{where}.id")
+    column = pick(frame, spec.id, file=file, where=f"{where}.id")
     text = column.id_array()
     rows = _order(text) if (numbers := _natural_numbers(column)) is None else _order_of_numbers(numbers)
     ordered = text if rows is None else text.take(pa.array(rows))
@@ -119,7 +133,7 @@ def read_entity_table(spec: EntitySpec, folder: Path, *, where: str) -> EntityTa
     if rows is not None:
         others = others.take(rows).reset_index(drop=True)
     others.insert(place, spec.id, text_series(ordered))
-    return EntityTable(others, ordered, str(path), rows)
+    return EntityTable(others, ordered, file, rows)
 
 
 def text_series(text: Ids) -> pd.Series[Any]:

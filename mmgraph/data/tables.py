@@ -11,7 +11,7 @@ import contextlib
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -188,6 +188,15 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
                     rows.append(_json_row(line, f"{path}: line {number}"))
     except UnicodeDecodeError as error:
         raise _not_utf8(path, error) from None
+    return rows_table(rows)
+
+
+def rows_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table: whole numbers stay whole beside missing cells.
+
+    Args:
+        rows: Column to value; a column that a row does not name is empty there.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: _json_column([row.get(name) for row in rows]) for name in names}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))

@@ -96,6 +96,19 @@ class Columns(Encoder[pd.DataFrame, TableCode]):
         blocks = list(self._blocks(described))
         return np.concatenate([np.zeros((len(described), 0)), *blocks], axis=1).astype(np.float32)
 
+    def unseen(self, raw: RawModality) -> list[str]:
+        """Return the categories of each row that no training row had."""
+        assert isinstance(raw.values, pd.DataFrame)
+        found: list[list[str]] = [[] for _ in range(len(raw))]
+        for name, code in self.fitted.columns.items():
+            if isinstance(code, CategoryCode):
+                cells = raw.values[name].astype(object)
+                for row in np.flatnonzero(
+                    (cells.notna() & ~cells.isin([*code.common, *code.rare])).to_numpy()
+                ):
+                    found[row].append(f"{name} {cells.iloc[row]!r}")
+        return [f"unseen {', '.join(parts)}" if parts else "" for parts in found]
+
     @property
     def channels(self) -> int:
         """The numbers that a row becomes."""

@@ -96,6 +96,15 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
             ConfigError: If the encoder is not fitted.
         """
 
+    def unseen(self, raw: RawModality) -> list[str]:
+        """Return what of each item no training item had, to be told to people, [M]; nothing where all is
+        known, or where that cannot be told.
+
+        Args:
+            raw: The items.
+        """
+        return [""] * len(raw)
+
     @property
     @abstractmethod
     def channels(self) -> int:

@@ -124,6 +124,11 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
         projected = self._weights(list(described), topics.terms) @ topics.directions
         return topics.scale(projected).astype(np.float32)
 
+    def unseen(self, raw: RawModality) -> list[str]:
+        """Return of which texts nothing is known, so that they count as empty ones."""
+        terms = self._weights([str(text) for text in raw.values], self.fitted.terms).getnnz(axis=1)
+        return ["" if count else "no known word" for count in terms]
+
     @property
     def channels(self) -> int:
         """The number of directions."""

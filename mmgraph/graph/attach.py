@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.spec import DatasetSpec
 from mmgraph.errors import Faults, GraphError, MMGraphError
-from mmgraph.graph.attach_relation import AttachedRelation, attach_relation
+from mmgraph.graph.attach_relation import AttachedRelation, attach_relation, no_edges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.grow import grown
 from mmgraph.graph.nodes import NodeFactory
@@ -27,16 +29,25 @@ class AttachedGraph:
     """A graph that new entities have joined, and how they did.
 
     Args:
-        graph: The graph with the new entities, whose nodes come after the known ones of their type. Messages
-            run to them and not from them: states of known nodes stay what they were, and a new entity's do
-            not depend on which others are new.
+        before: The graph without them.
+        factory: Makes their nodes.
         new: By entity type, the ids of the new entities.
         relations: By relation, the edges that they got.
     """
 
-    graph: Graph
+    before: Graph
+    factory: NodeFactory
     new: dict[str, list[str]]
     relations: dict[str, AttachedRelation]
+
+    @functools.cached_property
+    def graph(self) -> Graph:
+        """The graph with the new entities, whose nodes come after the known ones of their type.
+
+        Messages run to them and not from them: states of known nodes stay what they were, and a new entity's
+        do not depend on which others are new.
+        """
+        return grown(self.before, self.factory, self.new, self.relations)
 
     def edge_table(self) -> pd.DataFrame:
         """Return every edge that a new entity got, by the ids of its ends.
@@ -48,7 +59,7 @@ class AttachedGraph:
         parts = []
         for name, found in self.relations.items():
             edge_type = next(t for t in self.graph.schema.edge_types if t.name == name)
-            known = {end: self._known(end) for end in (edge_type.source, edge_type.target)}
+            known = {end: len(self.before.nodes[end]) for end in (edge_type.source, edge_type.target)}
             for edges, ends in (
                 (found.incoming, (0, known[edge_type.target])),
                 (found.outgoing, (known[edge_type.source], 0)),
@@ -65,14 +76,13 @@ class AttachedGraph:
                 parts.append(pd.DataFrame(columns))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def _known(self, node_type: str) -> int:
-        table = self.graph.nodes[node_type]
-        new = self.new.get(node_type.partition("/")[0], [])
-        return len(table) - int(table["id"].isin(new).sum())
-
 
 def attach(
-    graph: Graph, entities: Dataset | str | Path, *, progress: Progress | None = None
+    graph: Graph,
+    entities: Dataset | str | Path,
+    *,
+    skip: Collection[str] = (),
+    progress: Progress | None = None,
 ) -> AttachedGraph:
     """Let new entities join a graph, without building it anew.
 
@@ -85,6 +95,7 @@ def attach(
             its ``dataset.yaml`` gives, for the new entities alone. An entity type whose table is not there
             has no new entities, any modality may be missing, and columns that tasks predict need not be
             there.
+        skip: Relations that give them no edges.
         progress: Told what is being done; nothing for silence.
 
     Raises:
@@ -106,7 +117,8 @@ def attach(
     relations = {}
     for name in graph.schema.relations:
         try:
-            relations[name] = attach_relation(graph, factory, name)
+            skipped = name in skip
+            relations[name] = no_edges(graph, name) if skipped else attach_relation(graph, factory, name)
         except MMGraphError as error:
             faults.extend(error)
     faults.raise_if_any(GraphError)
@@ -115,7 +127,7 @@ def attach(
         progress.say(f"relation {name}: {counted(edges, 'edge')} of new entities")
         for sentence in found.warnings:
             progress.say(f"relation {name}: warning: {sentence}")
-    return AttachedGraph(grown(graph, factory, new, relations), new, relations)
+    return AttachedGraph(graph, factory, new, relations)
 
 
 def new_entities(graph: Graph, folder: str | Path) -> Dataset:
@@ -129,6 +141,23 @@ def new_entities(graph: Graph, folder: str | Path) -> Dataset:
         GraphError: If the graph was not built from a dataset, or the folder holds none of its tables.
     """
     path = Path(folder)
+    spec = spec_of_new(graph)
+    tables = sorted({entity.table for entity in spec.entities.values() if entity.table is not None})
+    if not any((path / table).is_file() for table in tables):
+        raise GraphError(
+            f"holds none of the tables {', '.join(tables)}",
+            where=str(path),
+            fix="Give a folder that holds the new entities in tables of these names.",
+        )
+    return Dataset(spec, path, additional=True)
+
+
+def spec_of_new(graph: Graph) -> DatasetSpec:
+    """Return how new entities of a graph are to be read: as its dataset was, without splits and tasks.
+
+    Raises:
+        GraphError: If the graph was not built from a dataset.
+    """
     content = graph.manifest.get("dataset", {}).get("spec")
     if content is None:
         raise GraphError(
@@ -137,14 +166,7 @@ def new_entities(graph: Graph, folder: str | Path) -> Dataset:
             fix="Build a graph with `mmgraph build-graph`.",
         )
     spec = parse(DatasetSpec, content, where=f"graph {graph.name}: dataset.spec")
-    tables = sorted({entity.table for entity in spec.entities.values() if entity.table is not None})
-    if not any((path / table).is_file() for table in tables):
-        raise GraphError(
-            f"holds none of the tables {', '.join(tables)}",
-            where=str(path),
-            fix="Give a folder that holds the new entities in tables of these names.",
-        )
-    return Dataset(spec.model_copy(update={"splits": {}, "tasks": {}}), path, additional=True)
+    return spec.model_copy(update={"splits": {}, "tasks": {}})
 
 
 def _refuse_exchanged(graph: Graph) -> None:

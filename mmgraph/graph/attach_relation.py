@@ -54,8 +54,7 @@ def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRe
     source, target = edge_type.source, edge_type.target
     known = {t.name: t.num_nodes for t in graph.schema.node_types}
     if not factory.num_nodes(source) and not factory.num_nodes(target):
-        nothing = _like(edge_type, np.empty(0, dtype=np.int64))
-        return AttachedRelation(nothing, nothing, nothing, {}, [])
+        return no_edges(graph, name)
     where = f"graph {graph.name}: relations.{name}"
     context = AttachContext(graph, factory, name=name, where=where, scope=builder.scope)
     given = builder.attach(context)
@@ -77,6 +76,13 @@ def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRe
     own = builder.filters.apply(own, context, homogeneous=source == target)
     _check_carried(edge_type, (incoming, outgoing, own), where)
     return AttachedRelation(incoming, outgoing, own, context.counts, context.warnings)
+
+
+def no_edges(graph: Graph, name: str) -> AttachedRelation:
+    """Return what a relation of a graph gives to new entities that it does not tie."""
+    edge_type = next(t for t in graph.schema.edge_types if t.name == name)
+    nothing = _like(edge_type, np.empty(0, dtype=np.int64))
+    return AttachedRelation(nothing, nothing, nothing, {}, [])
 
 
 def _check_own(own: Edges, edge_type: EdgeType, factory: NodeFactory, where: str) -> None:

@@ -44,7 +44,10 @@ def grown(
                 rows["position"] = position
             features[name] = np.concatenate([graph.features[name], factory.encoded(name).features])
         nodes[name] = _extended(graph.nodes[name], pd.DataFrame(rows, index=range(sizes[name])))
-    edges = {t.triple: _more(graph, t, known, relations, factory) for t in graph.schema.edge_types}
+    edges = {
+        t.triple: _appended(graph.edges[t.triple], edges_of_new(graph, t, relations, factory))
+        for t in graph.schema.edge_types
+    }
     schema = GraphSchema(
         tuple(replace(t, num_nodes=t.num_nodes + sizes[t.name]) for t in graph.schema.node_types),
         tuple(replace(t, num_edges=edges[t.triple].index.shape[1]) for t in graph.schema.edge_types),
@@ -72,28 +75,37 @@ def _extended(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, new.astype(table.dtypes.to_dict(), errors="ignore")], ignore_index=True)
 
 
-def _more(
+def edges_of_new(
     graph: Graph,
     edge_type: EdgeType,
-    known: dict[str, int],
     relations: dict[str, AttachedRelation],
     factory: NodeFactory,
-) -> StoredEdges:
-    """Return the edges of a type with those of new nodes, whose targets all come behind the known ones."""
-    source, target = edge_type.source, edge_type.target
+) -> Edges:
+    """Return the edges of a type that lead to new nodes, sorted by (target, source).
+
+    Args:
+        graph: The graph that the new nodes join.
+        edge_type: One of its edge types.
+        relations: By relation, the edges that new entities got.
+        factory: Makes the nodes of the new entities.
+
+    Returns:
+        Positions at both ends are those of nodes in the grown graph, where new ones come behind the known.
+    """
+    source, target = (graph.schema.node_type(end).num_nodes for end in (edge_type.source, edge_type.target))
     if edge_type.kind == "of":
-        modality = target if edge_type.reverse_of else source
-        rows = factory.entity_index(modality) + known[factory.parts(modality)[0]]
-        elements = np.arange(len(rows), dtype=np.int64) + known[modality]
+        modality = edge_type.target if edge_type.reverse_of else edge_type.source
+        rows = factory.entity_index(modality)
+        elements = np.arange(len(rows), dtype=np.int64)
         ends = (rows, elements) if edge_type.reverse_of else (elements, rows)
-        return _appended(graph.edges[edge_type.triple], Edges(*ends))
+        return Edges(ends[0] + source, ends[1] + target)
     found = relations[edge_type.relation]
     fresh = found.outgoing.reversed() if edge_type.reverse_of else found.incoming
     own = found.own.reversed() if edge_type.reverse_of else found.own
-    fresh = joined(fresh, replace(own, source=own.source + known[source]))
+    fresh = joined(fresh, replace(own, source=own.source + source))
     time = np.zeros(len(fresh), dtype=np.int64) if fresh.time is None else fresh.time
     fresh = fresh.take(np.lexsort((time, fresh.source, fresh.target)))
-    return _appended(graph.edges[edge_type.triple], replace(fresh, target=fresh.target + known[target]))
+    return replace(fresh, target=fresh.target + target)
 
 
 def _appended(stored: StoredEdges, fresh: Edges) -> StoredEdges:

@@ -138,17 +138,16 @@ class Classification(Task):
             "f1_score": f1_score.item(),
         }
 
-    def predict(self, output: Tensor) -> pd.DataFrame:
-        """Return ``target``, ``prediction`` and ``probabilities`` (in the order of ``classes``)."""
+    def targets(self) -> pd.Series:
+        """Return the name of each entity's class."""
+        return pd.Series(_names(self.labels.values)).where(self.labels.values.notna().to_numpy(), None)
+
+    def decode(self, output: Tensor) -> pd.DataFrame:
+        """Return ``prediction`` and ``probabilities`` (in the order of ``classes``)."""
         names = np.array(self.classes, dtype=object)
         probabilities = output.softmax(dim=1).numpy()
-        target = pd.Series(_names(self.labels.values)).where(self.labels.values.notna().to_numpy(), None)
         return pd.DataFrame(
-            {
-                "target": target,
-                "prediction": names[output.argmax(dim=1).numpy()],
-                "probabilities": list(probabilities),
-            }
+            {"prediction": names[output.argmax(dim=1).numpy()], "probabilities": list(probabilities)}
         )
 
     def describe(self) -> dict[str, Any]:

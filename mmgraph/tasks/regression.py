@@ -89,11 +89,13 @@ class Regression(Task):
             "mean_squared_error": mean_squared_error(predicted, target).item(),
         }
 
-    def predict(self, output: Tensor) -> pd.DataFrame:
-        """Return ``target`` and ``prediction``, both on the target's own scale."""
-        return pd.DataFrame(
-            {"target": self.target.cpu().numpy(), "prediction": self._rescaled(output).numpy()}
-        )
+    def targets(self) -> pd.Series:
+        """Return the number of each entity."""
+        return pd.Series(self.target.cpu().numpy())
+
+    def decode(self, output: Tensor) -> pd.DataFrame:
+        """Return ``prediction``, on the target's own scale."""
+        return pd.DataFrame({"prediction": self._rescaled(output).numpy()})
 
     def describe(self) -> dict[str, Any]:
         """Return the task's name and kind and the scale that the model learns on."""

@@ -100,11 +100,15 @@ class Task(nn.Module, ABC):
         """
 
     @abstractmethod
-    def predict(self, output: Tensor) -> pd.DataFrame:
-        """Return the columns ``target`` and ``prediction``, and more where there is more, for all N entities.
+    def targets(self) -> pd.Series:
+        """Return the target of all N entities as people know it, missing where there is none."""
+
+    @abstractmethod
+    def decode(self, output: Tensor) -> pd.DataFrame:
+        """Return the column ``prediction``, and more where there is more, for any R entities.
 
         Args:
-            output: The head's output for all entities, [N, C].
+            output: The head's output for these entities, [R, C].
         """
 
     @property
@@ -147,6 +151,10 @@ class Task(nn.Module, ABC):
             output: The head's output for all entities, [N, C].
         """
         table = pd.DataFrame(
-            {"id": self.labels.ids.astype(object), "split": self.labels.split.astype(object)}
+            {
+                "id": self.labels.ids.astype(object),
+                "split": self.labels.split.astype(object),
+                "target": self.targets(),
+            }
         )
-        return pd.concat([table, self.predict(output.detach().cpu())], axis=1)
+        return pd.concat([table, self.decode(output.detach().cpu())], axis=1)

@@ -1,0 +1,237 @@
+"""A trained model for entities that were not there when its graph was built."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mmgraph.counted import agreed
+from mmgraph.errors import ConfigError, RunError, did_you_mean
+from mmgraph.graph import Graph
+from mmgraph.graph.attach import AttachedGraph, attach
+from mmgraph.graph.attach_relation import relation_builder
+from mmgraph.graph.schema import Triple
+from mmgraph.layers.groups import OF, REVERSE_OF
+from mmgraph.models import MultimodalModel
+from mmgraph.progress import Progress
+from mmgraph.serving.hearing import Hearing, why_not_alone
+from mmgraph.serving.known_states import KnownStates
+from mmgraph.serving.new_rows import NewEntities, read_new
+from mmgraph.serving.notes import notes_on
+from mmgraph.training.assemble import visible_graph
+from mmgraph.training.data import GraphBatch
+from mmgraph.training.environment import reproducible
+from mmgraph.training.inference import AtOnce
+from mmgraph.training.known_nodes import known_nodes
+from mmgraph.training.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """What a model makes of new entities of one type, in the order in which they were given.
+
+    Args:
+        ids: Their ids, text [N].
+        vectors: Their unified representations, float32 [N, hidden_channels].
+        notes: What each rests on, or does not: see :meth:`Predictor.predict`.
+    """
+
+    ids: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+    notes: list[str]
+
+
+class Predictor:
+    """Answers for new entities: encoded by the encoders that the graph keeps, tied to what it knows by its
+    relations, embedded by message passing from there.
+
+    Nothing is trained, and what is known stays as it is: new entities hear from known ones alone, so that
+    the answer for one does not depend on its company. What the model has made of the known ones is worked
+    out at the first question and kept, so that a further one costs its own encoding and a few edges.
+
+    A model with a layer that looks at all nodes together (``han``; ``aggr: semantic``), or that completes
+    missing modalities, is run on the whole graph for each question.
+
+    Args:
+        run: The run.
+
+    Attributes:
+        whole_graph: Why the whole graph is passed for each question; nothing if it is not.
+        untied: The relations that the model reads and that cannot tie new entities.
+
+    Raises:
+        RunError: If the run is the control whose edges are shuffled.
+
+    Example:
+        >>> predictor = Predictor(load_run("run"))  # doctest: +SKIP
+        >>> predictor.predict([{"id": "new1", "sans": "a.png"}])  # doctest: +SKIP
+    """
+
+    def __init__(self, run: Run) -> None:
+        if run.config.edges == "shuffled":
+            raise RunError(
+                "its edges lead to random nodes, a control for comparisons: a new entity has none of these",
+                where=f"run {run.folder or run.task.labels.task}",
+                fix="Use a run with --set edges=given.",
+            )
+        self.run = run
+        self.view = visible_graph(run.graph, run.task.labels.task, run.config)
+        self._model = run.module.model.eval()
+        self.whole_graph = why_not_alone(self._model)
+        self._read = _relations_read(self._model, self.view)
+        self.untied = sorted(n for n in self._read if not relation_builder(self.view, n).inductive)
+
+    def predict(
+        self,
+        entities: NewEntities,
+        *,
+        folder: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Return what the run says of new entities of its task's type.
+
+        Args:
+            entities: Rows, as a table or as mappings from columns to values; the file of a table; or a folder
+                with tables under the names that the graph's dataset gives them. Columns are those of the
+                dataset; one that is not there is empty for all.
+            folder: Where the files are that rows name, and the tables of relations; for a table by default
+                its own folder, for rows the current one.
+            progress: Told what is going on.
+
+        Returns:
+            One row for each entity, in the order in which they were given: ``id``, ``prediction``, for a
+            classification ``probability`` (of the prediction) and ``probabilities`` (in the order of
+            ``run.task.classes``), and ``notes``: modalities that it lacks, content that no training entity
+            had, relations by which it has no neighbour.
+
+        Raises:
+            MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
+        """
+        found = self.embed(entities, folder=folder, progress=progress)
+        with torch.no_grad():
+            output: Tensor = self.run.module.head(torch.from_numpy(found.vectors))
+        table = self.run.task.decode(output)
+        if "probabilities" in table:
+            most = [float(np.max(row)) for row in table["probabilities"]]
+            table.insert(list(table.columns).index("probabilities"), "probability", most)
+        table.insert(0, "id", found.ids.astype(object))
+        return table.assign(notes=found.notes)
+
+    def embed(
+        self,
+        entities: NewEntities,
+        *,
+        entity: str | None = None,
+        folder: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> Embedded:
+        """Return the unified representation of new entities of one type.
+
+        Args:
+            entities: As for :meth:`predict`.
+            entity: The entity type; that of the task by default.
+            folder: As for :meth:`predict`.
+            progress: Told what is going on.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
+        """
+        entity, progress = entity or self.run.task.labels.entity, progress or Progress(quiet=True)
+        types = [t.name for t in self.view.schema.node_types if t.modality is None]
+        if entity not in types:
+            raise ConfigError(
+                f"there is no entity type {entity!r}", where="--entity", fix=did_you_mean(entity, types)
+            )
+        if self.untied:
+            progress.say(
+                f"{agreed(len(self.untied), 'the relation', 'the relations')} {', '.join(self.untied)} "
+                f"{agreed(len(self.untied), 'ties', 'tie')} no new entities"
+            )
+        dataset = read_new(self.view, entities, entity=entity, folder=folder, progress=progress)
+        skip = {*self.view.schema.relations} - {*self._read} | {*self.untied}
+        attached = attach(self.view, dataset, skip=skip, progress=progress)
+        if not attached.new[entity]:
+            raise ConfigError(
+                f"got new entities of other types than {entity!r}",
+                where=str(entities),
+                fix=f"Give a table of {entity!r}.",
+            )
+        with reproducible(self.run.config.seed, torch.device("cpu")):
+            vectors = self._unify(attached)[entity].numpy()
+        read = _relations_read(self._model, self.view, entity)
+        notes = notes_on(self.view, attached, entity, read=read, untied=self.untied)
+        ids = np.array(attached.new[entity], dtype=str)
+        rows = dataset.entity_table(entity).rows
+        order = np.arange(len(ids)) if rows is None else np.argsort(rows)
+        return Embedded(ids[order], vectors[order], [notes[row] for row in order])
+
+    def _unify(self, attached: AttachedGraph) -> dict[str, Tensor]:
+        if self.whole_graph is None:
+            return self._hearing.unify(attached)
+        batch = GraphBatch.of(attached.graph)
+        sizes = {t.name: t.num_nodes for t in self.view.schema.node_types if t.modality is None}
+        rows = {name: torch.arange(size, size + len(attached.new[name])) for name, size in sizes.items()}
+        return AtOnce(batch).unify(self._model, rows)
+
+    @functools.cached_property
+    def _hearing(self) -> Hearing:
+        degrees = known_nodes(self._model.featureless, self.view)
+        return Hearing(self.view, self._model, KnownStates(self.view, self.run), degrees)
+
+
+def predict(
+    run: Run,
+    entities: NewEntities,
+    *,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return what a run says of new entities of its task's type.
+
+    Whoever asks more than once keeps a :class:`Predictor`, which does not begin anew each time.
+
+    Args:
+        run: The run.
+        entities: Rows, a table's file or a folder; see :meth:`Predictor.predict`.
+        folder: Where the files are that rows name, and the tables of relations.
+        progress: Told what is going on.
+
+    Returns:
+        One row for each entity; see :meth:`Predictor.predict`.
+
+    Raises:
+        MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
+
+    Example:
+        >>> predict(load_run("run"), "new-glyphs.csv")  # doctest: +SKIP
+    """
+    return Predictor(run).predict(entities, folder=folder, progress=progress)
+
+
+def _relations_read(model: MultimodalModel, view: Graph, entity: str | None = None) -> list[str]:
+    """Return the relations that make a difference to what a model says.
+
+    Args:
+        model: The model.
+        view: The graph as the model sees it.
+        entity: The entity type that it says it of; any by default.
+    """
+    read: set[Triple] = set()
+    for layer in model.layers:
+        steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
+        read = read.union(*steps)
+    if model.missing.missing != "absent":
+        read = read.union(*model.missing.hops)
+    for name in model.featureless.degree:
+        if entity in (None, name):
+            read |= {triple for triple, _ in model.featureless.ends[name]}
+    found = {view.schema.edge_type(triple).relation for triple in read if triple[1] not in (OF, REVERSE_OF)}
+    return [name for name in view.schema.relations if name in found]
