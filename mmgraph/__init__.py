@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from mmgraph.relations.temporal import Temporal as Temporal
     from mmgraph.serving.predictor import Predictor as Predictor
     from mmgraph.serving.predictor import predict as predict
+    from mmgraph.serving.search import VectorSearch as VectorSearch
     from mmgraph.tasks.task import Task as Task
     from mmgraph.tasks.task_data import task_data as task_data
     from mmgraph.training.config import TrainConfig as TrainConfig
@@ -153,6 +154,7 @@ _MODULES = {
     "relations.temporal": ("Temporal",),
     "relations.table": ("Table",),
     "serving.predictor": ("Predictor", "predict"),
+    "serving.search": ("VectorSearch",),
     "tasks.task": ("Task",),
     "tasks.task_data": ("task_data",),
     "training.config": ("TrainConfig",),

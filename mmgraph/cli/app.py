@@ -21,6 +21,7 @@ from mmgraph.cli import (
     listing,
     predict,
     prepare,
+    search,
     train,
     tune,
     validate,
@@ -42,6 +43,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "tune": (tune.tune, tune.EXAMPLES),
     "embed": (embed.embed, embed.EXAMPLES),
     "predict": (predict.predict, predict.EXAMPLES),
+    "search": (search.search, search.EXAMPLES),
     "list": (listing.list_names, listing.EXAMPLES),
 }
 

@@ -1,0 +1,110 @@
+"""``mmgraph search``: the entities that are most like one of them, or like something new."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmgraph.cli.options import GraphOption, JsonOption, PluginOption, QuietOption, RunArgument, begin
+from mmgraph.cli.output import write_json, write_line, write_table
+from mmgraph.counted import counted
+
+EXAMPLES = (
+    "mmgraph search run U+0041",
+    "mmgraph search run --text 'letter with stem 1' -k 5 --where 'category=letter' --json",
+    "mmgraph search run --text 'letter with stem 1' --page found.html",
+)
+
+
+def search(
+    run: RunArgument,
+    query: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[QUERY]",
+            help="The id of an entity, or a new one as a JSON object of columns and values.",
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", metavar="TEXT", help="Text of a new entity; or MODALITY=TEXT."),
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", metavar="FILE", help="Picture of a new entity; or MODALITY=FILE."),
+    ] = None,
+    audio: Annotated[
+        list[str] | None,
+        typer.Option("--audio", metavar="FILE", help="Sound of a new entity; or MODALITY=FILE."),
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weight",
+            metavar="MODALITY=NUMBER",
+            help="Embed each modality alone, and average them with these weights; 1 for those not named.",
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="CONDITION", help="Only entities like 'colour=red', 'price<10'; all must hold."
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", metavar="TABLE", help="A table with more columns for --where, by its ids."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to find.")] = 10,
+    entity: Annotated[
+        str | None,
+        typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", metavar="FILE.html", help="Write a page with pictures and texts."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier page.")] = False,
+    graph: GraphOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Find the entities that are most like one of them, or like a new one."""
+    progress = begin(quiet=quiet, plugin=plugin)
+    import mmgraph as mg
+    from mmgraph.serving.asked import read_question
+    from mmgraph.serving.page import require_page, write_page
+
+    if page is not None:
+        require_page(page, overwrite=overwrite)
+    searching = mg.VectorSearch(mg.load_run(run, graph=graph), entity=entity, table=table, progress=progress)
+    question = read_question(
+        searching, query, text=text or [], image=image or [], audio=audio or [], weight=weight or []
+    )
+    found = question.ask(searching, k=k, where=where or [])
+    index = searching.index.describe()
+    if page is not None:
+        write_page(page, searching, found, question, where=where or [])
+    if json:
+        write_json(
+            {
+                "entity": searching.entity,
+                "index": index,
+                "candidates": found.candidates,
+                "notes": found.notes,
+                "results": found.table.to_dict("records"),
+                "page": None if page is None else str(page),
+            }
+        )
+        return
+    write_table(list(found.table.columns), found.table.itertuples(index=False))
+    for note in found.notes:
+        write_line(f"the query: {note}")
+    how = "exact" if index["kind"] == "flat" or where else f"recall@10 {index['recall']:.3f}"
+    write_line(f"among {counted(found.candidates, searching.entity)}; {index['kind']} index, {how}")
+    if page is not None:
+        write_line(f"The page is {page}")

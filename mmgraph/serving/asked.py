@@ -1,0 +1,144 @@
+"""A question to a search as somebody types it: an id, a JSON row, texts, pictures, sounds, with weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmgraph.errors import ConfigError
+from mmgraph.graph.preview import thumbnail
+from mmgraph.serving.query import Query, files_together
+from mmgraph.serving.search import Found, VectorSearch
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is searched for.
+
+    Args:
+        name: The id of an entity; nothing for a new one.
+        row: The columns of a new one.
+        folder: Where the files are that the row names.
+        weights: By modality, how much it counts.
+        words: For people: pairs of a name and a text.
+        pictures: For people: pairs of a modality and a picture's file.
+    """
+
+    name: str | None = None
+    row: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    words: tuple[tuple[str, str], ...] = ()
+    pictures: tuple[tuple[str, Path], ...] = ()
+
+    def ask(self, search: VectorSearch, *, k: int, where: Sequence[str]) -> Found:
+        """Return what a search finds.
+
+        Args:
+            search: The search.
+            k: How many entities.
+            where: Conditions.
+
+        Raises:
+            MMGraphError: If the question, or a condition, cannot be used.
+        """
+        if self.name is not None:
+            return search.like(self.name, k=k, where=where)
+        return search.find(self.row, weights=self.weights, folder=self.folder, k=k, where=where)
+
+    def thumbnails(self) -> list[tuple[str, bytes]]:
+        """Return the pictures as small PNGs, each with its modality."""
+        return [(modality, thumbnail(file)) for modality, file in self.pictures]
+
+
+def read_question(
+    search: VectorSearch,
+    query: str | None,
+    *,
+    text: Sequence[str] = (),
+    image: Sequence[str] = (),
+    audio: Sequence[str] = (),
+    weight: Sequence[str] = (),
+) -> Question:
+    """Return what somebody asks.
+
+    Args:
+        search: The search.
+        query: An id, or a JSON object; nothing if the others say all.
+        text: ``TEXT`` or ``MODALITY=TEXT`` of a new entity.
+        image: ``FILE`` or ``MODALITY=FILE``.
+        audio: The same.
+        weight: ``MODALITY=NUMBER``, also ``text=NUMBER`` where there is one text.
+
+    Raises:
+        ConfigError: If nothing is asked, or two things at once, or something cannot be read.
+    """
+    given = {"text": text, "image": image, "audio": audio}
+    described = any(given.values())
+    if query is not None and not query.lstrip().startswith("{"):
+        if described or weight:
+            raise ConfigError(
+                f"got the id {query!r} and a description; wanted one of them",
+                where="query",
+                fix="Leave out the id, or --text, --image, --audio and --weight.",
+            )
+        return Question(query, words=((search.entity, query),))
+    if query is None and not described:
+        raise ConfigError(
+            "nothing is searched for",
+            where="query",
+            fix="Give the id of an entity, or --text, --image, --audio, or a JSON row.",
+        )
+    row = {} if query is None else _json_row(query)
+    words = [(column, str(value)) for column, value in row.items() if value is not None]
+    asked, files, kinds = search.query, {}, {}
+    for kind, values in given.items():
+        for value in values:
+            modality, content = asked.chosen(kind, value)
+            if modality in kinds:
+                raise ConfigError(
+                    f"{modality!r} is given twice",
+                    where=f"--{kind}",
+                    fix="An entity has one of each modality.",
+                )
+            kinds[modality] = kind
+            if kind == "text":
+                row[asked.column(modality)] = content
+            else:
+                files[modality] = Path(content)
+            words.append((modality, content))
+    folder, names = files_together(files) if files else (None, {})
+    for modality, name in names.items():
+        row[asked.column(modality)] = name
+    pictures = tuple((modality, files[modality]) for modality in files if kinds[modality] == "image")
+    return Question(None, row, folder, _weights(weight, kinds, asked), tuple(words), pictures)
+
+
+def _json_row(text: str) -> dict[str, Any]:
+    try:
+        row: dict[str, Any] = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"is no JSON: {error}", where="query", fix="""Write e.g. '{"title": "red round"}'."""
+        ) from None
+    return row
+
+
+def _weights(given: Sequence[str], kinds: Mapping[str, str], query: Query) -> dict[str, float]:
+    """Return weights by modality; a kind will do where one modality of it is asked for."""
+    weights = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise ConfigError(
+                f"got {text!r}; wanted MODALITY=NUMBER", where="--weight", fix="Write e.g. --weight text=2."
+            ) from None
+        of_kind = [modality for modality, kind in kinds.items() if kind == name]
+        known = name in query.modalities or len(of_kind) != 1
+        weights[name if known else of_kind[0]] = value
+    return weights

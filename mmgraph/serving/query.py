@@ -1,0 +1,174 @@
+"""What is searched for: a new entity that a row describes, whole or modality by modality with weights."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmgraph.data.spec import EntitySpec
+from mmgraph.errors import ConfigError, Faults, did_you_mean
+from mmgraph.graph import Graph
+from mmgraph.graph.attach import spec_of_new
+from mmgraph.serving.new_rows import columns_of
+from mmgraph.serving.predictor import Predictor
+from mmgraph.serving.vector_index import as_units
+
+# Comparing an id with more of them takes seconds.
+_COMPARED = 20_000
+
+
+class Query:
+    """Turns rows that describe what is searched for into vectors.
+
+    Args:
+        predictor: What embeds new entities.
+        entity: Their entity type.
+
+    Raises:
+        GraphError: If the graph was not built from a dataset.
+    """
+
+    def __init__(self, predictor: Predictor, entity: str) -> None:
+        self._predictor, self._entity = predictor, entity
+        self._spec: EntitySpec = spec_of_new(predictor.view).entities[entity]
+        node_types = predictor.view.schema.node_types
+        there = {t.modality for t in node_types if t.entity == entity and t.modality is not None}
+        self.modalities = {name: m for name, m in self._spec.modalities.items() if name in there}
+
+    def column(self, modality: str) -> str:
+        """Return the column that a modality of text, images or audio is read from."""
+        return columns_of(self.modalities[modality])[0]
+
+    def chosen(self, kind: str, given: str) -> tuple[str, str]:
+        """Return the modality that a value is for, and the value, of ``VALUE`` or ``MODALITY=VALUE``.
+
+        Args:
+            kind: ``text``, ``image`` or ``audio``.
+            given: What stands on the command line.
+
+        Raises:
+            ConfigError: If there is no modality of this kind, or several and none is named.
+        """
+        names = [name for name, modality in self.modalities.items() if modality.kind == kind]
+        head, equals, value = given.partition("=")
+        if equals and head in names:
+            return head, value
+        if len(names) == 1:
+            return names[0], given
+        if not names:
+            kinds = sorted({modality.kind for modality in self.modalities.values()})
+            raise ConfigError(
+                f"{self._entity!r} has no modality of {kind} that the model sees",
+                where=f"--{kind}",
+                fix=f"It has {', '.join(kinds)}." if kinds else "Search by the id of an entity.",
+            )
+        raise ConfigError(
+            f"{self._entity!r} has several modalities of this kind: {', '.join(names)}",
+            where=f"--{kind}",
+            fix=f"Name one: --{kind} {names[0]}=... ; the option may be given again.",
+        )
+
+    def vector(
+        self, row: Mapping[str, Any], *, weights: Mapping[str, float] | None, folder: str | Path | None
+    ) -> tuple[NDArray[np.float32], list[str]]:
+        """Return the unit vector of a query, float32 [C], and what it does not rest on.
+
+        Args:
+            row: Columns and values.
+            weights: By modality, how much it counts: each is then embedded alone, and the unit vectors are
+                averaged; modalities that are not named weigh 1. Nothing to embed all together, as one entity.
+            folder: Where the files are that the row names.
+
+        Raises:
+            ConfigError: If the row has no modality, or a weight cannot be used.
+        """
+        row = {name: value for name, value in row.items() if name != self._spec.id}
+        given = [name for name in self.modalities if self._has(row, name)]
+        if not given and len(self.modalities):
+            raise ConfigError(
+                f"got no modality; wanted at least one of {', '.join(self.modalities)}",
+                where="query",
+                fix="Give --text, --image, --audio, or a JSON row with the columns of one.",
+            )
+        if weights:
+            _check_weights(weights, given)
+        rows = [self._alone(row, name, given) for name in given] if weights else [row]
+        ids = self._new_ids(len(rows))
+        rows = [{self._spec.id: name, **part} for name, part in zip(ids, rows, strict=True)]
+        found = self._predictor.embed(rows, entity=self._entity, folder=folder)
+        by_id = dict(zip(found.ids.tolist(), as_units(found.vectors), strict=True))
+        shares = [weights.get(name, 1.0) for name in given] if weights else [1.0]
+        mean = np.average([by_id[name] for name in ids], axis=0, weights=shares)
+        return as_units(mean[None].astype(np.float32))[0], found.notes
+
+    def _has(self, row: Mapping[str, Any], modality: str) -> bool:
+        return any(row.get(column) not in (None, "") for column in columns_of(self.modalities[modality]))
+
+    def _alone(self, row: Mapping[str, Any], modality: str, given: Sequence[str]) -> dict[str, Any]:
+        """Return a row without the other modalities."""
+        own = columns_of(self.modalities[modality])
+        others = {column for name in given for column in columns_of(self.modalities[name])}.difference(own)
+        return {name: value for name, value in row.items() if name not in others}
+
+    def _new_ids(self, count: int) -> list[str]:
+        """Return ids that no entity of the graph has."""
+        known: set[str] = set(self._predictor.view.nodes[self._entity]["id"])
+        prefix = "query"
+        while any(f"{prefix}{number}" in known for number in range(count)):
+            prefix += "_"
+        return [f"{prefix}{number}" for number in range(count)]
+
+
+def _check_weights(weights: Mapping[str, float], given: Sequence[str]) -> None:
+    faults = Faults()
+    for name, weight in weights.items():
+        if name not in given:
+            faults.add("--weight", f"the query has no {name!r}", did_you_mean(name, given))
+        elif not (math.isfinite(weight) and weight > 0):
+            faults.add("--weight", f"got {name}={weight:g}; wanted a number above 0", "Give e.g. 2.")
+    faults.raise_if_any(ConfigError)
+
+
+def files_together(files: Mapping[str, Path]) -> tuple[Path, dict[str, str]]:
+    """Return a folder that all of some files are in, and their names there.
+
+    Args:
+        files: By any name, the file.
+
+    Raises:
+        ConfigError: If there is no such file.
+    """
+    real, faults = {}, Faults()
+    for name, file in files.items():
+        real[name] = file.resolve()
+        if not real[name].is_file():
+            faults.add(str(file), "there is no such file", "Check the path.")
+    faults.raise_if_any(ConfigError)
+    parents = [set(file.parents) for file in real.values()]
+    folder = max(set.intersection(*parents), key=lambda path: len(path.parts)) if parents else Path()
+    return folder, {name: str(file.relative_to(folder)) for name, file in real.items()}
+
+
+def row_of(graph: Graph, entity: str, name: str) -> int:
+    """Return the row of an entity of a graph.
+
+    Raises:
+        ConfigError: If there is no such entity; the message offers the nearest ids.
+    """
+    ids = graph.nodes[entity]["id"]
+    rows = np.flatnonzero((ids == name).to_numpy(bool))
+    if not len(rows):
+        near = difflib.get_close_matches(name, ids.head(_COMPARED), n=3)
+        hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Check the id."
+        raise ConfigError(
+            f"there is no {entity} {name!r}",
+            where="query",
+            fix=f"{hint} --text and its like seek by content.",
+        )
+    return int(rows[0])
