@@ -44,7 +44,7 @@ def predict(
     """Predict for entities that the graph does not know, without training or building anything anew."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
-    from mmgraph.serving.answers import require_answer_file, write_answers
+    from mmgraph.serving.answers import plain_answers, require_answer_file, write_answers
 
     if out is not None:
         require_answer_file(out, overwrite=overwrite)
@@ -53,7 +53,7 @@ def predict(
     if out is not None:
         write_answers(out, table)
     if json:
-        document = {"target": loaded.task.describe(), "predictions": table.to_dict("records")}
+        document = {"target": loaded.task.describe(), "predictions": plain_answers(table)}
         write_json(document | {"file": None if out is None else str(out)})
         return
     columns = [name for name in table.columns if name != "probabilities"]

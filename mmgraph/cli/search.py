@@ -13,8 +13,8 @@ from mmgraph.counted import counted
 
 EXAMPLES = (
     "mmgraph search run U+0041",
-    "mmgraph search run --text 'letter with stem 1' -k 5 --where 'category=letter' --json",
-    "mmgraph search run --text 'letter with stem 1' --page found.html",
+    "mmgraph search run --text 'LETTER A WITH STROKE' -k 5 --where script=LATIN --json",
+    "mmgraph search run U+0041 --page found.html",
 )
 
 

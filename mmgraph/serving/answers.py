@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -45,13 +46,24 @@ def write_answers(file: Path, table: pd.DataFrame) -> None:
         table.to_parquet(content, index=False)
         atomic_write(file, content.getvalue())
         return
-    plain = table.copy()
-    if "probabilities" in plain:
-        plain["probabilities"] = [[float(value) for value in row] for row in plain["probabilities"]]
+    rows = plain_answers(table)
     if file.suffix == ".jsonl":
-        lines = (json.dumps(row, ensure_ascii=False) for row in plain.to_dict("records"))
-        atomic_write(file, "".join(f"{line}\n" for line in lines))
+        atomic_write(file, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
         return
+    plain = pd.DataFrame(rows, columns=table.columns)
     if "probabilities" in plain:
         plain["probabilities"] = plain["probabilities"].map(json.dumps)
     atomic_write(file, plain.to_csv(index=False, lineterminator="\n"))
+
+
+def plain_answers(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return answers as JSON values, a mapping for each entity.
+
+    Args:
+        table: From :meth:`mmgraph.Predictor.predict`.
+    """
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    for row in rows:
+        if "probabilities" in row:
+            row["probabilities"] = [float(value) for value in row["probabilities"]]
+    return rows

@@ -90,7 +90,13 @@ class Query:
         """
         row = {name: value for name, value in row.items() if name != self._spec.id}
         given = [name for name in self.modalities if self._has(row, name)]
-        if not given and len(self.modalities):
+        if not self.modalities:
+            raise ConfigError(
+                f"{self._entity!r} has no modality that the model sees",
+                where="query",
+                fix="Search by the id of an entity.",
+            )
+        if not given:
             raise ConfigError(
                 f"got no modality; wanted at least one of {', '.join(self.modalities)}",
                 where="query",

@@ -60,6 +60,26 @@ FAULTS = {
         ("embed", "RUN", "--out", "v.npy", "--entity", "glyf"),
         "Did you mean 'glyph'",
     ),
+    "new entities that are not there": (("predict", "RUN", "--input", "none.csv"), "none.csv"),
+    "answers in an unknown format": (
+        ("predict", "RUN", "--input", "mine", "--out", "a.xlsx"),
+        "wanted a name that ends in .csv",
+    ),
+    "new entities in a folder without tables": (
+        ("predict", "RUN", "--input", "mine"),
+        "holds none of the tables glyphs.csv",
+    ),
+    "search for nothing": (("search", "RUN"), "nothing is searched for"),
+    "search for a misspelt id": (("search", "RUN", "U+041"), "Did you mean 'U+0041'"),
+    "search with a picture that is none": (
+        ("search", "RUN", "--image", "taken.npy"),
+        "is none of the image formats",
+    ),
+    "search by a column that is none": (
+        ("search", "RUN", "U+0041", "--where", "scrpt=latin"),
+        "Did you mean 'script'",
+    ),
+    "page of a search that is there": (("search", "RUN", "U+0041", "--page", "mine"), "is there already"),
     "misspelt dataset": (("build-graph", "glpyhs", "--out", "out"), "Did you mean 'glyphs'"),
     "misspelt dataset to prepare": (("prepare", "glpyhs", "--out", "out"), "Did you mean 'glyphs'"),
     "misspelt dataset to validate": (("validate", "glpyhs"), "Did you mean 'glyphs'"),

@@ -27,8 +27,12 @@ def prepare(out: Path, source: Path | None, progress: Progress) -> None:
         path = f"sans/{number}.png" if number % 6 else ""
         if path:
             Image.fromarray(picture).save(out / path)
-        rows.append((f"g{number}", f"Glyph {number}", script, path, f"{words[script]} {number % 5}"))
+        rows.append((_id(number), f"Glyph {number}", script, path, f"{words[script]} {number % 5}"))
     columns = ["id", "title", "script", "sans", "name"]
     pd.DataFrame(rows, columns=columns).to_csv(out / "glyphs.csv", index=False)
-    pairs = [(f"g{number}", f"g{number + 3}") for number in range(0, COUNT - 3, 2)]
+    pairs = [(_id(number), _id(number + 3)) for number in range(0, COUNT - 3, 2)]
     pd.DataFrame(pairs, columns=["source", "target"]).to_csv(out / "case_pair.csv", index=False)
+
+
+def _id(number: int) -> str:
+    return f"U+{0x41 + number:04X}"

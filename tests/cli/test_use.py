@@ -1,0 +1,57 @@
+"""What a run says of new entities, and what it finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def newcomers(tmp_path: Path) -> Path:
+    """A table of two new characters that have a name alone."""
+    file = tmp_path / "new.csv"
+    file.write_text("id,title,name\nn2,Two,sign of sound 1\nn1,One,letter with stem 1\n")
+    return file
+
+
+def test_predict_prints_and_writes_the_same_answers(call: Call, trained: str, newcomers: Path) -> None:
+    out = newcomers.parent / "answers.csv"
+    result = call("predict", trained, "--input", str(newcomers), "--out", str(out), "--json")
+    document = json.loads(result.out)
+    answers = document["predictions"]
+    assert [answer["id"] for answer in answers] == ["n2", "n1"]
+    assert {answer["notes"] for answer in answers} == {"no sans"}
+    assert document["target"]["classes"] == ["greek", "latin", "thai"]
+    for answer in answers:
+        assert max(answer["probabilities"]) == pytest.approx(answer["probability"])
+        position = answer["probabilities"].index(max(answer["probabilities"]))
+        assert answer["prediction"] == document["target"]["classes"][position]
+    table = pd.read_csv(out)
+    assert table["prediction"].tolist() == [answer["prediction"] for answer in answers]
+    shown = call("predict", trained, "--input", str(newcomers), "--quiet")
+    assert "no sans" in shown.out
+    assert shown.err == ""
+
+
+def test_search_prints_one_document_and_writes_a_page(call: Call, trained: str, tmp_path: Path) -> None:
+    page = tmp_path / "found.html"
+    result = call(
+        *("search", trained, "--text", "letter with stem 1", "-k", "3", "--where", "script=latin"),
+        *("--page", str(page), "--json"),
+    )
+    document = json.loads(result.out)
+    assert [list(one) for one in document["results"]] == [["id", "title", "similarity"]] * 3
+    assert (document["entity"], document["candidates"], document["notes"]) == ("glyph", 16, ["no sans"])
+    assert document["index"] == {"kind": "flat", "vectors": 48, "recall": 1.0}
+    assert all((int(one["id"][2:], 16) - 0x41) % 3 == 0 for one in document["results"])
+    assert "letter with stem 1" in page.read_text(encoding="utf-8")
+    shown = call("search", trained, "U+0041", "-k", "2", "--quiet")
+    assert "among 47 glyphs; flat index, exact" in shown.out
+    assert "U+0041" not in shown.out

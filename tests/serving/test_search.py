@@ -1,0 +1,276 @@
+"""Search by likeness: by id, by content, with weights and conditions; the index; the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import mmgraph as mg
+from mmgraph.errors import MMGraphError
+from mmgraph.graph.lazy import LazyMapping
+from mmgraph.serving.asked import Question, read_question
+from mmgraph.serving.page import search_page
+from mmgraph.serving.predictor import Predictor
+from mmgraph.serving.search import VectorSearch
+from mmgraph.serving.vector_index import as_units, make_index, open_index
+
+pytest.importorskip("faiss")
+
+HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def search(run) -> VectorSearch:
+    return VectorSearch(run)
+
+
+def by_hand(run, unit, k, without=()):
+    """Return the ids with the largest cosines."""
+    ids, vectors = run.embed("product")
+    cosine = as_units(vectors) @ unit
+    order = [row for row in np.argsort(-cosine, kind="stable") if ids[row] not in without]
+    return ids[order[:k]].tolist(), cosine[order[:k]]
+
+
+def test_by_id_the_nearest_others_are_found(run, search):
+    ids, vectors = run.embed("product")
+    unit = as_units(vectors)[ids.tolist().index("p7")]
+    found = search.like("p7", k=6)
+    wanted, cosines = by_hand(run, unit, 6, without={"p7"})
+    assert found.table["id"].tolist() == wanted
+    np.testing.assert_allclose(found.table["similarity"], cosines, atol=1e-6)
+    assert found.candidates == 59
+    assert len(search.like("p7", k=1000).table) == 59
+
+
+def test_by_content_what_a_new_entity_is_like_is_found(run, search, shop_folder):
+    row = {"title": "warm fire item1", "picture": "9.png"}
+    vector = Predictor(run).embed([{"sku": "new", **row}], folder=shop_folder).vectors
+    found = search.find(row, folder=shop_folder, k=5)
+    assert found.table["id"].tolist() == by_hand(run, as_units(vector)[0], 5)[0]
+    assert found.notes == ["no facts; no neighbour by bought_with, made_by, same_shelf"]
+
+
+def test_weights_average_modalities_that_are_embedded_alone(run, search, shop_folder):
+    parts = [{"sku": "a", "title": "warm fire item1"}, {"sku": "b", "picture": "10.png"}]
+    one, two = as_units(Predictor(run).embed(parts, folder=shop_folder).vectors)
+    row = {"title": "warm fire item1", "picture": "10.png"}
+    for weights, unit in (({"name": 3.0}, 3 * one + two), ({"picture": 5, "name": 0.5}, 0.5 * one + 5 * two)):
+        found = search.find(row, weights=weights, folder=shop_folder, k=7)
+        wanted, cosines = by_hand(run, as_units(unit[None])[0], 7)
+        assert found.table["id"].tolist() == wanted
+        np.testing.assert_allclose(found.table["similarity"], cosines, atol=1e-5)
+
+
+def test_conditions_leave_the_nearest_of_those_that_meet_them(run, shop_folder):
+    search = VectorSearch(run, table=shop_folder / "products.csv")
+    table = pd.read_csv(shop_folder / "products.csv").set_index("sku")
+    found = search.like("p7", k=4, where=["colour=red", "weight<40", "material != glass"])
+    chosen = table.loc[found.table["id"]]
+    assert (chosen["colour"] == "red").all()
+    assert (chosen["weight"] < 40).all()
+    everybody = search.like("p7", k=59).table["id"]
+    meets = table.query("colour == 'red' and weight < 40 and material != 'glass'").index
+    assert found.table["id"].tolist() == [name for name in everybody if name in meets][:4]
+    assert found.candidates == len(meets.drop("p7", errors="ignore"))
+    assert len(search.like("p7", where=["title=", "weight>=1"]).table) == 9
+    assert search.like("p7", where=["colour=red", "colour=blue"]).table.empty
+
+
+@pytest.mark.parametrize(
+    ("where", "wanted"),
+    [
+        ("colur=red", "there is no column 'colur'. Did you mean 'colour'?"),
+        ("colour", "wanted a column, one of = != < <= > >=, and a value"),
+        ("colour<red", "got 'red'; wanted numbers to compare by <"),
+        ("colour<3", "got the column 'colour', which holds text; wanted numbers"),
+    ],
+)
+def test_conditions_that_cannot_be_used_say_why(search, where, wanted):
+    with pytest.raises(MMGraphError) as caught:
+        search.like("p7", where=[where])
+    assert wanted in str(caught.value)
+
+
+def test_the_index_is_kept_until_the_weights_change(make_run, tmp_path):
+    run = make_run("mlp")
+    run.save(tmp_path / "run")
+    progress: list[str] = []
+
+    class Listening(mg.Progress):
+        def say(self, text):
+            progress.append(text)
+
+    def opened():
+        progress.clear()
+        index = open_index(mg.load_run(tmp_path / "run", graph=run.graph), "product", progress=Listening())
+        return index.nearest(np.eye(16, dtype=np.float32)[0], 5)[0].tolist()
+
+    first = opened()
+    assert progress == ["index of 60 vectors: flat, which is exact"]
+    assert opened() == first
+    assert progress == []
+    file = tmp_path / "run" / "search" / "product" / "index.faiss"
+    file.write_bytes(file.read_bytes()[:-8])
+    assert opened() == first
+    assert len(progress) == 1
+    changed = mg.load_run(tmp_path / "run", graph=run.graph)
+    with torch.no_grad():
+        changed.module.model.readout.norm["product"].weight.mul_(torch.linspace(-2, 2, 16))
+    changed.save(tmp_path / "run", overwrite=True)
+    assert opened() != first
+    assert len(progress) == 1
+
+
+def test_many_vectors_get_an_approximate_index_whose_recall_is_measured(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    vectors = (rng.normal(size=(3000, 16)) * np.linspace(3, 0.1, 16)).astype(np.float32)
+    index = make_index(vectors, flat_up_to=1000, progress=mg.Progress())
+    assert index.kind == "hnsw"
+    assert 0.95 <= index.recall <= 1
+    assert f"recall@10 on a sample of 200: {index.recall:.3f}" in capsys.readouterr().err
+    units = as_units(vectors)
+    np.testing.assert_allclose(index.vectors(np.array([5, 70])), units[[5, 70]], atol=1e-6)
+    wanted = np.argsort(-(units @ units[3]))[:10]
+    assert len(np.intersect1d(index.nearest(units[3], 10)[0], wanted)) >= 9
+    among = np.arange(0, 3000, 7)
+    exact = among[np.argsort(-(units[among] @ units[3]), kind="stable")[:5]]
+    assert index.nearest(units[3], 5, among=among)[0].tolist() == exact.tolist()
+
+
+def test_vectors_that_hnsw_cannot_tell_apart_are_searched_exactly(capsys):
+    vectors = np.random.default_rng(0).normal(size=(6000, 512)).astype(np.float32)
+    import mmgraph.serving.vector_index as module
+
+    efforts = module._EFFORTS
+    module._EFFORTS = (4,)
+    try:
+        index = make_index(vectors, flat_up_to=1000, progress=mg.Progress())
+    finally:
+        module._EFFORTS = efforts
+    assert (index.kind, index.recall) == ("flat", 1.0)
+    assert "HNSW finds too few" in capsys.readouterr().err
+
+
+def ask(search, query=None, **options):
+    return read_question(search, query, **options).ask(search, k=3, where=[])
+
+
+def test_questions_are_read_as_they_are_typed(search, shop_folder):
+    by_text = ask(search, text=["warm fire item1"])
+    assert by_text.table.equals(ask(search, '{"title": "warm fire item1"}').table)
+    assert by_text.table.equals(ask(search, text=["name=warm fire item1"]).table)
+    picture = str(shop_folder / "9.png")
+    row = {"title": "warm fire item1", "picture": "9.png"}
+    both = ask(search, '{"title": "warm fire item1"}', image=[picture])
+    assert both.table.equals(search.find(row, folder=shop_folder, k=3).table)
+    weighed = ask(search, text=["warm fire item1"], image=[picture], weight=["text=2", "picture=0.5"])
+    wanted = search.find(row, weights={"name": 2, "picture": 0.5}, folder=shop_folder, k=3)
+    assert weighed.table.equals(wanted.table)
+    assert ask(search, "p7").table.equals(search.like("p7", k=3).table)
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "wanted"),
+    [
+        (None, {}, "nothing is searched for"),
+        ("p7", {"text": ["red"]}, "got the id 'p7' and a description"),
+        ("p77", {}, "there is no product 'p77'. Did you mean 'p7'"),
+        ('{"title": ', {}, "is no JSON"),
+        ('{"shelf": "s1"}', {}, "got no modality; wanted at least one of name, picture, facts"),
+        ('{"titel": "x"}', {}, "got no modality"),
+        (None, {"audio": ["a.wav"]}, "'product' has no modality of audio that the model sees"),
+        (None, {"text": ["a", "b"]}, "'name' is given twice"),
+        (None, {"image": ["nowhere.png"]}, "nowhere.png: there is no such file"),
+        (None, {"text": ["a"], "weight": ["text"]}, "got 'text'; wanted MODALITY=NUMBER"),
+        (None, {"text": ["a"], "weight": ["image=2"]}, "the query has no 'image'"),
+        (None, {"text": ["a"], "weight": ["text=-1"]}, "wanted a number above 0"),
+        (None, {"text": ["a"], "weight": ["text=nan"]}, "wanted a number above 0"),
+    ],
+)
+def test_questions_that_cannot_be_answered_say_why(search, query, options, wanted):
+    with pytest.raises(MMGraphError) as caught:
+        ask(search, query, **options)
+    assert wanted in str(caught.value)
+
+
+def test_an_image_that_does_not_open_is_one_error(search, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(MMGraphError, match=r"a.png.*is none of the image formats"):
+        ask(search, image=[str(tmp_path / "a.png")])
+
+
+def test_types_and_numbers_that_are_not_there_are_refused(run, search, shop_folder):
+    with pytest.raises(MMGraphError, match=r"no entity type 'prodct'\. Did you mean 'product'"):
+        VectorSearch(run, entity="prodct")
+    with pytest.raises(MMGraphError, match="got 0; wanted at least 1"):
+        search.like("p7", k=0)
+    with pytest.raises(MMGraphError, match="names none of the 60 entities"):
+        VectorSearch(run, table=pd.DataFrame({"sku": ["x"]})).like("p7", where=["id=p1"])
+    makers = VectorSearch(run, entity="maker")
+    assert len(makers.like("acme").table) == 1
+    with pytest.raises(MMGraphError, match="'maker' has no modality that the model sees"):
+        makers.find({"name": "zeta"})
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_shows_pictures_and_texts_and_runs_nothing(run, search, shop_folder):
+    nodes = {name: table.copy() for name, table in run.graph.nodes.items()}
+    nodes["product"]["title"] = HOSTILE
+    nodes["product/name"]["preview"] = HOSTILE
+    hostile = replace(run.graph, nodes=LazyMapping(nodes, nodes.__getitem__))
+    other = mg.Run(
+        graph=hostile,
+        config=run.config,
+        module=run.module,
+        history=run.history,
+        best_epoch=run.best_epoch,
+    )
+    bad = VectorSearch(other)
+    bad.__dict__["index"] = search.index
+    found = bad.like("p7", k=5)
+    picture = ("picture", shop_folder / "9.png")
+    question = Question("p7", words=(("text", HOSTILE),), pictures=(picture,))
+    html = search_page(bad, found, question, where=[f"colour={HOSTILE}"])
+    page = Page(html)
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "iframe", "object", "link", "form"})
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
+    sources = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert page.text.count(HOSTILE) >= 7
+    assert "default-src 'none'" in html
+    assert not re.search(r"https?://", html)
+
+
+def test_a_run_without_a_folder_is_searched_as_well(run, tmp_path):
+    homeless = mg.Run(
+        graph=run.graph, config=run.config, module=run.module, history=run.history, best_epoch=run.best_epoch
+    )
+    found = VectorSearch(homeless).like("p3", k=2)
+    assert len(found.table) == 2
+    json.dumps(found.table.to_dict("records"))
+    assert not list(Path(tmp_path).iterdir())
