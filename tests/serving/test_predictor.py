@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
@@ -20,6 +19,9 @@ from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import AtOnce
 
 MODELS = ["hetero_gat", "hetero_sage", "hgt", "rgcn", "mlp", "cross_modal_transformer", "mult", "han"]
+
+
+END_KEYS = ("source", "target", "source_column", "target_column")
 
 
 def rows_of(folder, ids, prefix="new-"):
@@ -208,17 +210,24 @@ def test_new_entities_of_other_types_alone_are_no_question(run, tmp_path):
         Predictor(run).predict(tmp_path / "none.csv")
 
 
-def test_types_without_features_are_told_apart_by_their_degrees(make_run, tmp_path):
-    """A new maker has the degrees that it would have if it had been there."""
-    run = make_run()
+@pytest.mark.parametrize("turned", [False, True])
+def test_types_without_features_are_told_apart_by_their_degrees(make_run, shop_folder, tmp_path, turned):
+    """A new maker has the degrees that it would have if it had been there, at whichever end it is."""
+    ends = ("maker", "product", "target", "source") if turned else ("product", "maker", "source", "target")
+    relation = mg.Table(table="made_by.csv", **dict(zip(END_KEYS, ends, strict=True)))
+    graph = build_graph(shop_folder, relations=["bought_with", ("made", relation)], cache=False)
+    run = make_run("hetero_sage", graph=graph)
+    ids, vectors = run.embed("maker")
     (tmp_path / "makers.csv").write_text("id\nzeta\n")
-    (tmp_path / "made_by.csv").write_text("source,target\np1,zeta\np2,zeta\n")
-    predictor = Predictor(run)
-    two = predictor.embed(tmp_path, entity="maker").vectors
-    (tmp_path / "made_by.csv").write_text("source,target\np1,zeta\n")
-    one = predictor.embed(tmp_path, entity="maker").vectors
-    assert not np.allclose(one, two)
-    learned = Predictor(make_run("hetero_gat", "model.featureless=learned"))
+    rows = (shop_folder / "made_by.csv").read_text()
+    (tmp_path / "made_by.csv").write_text(rows.replace("bolt", "zeta"))
+    found = Predictor(run).embed(tmp_path, entity="maker").vectors
+    np.testing.assert_allclose(found[0], vectors[ids.tolist().index("bolt")], atol=1e-5)
+
+
+def test_types_with_learned_vectors_take_no_new_entities(make_run, tmp_path):
+    (tmp_path / "makers.csv").write_text("id\nzeta\n")
+    predictor = Predictor(make_run("hetero_gat", "model.featureless=learned"))
     with pytest.raises(MMGraphError, match="whose known ones have a learned vector each"):
-        learned.embed(tmp_path, entity="maker")
-    json.dumps(learned.predict([{"sku": "n", "title": "warm"}])["prediction"].tolist())
+        predictor.embed(tmp_path, entity="maker")
+    assert len(predictor.predict([{"sku": "n", "title": "warm"}])) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -82,6 +83,7 @@ def test_conditions_leave_the_nearest_of_those_that_meet_them(run, shop_folder):
     assert found.table["id"].tolist() == [name for name in everybody if name in meets][:4]
     assert found.candidates == len(meets.drop("p7", errors="ignore"))
     assert len(search.like("p7", where=["title=", "weight>=1"]).table) == 9
+    assert len(search.like("p7", k=99, where=["title!=nothing"]).table) == 60 - 9 - 1
     assert search.like("p7", where=["colour=red", "colour=blue"]).table.empty
 
 
@@ -125,7 +127,8 @@ def test_the_index_is_kept_until_the_weights_change(make_run, tmp_path):
     changed = mg.load_run(tmp_path / "run", graph=run.graph)
     with torch.no_grad():
         changed.module.model.readout.norm["product"].weight.mul_(torch.linspace(-2, 2, 16))
-    changed.save(tmp_path / "run", overwrite=True)
+    changed.save(tmp_path / "changed")
+    shutil.copy(tmp_path / "changed" / "model.safetensors", tmp_path / "run")
     assert opened() != first
     assert len(progress) == 1
 
