@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.columns import Columns
 from mmgraph.errors import ConfigError, DataError
 
@@ -88,3 +89,12 @@ def test_the_way_of_scaling_is_chosen(table):
 def test_wrong_parameters_are_refused(parameters, problem):
     with pytest.raises(ConfigError, match=problem):
         Columns.from_config(parameters, where="a.yaml: encoder")
+
+
+def test_categories_that_no_training_row_had_are_told():
+    encoder = Columns(min_count=2)
+    encoder.fit(pd.DataFrame({"colour": ["red", "red", "blue"], "size": [1.0, 2.0, 3.0]}))
+    table = pd.DataFrame({"colour": ["red", "blue", "pink", None], "size": [1.0, 99.0, 2.0, 1.0]})
+    kinds = {"colour": "categorical", "size": "numeric"}
+    raw = RawModality("tabular", np.arange(4), table, kinds)
+    assert encoder.unseen(raw) == ["", "", "unseen colour 'pink'", ""]

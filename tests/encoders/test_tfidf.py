@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.tfidf import TfIdf
 from mmgraph.errors import ConfigError, DataError
 from mmgraph.progress import Progress
@@ -117,3 +118,10 @@ def test_wrong_parameters_are_refused(parameters, problem):
 def test_the_description_is_the_text_itself(raw):
     described = TfIdf().describe(raw("text", ["one", "two words"]), Progress(quiet=True))
     assert described.tolist() == ["one", "two words"]
+
+
+def test_texts_of_which_nothing_is_known_are_told():
+    encoder = TfIdf(words=1, characters=0)
+    encoder.fit(np.array(["red lamp", "blue lamp"], dtype=object))
+    raw = RawModality("text", np.arange(2), ["a red thing", "qqq"])
+    assert encoder.unseen(raw) == ["", "no known word"]

@@ -114,3 +114,18 @@ def test_a_graph_made_elsewhere_cannot_tell_how_entities_are_read(newcomers):
     data["product"].x = torch.ones(2, 3)
     with pytest.raises(GraphError, match="was not built from a dataset"):
         mg.attach(mg.from_hetero_data(data), newcomers)
+
+
+def test_relations_that_are_skipped_give_no_edges(closest_graph, newcomers):
+    attached = mg.attach(closest_graph, newcomers, skip=["closest"])
+    assert attached.edge_table().empty
+    old = closest_graph.edge_index[PRODUCT].shape[1]
+    assert attached.graph.edge_index[PRODUCT].shape[1] == old
+    assert len(mg.attach(closest_graph, newcomers).edge_table()) == 2
+
+
+def test_new_entities_may_come_without_the_file_of_a_modality(closest_graph, newcomers):
+    (newcomers / "vectors.npy").unlink()
+    graph = mg.attach(closest_graph, newcomers).graph
+    assert len(graph.features["product/vector"]) == len(closest_graph.features["product/vector"])
+    assert len(graph.features["product/name"]) == len(closest_graph.features["product/name"]) + 1
