@@ -23,7 +23,7 @@ def search(
     query: Annotated[
         str | None,
         typer.Argument(
-            metavar="[QUERY]",
+            metavar="QUERY",
             help="The id of an entity, or a new one as a JSON object of columns and values.",
             show_default=False,
         ),

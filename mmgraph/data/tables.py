@@ -185,7 +185,7 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    rows.append(_json_row(line, f"{path}: line {number}"))
+                    rows.append(json_row(line, f"{path}: line {number}"))
     except UnicodeDecodeError as error:
         raise _not_utf8(path, error) from None
     return rows_table(rows)
@@ -202,7 +202,16 @@ def rows_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
 
-def _json_row(line: str, where: str) -> dict[str, Any]:
+def json_row(line: str, where: str) -> dict[str, Any]:
+    """Return the row that a JSON object is.
+
+    Args:
+        line: The text.
+        where: Its place, for messages.
+
+    Raises:
+        DataError: If it is no JSON object, or holds a number that JSON does not know.
+    """
     try:
         row = _JSON.decode(line)
     except (ValueError, RecursionError) as error:

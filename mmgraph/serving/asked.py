@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmgraph.data.tables import json_row
 from mmgraph.errors import ConfigError
 from mmgraph.graph.preview import thumbnail
 from mmgraph.serving.query import Query, files_together
@@ -75,6 +75,7 @@ def read_question(
 
     Raises:
         ConfigError: If nothing is asked, or two things at once, or something cannot be read.
+        DataError: If the JSON is no row.
     """
     given = {"text": text, "image": image, "audio": audio}
     described = any(given.values())
@@ -92,7 +93,7 @@ def read_question(
             where="query",
             fix="Give the id of an entity, or --text, --image, --audio, or a JSON row.",
         )
-    row = {} if query is None else _json_row(query)
+    row = {} if query is None else json_row(query, "query")
     words = [(column, str(value)) for column, value in row.items() if value is not None]
     asked, files, kinds = search.query, {}, {}
     for kind, values in given.items():
@@ -115,16 +116,6 @@ def read_question(
         row[asked.column(modality)] = name
     pictures = tuple((modality, files[modality]) for modality in files if kinds[modality] == "image")
     return Question(None, row, folder, _weights(weight, kinds, asked), tuple(words), pictures)
-
-
-def _json_row(text: str) -> dict[str, Any]:
-    try:
-        row: dict[str, Any] = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"is no JSON: {error}", where="query", fix="""Write e.g. '{"title": "red round"}'."""
-        ) from None
-    return row
 
 
 def _weights(given: Sequence[str], kinds: Mapping[str, str], query: Query) -> dict[str, float]:

@@ -114,7 +114,9 @@ class Query:
         return as_units(mean[None].astype(np.float32))[0], found.notes
 
     def _has(self, row: Mapping[str, Any], modality: str) -> bool:
-        return any(row.get(column) not in (None, "") for column in columns_of(self.modalities[modality]))
+        cells = [row.get(column) for column in columns_of(self.modalities[modality])]
+        # Only NaN, an empty cell of a table, differs from itself.
+        return any(cell is not None and cell == cell and str(cell).strip() for cell in cells)
 
     def _alone(self, row: Mapping[str, Any], modality: str, given: Sequence[str]) -> dict[str, Any]:
         """Return a row without the other modalities."""

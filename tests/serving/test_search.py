@@ -189,6 +189,8 @@ def test_questions_are_read_as_they_are_typed(search, shop_folder):
         ("p77", {}, "there is no product 'p77'. Did you mean 'p7'"),
         ('{"title": ', {}, "is no JSON"),
         ('{"shelf": "s1"}', {}, "got no modality; wanted at least one of name, picture, facts"),
+        ('{"title": NaN}', {}, "NaN is no JSON value"),
+        ('{"title": " "}', {}, "got no modality"),
         ('{"titel": "x"}', {}, "got no modality"),
         (None, {"audio": ["a.wav"]}, "'product' has no modality of audio that the model sees"),
         (None, {"text": ["a", "b"]}, "'name' is given twice"),
