@@ -23,18 +23,22 @@ from torch_geometric.sampler import (
 
 from mmgraph.errors import ConfigError, GraphError, MissingDependencyError, did_you_mean
 from mmgraph.graph import Graph, Triple
-from mmgraph.sampling import kernels
+from mmgraph.sampling.adjacency import Adjacency
 from mmgraph.sampling.fanout import read_fanout
+from mmgraph.sampling.hidden_links import HiddenLinks, reverse_of
 from mmgraph.sampling.hops import Rules, Seeds, sample_hops
+from mmgraph.sampling.link_relation import LinkRelation
 from mmgraph.sampling.links import LinkSeeds, link_seeds, numbers
-from mmgraph.sampling.negatives import Links, Relation, draw_negatives
+from mmgraph.sampling.negatives import Links, draw_negatives
 from mmgraph.sampling.pyg_backend import PyGBackend, pyg_lib_is_installed
+from mmgraph.sampling.random_numbers import row_streams
 from mmgraph.sampling.source import read_source
 from mmgraph.sampling.streams import stream_of
-from mmgraph.sampling.times import as_ordered
+from mmgraph.sampling.times import Limits, read_limits
 
 Ints = NDArray[np.int64]
 _NO_INTS: Ints = np.empty(0, np.int64)
+_NO_ROOTS: NDArray[np.uint64] = np.empty(0, np.uint64)
 
 
 @dataclass
@@ -68,6 +72,11 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         temporal_strategy: Among the edges that are not too late, ``uniform``, any, or ``last``, the latest.
         groups: Whether entities bring all their modality nodes: ``of`` edges are not sampled but taken whole,
             and one hop more follows, for the entities that the last hop found.
+        hide_links: Whether links that a batch is made for, and their reverses, are left out of its edges, so
+            that a model cannot read off what it shall predict. Without times, those of all links of the batch
+            are; where samples are disjoint, of each link its own.
+        reverse_types: By edge type, its reverse, where that has another name than ``rev_`` and its own. A
+            relation that has every edge in both directions is its own reverse.
         seed: For batches that can be made again. Without one it is drawn from torch's generator.
         backend: ``numba`` or ``pyg_lib``. ``auto`` is pyg-lib where it is installed and no seed is asked for,
             since it keeps none, and numba otherwise.
@@ -99,6 +108,8 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         time_attr: str | None = None,
         temporal_strategy: Literal["uniform", "last"] = "uniform",
         groups: bool = False,
+        hide_links: bool = True,
+        reverse_types: Mapping[Triple, Triple] | None = None,
         seed: int | None = None,
         backend: Literal["auto", "numba", "pyg_lib"] = "auto",
     ) -> None:
@@ -138,7 +149,14 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         # Shared, so that workers that live longer than an epoch see the next one.
         self._epoch: Tensor = torch.zeros((), dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
-        self._relations: dict[Triple, Relation] = {}
+        self._relations: dict[Triple, LinkRelation] = {}
+        self._hide_links = hide_links
+        self._reverse = reverse_of(list(self._source.adjacency), reverse_types or {})
+
+    @property
+    def adjacency(self) -> Mapping[Triple, Adjacency]:
+        """By edge type, the edges as they are sampled."""
+        return self._source.adjacency
 
     @property
     def epoch(self) -> int:
@@ -148,6 +166,17 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
     def set_epoch(self, epoch: int) -> None:
         """Set the number of the epoch before its loader is iterated."""
         self._epoch.fill_(epoch)
+
+    def at_epoch(self, epoch: int) -> NeighbourSampler:
+        """Return the sampler at an epoch of its own, whatever becomes of this one's; both share the edges.
+
+        Args:
+            epoch: The number of the epoch.
+        """
+        other = copy.copy(self)
+        other._epoch = torch.tensor(epoch, dtype=torch.int64)
+        other._epoch.share_memory_()  # type: ignore[no-untyped-call]
+        return other
 
     def with_neighbors(
         self, num_neighbors: Sequence[int] | Mapping[Triple, Sequence[int]]
@@ -162,11 +191,9 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         """
         if self._pyg is not None:
             raise ConfigError("pyg-lib shares no edges", where="backend", fix="Choose 'numba'.")
-        other = copy.copy(self)
+        other = self.at_epoch(self.epoch)
         fanout = read_fanout(num_neighbors, list(self._source.adjacency), groups=False)
         other._rules = dataclasses.replace(self._rules, fanout=fanout)
-        other._epoch = self._epoch.clone()
-        other._epoch.share_memory_()  # type: ignore[no-untyped-call]
         return other
 
     def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> HeteroSamplerOutput:
@@ -192,7 +219,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
                 raise GraphError(
                     f"nodes of the type {name!r} have no times", where="input_nodes", fix="Give input_time."
                 )
-            limits = self._source.node_time[name][node]
+            limits = self._source.node_time[name][node].as_limits()
         stream = self._stream(name, node, limits)
         times = None if index.time is None else {name: index.time}
         out = self._sample({name: Seeds(node, np.arange(node.size))}, limits, stream, times)
@@ -218,7 +245,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             raise GraphError(
                 f"there is no edge type {name!r}", where="edge_label_index", fix=did_you_mean(name, known)
             )
-        links = Links(numbers(index.row), numbers(index.col), _NO_INTS)
+        links = Links(numbers(index.row), numbers(index.col), None)
         self._check_nodes(triple[0], links.source, "edge_label_index[0]")
         self._check_nodes(triple[2], links.target, "edge_label_index[1]")
         limits = self._limits(index.time, "edge_label_time")
@@ -229,17 +256,18 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         stream = self._stream(list(triple), np.stack([links.source, links.target]), limits)
         negatives = (_NO_INTS, _NO_INTS)
         if neg_sampling is not None and links.source.size:
-            times = (
-                self._source.node_time.get(triple[0], _NO_INTS),
-                self._source.node_time.get(triple[2], _NO_INTS),
-            )
+            times = self._source.node_time.get(triple[0]), self._source.node_time.get(triple[2])
             relation = self._relation(triple)
             negatives = draw_negatives(
                 links, neg_sampling, relation, times, stream_of(int(stream), "negatives")
             )
         found = link_seeds(index, negatives, neg_sampling, disjoint=self._rules.disjoint)
         out = self._sample(
-            found.seeds, None if limits is None else limits[found.owner], stream, _times_of(found, index.time)
+            found.seeds,
+            None if limits is None else limits[found.owner],
+            stream,
+            _times_of(found, index.time),
+            self._hidden(triple, links, found) if self._hide_links else None,
         )
         if out.batch is not None:
             owner = torch.from_numpy(found.owner)
@@ -250,11 +278,13 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
     def _sample(
         self,
         seeds: Mapping[str, Seeds],
-        limits: Ints | None,
+        limits: Limits | None,
         stream: np.uint64,
         times: Mapping[str, Tensor] | None,
+        hidden: HiddenLinks | None = None,
     ) -> HeteroSamplerOutput:
-        if self._pyg is not None:
+        # pyg-lib hides no links.
+        if self._pyg is not None and hidden is None:
             starts = {name: torch.from_numpy(part.node) for name, part in seeds.items()}
             return self._pyg.sample(starts, times)
         roots = None
@@ -262,7 +292,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             # Each seed's sample is its own, whatever else is in the batch.
             stream = stream_of(self.seed, self.epoch)
             roots = np.concatenate([self._roots(name, part, limits) for name, part in seeds.items()])
-        nodes, edges = sample_hops(self._rules, seeds, stream, roots=roots, limits=limits)
+        nodes, edges = sample_hops(self._rules, seeds, stream, roots=roots, limits=limits, hidden=hidden)
         return SortedSamplerOutput(
             node={name: torch.from_numpy(of_type.node) for name, of_type in nodes.items()},
             row={triple: torch.from_numpy(of_type.source) for triple, of_type in edges.items()},
@@ -278,29 +308,40 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             indptr={triple: torch.from_numpy(of_type.indptr) for triple, of_type in edges.items()},
         )
 
-    def _roots(self, name: str, seeds: Seeds, limits: Ints | None) -> NDArray[np.uint64]:
-        nothing = np.empty(0, np.uint64)
-        roots: NDArray[np.uint64] = kernels.row_streams(stream_of(name), seeds.node, _NO_INTS, nothing)
+    def _roots(self, name: str, seeds: Seeds, limits: Limits | None) -> NDArray[np.uint64]:
+        roots: NDArray[np.uint64] = row_streams(stream_of(name), seeds.node, _NO_INTS, _NO_ROOTS)
         if limits is not None:
-            roots ^= kernels.row_streams(stream_of("time"), limits[seeds.tree], _NO_INTS, nothing)
+            for kind, limit in (("whole", limits.whole), ("fractional", limits.fractional)):
+                roots ^= row_streams(stream_of("time", kind), limit[seeds.tree], _NO_INTS, _NO_ROOTS)
         return roots
 
-    def _stream(self, kind: str | list[str], nodes: Ints, limits: Ints | None) -> np.uint64:
-        return stream_of(self.seed, self.epoch, kind, nodes, _NO_INTS if limits is None else limits)
+    def _stream(self, kind: str | list[str], nodes: Ints, limits: Limits | None) -> np.uint64:
+        parts = [] if limits is None else [limits.whole, limits.fractional]
+        return stream_of(self.seed, self.epoch, kind, nodes, *parts)
 
-    def _limits(self, time: Tensor | None, where: str) -> Ints | None:
+    def _limits(self, time: Tensor | None, where: str) -> Limits | None:
         if time is None:
             return None
         if not self._is_temporal:
             raise ConfigError(
                 "times are given, but the sampler reads none", where=where, fix="Set time_attr."
             )
-        return as_ordered(time, fractional=self._source.fractional, where=where)
+        return read_limits(time, where)
 
-    def _relation(self, triple: Triple) -> Relation:
+    def _relation(self, triple: Triple) -> LinkRelation:
         if triple not in self._relations:
-            self._relations[triple] = Relation(self._source.adjacency[triple], triple[0] == triple[2])
+            self._relations[triple] = LinkRelation(triple, self._source.adjacency[triple])
         return self._relations[triple]
+
+    def _hidden(self, triple: Triple, links: Links, found: LinkSeeds) -> HiddenLinks:
+        number = np.arange(links.source.size)
+        hidden = {triple: (links.source, links.target, number)}
+        if triple in self._reverse:
+            hidden[self._reverse[triple]] = links.target, links.source, number
+        elif self._relation(triple).is_symmetric:
+            ends = np.concatenate([links.source, links.target]), np.concatenate([links.target, links.source])
+            hidden[triple] = *ends, np.tile(number, 2)
+        return HiddenLinks(hidden, found.owner if self._rules.disjoint else None)
 
     def _check_nodes(self, name: str, node: Ints, where: str) -> None:
         size = self._source.sizes[name]
