@@ -125,7 +125,8 @@ def _of_graph(graph: Graph, adjacency: Mapping[Triple, Adjacency]) -> tuple[Attr
         if node_type.modality is None:
             nodes["x"][name] = np.empty((node_type.num_nodes, 0), np.float32)
         else:
-            nodes["x"][name] = graph.features[name]
+            stored = graph.stored_features
+            nodes["x"][name] = stored[name] if name in stored else graph.features[name]
             nodes["entity_index"][name] = _entity_index(graph, node_type)
     edges: Attributes = {"edge_weight": {}, "edge_attr": {}, "time": {}}
     for edge_type in graph.schema.edge_types:
