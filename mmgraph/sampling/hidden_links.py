@@ -27,6 +27,28 @@ class HiddenLinks:
     links: Mapping[Triple, tuple[Ints, Ints, Ints]]
     owner: Ints | None
 
+    @classmethod
+    def both_ways(
+        cls, triple: Triple, source: Ints, target: Ints, reverse: Triple | None, owner: Ints | None
+    ) -> HiddenLinks:
+        """Return the links of a batch, and their reverses.
+
+        Args:
+            triple: Their edge type.
+            source: int64 [B].
+            target: int64 [B].
+            reverse: The edge type of their reverses, perhaps the same; nothing if they have none.
+            owner: See the class.
+        """
+        number = np.arange(source.size)
+        links = {triple: (source, target, number)}
+        if reverse == triple:
+            ends = np.concatenate([source, target]), np.concatenate([target, source])
+            links[triple] = *ends, np.tile(number, 2)
+        elif reverse is not None:
+            links[reverse] = target, source, number
+        return cls(links, owner)
+
     def of(self, triple: Triple, node: Ints, tree: Ints, num_target: int) -> tuple[Ints, Ints, Ints]:
         """Return the key of each target node, and of each link its target's key and its source, in order.
 

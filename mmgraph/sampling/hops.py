@@ -22,6 +22,7 @@ from mmgraph.sampling.times import Limits
 
 Ints = NDArray[np.int64]
 _NONE: Ints = np.empty(0, np.int64)
+_NO_ROOTS: NDArray[np.uint64] = np.empty(0, np.uint64)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,21 @@ class Seeds:
 
     node: Ints
     tree: Ints
+
+
+def seed_streams(name: str, seeds: Seeds, limits: Limits | None) -> NDArray[np.uint64]:
+    """Return what sets each seed apart from others, whatever else is in its batch, uint64 [B].
+
+    Args:
+        name: The node type.
+        seeds: The seeds of that type.
+        limits: The latest time that each seed of any type may see, if there are times.
+    """
+    streams: NDArray[np.uint64] = row_streams(stream_of(name), seeds.node, _NONE, _NO_ROOTS)
+    if limits is not None:
+        for kind, limit in (("whole", limits.whole), ("fractional", limits.fractional)):
+            streams ^= row_streams(stream_of("time", kind), limit[seeds.tree], _NONE, _NO_ROOTS)
+    return streams
 
 
 @dataclass
@@ -262,9 +278,6 @@ def _pick_weighted(
     picks = picking.pick_weighted(first, first + end - begin, pointer, streams, replace, own)
     picks += np.repeat(begin - first, np.diff(pointer))
     return picks
-
-
-_NO_ROOTS: NDArray[np.uint64] = np.empty(0, np.uint64)
 
 
 def _join(hops: list[_Hop], num_target: int) -> SampledEdges:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -21,35 +20,23 @@ from torch_geometric.sampler import (
     NodeSamplerInput,
 )
 
-from mmgraph.errors import ConfigError, GraphError, MissingDependencyError, did_you_mean
+from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph import Graph, Triple
 from mmgraph.sampling.adjacency import Adjacency
 from mmgraph.sampling.fanout import read_fanout
 from mmgraph.sampling.hidden_links import HiddenLinks, reverse_of
-from mmgraph.sampling.hops import Rules, Seeds, sample_hops
+from mmgraph.sampling.hops import Rules, Seeds, sample_hops, seed_streams
 from mmgraph.sampling.link_relation import LinkRelation
 from mmgraph.sampling.links import LinkSeeds, link_seeds, numbers
 from mmgraph.sampling.negatives import Links, draw_negatives
-from mmgraph.sampling.pyg_backend import PyGBackend, pyg_lib_is_installed
-from mmgraph.sampling.random_numbers import row_streams
+from mmgraph.sampling.pyg_backend import PyGBackend, choose_backend
+from mmgraph.sampling.sampler_output import sorted_output
 from mmgraph.sampling.source import read_source
 from mmgraph.sampling.streams import stream_of
 from mmgraph.sampling.times import Limits, read_limits
 
 Ints = NDArray[np.int64]
 _NO_INTS: Ints = np.empty(0, np.int64)
-_NO_ROOTS: NDArray[np.uint64] = np.empty(0, np.uint64)
-
-
-@dataclass
-class SortedSamplerOutput(HeteroSamplerOutput):  # type: ignore[misc]
-    """PyG's sampler output, whose edges are sorted by (target, source).
-
-    Args:
-        indptr: By edge type, where the edges of each sampled target begin and end, int64 [N + 1].
-    """
-
-    indptr: dict[Triple, Tensor] | None = None
 
 
 class NeighbourSampler(BaseSampler):  # type: ignore[misc]
@@ -132,7 +119,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             weighted=weight_attr is not None,
             last=temporal_strategy == "last",
         )
-        self.backend = _choose(backend, seed)
+        self.backend = choose_backend(backend, seed)
         self._pyg: PyGBackend | None = None
         if self.backend == "pyg_lib":
             options = {
@@ -206,13 +193,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             GraphError: If a node is not there, or has no time where it needs one.
         """
         name, node = index.input_type, numbers(index.node)
-        if name not in self._source.sizes:
-            raise GraphError(
-                f"there is no node type {name!r}",
-                where="input_nodes",
-                fix=did_you_mean(str(name), self._source.sizes),
-            )
-        self._check_nodes(name, node, "input_nodes")
+        self._source.check_nodes(name, node, "input_nodes")
         limits = self._limits(index.time, "input_time")
         if self._is_temporal and limits is None:
             if name not in self._source.node_time:
@@ -239,20 +220,13 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             GraphError: If a link cannot be used, or has no time where it needs one.
         """
         triple = index.input_type
-        if triple not in self._source.adjacency:
-            known = [" -> ".join(known) for known in self._source.adjacency]
-            name = " -> ".join(triple or ())
-            raise GraphError(
-                f"there is no edge type {name!r}", where="edge_label_index", fix=did_you_mean(name, known)
-            )
-        links = Links(numbers(index.row), numbers(index.col), None)
-        self._check_nodes(triple[0], links.source, "edge_label_index[0]")
-        self._check_nodes(triple[2], links.target, "edge_label_index[1]")
+        self._source.check_edge_type(triple, "edge_label_index")
         limits = self._limits(index.time, "edge_label_time")
+        links = Links(numbers(index.row), numbers(index.col), limits)
+        self._source.check_nodes(triple[0], links.source, "edge_label_index[0]")
+        self._source.check_nodes(triple[2], links.target, "edge_label_index[1]")
         if self._is_temporal and limits is None:
             raise GraphError("links have no times", where="edge_label_index", fix="Give edge_label_time.")
-        if limits is not None:
-            links = Links(links.source, links.target, limits)
         stream = self._stream(list(triple), np.stack([links.source, links.target]), limits)
         negatives = (_NO_INTS, _NO_INTS)
         if neg_sampling is not None and links.source.size:
@@ -266,7 +240,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             found.seeds,
             None if limits is None else limits[found.owner],
             stream,
-            _times_of(found, index.time),
+            found.times(index.time),
             self._hidden(triple, links, found) if self._hide_links else None,
         )
         if out.batch is not None:
@@ -291,29 +265,9 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         if self._rules.disjoint:
             # Each seed's sample is its own, whatever else is in the batch.
             stream = stream_of(self.seed, self.epoch)
-            roots = np.concatenate([self._roots(name, part, limits) for name, part in seeds.items()])
+            roots = np.concatenate([seed_streams(name, part, limits) for name, part in seeds.items()])
         nodes, edges = sample_hops(self._rules, seeds, stream, roots=roots, limits=limits, hidden=hidden)
-        return SortedSamplerOutput(
-            node={name: torch.from_numpy(of_type.node) for name, of_type in nodes.items()},
-            row={triple: torch.from_numpy(of_type.source) for triple, of_type in edges.items()},
-            col={triple: torch.from_numpy(of_type.target) for triple, of_type in edges.items()},
-            edge={triple: torch.from_numpy(of_type.edge) for triple, of_type in edges.items()},
-            batch=(
-                {name: torch.from_numpy(of_type.tree) for name, of_type in nodes.items()}
-                if self._rules.disjoint
-                else None
-            ),
-            num_sampled_nodes={name: of_type.per_hop for name, of_type in nodes.items()},
-            num_sampled_edges={triple: of_type.per_hop for triple, of_type in edges.items()},
-            indptr={triple: torch.from_numpy(of_type.indptr) for triple, of_type in edges.items()},
-        )
-
-    def _roots(self, name: str, seeds: Seeds, limits: Limits | None) -> NDArray[np.uint64]:
-        roots: NDArray[np.uint64] = row_streams(stream_of(name), seeds.node, _NO_INTS, _NO_ROOTS)
-        if limits is not None:
-            for kind, limit in (("whole", limits.whole), ("fractional", limits.fractional)):
-                roots ^= row_streams(stream_of("time", kind), limit[seeds.tree], _NO_INTS, _NO_ROOTS)
-        return roots
+        return sorted_output(nodes, edges, disjoint=self._rules.disjoint)
 
     def _stream(self, kind: str | list[str], nodes: Ints, limits: Limits | None) -> np.uint64:
         parts = [] if limits is None else [limits.whole, limits.fractional]
@@ -334,44 +288,13 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         return self._relations[triple]
 
     def _hidden(self, triple: Triple, links: Links, found: LinkSeeds) -> HiddenLinks:
-        number = np.arange(links.source.size)
-        hidden = {triple: (links.source, links.target, number)}
-        if triple in self._reverse:
-            hidden[self._reverse[triple]] = links.target, links.source, number
-        elif self._relation(triple).is_symmetric:
-            ends = np.concatenate([links.source, links.target]), np.concatenate([links.target, links.source])
-            hidden[triple] = *ends, np.tile(number, 2)
-        return HiddenLinks(hidden, found.owner if self._rules.disjoint else None)
-
-    def _check_nodes(self, name: str, node: Ints, where: str) -> None:
-        size = self._source.sizes[name]
-        if node.size and not 0 <= node.min() <= node.max() < size:
-            wrong = node.min() if node.min() < 0 else node.max()
-            raise GraphError(
-                f"names the node {wrong}; wanted 0 to {size - 1}",
-                where=where,
-                fix=f"Give nodes of the type {name!r}.",
-            )
+        reverse = self._reverse.get(triple)
+        if reverse is None and self._relation(triple).is_symmetric:
+            reverse = triple
+        owner = found.owner if self._rules.disjoint else None
+        return HiddenLinks.both_ways(triple, links.source, links.target, reverse, owner)
 
 
 def _check_choice(where: str, given: str, known: list[str]) -> None:
     if given not in known:
         raise ConfigError(f"got {given!r}", where=where, fix=did_you_mean(given, known))
-
-
-def _choose(backend: str, seed: int | None) -> str:
-    if backend == "auto":
-        return "pyg_lib" if pyg_lib_is_installed() and seed is None else "numba"
-    if backend == "pyg_lib" and not pyg_lib_is_installed():
-        raise MissingDependencyError(
-            "pyg-lib is not installed", where="backend", fix="Choose 'numba', which needs nothing."
-        )
-    if backend == "pyg_lib" and seed is not None:
-        raise ConfigError("pyg-lib keeps no seed", where="seed", fix="Leave it out, or choose 'numba'.")
-    return backend
-
-
-def _times_of(found: LinkSeeds, time: Tensor | None) -> dict[str, Tensor] | None:
-    if time is None:
-        return None
-    return {name: time[torch.from_numpy(found.owner[part.tree])] for name, part in found.seeds.items()}

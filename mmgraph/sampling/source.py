@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch_geometric.data import HeteroData
 
 from mmgraph.counted import counted
-from mmgraph.errors import ConfigError, Faults, GraphError
+from mmgraph.errors import ConfigError, Faults, GraphError, did_you_mean
 from mmgraph.graph import Graph, Triple
 from mmgraph.sampling.adjacency import Adjacency, adjacency_of_edges, adjacency_of_graph
 from mmgraph.sampling.times import Times, read_times
@@ -31,6 +31,35 @@ class Source:
     sizes: dict[str, int]
     adjacency: Mapping[Triple, Adjacency]
     node_time: dict[str, Times] = field(default_factory=dict)
+
+    def check_edge_type(self, triple: Triple | None, where: str) -> None:
+        """Make sure that an edge type is there.
+
+        Raises:
+            GraphError: If it is not.
+        """
+        if triple not in self.adjacency:
+            known, name = [" -> ".join(known) for known in self.adjacency], " -> ".join(triple or ())
+            raise GraphError(f"there is no edge type {name!r}", where=where, fix=did_you_mean(name, known))
+
+    def check_nodes(self, name: str, node: NDArray[np.int64], where: str) -> None:
+        """Make sure that nodes, int64 [B], are there.
+
+        Raises:
+            GraphError: If their type or one of them is not.
+        """
+        if name not in self.sizes:
+            raise GraphError(
+                f"there is no node type {name!r}", where=where, fix=did_you_mean(str(name), self.sizes)
+            )
+        size = self.sizes[name]
+        if node.size and not 0 <= node.min() <= node.max() < size:
+            wrong = node.min() if node.min() < 0 else node.max()
+            raise GraphError(
+                f"names the node {wrong}; wanted 0 to {size - 1}",
+                where=where,
+                fix=f"Give nodes of the type {name!r}.",
+            )
 
 
 def read_source(data: Graph | HeteroData, *, weight_attr: str | None, time_attr: str | None) -> Source:

@@ -137,3 +137,15 @@ def test_where_samples_are_disjoint_each_link_hides_itself_alone(data, strategy)
 
 def test_nodes_hide_nothing(data):
     assert sample(NeighbourSampler(data, [-1], seed=0), range(40)).edge[AA].numel() == data[AA].num_edges
+
+
+def test_where_pyg_lib_samples_links_are_hidden_all_the_same(data, monkeypatch):
+    monkeypatch.setattr("torch_geometric.typing.WITH_PYG_LIB", True)
+    sampler = NeighbourSampler(data, [-1])
+    assert sampler.backend == "pyg_lib"
+    # It would sample here if it could hide links.
+    sampler._pyg.sample = None
+    out = sampler.sample_from_edges(EdgeSamplerInput(None, *data[AB].edge_index[:, :5], input_type=AB))
+    found = data[AB].edge_index[:, out.edge[AB]].t().tolist()
+    assert found
+    assert not [pair for pair in data[AB].edge_index[:, :5].t().tolist() if pair in found]
