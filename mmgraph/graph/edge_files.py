@@ -85,8 +85,14 @@ def write_array(array: NDArray[Any], path: Path) -> None:
     np.save(path, np.asarray(array, order="C"), allow_pickle=False)
 
 
-def load_array(folder: Path, name: str) -> NDArray[Any]:
+def load_array(folder: Path, name: str, *, read_only: bool = False) -> NDArray[Any]:
     """Return an array of a graph's folder, mapped into memory.
+
+    Args:
+        folder: The folder.
+        name: The file.
+        read_only: Map it for reading alone. Other maps count against the limit of what the process may write
+            to (`ulimit -d`), though they take no memory.
 
     Raises:
         GraphError: If the file is damaged, or the process has no room for it.
@@ -94,15 +100,17 @@ def load_array(folder: Path, name: str) -> NDArray[Any]:
     path = folder / name
     try:
         # Copy on write: torch wants arrays that it could write to, and the file must stay as it is.
-        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+        array: NDArray[Any] = np.load(path, mmap_mode="r" if read_only else "c", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise unreadable(path, error) from None
     return array
 
 
-def open_array(folder: Path, name: str, shape: tuple[int, ...], *dtypes: str) -> NDArray[Any]:
+def open_array(
+    folder: Path, name: str, shape: tuple[int, ...], *dtypes: str, read_only: bool = False
+) -> NDArray[Any]:
     """Return an array as :func:`load_array` does, if it has this shape and one of these types."""
-    array = load_array(folder, name)
+    array = load_array(folder, name, read_only=read_only)
     if array.shape != shape or array.dtype not in [np.dtype(d) for d in dtypes]:
         wanted = f"{'/'.join(dtypes)} {shape}"
         raise damaged(folder / name, f"it holds {array.dtype} {array.shape}; wanted {wanted}")

@@ -53,6 +53,8 @@ class Graph:
         fitted: By relation, the arrays that it learnt, for edges of new entities.
         relation_encoders: By relation and modality node type, an encoder that serves the relation alone.
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
+        stored_features: By modality node type, its features where a folder holds them, mapped for reading
+            alone: they do not count as memory that the process may write to.
         stored_fingerprint: The fingerprint, where it is known from the folder.
         folder: The folder that it was opened from; nothing for a graph that no folder holds as it is.
     """
@@ -67,6 +69,7 @@ class Graph:
     held_out: Mapping[str, HeldOutEdges] = field(default_factory=dict)
     fitted: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     relation_encoders: Mapping[tuple[str, str], Encoder[Any, Any]] = field(default_factory=dict)
+    stored_features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
     folder: Path | None = None
 
@@ -236,6 +239,9 @@ class Graph:
             tasks=self.tasks,
             nodes=LazyMapping(names, self.nodes.__getitem__),
             features=LazyMapping(modal, self.features.__getitem__),
+            stored_features=LazyMapping(
+                [n for n in modal if n in self.stored_features], self.stored_features.__getitem__
+            ),
             edges=LazyMapping(triples, self.edges.__getitem__),
             encoders=LazyMapping([n for n in modal if n in self.encoders], self.encoders.__getitem__),
             held_out=LazyMapping(schema.held_out, self.held_out.__getitem__),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,6 +90,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         tasks=tasks,
         nodes=LazyMapping(schema.metadata[0], reader.table),
         features=LazyMapping(modal, reader.features),
+        stored_features=LazyMapping(modal, functools.partial(reader.features, read_only=True)),
         edges=reader.edges,
         held_out=reader.held_out,
         encoders=LazyMapping(encoded, reader.encoder),
@@ -195,9 +197,9 @@ class _Reader:
             raise damaged(path, f"it has {counted(len(table), 'row')}; wanted {self._sizes[node_type]}")
         return table
 
-    def features(self, node_type: str) -> NDArray[np.float32]:
+    def features(self, node_type: str, *, read_only: bool = False) -> NDArray[np.float32]:
         size = (self._sizes[node_type], self._schema.channels[node_type])
-        return open_array(self._folder, features_path(node_type), size, "f4")
+        return open_array(self._folder, features_path(node_type), size, "f4", read_only=read_only)
 
     def encoder(self, node_type: str) -> Encoder[Any, Any]:
         return load_encoder(self._folder / encoder_path(node_type))

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mmgraph.errors import GraphError
 from mmgraph.graph import Graph, Triple
-from mmgraph.sampling import kernels
+from mmgraph.sampling.rows import compress, transpose
+from mmgraph.sampling.times import Times
 
 _INT32 = np.iinfo(np.int32).max
 
@@ -26,8 +27,11 @@ class Adjacency:
         indices: The source of each edge, int32 or int64 [E].
         edge: Where each edge stands in the edge index that it came from, int64 [E]; None if that has the same
             order.
-        weight: The weight of each edge, float32 [E], or nothing.
-        time: The time of each edge, ascending within a target, int64 [E], or nothing.
+        weight: Weights, float32 [E], or nothing.
+        weight_at: Where the weight of each edge stands among them, [E]; None if they have the same order.
+        time: The time of each edge, ascending within a target, [E], or nothing.
+        position: For each edge of a reverse relation's edge index, its place in that of the relation that it
+            reverses, [E]; kept where edges carry something.
     """
 
     num_source: int
@@ -36,7 +40,9 @@ class Adjacency:
     indices: NDArray[Any]
     edge: NDArray[np.int64] | None = None
     weight: NDArray[np.float32] | None = None
-    time: NDArray[np.int64] | None = None
+    weight_at: NDArray[Any] | None = None
+    time: Times | None = None
+    position: NDArray[Any] | None = None
 
     def edges(self, picks: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where these edges stand in the edge index that they came from."""
@@ -44,14 +50,15 @@ class Adjacency:
 
     def by_source(self) -> Adjacency:
         """Return the same edges, source after source, targets ascending within a source."""
-        indptr, indices, _ = kernels.transpose(self.indptr, self.indices, self.num_source)
+        indptr, indices, _ = transpose(self.indptr, self.indices, self.num_source)
         return Adjacency(self.num_target, self.num_source, indptr, indices)
 
 
 def adjacency_of_graph(graph: Graph, triple: Triple, *, timed: bool = False) -> Adjacency:
     """Return a relation of a graph; one that a folder holds stays there, and is mapped into memory.
 
-    A reverse relation is in no folder. It is made from the one that it reverses, in 12 bytes an edge.
+    A reverse relation is in no folder. It is made from the one that it reverses, in 4 bytes an edge, and 4
+    more to find what the edges carry; 8 each where numbers need them.
 
     Args:
         graph: The graph.
@@ -61,21 +68,36 @@ def adjacency_of_graph(graph: Graph, triple: Triple, *, timed: bool = False) -> 
     edge_type = graph.schema.edge_type(triple)
     sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
     num_source, num_target = sizes[edge_type.source], sizes[edge_type.target]
-    if timed and edge_type.timed:
-        edges = graph.edges[triple]
-        return adjacency_of_edges(
-            edges.index, num_source, num_target, weight=edges.weight, time=edges.time, where=edge_type.name
-        )
+    position = None
     if edge_type.reverse_of is None:
         edges = graph.edges[triple]
         indptr, indices = (_plain(array) for array in edges.compressed(num_target))
-        weight = None if edges.weight is None else _plain(edges.weight)
-        return Adjacency(num_source, num_target, indptr, indices, weight=weight)
-    edges = graph.edges[edge_type.target, edge_type.reverse_of, edge_type.source]
-    indptr, indices = (_plain(array) for array in edges.compressed(num_source))
-    indptr, indices, position = kernels.transpose(indptr, indices, num_target)
-    weight = None if edges.weight is None else np.asarray(edges.weight)[position]
-    return Adjacency(num_source, num_target, indptr, indices, weight=weight)
+    else:
+        edges = graph.edges[edge_type.target, edge_type.reverse_of, edge_type.source]
+        indptr, indices = (_plain(array) for array in edges.compressed(num_source))
+        indptr, indices, position = transpose(indptr, indices, num_target)
+        if edges.weight is None and edges.attr is None and edges.time is None:
+            position = None
+    weight = None if edges.weight is None else _plain(edges.weight)
+    if not timed or edges.time is None:
+        return Adjacency(
+            num_source, num_target, indptr, indices, weight=weight, weight_at=position, position=position
+        )
+    time = edges.time if position is None else edges.time[position]
+    by_time = np.argsort(time, kind="stable")
+    target = np.repeat(np.arange(num_target), np.diff(indptr))
+    order = by_time[compress(target[by_time], num_target)[1]]
+    return Adjacency(
+        num_source,
+        num_target,
+        indptr,
+        indices[order],
+        edge=order,
+        weight=weight,
+        weight_at=order if position is None else position[order],
+        time=Times(time[order], False),
+        position=position,
+    )
 
 
 def adjacency_of_edges(
@@ -84,8 +106,8 @@ def adjacency_of_edges(
     num_target: int,
     *,
     weight: NDArray[np.float32] | None = None,
-    time: NDArray[np.int64] | None = None,
-    source_time: NDArray[np.int64] | None = None,
+    time: Times | None = None,
+    source_time: Times | None = None,
     where: str = "edge_index",
 ) -> Adjacency:
     """Return edges that stand in any order, parallel ones and loops included; the edge index is only read.
@@ -95,8 +117,8 @@ def adjacency_of_edges(
         num_source: Number of source nodes.
         num_target: Number of target nodes.
         weight: float32 [E]; an edge of weight 0 is left out, since it is never picked.
-        time: int64 [E].
-        source_time: The times of the source nodes, int64 [S], where edges have none of their own.
+        time: [E].
+        source_time: The times of the source nodes, [S], where edges have none of their own.
         where: What to call the edge index in an error.
 
     Raises:
@@ -119,15 +141,15 @@ def adjacency_of_edges(
     order = None if weight is None or weight.all() else np.flatnonzero(weight)
     if time is not None:
         order = (
-            np.argsort(time, kind="stable")
+            np.argsort(time.ordered, kind="stable")
             if order is None
-            else order[np.argsort(time[order], kind="stable")]
+            else order[np.argsort(time.ordered[order], kind="stable")]
         )
     source, target = edge_index if order is None else edge_index[:, order]
     if order is None and bool((np.diff(target) >= 0).all()):
         indptr = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=num_target))])
     else:
-        indptr, within = kernels.compress(target, num_target)
+        indptr, within = compress(target, num_target)
         source = source[within]
         order = within if order is None else order[within]
     return Adjacency(
@@ -136,13 +158,9 @@ def adjacency_of_edges(
         indptr,
         np.ascontiguousarray(source, np.int32 if num_source <= _INT32 else np.int64),
         order,
-        None if weight is None else _in_order(weight, order),
-        None if time is None else _in_order(time, order),
+        weight=weight if weight is None or order is None else weight[order],
+        time=time if time is None or order is None else time[order],
     )
-
-
-def _in_order(values: NDArray[Any], order: NDArray[np.int64] | None) -> NDArray[Any]:
-    return np.ascontiguousarray(values if order is None else values[order])
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,8 +16,15 @@ from torch_geometric.loader import LinkLoader, NodeLoader
 from torch_geometric.sampler import NegativeSampling
 
 from mmgraph.errors import ConfigError
-from mmgraph.graph import Graph, Triple
+from mmgraph.graph import Graph
 from mmgraph.sampling.features import Features, bare
+from mmgraph.sampling.loader_input import (
+    InputLinks,
+    InputNodes,
+    check_one_each,
+    read_input_links,
+    read_input_nodes,
+)
 from mmgraph.sampling.neighbour_sampler import NeighbourSampler
 from mmgraph.sampling.streams import stream_of
 
@@ -29,15 +37,16 @@ class BatchLoader:
 
     Threads make the next batches while one is used: sampling and gathering let go of Python's lock, so
     nothing is copied between processes. The order, and each batch, follow from the sampler's seed and the
-    epoch, which is one higher each time that the loader is iterated. ``state_dict`` tells where it is, and a
-    loader that gets that back goes on from there.
+    epoch, which is one higher each time that the loader is iterated: each iteration has its own, whoever else
+    uses the sampler. ``state_dict`` tells where it is, and a loader that gets that back goes on from there.
 
     Args:
         data: The graph. The features of one that was opened from a folder stay on disk, and rows are read as
             batches need them.
         sampler: How neighbourhoods are sampled.
-        input_nodes: Node type and nodes, int64 [B], to make batches of nodes.
-        edge_label_index: Edge type and links, int64 [2, B], to make batches of links.
+        input_nodes: Node type and nodes, to make batches of nodes: int64 [B], a mask bool [N], or nothing for
+            all.
+        edge_label_index: Edge type and links, to make batches of links: int64 [2, B], or nothing for all.
         input_time: The latest time that each node or link may see, [B].
         edge_label: The label of each link, [B].
         neg_sampling: How links that are not there are drawn.
@@ -51,7 +60,9 @@ class BatchLoader:
         features: What brings batches their features, where several loaders of a graph share it.
 
     Raises:
-        ConfigError: If both kinds of input are given or none, or a number is not positive.
+        ConfigError: If both kinds of input are given or none, or one cannot be used, or a number is not
+            positive.
+        GraphError: If the graph has no such type.
 
     Example:
         >>> data = HeteroData()
@@ -68,8 +79,8 @@ class BatchLoader:
         data: Graph | HeteroData,
         sampler: NeighbourSampler,
         *,
-        input_nodes: tuple[str, Tensor] | None = None,
-        edge_label_index: tuple[Triple, Tensor] | None = None,
+        input_nodes: InputNodes | None = None,
+        edge_label_index: InputLinks | None = None,
         input_time: Tensor | None = None,
         edge_label: Tensor | None = None,
         neg_sampling: NegativeSampling | None = None,
@@ -88,23 +99,30 @@ class BatchLoader:
             if number < least:
                 raise ConfigError(f"got {number}; wanted at least {least}", where=name)
         self.sampler = sampler
-        self._features, self._transform = features or Features(data), transform
-        options = {"transform": self._complete, "filter_per_worker": True}
-        self._make: Any
+        self._features, self._transform = features or Features(data, sampler.adjacency), transform
+        empty = bare(data)
+        # Makes the PyG loader of an iteration, by its sampler.
+        self._make: Callable[..., Any]
         if input_nodes is not None:
-            self._make = NodeLoader(bare(data), sampler, input_nodes, input_time, **options)
-            self._count = input_nodes[1].numel()
+            sizes = {name: empty[name].num_nodes for name in empty.node_types}
+            name, nodes, ids = read_input_nodes(input_nodes, sizes)
+            self._count = nodes.numel()
+            self._make = partial(
+                NodeLoader, empty, input_nodes=(name, nodes), input_id=ids, input_time=input_time
+            )
         else:
-            self._make = LinkLoader(
-                bare(data),
-                sampler,
-                edge_label_index,
+            triple, links = read_input_links(edge_label_index, data, empty)
+            self._count = links.shape[1]
+            check_one_each(edge_label, self._count, "edge_label")
+            self._make = partial(
+                LinkLoader,
+                empty,
+                edge_label_index=(triple, links),
                 edge_label=edge_label,
                 edge_label_time=input_time,
                 neg_sampling=neg_sampling,
-                **options,
             )
-            self._count = self._make.input_data.row.numel()
+        check_one_each(input_time, self._count, "input_time")
         self._batch_size, self._shuffle, self._drop_last = batch_size, shuffle, drop_last
         self._threads, self._ahead = threads, ahead
         self._next_epoch, self._next_batch = sampler.epoch, 0
@@ -136,25 +154,26 @@ class BatchLoader:
         """Make the batches of the next epoch, in their order."""
         epoch, first = self._next_epoch, self._next_batch
         self.set_epoch(epoch + 1)
-        self.sampler.set_epoch(epoch)
+        sampler = self.sampler.at_epoch(epoch)
+        make = self._make(sampler, transform=self._complete, filter_per_worker=True)
         indices = torch.split(self._order(epoch), self._batch_size)[first : len(self)]
-        for number, batch in enumerate(self._batches(indices), start=first):
+        for number, batch in enumerate(self._batches(make, indices), start=first):
             self._position = epoch, number
             yield batch
         self._position = epoch + 1, 0
 
-    def _batches(self, split: Sequence[Tensor]) -> Iterator[Any]:
+    def _batches(self, make: Callable[[Tensor], Any], split: Sequence[Tensor]) -> Iterator[Any]:
         """Make one batch of each part of the input."""
         indices = iter(split)
         if self._threads == 0:
-            yield from map(self._make, indices)
+            yield from map(make, indices)
             return
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="mmgraph-batches")
         under_way: deque[Future[Any]] = deque()
         try:
             while True:
                 for index in islice(indices, max(self._room() - len(under_way), 0)):
-                    under_way.append(pool.submit(self._make, index))
+                    under_way.append(pool.submit(make, index))
                 if not under_way:
                     return
                 yield under_way.popleft().result()

@@ -13,8 +13,16 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from mmgraph.graph import Graph, Triple
-from mmgraph.graph.schema import EdgeType, NodeType
-from mmgraph.sampling import kernels
+from mmgraph.graph.schema import NodeType
+from mmgraph.sampling.adjacency import Adjacency
+from mmgraph.sampling.attributes import (
+    Attributes,
+    Reversed,
+    TensorRows,
+    Values,
+    attributes_of,
+    other_attributes_of,
+)
 from mmgraph.sampling.fanout import OF
 from mmgraph.sampling.file_rows import read_rows
 
@@ -42,48 +50,65 @@ def bare(data: Graph | HeteroData) -> HeteroData:
 
 
 class Features:
-    """Adds to a batch what the whole graph has for its nodes and edges.
+    """Adds to a batch what the whole graph has for its nodes and edges, and for itself.
 
     Features of a graph that was opened from a folder are mapped into memory. Where there are more than
     256 MiB of them, rows are read from the files instead, and take no memory but their own.
 
     Args:
         data: The whole graph.
+        adjacency: By edge type, its edges as the sampler reads them.
 
     Attributes:
         nodes: By name, e.g. ``x``, and by node type, what all nodes have, [N, ...].
         edges: By name, e.g. ``edge_weight``, and by edge type, what all edges carry, [E, ...].
     """
 
-    def __init__(self, data: Graph | HeteroData) -> None:
-        self.nodes, self.edges = _of_graph(data) if isinstance(data, Graph) else _of_hetero_data(data)
+    def __init__(self, data: Graph | HeteroData, adjacency: Mapping[Triple, Adjacency]) -> None:
+        is_graph = isinstance(data, Graph)
+        self.nodes, self.edges = _of_graph(data, adjacency) if is_graph else attributes_of(data)
+        self._others = {} if is_graph else other_attributes_of(data)
         by_types = [*self.nodes.values(), *self.edges.values()]
-        mapped = [values for by_type in by_types for values in by_type.values() if _is_file(values)]
-        self._are_read = sum(values.nbytes for values in mapped) > _MAPPED
+        parts = [_stored(values) for by_type in by_types for values in by_type.values()]
+        self._are_read = sum(part.nbytes for part in parts if _is_file(part)) > _MAPPED
 
     def __call__(self, batch: HeteroData) -> HeteroData:
-        """Add them, in place.
+        """Add them, in place; what PyG's loader has put there stays.
 
         Args:
             batch: What PyG's loader made of :func:`bare` and a sample: with ``n_id`` and ``e_id``.
         """
-        for store, key in ((self.nodes, "n_id"), (self.edges, "e_id")):
-            for name, by_type in store.items():
-                for of_type in by_type:
-                    batch[of_type][name] = self.take(by_type[of_type], batch[of_type][key])
+        for attributes, key in ((self.nodes, "n_id"), (self.edges, "e_id")):
+            for name, by_type in attributes.items():
+                for of_type, values in by_type.items():
+                    if name not in batch[of_type]:
+                        batch[of_type][name] = self.take(values, batch[of_type][key])
+        for kind, others in self._others.items():
+            store = batch if kind is None else batch[kind]
+            for name, value in others.items():
+                if name not in store:
+                    store[name] = value
         return batch
 
-    def take(self, values: NDArray[Any], index: Tensor) -> Tensor:
-        """Return rows of one of the arrays as a tensor.
-
-        numpy asks Linux for huge pages for a large result, torch does not, and would spend as much time on
-        getting pages as on copying.
+    def take(self, values: Values, index: Tensor) -> Any:
+        """Return rows of what nodes have or edges carry, those of arrays as a tensor.
 
         Args:
             values: [N, ...].
             index: int64 [B].
         """
+        if isinstance(values, TensorRows):
+            return values.take(index)
         rows = index.numpy()
+        if isinstance(values, Reversed):
+            return self._rows(values.values, values.position[rows].astype(np.int64))
+        if isinstance(values, np.ndarray):
+            return self._rows(values, rows)
+        return [values[row] for row in rows]
+
+    def _rows(self, values: NDArray[Any], rows: NDArray[np.int64]) -> Tensor:
+        # numpy asks Linux for huge pages for a large result, torch does not, and would spend as much time on
+        # getting pages as on copying.
         result = np.empty((rows.size, *values.shape[1:]), values.dtype)
         if self._are_read and _is_file(values):
             read_rows(values, rows, result)
@@ -93,26 +118,30 @@ class Features:
         return torch.from_numpy(result)
 
 
-_Store = dict[str, dict[Any, NDArray[Any]]]
-
-
-def _of_graph(graph: Graph) -> tuple[_Store, _Store]:
-    nodes: _Store = {"x": {}, "entity_index": {}}
+def _of_graph(graph: Graph, adjacency: Mapping[Triple, Adjacency]) -> tuple[Attributes, Attributes]:
+    nodes: Attributes = {"x": {}, "entity_index": {}}
     for node_type in graph.schema.node_types:
         name = node_type.name
         if node_type.modality is None:
             nodes["x"][name] = np.empty((node_type.num_nodes, 0), np.float32)
         else:
-            nodes["x"][name] = graph.features[name]
+            stored = graph.stored_features
+            nodes["x"][name] = stored[name] if name in stored else graph.features[name]
             nodes["entity_index"][name] = _entity_index(graph, node_type)
-    edges: _Store = {
-        "edge_weight": {
-            t.triple: _carried(graph, t, "edge_weight") for t in graph.schema.edge_types if t.weighted
-        },
-        "edge_attr": {
-            t.triple: _carried(graph, t, "edge_attr") for t in graph.schema.edge_types if t.attr_names
-        },
-    }
+    edges: Attributes = {"edge_weight": {}, "edge_attr": {}, "time": {}}
+    for edge_type in graph.schema.edge_types:
+        triple = edge_type.triple
+        for name, there, values in (
+            ("edge_weight", edge_type.weighted, graph.edge_weight),
+            ("edge_attr", bool(edge_type.attr_names), graph.edge_attr),
+            ("time", edge_type.timed, graph.edge_time),
+        ):
+            if there:
+                position = adjacency[triple].position
+                forward = (edge_type.target, edge_type.reverse_of or "", edge_type.source)
+                edges[name][triple] = (
+                    values[triple] if position is None else Reversed(values[forward], position)
+                )
     return nodes, edges
 
 
@@ -125,35 +154,11 @@ def _entity_index(graph: Graph, node_type: NodeType) -> NDArray[np.int64]:
     return result
 
 
-def _carried(graph: Graph, edge_type: EdgeType, name: str) -> NDArray[Any]:
-    """Return what edges carry, in their order; a reverse relation is not made for it."""
-    values: Mapping[Triple, NDArray[Any]] = getattr(graph, name)
-    if edge_type.reverse_of is None:
-        return values[edge_type.triple]
-    forward = (edge_type.target, edge_type.reverse_of, edge_type.source)
-    sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
-    compressed = graph.edges[forward].compressed(sizes[edge_type.source])
-    indptr, indices = (part.view(np.ndarray) for part in compressed)
-    _, _, position = kernels.transpose(indptr, indices, sizes[edge_type.target])
-    result: NDArray[Any] = np.asarray(values[forward])[position]
-    return result
+def _stored(values: Values) -> Any:
+    return values.values if isinstance(values, Reversed) else values
 
 
-def _of_hetero_data(data: HeteroData) -> tuple[_Store, _Store]:
-    nodes: _Store = {}
-    for name in data.node_types:
-        for key, value in data[name].items():
-            if isinstance(value, Tensor) and data[name].is_node_attr(key):
-                nodes.setdefault(key, {})[name] = value.numpy()
-    edges: _Store = {}
-    for triple in data.edge_types:
-        for key, value in data[triple].items():
-            if isinstance(value, Tensor) and key != "edge_index" and data[triple].is_edge_attr(key):
-                edges.setdefault(key, {})[triple] = value.numpy()
-    return nodes, edges
-
-
-def _is_file(values: NDArray[Any]) -> TypeGuard[np.memmap[Any, Any]]:
+def _is_file(values: Any) -> TypeGuard[np.memmap[Any, Any]]:
     """Return whether an array is all of a file's."""
     base: Any = values.base if isinstance(values, np.memmap) else None
     return isinstance(base, mmap.mmap) and bool(values.flags.c_contiguous)

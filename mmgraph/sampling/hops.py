@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.graph import Triple
-from mmgraph.sampling import kernels
+from mmgraph.sampling import picking, place_table, rows
 from mmgraph.sampling.adjacency import Adjacency
+from mmgraph.sampling.hidden_links import HiddenLinks
+from mmgraph.sampling.random_numbers import row_streams
 from mmgraph.sampling.streams import stream_of
+from mmgraph.sampling.times import Limits
 
 Ints = NDArray[np.int64]
 _NONE: Ints = np.empty(0, np.int64)
+_NO_ROOTS: NDArray[np.uint64] = np.empty(0, np.uint64)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,21 @@ class Seeds:
 
     node: Ints
     tree: Ints
+
+
+def seed_streams(name: str, seeds: Seeds, limits: Limits | None) -> NDArray[np.uint64]:
+    """Return what sets each seed apart from others, whatever else is in its batch, uint64 [B].
+
+    Args:
+        name: The node type.
+        seeds: The seeds of that type.
+        limits: The latest time that each seed of any type may see, if there are times.
+    """
+    streams: NDArray[np.uint64] = row_streams(stream_of(name), seeds.node, _NONE, _NO_ROOTS)
+    if limits is not None:
+        for kind, limit in (("whole", limits.whole), ("fractional", limits.fractional)):
+            streams ^= row_streams(stream_of("time", kind), limit[seeds.tree], _NONE, _NO_ROOTS)
+    return streams
 
 
 @dataclass
@@ -112,7 +131,7 @@ class _Nodes:
         """Return the places of nodes; those that are new stand behind the others."""
         self._make_room(self._count + keys.size)
         places = np.empty(keys.size, np.int64)
-        self._count = kernels.find_or_add(self._table, self._keys, self._count, keys, places)
+        self._count = place_table.find_or_add(self._table, self._keys, self._count, keys, places)
         return places
 
     def end_hop(self) -> None:
@@ -139,7 +158,7 @@ class _Nodes:
     def _make_room(self, most: int) -> None:
         if 2 * most > len(self._table):
             self._table = np.zeros((1 << (2 * most - 1).bit_length(), 2), np.int64)
-            kernels.fill_table(self._table, self.all)
+            place_table.fill_table(self._table, self.all)
         if most > self._keys.size:
             self._keys = np.concatenate([self.all, np.empty(most - self._count, np.int64)])
 
@@ -150,7 +169,8 @@ def sample_hops(
     stream: np.uint64,
     *,
     roots: NDArray[np.uint64] | None = None,
-    limits: Ints | None = None,
+    limits: Limits | None = None,
+    hidden: HiddenLinks | None = None,
 ) -> tuple[dict[str, SampledNodes], dict[Triple, SampledEdges]]:
     """Sample the neighbourhood of seeds.
 
@@ -159,7 +179,8 @@ def sample_hops(
         seeds: Where to begin, by node type.
         stream: What sets this batch apart.
         roots: What sets each seed apart, uint64 [number of all seeds], if sampling is disjoint.
-        limits: The latest time that each seed may see, int64 [number of all seeds], if there are times.
+        limits: The latest time that each seed may see, [number of all seeds], if there are times.
+        hidden: Links that are left out, if there are any.
 
     Returns:
         The nodes of every node type and the edges of every edge type.
@@ -168,12 +189,22 @@ def sample_hops(
     found: dict[Triple, list[_Hop]] = {triple: [] for triple in rules.adjacency}
     for number in range(rules.num_hops):
         for triple, hops in found.items():
-            context = (stream_of(int(stream), triple, number), roots, limits)
-            hops.append(_sample_hop(rules, triple, number, nodes, context))
+            batch = _Batch(stream_of(int(stream), triple, number), roots, limits, hidden)
+            hops.append(_sample_hop(rules, triple, number, nodes, batch))
         for of_type in nodes.values():
             of_type.end_hop()
     edges = {triple: _join(hops, int(nodes[triple[2]].bounds[-1])) for triple, hops in found.items()}
     return {name: _nodes_of(of_type) for name, of_type in nodes.items()}, edges
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """What sets one hop of a batch along one relation apart from others; see :func:`sample_hops`."""
+
+    stream: np.uint64
+    roots: NDArray[np.uint64] | None
+    limits: Limits | None
+    hidden: HiddenLinks | None
 
 
 @dataclass
@@ -187,49 +218,66 @@ class _Hop:
 
 
 def _sample_hop(
-    rules: Rules,
-    triple: Triple,
-    number: int,
-    nodes: Mapping[str, _Nodes],
-    context: tuple[np.uint64, NDArray[np.uint64] | None, Ints | None],
+    rules: Rules, triple: Triple, number: int, nodes: Mapping[str, _Nodes], batch: _Batch
 ) -> _Hop:
     targets, fanout, adjacency = nodes[triple[2]], rules.fanout[triple][number], rules.adjacency[triple]
     keys, first = targets.newest, targets.bounds[-2]
     if fanout == 0 or keys.size == 0 or adjacency.indices.size == 0:
         return _Hop(first, np.zeros(1, np.int64), _NONE, _NONE)
     node, tree = targets.split(keys)
-    pointer, picks = _pick(rules, adjacency, fanout, node, tree, context)
+    pointer, picks = _pick(rules, triple, fanout, node, tree, batch)
     sources = nodes[triple[0]]
-    wanted = kernels.source_keys(adjacency.indices, picks, pointer, tree, sources.size)
+    wanted = place_table.source_keys(adjacency.indices, picks, pointer, tree, sources.size)
     places = sources.find_or_add(wanted)
-    kernels.sort_rows(pointer, places, picks)
+    rows.sort_rows(pointer, places, picks)
     return _Hop(first, pointer, places, adjacency.edges(picks))
 
 
 def _pick(
-    rules: Rules,
-    adjacency: Adjacency,
-    fanout: int,
-    node: Ints,
-    tree: Ints,
-    context: tuple[np.uint64, NDArray[np.uint64] | None, Ints | None],
+    rules: Rules, triple: Triple, fanout: int, node: Ints, tree: Ints, batch: _Batch
 ) -> tuple[Ints, Ints]:
     """Return where each target's picks begin and end, and which edges they are."""
-    stream, roots, limits = context
-    begin, end = kernels.row_bounds(adjacency.indptr, node)
+    adjacency, limits, hidden = rules.adjacency[triple], batch.limits, None
+    begin, end = rows.row_bounds(adjacency.indptr, node)
     if adjacency.time is not None and limits is not None:
-        kernels.end_at(begin, end, adjacency.time, limits[tree])
-        if rules.last and fanout >= 0:
-            begin = np.maximum(begin, end - fanout)
-    pointer = kernels.place_picks(begin, end, fanout, rules.replace)
-    streams = kernels.row_streams(stream, node, tree, _NO_ROOTS if roots is None else roots)
+        rows.end_at(begin, end, adjacency.time.ordered, limits.of(adjacency.time)[tree])
+    if batch.hidden is not None and triple in batch.hidden.links:
+        keys = batch.hidden.of(triple, node, tree, adjacency.num_target)
+        hidden = picking.hide(begin, end, adjacency.indices, *keys)
+    if adjacency.time is not None and rules.last and fanout >= 0:
+        begin = np.maximum(begin, end - fanout)
+    pointer = picking.place_picks(begin, end, fanout, rules.replace)
+    streams = row_streams(batch.stream, node, tree, _NO_ROOTS if batch.roots is None else batch.roots)
     replace = rules.replace and fanout >= 0
     if rules.weighted and adjacency.weight is not None:
-        return pointer, kernels.pick_weighted(begin, end, pointer, streams, replace, adjacency.weight)
-    return pointer, kernels.pick_uniform(begin, end, pointer, streams, replace)
+        picks = _pick_weighted(adjacency, begin, end, pointer, streams, replace, hidden)
+    else:
+        picks = picking.pick_uniform(begin, end, pointer, streams, replace)
+    if hidden is not None:
+        picking.skip_hidden(pointer, picks, *hidden)
+    return pointer, picks
 
 
-_NO_ROOTS: NDArray[np.uint64] = np.empty(0, np.uint64)
+def _pick_weighted(
+    adjacency: Adjacency,
+    begin: Ints,
+    end: Ints,
+    pointer: Ints,
+    streams: NDArray[np.uint64],
+    replace: bool,
+    hidden: tuple[Ints, Ints] | None,
+) -> Ints:
+    """Pick by weights, where they stand or, if they stand in another order, from a copy of the rows' own."""
+    picks: Ints
+    if hidden is None and adjacency.weight_at is None:
+        picks = picking.pick_weighted(begin, end, pointer, streams, replace, adjacency.weight)
+        return picks
+    none = np.zeros(begin.size + 1, np.int64), _NONE
+    weight_at = _NONE if adjacency.weight_at is None else adjacency.weight_at
+    own, first = picking.weights_of_rows(begin, end, *(hidden or none), adjacency.weight, weight_at)
+    picks = picking.pick_weighted(first, first + end - begin, pointer, streams, replace, own)
+    picks += np.repeat(begin - first, np.diff(pointer))
+    return picks
 
 
 def _join(hops: list[_Hop], num_target: int) -> SampledEdges:

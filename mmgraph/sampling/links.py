@@ -36,6 +36,12 @@ class LinkSeeds:
     target: Ints
     num_links: int
 
+    def times(self, time: Tensor | None) -> dict[str, Tensor] | None:
+        """Return the time of each seed by node type, if links have times, [B]."""
+        if time is None:
+            return None
+        return {name: time[torch.from_numpy(self.owner[part.tree])] for name, part in self.seeds.items()}
+
     def metadata(self, index: EdgeSamplerInput, neg_sampling: NegativeSampling | None) -> tuple[Any, ...]:
         """Return what PyG's ``LinkLoader`` puts into a batch: ids, places and labels of the links, times."""
         source, target = torch.from_numpy(self.source), torch.from_numpy(self.target)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch_geometric.sampler import NegativeSampling
 
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
-from mmgraph.sampling import kernels
-from mmgraph.sampling.adjacency import Adjacency
+from mmgraph.sampling.link_relation import LinkRelation
+from mmgraph.sampling.proposals import Proposal, by_degree_or_weight, of_batch, two_steps
+from mmgraph.sampling.random_numbers import row_streams, units
+from mmgraph.sampling.rows import is_no_neighbour
+from mmgraph.sampling.times import Limits, Times
 
 Ints = NDArray[np.int64]
 Strategy = Literal["uniform", "degree", "in_batch", "hard"]
-_Propose = Callable[[Ints, int], Ints]
 
 # How often a strategy may propose links that are there before another one takes over.
 _TRIES = 32
+# How many nodes an error names.
+_SHOWN = 10
 _NO_INTS: Ints = np.empty(0, np.int64)
 
 
@@ -34,8 +36,9 @@ class Negatives(NegativeSampling):  # type: ignore[misc]
     Args:
         strategy: Where the target node comes from: ``uniform``, any node; ``degree``, any node in proportion
             to its degree to the power of 3/4 (Mikolov et al., Distributed representations of words and
-            phrases, 2013); ``in_batch``, the targets of the batch's other links; ``hard``, two steps from the
-            true target: a node that shares a source with it.
+            phrases, 2013), with times the degree at the time of the link; ``in_batch``, the targets of the
+            batch's other links; ``hard``, two steps from the true target: a node that shares a source with
+            it.
         mode: ``binary``: pairs with label 0; ``triplet``: target nodes for each link. In binary mode
             ``uniform`` and ``degree`` draw the source likewise; otherwise it is that of a link of the batch.
         amount: How many for each link.
@@ -63,53 +66,25 @@ class Negatives(NegativeSampling):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, eq=False)
-class Relation:
-    """The links of one relation, both ways round.
-
-    Args:
-        by_target: The links, target after target.
-        same_type: Whether source and target are nodes of the same type.
-    """
-
-    by_target: Adjacency
-    same_type: bool
-
-    @cached_property
-    def by_source(self) -> Adjacency:
-        """The links, source after source."""
-        return self.by_target.by_source()
-
-    def node_weight(
-        self, neg_sampling: NegativeSampling, end: Literal["src", "dst"]
-    ) -> NDArray[np.float64] | None:
-        """Return in what proportion nodes are drawn at one end; nothing if all alike."""
-        if getattr(neg_sampling, "strategy", "") == "degree":
-            adjacency = self.by_source if end == "src" else self.by_target
-            return np.diff(adjacency.indptr).astype(np.float64) ** 0.75
-        weight = neg_sampling.src_weight if end == "src" else neg_sampling.dst_weight
-        return None if weight is None else torch.as_tensor(weight).cpu().numpy().astype(np.float64)
-
-
-@dataclass(frozen=True, eq=False)
 class Links:
     """The links of a batch, B of them.
 
     Args:
         source: int64 [B].
         target: int64 [B].
-        limit: The latest time that each may see, int64 [B]; empty if there are no times.
+        limit: The latest time that each may see, [B], if there are times.
     """
 
     source: Ints
     target: Ints
-    limit: Ints
+    limit: Limits | None
 
 
 def draw_negatives(
     links: Links,
     neg_sampling: NegativeSampling,
-    relation: Relation,
-    times: tuple[Ints, Ints],
+    relation: LinkRelation,
+    times: tuple[Times | None, Times | None],
     stream: np.uint64,
 ) -> tuple[Ints, Ints]:
     """Return the source and the target of links that are not there, int64 [M] each.
@@ -121,124 +96,124 @@ def draw_negatives(
         neg_sampling: A :class:`Negatives`, or PyG's own, whose nodes are drawn alike or in proportion to its
             weights.
         relation: The links of the whole graph.
-        times: When source nodes and target nodes come into being, int64 [S] and [N]; empty if they are there
-            from the beginning.
+        times: When source nodes and target nodes come into being, [S] and [N]; nothing if they are there from
+            the beginning.
         stream: What sets this batch apart.
 
     Raises:
-        GraphError: If a node is linked to all others.
+        GraphError: If a link finds no node that may be drawn; all such links at once.
     """
     count = int(np.ceil(links.source.size * neg_sampling.amount))
     base = np.arange(count) % max(links.source.size, 1)
     strategy = getattr(neg_sampling, "strategy", "uniform")
-    streams = kernels.row_streams(stream, np.arange(count), _NO_INTS, np.empty(0, np.uint64))
-    limit = links.limit[base] if links.limit.size else links.limit
-    adjacency = relation.by_target
+    streams = row_streams(stream, np.arange(count), _NO_INTS, np.empty(0, np.uint64))
+    limit = None if links.limit is None else links.limit[base]
     source = links.source[base]
     if neg_sampling.is_binary() and strategy in ("uniform", "degree"):
-        weight = relation.node_weight(neg_sampling, "src")
-        none = Adjacency(count, adjacency.num_target, np.zeros(count + 1, np.int64), _NO_INTS)
-        # No source is refused for its links; the number of a row stands where its node would.
-        draw = _Draw(np.arange(count), none, False, np.full(count, -1), times[0], limit, ~streams)
-        source = draw.draw(adjacency.num_source, [_anyone(adjacency.num_source, weight, ~streams)])
+        anyone = by_degree_or_weight(neg_sampling, relation, "source", limit, ~streams)
+        source = _draw(
+            _MayBeSource(relation, times[0], limit), relation.by_target.num_source, anyone, ~streams
+        )
     true = np.where(source == links.source[base], links.target[base], -1)
-    draw = _Draw(source, relation.by_source, relation.same_type, true, times[1], limit, streams)
-    anyone = _anyone(adjacency.num_target, relation.node_weight(neg_sampling, "dst"), streams)
+    anyone = by_degree_or_weight(neg_sampling, relation, "target", limit, streams)
     if strategy == "in_batch":
-        return source, draw.draw(adjacency.num_target, [_of_batch(links.target, streams), anyone])
-    if strategy == "hard":
-        near = _two_steps(relation, links.target[base], streams)
-        return source, draw.draw(adjacency.num_target, [near, anyone])
-    return source, draw.draw(adjacency.num_target, [anyone])
+        anyone = [of_batch(links.target, streams), *anyone]
+    elif strategy == "hard":
+        anyone = [two_steps(relation, links.target[base], streams), *anyone]
+    may_be = _MayBeTarget(relation, source, true, times[1], limit)
+    return source, _draw(may_be, relation.by_target.num_target, anyone, streams)
 
 
 @dataclass(frozen=True, eq=False)
-class _Draw:
-    """Nodes are proposed until each row has one that may be taken."""
+class _MayBeSource:
+    """Tells whether nodes are there at the time of their links, and have a target left."""
 
-    rows: Ints
-    linked: Adjacency
-    not_itself: bool
-    # The true target of each row, which may be missing among its links.
-    true: Ints
-    time: Ints
-    limit: Ints
-    streams: NDArray[np.uint64]
+    relation: LinkRelation
+    time: Times | None
+    limit: Limits | None
 
-    def draw(self, num_nodes: int, strategies: list[_Propose]) -> Ints:
-        """Return one of so many nodes for each row, from the first strategy that finds one."""
-        result = np.full(self.rows.size, -1, np.int64)
-        left = np.arange(self.rows.size)
-        for number in range(_TRIES * len(strategies)):
-            if not left.size:
-                return result
-            proposed = strategies[number // _TRIES](left, number)
-            good = self._may_be_taken(left, proposed)
-            result[left[good]] = proposed[good]
-            left = left[~good]
-        for row in left:
-            result[row] = self._search(row, num_nodes)
-        return result
-
-    def _may_be_taken(self, rows: Ints, nodes: Ints) -> NDArray[np.bool_]:
-        linked = self.linked
-        good: NDArray[np.bool_] = kernels.may_be_taken(
-            linked.indptr, linked.indices, self.rows[rows], nodes, self.not_itself
-        )
-        good &= nodes != self.true[rows]
-        if self.time.size and self.limit.size:
-            good &= self.time[nodes] <= self.limit[rows]
+    def __call__(self, rows: Ints, nodes: Ints) -> NDArray[np.bool_]:
+        """Return it, bool [R], for rows of the batch and a node of each."""
+        good: NDArray[np.bool_] = (nodes >= 0) & ~np.isin(nodes, self.relation.full)
+        good &= _is_there(self, rows, nodes)
         return good
 
-    def _search(self, row: np.int64, num_nodes: int) -> int:
-        """Return the first node that may be taken, from a random one on: few, if any, may."""
-        begin = int(kernels.units(self.streams[row : row + 1], -1)[0] * num_nodes)
+    def error(self, rows: Ints) -> GraphError:
+        """Return what to say of rows for which there is no node."""
+        source, _, target = self.relation.triple
+        return GraphError(
+            f"for {counted(rows.size, 'link')} there is no node of the type {source!r} at its time that is "
+            f"not linked to every node of the type {target!r}",
+            where=f"neg_sampling of {' -> '.join(self.relation.triple)}",
+            fix="Draw targets alone: choose 'in_batch' or 'hard', or mode='triplet'.",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _MayBeTarget:
+    """Tells whether nodes are no targets of their rows' sources."""
+
+    relation: LinkRelation
+    source: Ints
+    # The true target of each row, which may be missing among its source's links.
+    true: Ints
+    time: Times | None
+    limit: Limits | None
+
+    def __call__(self, rows: Ints, nodes: Ints) -> NDArray[np.bool_]:
+        """Return it, bool [R], for rows of the batch and a node of each."""
+        linked, same_type = self.relation.by_source, self.relation.same_type
+        good: NDArray[np.bool_] = is_no_neighbour(
+            linked.indptr, linked.indices, self.source[rows], nodes, same_type
+        )
+        good &= (nodes >= 0) & (nodes != self.true[rows])
+        good &= _is_there(self, rows, nodes)
+        return good
+
+    def error(self, rows: Ints) -> GraphError:
+        """Return what to say of rows for which there is no node: at once of all nodes of that kind."""
+        source, _, target = self.relation.triple
+        nodes = np.union1d(self.source[rows], self.relation.full)
+        shown = ", ".join(map(str, nodes[:_SHOWN])) + (", ..." if nodes.size > _SHOWN else "")
+        at_its_time = " that is there at its time" if self.time is not None else ""
+        return GraphError(
+            f"{counted(nodes.size, 'node')} of the type {source!r} {agreed(nodes.size, 'is', 'are')} linked "
+            f"to every node of the type {target!r}{at_its_time}: {shown}",
+            where=f"neg_sampling of {' -> '.join(self.relation.triple)}",
+            fix="Leave their links out of edge_label_index.",
+        )
+
+
+def _is_there(of: _MayBeSource | _MayBeTarget, rows: Ints, nodes: Ints) -> Any:
+    if of.time is None or of.limit is None:
+        return True
+    return of.time.ordered[nodes] <= of.limit.of(of.time)[rows]
+
+
+def _draw(
+    may_be: _MayBeSource | _MayBeTarget,
+    num_nodes: int,
+    proposals: list[Proposal],
+    streams: NDArray[np.uint64],
+) -> Ints:
+    """Return one of so many nodes for each row, from the first proposals that find one."""
+    result = np.full(streams.size, -1, np.int64)
+    left = np.arange(streams.size)
+    for number in range(_TRIES * len(proposals)):
+        if not left.size:
+            return result
+        proposed = proposals[number // _TRIES](left, number)
+        good = may_be(left, proposed)
+        result[left[good]] = proposed[good]
+        left = left[~good]
+    for row in left:
+        # The first node that may be taken, from a random one on: few, if any, may.
+        begin = int(units(streams[row : row + 1], -1)[0] * num_nodes)
         nodes = np.roll(np.arange(num_nodes), -begin)
-        good = self._may_be_taken(np.full(num_nodes, row), nodes)
-        if not good.any():
-            raise GraphError(
-                f"the source node {self.rows[row]} is linked to every target node that there is at its time",
-                where="neg_sampling",
-                fix="Leave its links out of the batches.",
-            )
-        return int(nodes[good.argmax()])
-
-
-def _anyone(size: int, weight: NDArray[np.float64] | None, streams: NDArray[np.uint64]) -> _Propose:
-    total = None if weight is None else np.cumsum(weight)
-
-    def propose(rows: Ints, number: int) -> Ints:
-        unit = kernels.units(streams[rows], 2 * number)
-        if total is None:
-            return np.asarray(unit * size, dtype=np.int64)
-        return np.asarray(np.searchsorted(total, unit * total[-1], side="right").clip(0, size - 1))
-
-    return propose
-
-
-def _of_batch(targets: Ints, streams: NDArray[np.uint64]) -> _Propose:
-    def propose(rows: Ints, number: int) -> Ints:
-        place: Any = (kernels.units(streams[rows], 2 * number) * targets.size).astype(np.int64)
-        return np.asarray(targets[place])
-
-    return propose
-
-
-def _two_steps(relation: Relation, targets: Ints, streams: NDArray[np.uint64]) -> _Propose:
-    def propose(rows: Ints, number: int) -> Ints:
-        there, first = _step(relation.by_target, targets[rows], kernels.units(streams[rows], 2 * number))
-        # Whoever has no neighbour stays, and the true target is refused.
-        back, second = _step(relation.by_source, first, kernels.units(streams[rows], 2 * number + 1))
-        return np.where(there & back, second, targets[rows])
-
-    return propose
-
-
-def _step(adjacency: Adjacency, nodes: Ints, unit: NDArray[np.float64]) -> tuple[NDArray[np.bool_], Ints]:
-    """Return which nodes have a neighbour, and one of each; node 0 for those that have none."""
-    begin, end = kernels.row_bounds(adjacency.indptr, nodes)
-    there = end > begin
-    place = np.where(there, begin + (unit * (end - begin)).astype(np.int64), 0)
-    if not adjacency.indices.size:
-        return there, np.zeros(nodes.size, np.int64)
-    return there, np.where(there, adjacency.indices[place].astype(np.int64), 0)
+        good = may_be(np.full(num_nodes, row), nodes)
+        if good.any():
+            result[row] = nodes[good.argmax()]
+    without = np.flatnonzero(result < 0)
+    if without.size:
+        raise may_be.error(without)
+    return result

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -21,31 +20,23 @@ from torch_geometric.sampler import (
     NodeSamplerInput,
 )
 
-from mmgraph.errors import ConfigError, GraphError, MissingDependencyError, did_you_mean
+from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph import Graph, Triple
-from mmgraph.sampling import kernels
+from mmgraph.sampling.adjacency import Adjacency
 from mmgraph.sampling.fanout import read_fanout
-from mmgraph.sampling.hops import Rules, Seeds, sample_hops
+from mmgraph.sampling.hidden_links import HiddenLinks, reverse_of
+from mmgraph.sampling.hops import Rules, Seeds, sample_hops, seed_streams
+from mmgraph.sampling.link_relation import LinkRelation
 from mmgraph.sampling.links import LinkSeeds, link_seeds, numbers
-from mmgraph.sampling.negatives import Links, Relation, draw_negatives
-from mmgraph.sampling.pyg_backend import PyGBackend, pyg_lib_is_installed
+from mmgraph.sampling.negatives import Links, draw_negatives
+from mmgraph.sampling.pyg_backend import PyGBackend, choose_backend
+from mmgraph.sampling.sampler_output import sorted_output
 from mmgraph.sampling.source import read_source
 from mmgraph.sampling.streams import stream_of
-from mmgraph.sampling.times import as_ordered
+from mmgraph.sampling.times import Limits, read_limits
 
 Ints = NDArray[np.int64]
 _NO_INTS: Ints = np.empty(0, np.int64)
-
-
-@dataclass
-class SortedSamplerOutput(HeteroSamplerOutput):  # type: ignore[misc]
-    """PyG's sampler output, whose edges are sorted by (target, source).
-
-    Args:
-        indptr: By edge type, where the edges of each sampled target begin and end, int64 [N + 1].
-    """
-
-    indptr: dict[Triple, Tensor] | None = None
 
 
 class NeighbourSampler(BaseSampler):  # type: ignore[misc]
@@ -68,6 +59,11 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         temporal_strategy: Among the edges that are not too late, ``uniform``, any, or ``last``, the latest.
         groups: Whether entities bring all their modality nodes: ``of`` edges are not sampled but taken whole,
             and one hop more follows, for the entities that the last hop found.
+        hide_links: Whether links that a batch is made for, and their reverses, are left out of its edges, so
+            that a model cannot read off what it shall predict. Without times, those of all links of the batch
+            are; where samples are disjoint, of each link its own.
+        reverse_types: By edge type, its reverse, where that has another name than ``rev_`` and its own. A
+            relation that has every edge in both directions is its own reverse.
         seed: For batches that can be made again. Without one it is drawn from torch's generator.
         backend: ``numba`` or ``pyg_lib``. ``auto`` is pyg-lib where it is installed and no seed is asked for,
             since it keeps none, and numba otherwise.
@@ -99,6 +95,8 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         time_attr: str | None = None,
         temporal_strategy: Literal["uniform", "last"] = "uniform",
         groups: bool = False,
+        hide_links: bool = True,
+        reverse_types: Mapping[Triple, Triple] | None = None,
         seed: int | None = None,
         backend: Literal["auto", "numba", "pyg_lib"] = "auto",
     ) -> None:
@@ -121,7 +119,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             weighted=weight_attr is not None,
             last=temporal_strategy == "last",
         )
-        self.backend = _choose(backend, seed)
+        self.backend = choose_backend(backend, seed)
         self._pyg: PyGBackend | None = None
         if self.backend == "pyg_lib":
             options = {
@@ -138,7 +136,14 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         # Shared, so that workers that live longer than an epoch see the next one.
         self._epoch: Tensor = torch.zeros((), dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
-        self._relations: dict[Triple, Relation] = {}
+        self._relations: dict[Triple, LinkRelation] = {}
+        self._hide_links = hide_links
+        self._reverse = reverse_of(list(self._source.adjacency), reverse_types or {})
+
+    @property
+    def adjacency(self) -> Mapping[Triple, Adjacency]:
+        """By edge type, the edges as they are sampled."""
+        return self._source.adjacency
 
     @property
     def epoch(self) -> int:
@@ -148,6 +153,17 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
     def set_epoch(self, epoch: int) -> None:
         """Set the number of the epoch before its loader is iterated."""
         self._epoch.fill_(epoch)
+
+    def at_epoch(self, epoch: int) -> NeighbourSampler:
+        """Return the sampler at an epoch of its own, whatever becomes of this one's; both share the edges.
+
+        Args:
+            epoch: The number of the epoch.
+        """
+        other = copy.copy(self)
+        other._epoch = torch.tensor(epoch, dtype=torch.int64)
+        other._epoch.share_memory_()  # type: ignore[no-untyped-call]
+        return other
 
     def with_neighbors(
         self, num_neighbors: Sequence[int] | Mapping[Triple, Sequence[int]]
@@ -162,11 +178,9 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         """
         if self._pyg is not None:
             raise ConfigError("pyg-lib shares no edges", where="backend", fix="Choose 'numba'.")
-        other = copy.copy(self)
+        other = self.at_epoch(self.epoch)
         fanout = read_fanout(num_neighbors, list(self._source.adjacency), groups=False)
         other._rules = dataclasses.replace(self._rules, fanout=fanout)
-        other._epoch = self._epoch.clone()
-        other._epoch.share_memory_()  # type: ignore[no-untyped-call]
         return other
 
     def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> HeteroSamplerOutput:
@@ -179,20 +193,14 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             GraphError: If a node is not there, or has no time where it needs one.
         """
         name, node = index.input_type, numbers(index.node)
-        if name not in self._source.sizes:
-            raise GraphError(
-                f"there is no node type {name!r}",
-                where="input_nodes",
-                fix=did_you_mean(str(name), self._source.sizes),
-            )
-        self._check_nodes(name, node, "input_nodes")
+        self._source.check_nodes(name, node, "input_nodes")
         limits = self._limits(index.time, "input_time")
         if self._is_temporal and limits is None:
             if name not in self._source.node_time:
                 raise GraphError(
                     f"nodes of the type {name!r} have no times", where="input_nodes", fix="Give input_time."
                 )
-            limits = self._source.node_time[name][node]
+            limits = self._source.node_time[name][node].as_limits()
         stream = self._stream(name, node, limits)
         times = None if index.time is None else {name: index.time}
         out = self._sample({name: Seeds(node, np.arange(node.size))}, limits, stream, times)
@@ -212,34 +220,28 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             GraphError: If a link cannot be used, or has no time where it needs one.
         """
         triple = index.input_type
-        if triple not in self._source.adjacency:
-            known = [" -> ".join(known) for known in self._source.adjacency]
-            name = " -> ".join(triple or ())
-            raise GraphError(
-                f"there is no edge type {name!r}", where="edge_label_index", fix=did_you_mean(name, known)
-            )
-        links = Links(numbers(index.row), numbers(index.col), _NO_INTS)
-        self._check_nodes(triple[0], links.source, "edge_label_index[0]")
-        self._check_nodes(triple[2], links.target, "edge_label_index[1]")
+        self._source.check_edge_type(triple, "edge_label_index")
         limits = self._limits(index.time, "edge_label_time")
+        links = Links(numbers(index.row), numbers(index.col), limits)
+        self._source.check_nodes(triple[0], links.source, "edge_label_index[0]")
+        self._source.check_nodes(triple[2], links.target, "edge_label_index[1]")
         if self._is_temporal and limits is None:
             raise GraphError("links have no times", where="edge_label_index", fix="Give edge_label_time.")
-        if limits is not None:
-            links = Links(links.source, links.target, limits)
         stream = self._stream(list(triple), np.stack([links.source, links.target]), limits)
         negatives = (_NO_INTS, _NO_INTS)
         if neg_sampling is not None and links.source.size:
-            times = (
-                self._source.node_time.get(triple[0], _NO_INTS),
-                self._source.node_time.get(triple[2], _NO_INTS),
-            )
+            times = self._source.node_time.get(triple[0]), self._source.node_time.get(triple[2])
             relation = self._relation(triple)
             negatives = draw_negatives(
                 links, neg_sampling, relation, times, stream_of(int(stream), "negatives")
             )
         found = link_seeds(index, negatives, neg_sampling, disjoint=self._rules.disjoint)
         out = self._sample(
-            found.seeds, None if limits is None else limits[found.owner], stream, _times_of(found, index.time)
+            found.seeds,
+            None if limits is None else limits[found.owner],
+            stream,
+            found.times(index.time),
+            self._hidden(triple, links, found) if self._hide_links else None,
         )
         if out.batch is not None:
             owner = torch.from_numpy(found.owner)
@@ -250,87 +252,49 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
     def _sample(
         self,
         seeds: Mapping[str, Seeds],
-        limits: Ints | None,
+        limits: Limits | None,
         stream: np.uint64,
         times: Mapping[str, Tensor] | None,
+        hidden: HiddenLinks | None = None,
     ) -> HeteroSamplerOutput:
-        if self._pyg is not None:
+        # pyg-lib hides no links.
+        if self._pyg is not None and hidden is None:
             starts = {name: torch.from_numpy(part.node) for name, part in seeds.items()}
             return self._pyg.sample(starts, times)
         roots = None
         if self._rules.disjoint:
             # Each seed's sample is its own, whatever else is in the batch.
             stream = stream_of(self.seed, self.epoch)
-            roots = np.concatenate([self._roots(name, part, limits) for name, part in seeds.items()])
-        nodes, edges = sample_hops(self._rules, seeds, stream, roots=roots, limits=limits)
-        return SortedSamplerOutput(
-            node={name: torch.from_numpy(of_type.node) for name, of_type in nodes.items()},
-            row={triple: torch.from_numpy(of_type.source) for triple, of_type in edges.items()},
-            col={triple: torch.from_numpy(of_type.target) for triple, of_type in edges.items()},
-            edge={triple: torch.from_numpy(of_type.edge) for triple, of_type in edges.items()},
-            batch=(
-                {name: torch.from_numpy(of_type.tree) for name, of_type in nodes.items()}
-                if self._rules.disjoint
-                else None
-            ),
-            num_sampled_nodes={name: of_type.per_hop for name, of_type in nodes.items()},
-            num_sampled_edges={triple: of_type.per_hop for triple, of_type in edges.items()},
-            indptr={triple: torch.from_numpy(of_type.indptr) for triple, of_type in edges.items()},
-        )
+            roots = np.concatenate([seed_streams(name, part, limits) for name, part in seeds.items()])
+        nodes, edges = sample_hops(self._rules, seeds, stream, roots=roots, limits=limits, hidden=hidden)
+        return sorted_output(nodes, edges, disjoint=self._rules.disjoint)
 
-    def _roots(self, name: str, seeds: Seeds, limits: Ints | None) -> NDArray[np.uint64]:
-        nothing = np.empty(0, np.uint64)
-        roots: NDArray[np.uint64] = kernels.row_streams(stream_of(name), seeds.node, _NO_INTS, nothing)
-        if limits is not None:
-            roots ^= kernels.row_streams(stream_of("time"), limits[seeds.tree], _NO_INTS, nothing)
-        return roots
+    def _stream(self, kind: str | list[str], nodes: Ints, limits: Limits | None) -> np.uint64:
+        parts = [] if limits is None else [limits.whole, limits.fractional]
+        return stream_of(self.seed, self.epoch, kind, nodes, *parts)
 
-    def _stream(self, kind: str | list[str], nodes: Ints, limits: Ints | None) -> np.uint64:
-        return stream_of(self.seed, self.epoch, kind, nodes, _NO_INTS if limits is None else limits)
-
-    def _limits(self, time: Tensor | None, where: str) -> Ints | None:
+    def _limits(self, time: Tensor | None, where: str) -> Limits | None:
         if time is None:
             return None
         if not self._is_temporal:
             raise ConfigError(
                 "times are given, but the sampler reads none", where=where, fix="Set time_attr."
             )
-        return as_ordered(time, fractional=self._source.fractional, where=where)
+        return read_limits(time, where)
 
-    def _relation(self, triple: Triple) -> Relation:
+    def _relation(self, triple: Triple) -> LinkRelation:
         if triple not in self._relations:
-            self._relations[triple] = Relation(self._source.adjacency[triple], triple[0] == triple[2])
+            self._relations[triple] = LinkRelation(triple, self._source.adjacency[triple])
         return self._relations[triple]
 
-    def _check_nodes(self, name: str, node: Ints, where: str) -> None:
-        size = self._source.sizes[name]
-        if node.size and not 0 <= node.min() <= node.max() < size:
-            wrong = node.min() if node.min() < 0 else node.max()
-            raise GraphError(
-                f"names the node {wrong}; wanted 0 to {size - 1}",
-                where=where,
-                fix=f"Give nodes of the type {name!r}.",
-            )
+    def _hidden(self, triple: Triple, links: Links, found: LinkSeeds) -> HiddenLinks:
+        reverse = self._reverse.get(triple)
+        if reverse is None and self._relation(triple).is_symmetric:
+            reverse = triple
+        owner = found.owner if self._rules.disjoint else None
+        return HiddenLinks.both_ways(triple, links.source, links.target, reverse, owner)
 
 
 def _check_choice(where: str, given: str, known: list[str]) -> None:
     if given not in known:
         raise ConfigError(f"got {given!r}", where=where, fix=did_you_mean(given, known))
-
-
-def _choose(backend: str, seed: int | None) -> str:
-    if backend == "auto":
-        return "pyg_lib" if pyg_lib_is_installed() and seed is None else "numba"
-    if backend == "pyg_lib" and not pyg_lib_is_installed():
-        raise MissingDependencyError(
-            "pyg-lib is not installed", where="backend", fix="Choose 'numba', which needs nothing."
-        )
-    if backend == "pyg_lib" and seed is not None:
-        raise ConfigError("pyg-lib keeps no seed", where="seed", fix="Leave it out, or choose 'numba'.")
-    return backend
-
-
-def _times_of(found: LinkSeeds, time: Tensor | None) -> dict[str, Tensor] | None:
-    if time is None:
-        return None
-    return {name: time[torch.from_numpy(found.owner[part.tree])] for name, part in found.seeds.items()}

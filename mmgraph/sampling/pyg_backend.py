@@ -12,12 +12,35 @@ from torch_geometric.data import HeteroData
 from torch_geometric.sampler import HeteroSamplerOutput
 from torch_geometric.sampler import NeighborSampler as PyGSampler
 
+from mmgraph.errors import ConfigError, MissingDependencyError
 from mmgraph.graph import Triple
 
 
 def pyg_lib_is_installed() -> bool:
     """Return whether PyG has found pyg-lib."""
     return bool(torch_geometric.typing.WITH_PYG_LIB)
+
+
+def choose_backend(backend: str, seed: int | None) -> str:
+    """Return ``numba`` or ``pyg_lib``.
+
+    Args:
+        backend: One of them, or ``auto``.
+        seed: The seed, if one is asked for.
+
+    Raises:
+        ConfigError: If pyg-lib shall keep a seed.
+        MissingDependencyError: If it is not installed.
+    """
+    if backend == "auto":
+        return "pyg_lib" if pyg_lib_is_installed() and seed is None else "numba"
+    if backend == "pyg_lib" and not pyg_lib_is_installed():
+        raise MissingDependencyError(
+            "pyg-lib is not installed", where="backend", fix="Choose 'numba', which needs nothing."
+        )
+    if backend == "pyg_lib" and seed is not None:
+        raise ConfigError("pyg-lib keeps no seed", where="seed", fix="Leave it out, or choose 'numba'.")
+    return backend
 
 
 class PyGBackend:

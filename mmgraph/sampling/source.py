@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch_geometric.data import HeteroData
 
 from mmgraph.counted import counted
-from mmgraph.errors import ConfigError, Faults, GraphError
+from mmgraph.errors import ConfigError, Faults, GraphError, did_you_mean
 from mmgraph.graph import Graph, Triple
 from mmgraph.sampling.adjacency import Adjacency, adjacency_of_edges, adjacency_of_graph
-from mmgraph.sampling.times import as_ordered, is_fractional
+from mmgraph.sampling.times import Times, read_times
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,41 @@ class Source:
     Args:
         sizes: Number of nodes by node type.
         adjacency: By edge type, its edges.
-        node_time: By node type that has times, each node's, int64 [N]; see :func:`as_ordered`.
-        fractional: Whether there are times that are no integers.
+        node_time: By node type that has times, each node's, [N].
     """
 
     sizes: dict[str, int]
     adjacency: Mapping[Triple, Adjacency]
-    node_time: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    fractional: bool = False
+    node_time: dict[str, Times] = field(default_factory=dict)
+
+    def check_edge_type(self, triple: Triple | None, where: str) -> None:
+        """Make sure that an edge type is there.
+
+        Raises:
+            GraphError: If it is not.
+        """
+        if triple not in self.adjacency:
+            known, name = [" -> ".join(known) for known in self.adjacency], " -> ".join(triple or ())
+            raise GraphError(f"there is no edge type {name!r}", where=where, fix=did_you_mean(name, known))
+
+    def check_nodes(self, name: str, node: NDArray[np.int64], where: str) -> None:
+        """Make sure that nodes, int64 [B], are there.
+
+        Raises:
+            GraphError: If their type or one of them is not.
+        """
+        if name not in self.sizes:
+            raise GraphError(
+                f"there is no node type {name!r}", where=where, fix=did_you_mean(str(name), self.sizes)
+            )
+        size = self.sizes[name]
+        if node.size and not 0 <= node.min() <= node.max() < size:
+            wrong = node.min() if node.min() < 0 else node.max()
+            raise GraphError(
+                f"names the node {wrong}; wanted 0 to {size - 1}",
+                where=where,
+                fix=f"Give nodes of the type {name!r}.",
+            )
 
 
 def read_source(data: Graph | HeteroData, *, weight_attr: str | None, time_attr: str | None) -> Source:
@@ -89,7 +116,6 @@ def _of_hetero_data(data: HeteroData, weight_attr: str | None, time_attr: str | 
             )
         raise _no_such("time_attr", time_attr, [])
     timed = [*timed_nodes, *timed_edges]
-    fractional = any(is_fractional(data[key][time_attr]) for key in timed)
     faults = Faults()
     times, weights, sizes = {}, {}, {}
     for name in node_types:
@@ -97,8 +123,8 @@ def _of_hetero_data(data: HeteroData, weight_attr: str | None, time_attr: str | 
     for key in timed:
         where, size = f"data[{key!r}].{time_attr}", sizes[key] if key in sizes else data[key].num_edges
         try:
-            times[key] = as_ordered(data[key][time_attr], fractional=fractional, where=where)
-            _check_length(times[key], size, where)
+            times[key] = read_times(data[key][time_attr], where)
+            _check_length(times[key].ordered, size, where)
         except GraphError as error:
             faults.extend(error)
     for triple in weighted:
@@ -122,7 +148,7 @@ def _of_hetero_data(data: HeteroData, weight_attr: str | None, time_attr: str | 
             source_time=times.get(source),
             where=f"data[{triple!r}].edge_index",
         )
-    return Source(sizes, adjacency, {name: times[name] for name in timed_nodes}, fractional)
+    return Source(sizes, adjacency, {name: times[name] for name in timed_nodes})
 
 
 def _no_such(where: str, name: str | None, known: list[str]) -> ConfigError:

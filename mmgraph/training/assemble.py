@@ -64,4 +64,9 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
     if featured and not model.edge_channels:
         module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")
+    timed = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.timed))
+    if timed:
+        module.notes.append(
+            f"the times of {', '.join(timed)} are not looked at: every entity sees all edges, also later ones"
+        )
     return module

@@ -100,7 +100,7 @@ class LayerByLayer:
                 continue
             state[name] = StateFile(self._sizes[name], model.hidden_channels)
             # Features may be much wider than states.
-            fitting = _FEATURE_BYTES // max(features[name].itemsize * features[name].shape[1], 1)
+            fitting = _FEATURE_BYTES // max(4 * self._graph.schema.channels[name], 1)
             for part in torch.split(needed[name], max(min(self._at_a_time, fitting), 1)):
                 sample = Sample({name: known[name][part]} if name in known else {}).to(device)
                 x = self._graph.features.take(features[name], part).to(device)

@@ -36,7 +36,7 @@ class SampledGraph:
     def __init__(self, graph: Graph, model: MultimodalModel, *, seed: int, threads: int) -> None:
         self.schema = graph.schema
         self.sampler = NeighbourSampler(graph, [ALL], seed=seed, backend="numba")
-        self.features = Features(graph)
+        self.features = Features(graph, self.sampler.adjacency)
         self.known = known_nodes(model.featureless, graph)
         self._graph, self._threads = graph, threads
 

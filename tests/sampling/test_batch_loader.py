@@ -73,7 +73,10 @@ def test_edges_of_a_folder_are_mapped_and_reverse_ones_are_right(graph):
         )
         assert (pairs == graph.edge_index[edge_type.triple]).all()
         if edge_type.weighted:
-            assert (adjacency.weight == graph.edge_weight[edge_type.triple]).all()
+            weight = (
+                adjacency.weight if adjacency.weight_at is None else adjacency.weight[adjacency.weight_at]
+            )
+            assert (weight == graph.edge_weight[edge_type.triple]).all()
         base = adjacency.indices
         while isinstance(base, np.ndarray):
             base = base.base
@@ -149,6 +152,34 @@ def test_a_loader_goes_on_where_another_one_was(graph, threads):
         assert resumed.state_dict() == left.state_dict()
         assert seeds(resumed) == whole[epoch][number:]
         assert resumed.state_dict() == {"epoch": epoch + 1, "batch": 0}
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_an_iteration_has_its_own_epoch_whoever_else_uses_the_sampler(graph, threads):
+    def loaders():
+        sampler = NeighbourSampler(graph, [2, 2], seed=0)
+        options = {"input_nodes": ("product", torch.arange(60)), "batch_size": 5, "threads": threads}
+        return BatchLoader(graph, sampler, shuffle=True, **options), BatchLoader(graph, sampler, **options)
+
+    def seen(batch: HeteroData) -> list[int]:
+        return batch["product"].n_id.tolist()
+
+    first, _ = loaders()
+    epochs = [[seen(batch) for batch in first] for _ in range(2)]
+    train, validation = loaders()
+    list(train)
+    second = []
+    for number, batch in enumerate(train):
+        second.append(seen(batch))
+        if number == 3:
+            list(validation)
+            train.sampler.set_epoch(9)
+    assert second == epochs[1]
+    # Two iterations of one loader at a time.
+    both, _ = loaders()
+    one, two = iter(both), iter(both)
+    together = [(seen(a), seen(b)) for a, b in zip(one, two, strict=True)]
+    assert [list(epoch) for epoch in zip(*together, strict=True)] == epochs
 
 
 def test_links_and_a_transform(data):

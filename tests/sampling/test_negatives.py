@@ -110,8 +110,62 @@ def test_the_one_node_that_is_left_is_found_and_none_is_an_error(data):
     _, target, _ = drawn(data, Negatives("hard", mode="triplet"))
     assert set(target.tolist()) == {24}
     data[AB].edge_index = torch.cat([everybody, torch.tensor([[0], [24]])], 1)
-    with pytest.raises(GraphError, match="node 0 is linked to every target node"):
+    with pytest.raises(
+        GraphError, match=r"a -> ab -> b: 1 node of the type 'a' is linked to every node of .*: 0"
+    ):
         drawn(data, Negatives("uniform", mode="triplet"))
+
+
+def test_all_nodes_that_are_linked_to_everybody_are_named_at_once(data):
+    full = [torch.stack([torch.full((25,), node), torch.arange(25)]) for node in (3, 7)]
+    data[AB].edge_index = torch.cat([torch.tensor([[0], [1]]), *full], 1)
+    sampler = NeighbourSampler(data, [1], seed=0)
+    one = EdgeSamplerInput(None, torch.tensor([3]), torch.tensor([0]), input_type=AB)
+    with pytest.raises(
+        GraphError, match="2 nodes of the type 'a' are linked to every node of the type 'b': 3, 7"
+    ):
+        sampler.sample_from_edges(one, Negatives("uniform", mode="triplet"))
+    # Where sources are drawn as well, those are no hindrance.
+    for strategy in ("uniform", "degree"):
+        source, _, first = drawn(data, Negatives(strategy, amount=20))
+        assert not {3, 7} & set(source[first:].tolist())
+
+
+def test_what_depends_on_all_links_is_worked_out_once(data):
+    sampler = NeighbourSampler(data, [1], seed=0)
+    sampler.sample_from_edges(links(data), Negatives("degree"))
+
+    # What is kept is read, so that a batch costs the same in a large graph.
+    only_one = {"source": np.cumsum(np.arange(40) == 39.0), "target": np.cumsum(np.arange(25) == 24.0)}
+    vars(sampler._relations[AB])["degree_weights"] = only_one
+    out = sampler.sample_from_edges(links(data), Negatives("degree"))
+    ends = out.metadata[1][:, data[AB].num_edges :]
+    assert set(out.node["a"][ends[0]].tolist()) == {39}
+    assert set(out.node["b"][ends[1]].tolist()) == {24}
+
+
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_degrees_are_those_at_the_time_of_the_link(end):
+    data = HeteroData()
+    data["a"].num_nodes = data["b"].num_nodes = 4000
+    # Of the first nodes, one has 16 links, one 1, and one 50 that come too late.
+    many = torch.arange(67) % 4000
+    few = torch.tensor([0] * 16 + [1] + [2] * 50)
+    data[AB].edge_index = torch.stack([few, many + 10] if end == "source" else [many + 10, few])
+    data[AB].time = torch.tensor([5] * 17 + [9] * 50)
+    pairs = torch.stack([torch.arange(1000, 3000)] * 2)
+    index = EdgeSamplerInput(None, *pairs, time=torch.full((2000,), 5), input_type=AB)
+    sampler = NeighbourSampler(data, [0], time_attr="time", seed=0)
+    if end == "source":
+        out = sampler.sample_from_edges(index, Negatives("degree"))
+        nodes = out.node["a"][out.metadata[1][0]][2000:].numpy()
+    else:
+        out = sampler.sample_from_edges(index, Negatives("degree", mode="triplet"))
+        nodes = out.node["b"][out.metadata[3]].numpy()
+    counts = np.bincount(nodes, minlength=4000)
+    assert counts[2] == 0
+    # 16 and 1 to the power of 3/4.
+    assert chisquare(counts[:2], counts[:2].sum() * np.array([8, 1]) / 9).pvalue > 0.001
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -19,7 +19,7 @@ pytestmark = [
 
 def test_samples_of_pyg_are_sorted_and_valid(monkeypatch):
     # torch-sparse is asked through the same call of PyG.
-    monkeypatch.setattr("mmgraph.sampling.neighbour_sampler.pyg_lib_is_installed", lambda: True)
+    monkeypatch.setattr("mmgraph.sampling.pyg_backend.pyg_lib_is_installed", lambda: True)
     data = make_data()
     sampler = NeighbourSampler(data, [3, -1])
     assert sampler.backend == "pyg_lib"

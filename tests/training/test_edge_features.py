@@ -67,3 +67,10 @@ def test_a_model_that_reads_none_says_so(data: HeteroData) -> None:
     assert run.describe()["notes"] == ["no layer of the model reads the edge features of hears"]
     read = mg.train(mg.from_hetero_data(data), task="item", model="hetero_gat", overrides=["max_epochs=1"])
     assert read.describe()["notes"] == []
+
+
+def test_a_training_says_that_it_does_not_look_at_times(data: HeteroData) -> None:
+    timed = data.clone()
+    timed["item", "hears", "item"].time = torch.arange(EACH * ITEMS)
+    run = mg.train(mg.from_hetero_data(timed), task="item", model="hetero_gat", overrides=["max_epochs=1"])
+    assert "the times of hears are not looked at" in run.describe()["notes"][-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -94,3 +95,53 @@ def test_a_graph_larger_than_memory_trains_by_samples(folder, tmp_path):
     # The whole graph at once does not keep to that.
     _, held = trained(folder, tmp_path / "whole", "batch_size=0")
     assert held > ALLOWED
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from mmgraph.graph import load_graph
+from mmgraph.training import load_run, train
+
+small, large, out, way = sys.argv[1:]
+options = {"task": "thing", "overrides": ["max_epochs=1", "model.hidden_channels=16", "device=cpu"]}
+sampled = {"batch_size": 32, "fanout": [2, 1]}
+# Whatever is loaded and compiled at the first training is no matter of the graph's size.
+train(small, out=f"{out}-small", **sampled, **options)
+load_run(f"{out}-small").evaluate("test")
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+limit = int(status["VmData"].split()[0]) * 1024 + ALLOWED
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+if way == "loaded":
+    load_graph(large).features["thing/x"].copy()
+if way == "whole":
+    sampled = {"batch_size": 0}
+train(large, out=out, **sampled, **options)
+print(load_run(out).evaluate("test")["accuracy"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [("sampled", ""), ("loaded", "may not have so much more memory"), ("whole", "memory")],
+)
+def test_it_trains_where_the_process_may_not_have_as_much_memory(folder, tmp_path, way, message):
+    features = next((folder / "large").rglob("*x*.npy"))
+    # Room for the process's own arrays, for the stacks of threads, and not for the features.
+    allowed = 256 << 20
+    assert features.stat().st_size > allowed
+    script = LIMITED.replace("ALLOWED", str(allowed))
+    arguments = [str(folder / "small"), str(folder / "large"), str(tmp_path / "run"), way]
+    # Else malloc sets memory aside for each thread.
+    environment = os.environ | {"MALLOC_ARENA_MAX": "1"}
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if way == "sampled":
+        assert done.returncode == 0, done.stderr
+        assert float(done.stdout) > 0.8
+    else:
+        assert done.returncode == 1
+        last = done.stderr.splitlines()[-1]
+        assert "mmgraph.errors." in last
+        assert message in last

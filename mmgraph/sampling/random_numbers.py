@@ -1,0 +1,63 @@
+"""Random numbers that are counted, not drawn from a state, by loops that are compiled at first use.
+
+A row's numbers follow from the stream of the batch and from the node alone, so whoever samples it, and when,
+the picks are the same. Like all kernels of sampling, these let go of Python's lock, and start no threads of
+their own: batches are made side by side, which needs no waiting for each other and survives a fork.
+
+Shapes: N rows (nodes whose neighbours are wanted).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_kernel = njit(nogil=True, cache=True, error_model="numpy")
+
+# The constants of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S11, _S27, _S30, _S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
+_UNIT = 1.0 / 9007199254740992.0
+
+
+@_kernel
+def mix(number):  # type: ignore[no-untyped-def]
+    """Return a uint64 whose every bit depends on every bit of the one that is given."""
+    number = (number ^ (number >> _S30)) * _FIRST
+    number = (number ^ (number >> _S27)) * _SECOND
+    return number ^ (number >> _S31)
+
+
+@_kernel
+def unit_of(state, count):  # type: ignore[no-untyped-def]
+    """Return the number of this count in a row's stream, a float64 in [0, 1)."""
+    return np.float64(mix(state + _STEP * np.uint64(count)) >> _S11) * _UNIT
+
+
+@_kernel
+def row_streams(stream, nodes, trees, roots):  # type: ignore[no-untyped-def]
+    """Return the stream of each row, uint64 [N].
+
+    Args:
+        stream: What sets this batch, relation and hop apart, uint64.
+        nodes: The rows' nodes, int64 [N].
+        trees: The seed that each row hangs on, int64 [N]; read if there are roots.
+        roots: What sets each seed apart, uint64 [B]; empty if rows hang on no seed.
+    """
+    result = np.empty(nodes.size, np.uint64)
+    for row in range(nodes.size):
+        state = stream + _STEP * np.uint64(nodes[row] + 1)
+        if roots.size:
+            state ^= roots[trees[row]]
+        result[row] = mix(state)
+    return result
+
+
+@_kernel
+def units(streams, count):  # type: ignore[no-untyped-def]
+    """Return the number of this count in each stream, float64 [N] in [0, 1)."""
+    result = np.empty(streams.size, np.float64)
+    for row in range(streams.size):
+        result[row] = unit_of(streams[row], count)
+    return result
