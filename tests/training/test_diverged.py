@@ -13,6 +13,7 @@ from mmgraph.progress import Progress
 from mmgraph.training import train
 from mmgraph.training.module import TaskModule
 from tests.training.conftest import Killed, kill
+from tests.training.test_resume import FILES
 
 SELDOM = ("checkpoint_seconds=1000",)
 
@@ -90,6 +91,16 @@ def test_the_best_weights_outlast_a_loss_that_breaks_at_once(start, diverged, tm
     for name, weights in run.module.state_dict().items():
         assert torch.equal(best["weights"][name], weights)
     assert len(state["callbacks"]["Recorder"]["history"]) == run.best_epoch
+
+
+@pytest.mark.parametrize("overrides", [(), ("ema=0.9",), ("batch_size=16", "fanout=[3,2]", "accumulate=2")])
+def test_what_broke_but_once_goes_on_to_the_same_bytes(start, diverged, tmp_path, overrides):
+    start(tmp_path / "whole", overrides=[*SELDOM, *overrides])
+    # Steps of full batches, or of two batches out of four.
+    diverged(8 if "accumulate=2" in overrides else 4, overrides=[*SELDOM, *overrides])
+    start(tmp_path / "run", resume=True, overrides=[*SELDOM, *overrides])
+    for name in FILES:
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 @pytest.mark.parametrize("at", [2, 3, 4])
