@@ -150,7 +150,15 @@ def test_with_more_time_it_goes_on_to_the_same_bytes(start, slow, tmp_path, over
     # The same command again has nothing to do, and spoils nothing.
     again = start(tmp_path / "run", overrides=overrides, max_time=10, resume=True, at=1, act=kill)
     assert again.history.equals(run.history)
-    more = start(tmp_path / "run", overrides=overrides, max_time=100, resume=True)
+    left = steps - (2 * at if "accumulate=3" in overrides else at)
+    more = start(
+        tmp_path / "run",
+        overrides=overrides,
+        max_time=100,
+        resume=True,
+        at=left + 1,
+        act=lambda: pytest.fail("it took steps again"),
+    )
     assert len(more.history) == 6
     for name in FILES:
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
