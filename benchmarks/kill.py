@@ -37,7 +37,15 @@ CASES = {
     "whole graph": [*COMMON, "batch_size=0", "max_epochs=20", "patience=8"],
     "mini-batches": [*COMMON, "batch_size=32", "fanout=[4,3]", "max_epochs=4"],
 }
-FILES = ("model.safetensors", "run.json", "config.yaml", "metrics.json", "history.csv", "predictions.parquet")
+FILES = (
+    "model.safetensors",
+    "last.safetensors",
+    "run.json",
+    "config.yaml",
+    "metrics.json",
+    "history.csv",
+    "predictions.parquet",
+)
 STARTING, WRITING, TRAINING = 0, 1, 2
 
 

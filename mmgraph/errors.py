@@ -82,6 +82,10 @@ class RunError(UserError):
     """A run folder cannot be used, or a training cannot be done as asked."""
 
 
+class DivergedError(RunError):
+    """A loss, a gradient or what a model makes of validation entities is no longer finite."""
+
+
 class UnknownNameError(UserError):
     """A name is not registered; the message offers the nearest ones."""
 

@@ -40,6 +40,18 @@ def hops_of(fanout: Fanout) -> int:
     return min(map(len, by_relation), default=0)
 
 
+def takes_none(fanout: Fanout) -> bool:
+    """Return whether a fanout takes no neighbour at all: the first number is 0 for every relation.
+
+    Example:
+        >>> takes_none([0, 5]), takes_none([5, 0]), takes_none({"likes": [0]}), takes_none({"*": [0]})
+        (True, False, False, True)
+    """
+    if not isinstance(fanout, Mapping):
+        return bool(fanout) and fanout[0] == 0
+    return OTHERS in fanout and all(takes_none(numbers) for numbers in fanout.values())
+
+
 def write_fanout(fanout: Fanout) -> str:
     """Return a fanout as it is written on the command line.
 

@@ -56,6 +56,13 @@ class CheckpointFile(CheckpointIO):
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return checkpoint
 
+    def take_back(self, path: Path) -> None:
+        """Remove the newest checkpoint; the one before it, if there is one, becomes the newest."""
+        if earlier(path).exists():
+            earlier(path).replace(path)
+        else:
+            path.unlink(missing_ok=True)
+
     def remove_checkpoint(self, path: str | Path) -> None:
         """Remove a checkpoint and the one before it."""
         for file in (Path(path), earlier(Path(path))):

@@ -1,4 +1,4 @@
-"""When a training writes checkpoints: from time to time, and when it is told to stop."""
+"""When a training writes checkpoints: from time to time, when it is told to stop, and when it is lost."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from types import FrameType
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 
+from mmgraph.errors import DivergedError
+from mmgraph.training.checkpoint_file import CheckpointFile
+from mmgraph.training.early_stopping import EarlyStopping
 from mmgraph.training.environment import random_states, set_random_states
+from mmgraph.training.time_limit import TimeLimit
 
 
 class Checkpointer(Callback):
@@ -21,14 +26,23 @@ class Checkpointer(Callback):
     measured, every callback has seen it. Lightning's own moments, after a step or an epoch, come before some
     of that: what a plateau does to the learning rate would be lost.
 
+    A training whose numbers stop being finite goes back to the state after its best epoch, which memory holds
+    until there is a better one. A checkpoint whose step never came to its end is none to go back to.
+
     Args:
         file: Where to write.
         seconds: How long after the last checkpoint the next one is due.
+        stopping: Knows the best epoch so far.
+        limit: Knows whether time is up; that is its turn after this callback.
     """
 
-    def __init__(self, file: Path, seconds: float) -> None:
+    def __init__(self, file: Path, seconds: float, stopping: EarlyStopping, limit: TimeLimit) -> None:
         self._file, self._seconds = file, seconds
+        self._stopping, self._limit = stopping, limit
+        self._best: dict[str, Any] = {}
         self._written = 0.0
+        # The steps that had been taken when the newest checkpoint was written.
+        self._written_at = -1
         self._restored: dict[str, Any] = {}
         self._signal = 0
 
@@ -43,6 +57,8 @@ class Checkpointer(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - Lightning's signature, as below
         """Begin to count time, and to mind signals; Lightning puts the handlers back that were there."""
         self._written = time.monotonic()
+        if self._restored:
+            self._written_at = trainer.global_step
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._note)
@@ -66,10 +82,22 @@ class Checkpointer(Callback):
         elif batch_idx % trainer.accumulate_grad_batches:
             # Gradients that wait for more batches are in no checkpoint.
             return
-        elif self._signal or time.monotonic() - self._written >= self._seconds:
+        elif self._signal or self._limit.up or time.monotonic() - self._written >= self._seconds:
             trainer.save_checkpoint(self._file)
-            self._written = time.monotonic()
+            self._written, self._written_at = time.monotonic(), trainer.global_step
         self._stop_if_told()
+        best = self._stopping.best
+        if batch_idx == 0 and best is not None and best.epoch == trainer.current_epoch:
+            self._best = _copied(trainer._checkpoint_connector.dump_checkpoint(weights_only=False))
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        """Make the newest checkpoint one to go on from, if numbers are no longer finite."""
+        if not isinstance(exception, DivergedError):
+            return
+        if self._written_at == trainer.global_step:
+            CheckpointFile().take_back(self._file)
+        if self._best:
+            CheckpointFile().save_checkpoint(self._best, self._file)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Stop if a signal came during the last step.
@@ -91,3 +119,14 @@ class Checkpointer(Callback):
             raise KeyboardInterrupt
         if self._signal:
             raise SystemExit(128 + self._signal)
+
+
+def _copied(state: Any) -> Any:
+    """Return a state that later steps do not change, its tensors on the CPU."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: _copied(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_copied(value) for value in state]
+    return state

@@ -226,6 +226,16 @@ class TrainConfig(Config):
     def _seconds(cls, max_time: Any) -> Any:
         return parse_duration(max_time) if isinstance(max_time, str) else max_time
 
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _none(cls, report_to: Any) -> Any:
+        """Take ``none`` alone for an empty list; validators that stand further down go first."""
+        if not isinstance(report_to, (list, tuple)):
+            return report_to
+        if "none" in report_to and len(report_to) > 1:
+            raise ValueError(f"got none beside others in {','.join(map(str, report_to))}; wanted none alone")
+        return [] if list(report_to) == ["none"] else report_to
+
     @field_validator("fanout", "report_to", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -237,13 +247,20 @@ class TrainConfig(Config):
     def _split_relations(cls, fanout: Any) -> Any:
         """Take ``looks_like=15,10 *=5,5`` for a mapping."""
         if isinstance(fanout, str) and "=" in fanout:
-            fanout = dict(part.partition("=")[::2] for part in fanout.split())
+            parts = [part.partition("=")[::2] for part in fanout.split()]
+            names = [name for name, _ in parts]
+            if not all(names):
+                raise ValueError(f"got {fanout!r}; wanted a relation before each =, such as looks_like=15,10")
+            if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+                raise ValueError(f"got {twice[0]!r} twice in {fanout!r}; wanted each relation once")
+            fanout = dict(parts)
         if isinstance(fanout, dict):
             return {k: each.split(",") if isinstance(each, str) else each for k, each in fanout.items()}
         return fanout
 
-    @field_validator("report_to", mode="before")
+    @field_validator("report_to")
     @classmethod
-    def _none(cls, report_to: Any) -> Any:
-        """Take ``none`` for an empty list."""
-        return [] if report_to == "none" else report_to
+    def _each_once(cls, report_to: tuple[ReportTo, ...] | None) -> tuple[ReportTo, ...] | None:
+        if report_to is not None and len(set(report_to)) < len(report_to):
+            raise ValueError(f"got {','.join(report_to)}; wanted each of them once")
+        return report_to

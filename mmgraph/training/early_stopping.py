@@ -24,27 +24,38 @@ class EarlyStopping(Callback):
         history: The epochs so far, the last one just added.
         monitor: The metric, and whether more or less of it is better.
         patience: Epochs without a better one after which training stops.
+
+    Attributes:
+        best: The best epoch so far.
+        last: At the end, the weights after the last step.
     """
 
     def __init__(self, history: Sequence[Epoch], monitor: tuple[str, Direction], patience: int) -> None:
         self.best: Epoch | None = None
+        self.last: dict[str, Tensor] = {}
         self._history = history
         self._metric, self._direction = monitor
         self._patience = patience
         self._weights: dict[str, Tensor] = {}
+        self._judged = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best epoch and its weights, for a checkpoint."""
-        return {"best": asdict(self.best) if self.best else None, "weights": self._weights}
+        best = asdict(self.best) if self.best else None
+        return {"best": best, "weights": self._weights, "judged": self._judged}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back what a checkpoint has."""
         self.best = Epoch(**state_dict["best"]) if state_dict["best"] else None
-        self._weights = state_dict["weights"]
+        self._weights, self._judged = state_dict["weights"], state_dict["judged"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the weights if the epoch is the best so far, or stop if none was for too long."""
         last = self._history[-1]
+        if last.epoch == self._judged:
+            # The training was stopped before the first step of another.
+            return
+        self._judged = last.epoch
         if self.best is None or self._rank(last) > self._rank(self.best):
             self.best = last
             self._weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
@@ -52,7 +63,8 @@ class EarlyStopping(Callback):
             trainer.should_stop = True
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - Lightning's signature
-        """Go back to the best weights."""
+        """Go back to the best weights, and keep those that the training ended with."""
+        self.last = {name: value.to("cpu", copy=True) for name, value in pl_module.state_dict().items()}
         pl_module.load_state_dict(self._weights)
         self._weights = {}
 

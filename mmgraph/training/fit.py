@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from lightning.pytorch import Callback, Trainer
+from torch import Tensor
 
 from mmgraph.progress import Progress
 from mmgraph.training.checkpoint_file import CheckpointFile
@@ -35,7 +36,7 @@ def fit(
     unfinished: UnfinishedRun | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     reporter: Listener | None = None,
-) -> tuple[Sequence[Epoch], Epoch]:
+) -> tuple[Sequence[Epoch], Epoch, dict[str, Tensor]]:
     """Train a module, which then has the weights of its best epoch and is back on the CPU.
 
     Args:
@@ -50,11 +51,11 @@ def fit(
         reporter: Told of every step and every epoch.
 
     Returns:
-        All epochs, and the best one.
+        All epochs, the best one, and the weights after the last step.
 
     Raises:
         ConfigError: If the learning rate would rise until the end.
-        RunError: If the loss is not finite.
+        DivergedError: If a loss or a gradient is not finite.
     """
     monitor = module.task.monitor
     title = f"train {config.model.name} on {module.task.labels.task}, seed {config.seed}"
@@ -68,7 +69,7 @@ def fit(
             callbacks.insert(0, WeightAverage(config.ema))
         limit = TimeLimit(config.max_time or math.inf)
         if unfinished:
-            callbacks.append(Checkpointer(unfinished.checkpoint, config.checkpoint_seconds))
+            callbacks.append(Checkpointer(unfinished.checkpoint, config.checkpoint_seconds, stopping, limit))
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1 if device.type == "cpu" else [device.index or 0],
@@ -89,5 +90,10 @@ def fit(
     if limit.note:
         module.notes.append(limit.note)
         progress.say(f"note: {limit.note}")
+        if unfinished:
+            unfinished.end("max_time")
+            progress.say(
+                f"the state is in {unfinished.folder}: --resume with more --max-time goes on from it"
+            )
     assert stopping.best is not None
-    return recorder.history, stopping.best
+    return recorder.history, stopping.best, stopping.last

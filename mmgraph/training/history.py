@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import pandas as pd
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch.optim import Optimizer
 
 from mmgraph.progress import Advance
 
@@ -37,7 +36,7 @@ class Listener(Protocol):
     """Is told of a training while it goes on."""
 
     def step(self, step: int, loss: float, lr: float) -> None:
-        """Take note of a batch: its number from 1, its loss, and the learning rate of the last step."""
+        """Take note of a batch: its number from 1, its loss, and the learning rate of the step it is for."""
 
     def epoch(self, epoch: Epoch) -> None:
         """Take note of an epoch, whose last batch was just told of."""
@@ -90,14 +89,15 @@ class Recorder(Callback):
         if steps := len(self.history) * trainer.num_training_batches + len(self._losses):
             self._advance(int(steps))
 
-    def on_before_optimizer_step(
+    def on_train_batch_start(
         self,
-        trainer: Trainer,  # noqa: ARG002 - Lightning's signature, as below
-        pl_module: LightningModule,  # noqa: ARG002
-        optimizer: Optimizer,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002 - Lightning's signature, as below
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Note the learning rate, which the schedule changes right after the step."""
-        self._lr = optimizer.param_groups[0]["lr"]
+        """Note the learning rate of the step at hand, which the schedule changes right after it."""
+        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(
         self,
@@ -117,7 +117,9 @@ class Recorder(Callback):
             self._reporter.step(batch_number, loss, self._lr)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Measure the epoch, whose last step was just taken."""
+        """Measure the epoch, whose last step was just taken; without any step it is none."""
+        if not self._losses:
+            return
         loss, metrics = self._measure()
         rows = sum(count for _, count in self._losses)
         epoch = Epoch(

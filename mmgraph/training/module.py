@@ -11,15 +11,15 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mmgraph.errors import RunError
+from mmgraph.errors import DivergedError
 from mmgraph.models import MultimodalModel
 from mmgraph.tasks import Task
 from mmgraph.training.compiled import CompiledForward
 from mmgraph.training.config import OptimiserConfig
 from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import Inference
-from mmgraph.training.non_finite import describe_gradient, find_origin
-from mmgraph.training.optimisation import make_optimiser
+from mmgraph.training.non_finite import describe_gradient, describe_validation, find_origin
+from mmgraph.training.optimisation import make_optimiser, set_rate
 
 
 class TaskModule(LightningModule):
@@ -59,11 +59,20 @@ class TaskModule(LightningModule):
         unified: dict[str, Tensor] = run(*batch[:-1])
         return unified
 
+    def on_train_start(self) -> None:
+        """Take the learning rate of the config, where a checkpoint has brought another one."""
+        scheduler: Any = self.trainer.lr_scheduler_configs[0].scheduler
+        set_rate(scheduler, self._optimiser.lr)
+
+    def on_train_batch_start(self, batch: GraphBatch, batch_idx: int) -> int | None:  # noqa: ARG002
+        """Leave out what is left of an epoch if the training was told to stop before the batch."""
+        return -1 if self.trainer.should_stop else None
+
     def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:
         """Return the ``loss`` of the training entities and their number, ``num_rows``.
 
         Raises:
-            RunError: If it is not finite.
+            DivergedError: If it is not finite.
         """
         output, rows = self(batch), batch.seeds
         if rows is None:
@@ -74,7 +83,7 @@ class TaskModule(LightningModule):
         loss = self.task.loss(output[: len(rows)].float(), rows)
         if not torch.isfinite(loss):
             origin = find_origin(self, batch)
-            raise RunError(
+            raise DivergedError(
                 f"the loss is {loss.item()} in {self._place}, so training stopped: {origin.text}",
                 fix="Mend them where they come from, and build the graph again."
                 if origin.given
@@ -99,12 +108,22 @@ class TaskModule(LightningModule):
 
         Args:
             inference: Tells what the model makes of them.
+
+        Raises:
+            DivergedError: If the loss, or the output for any of them, is not finite: no metric would tell.
         """
         self.eval()
         entity, rows = self.task.labels.entity, self.task.rows("validation")
         output = self.head(inference.unify(self.model, {entity: rows})[entity])
         self.train()
-        return self.task.loss(output, rows).item(), self.task.metrics(output, rows)
+        loss = self.task.loss(output, rows)
+        if not (loss.isfinite() and output.isfinite().all()):
+            raise DivergedError(
+                f"the loss of the validation entities is {loss.item()} after epoch {self.current_epoch + 1}, "
+                f"so training stopped: {describe_validation(self, output)}",
+                fix=self._remedy,
+            )
+        return loss.item(), self.task.metrics(output, rows)
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of a batch to that of the batches before it, each weighed by its entities.
@@ -127,8 +146,8 @@ class TaskModule(LightningModule):
         """Make the gradient one of the mean loss of all entities of the step, and cut it down.
 
         Raises:
-            RunError: If it is not finite. With 16-mixed, Lightning leaves out such a step and goes on with a
-                smaller scale.
+            DivergedError: If it is not finite. With 16-mixed, Lightning leaves out such a step and goes on
+                with a smaller scale.
         """
         scale = self._first_rows * self.trainer.accumulate_grad_batches / self._step_rows
         self._first_rows = self._step_rows = 0
@@ -137,7 +156,7 @@ class TaskModule(LightningModule):
             torch._foreach_mul_(gradients, scale)
         norm = nn.utils.get_total_norm(gradients)
         if not norm.isfinite() and self.trainer.precision != "16-mixed":
-            raise RunError(
+            raise DivergedError(
                 f"the gradient {describe_gradient(self)}, in {self._place}, so training stopped",
                 fix=self._remedy,
             )

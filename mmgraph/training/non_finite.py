@@ -50,6 +50,21 @@ def describe_gradient(module: nn.Module) -> str:
     return f"is too large for float32: it goes up to {value:.3g} in {name}"
 
 
+def describe_validation(module: TaskModule, output: Tensor) -> str:
+    """Return why a validation loss is not finite.
+
+    Args:
+        module: The model with its head.
+        output: What it makes of the validation entities, [R, C].
+    """
+    if weights := _in_weights(module):
+        return weights.text
+    bad = int((~output.isfinite()).any(dim=1).sum())
+    if bad:
+        return f"the output for {bad:,} of {counted(len(output), 'entity', 'entities')} is not finite"
+    return f"the output goes up to {output.abs().max().item():.3g}"
+
+
 def _in_graph(batch: GraphBatch) -> Origin | None:
     places: list[tuple[str, str, Mapping[Any, Tensor]]] = [
         ("features of", "nodes", batch.x_dict),

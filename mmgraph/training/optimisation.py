@@ -112,6 +112,24 @@ def make_optimiser(
     return optimiser, LambdaLR(optimiser, Schedule(options, num_steps))
 
 
+def set_rate(scheduler: LambdaLR, lr: float) -> None:
+    """Make a learning rate the highest one of a schedule, from its next step on.
+
+    Args:
+        scheduler: The schedule, at whatever step.
+        lr: The learning rate.
+    """
+    scheduler.base_lrs = [lr for _ in scheduler.base_lrs]
+    _move(scheduler)
+
+
+def _move(scheduler: LambdaLR) -> None:
+    """Give the optimiser the learning rate of its next step, which is taken before the scheduler moves on."""
+    shares = [share(scheduler.last_epoch) for share in scheduler.lr_lambdas]
+    for group, lr, share in zip(scheduler.optimizer.param_groups, scheduler.base_lrs, shares, strict=True):
+        group["lr"] = lr * share
+
+
 class Plateau(Callback):
     """Lowers the learning rate when validation gets no better, by the same judgement as early stopping.
 
@@ -137,6 +155,4 @@ class Plateau(Callback):
             return
         schedule.lowered_in = epoch
         schedule.plateau *= self._options.plateau_factor
-        # The next step is taken before the scheduler moves on again.
-        for group, lr in zip(scheduler.optimizer.param_groups, scheduler.base_lrs, strict=True):
-            group["lr"] = lr * schedule(scheduler.last_epoch)
+        _move(scheduler)

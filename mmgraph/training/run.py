@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class Run:
         history: One row for each epoch.
         best_epoch: The epoch that the weights are from.
         folder: Where the run is, if it is on disk.
+        last_weights: The weights after the last step, by name; by default those in the folder.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Run:
         history: pd.DataFrame,
         best_epoch: int,
         folder: Path | None = None,
+        last_weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.graph = graph
         self.config = config
@@ -52,11 +55,26 @@ class Run:
         self.history = history
         self.best_epoch = best_epoch
         self.folder = folder
+        self._last_weights = last_weights
 
     @property
     def task(self) -> Task:
         """The task that it was trained on."""
         return self.module.task
+
+    @property
+    def last_weights(self) -> Mapping[str, Tensor]:
+        """The weights after the last step, for ``run.module.load_state_dict``; the module has the best ones.
+
+        Raises:
+            RunError: If they cannot be read.
+        """
+        from mmgraph.training.run_folder import LAST, read_weights
+
+        if self._last_weights is None:
+            assert self.folder is not None
+            self._last_weights = read_weights(self.folder / LAST)
+        return self._last_weights
 
     def evaluate(self, split: str = "test") -> dict[str, float]:
         """Return the metrics of one split under torchmetrics' names.

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.config import Config, parse, read_yaml
@@ -25,6 +25,8 @@ from mmgraph.training.run import Run
 from mmgraph.yaml_text import dump_yaml
 
 MARKER = "run.json"
+BEST, LAST = "model.safetensors", "last.safetensors"
+"""The weights of the best epoch, and those after the last step."""
 
 
 class GraphRecord(Config):
@@ -89,7 +91,10 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
     config = dump_yaml(run.config.model_dump(mode="json"))
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     weights = {name: value.contiguous() for name, value in run.module.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
+    for name, saved in ((BEST, weights), (LAST, dict(run.last_weights))):
+        save_file(saved, folder / name)
+        # It would be for the owner's eyes alone, unlike all files beside it.
+        (folder / name).chmod((folder / MARKER).stat().st_mode)
     _write_json(folder / "metrics.json", run.metrics())
     run.predictions().to_parquet(folder / "predictions.parquet", index=False)
     run.history.to_csv(folder / "history.csv", index=False)
@@ -117,7 +122,7 @@ def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> 
     found = _find_graph(record.graph, folder, graph)
     with reproducible(config.seed, torch.device("cpu")):
         module = assemble(visible_graph(found, record.task, config), record.task, config)
-    _load_weights(module, folder / "model.safetensors")
+    _load_weights(module, folder / BEST)
     return Run(
         graph=found,
         config=config,
@@ -156,14 +161,23 @@ def _find_graph(record: GraphRecord, folder: Path, graph: Graph | str | Path | N
     return graph
 
 
-def _load_weights(module: nn.Module, file: Path) -> None:
-    """Load weights into a module that has the same names and shapes."""
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """Return the weights in a file, by name.
+
+    Raises:
+        RunError: If it cannot be read.
+    """
     try:
-        weights = load_file(file)
+        return load_file(file)
     except FileNotFoundError:
         raise RunError("there is no such file", where=str(file), fix="Train anew.") from None
     except SafetensorError as error:
         raise RunError(f"is no safetensors file: {error}", where=str(file), fix="Train anew.") from None
+
+
+def _load_weights(module: nn.Module, file: Path) -> None:
+    """Load weights into a module that has the same names and shapes."""
+    weights = read_weights(file)
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     faults = [

@@ -20,6 +20,13 @@ RECORD = "training.json"
 SAME_RESULT = frozenset({"batch_threads", "checkpoint_seconds", "report_to"})
 """Keys of the config that alter no number."""
 
+AGAINST_DIVERGENCE = frozenset({"lr", "clip_norm"})
+"""Keys of the optimiser that may be others once a training has stopped since its numbers were not finite."""
+
+
+Ended = Literal["diverged", "max_time"]
+"""Why a training stopped by itself."""
+
 
 class Training(Config):
     """What a training is: the content of ``training.json``.
@@ -31,6 +38,8 @@ class Training(Config):
         batch_size: What was chosen where that leaves it open.
         fanout: The same.
         environment: What computes.
+        ended: Why it stopped, if it did by itself and may be gone on with.
+        notes: What a reader of the metrics should know.
     """
 
     format: Literal[1] = 1
@@ -40,15 +49,20 @@ class Training(Config):
     batch_size: int | None = None
     fanout: tuple[int, ...] | dict[str, tuple[int, ...]] | None = None
     environment: dict[str, Any]
+    ended: Ended | None = None
+    notes: tuple[str, ...] = ()
 
     def unlike(self, other: Training, *, done: bool) -> list[str]:
         """Return in words where another training has what would lead to other numbers.
 
         Args:
             other: The other training.
-            done: Whether this one is done; if not, it may be given more time, or less.
+            done: Whether this one is done; if not, it may be given more time, or less, and another learning
+                rate if it diverged.
         """
-        free = set(SAME_RESULT) if done else {*SAME_RESULT, "max_time"}
+        free: dict[str, Any] = dict.fromkeys(SAME_RESULT if done else {*SAME_RESULT, "max_time"}, True)
+        if self.ended == "diverged" and not done:
+            free["optimiser"] = set(AGAINST_DIVERGENCE)
         return differences(
             {"task": self.task, "graph": self.graph, **self.config.model_dump(exclude=free)},
             {"task": other.task, "graph": other.graph, **other.config.model_dump(exclude=free)},
@@ -95,6 +109,24 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def read_finished(folder: Path, asked: Training) -> Training | None:
+    """Return what training a run folder came of; nothing if there is none.
+
+    Args:
+        folder: The run folder.
+        asked: The training that is asked for: what it leaves open is open in the other one too.
+    """
+    if not (folder / MARKER).is_file():
+        return None
+    record, config = read_record(folder)
+    return Training(
+        task=record.task,
+        graph=record.graph.fingerprint,
+        config=_reopened(config, asked.config),
+        environment=record.environment,
+    )
+
+
 def finished_run(folder: Path, graph: Graph, asked: Training, *, overwrite: bool) -> Run | None:
     """Return the run that a folder holds if it came of the training that is asked for.
 
@@ -107,15 +139,9 @@ def finished_run(folder: Path, graph: Graph, asked: Training, *, overwrite: bool
     Raises:
         RunError: If the run there is another one and must not be replaced.
     """
-    if not (folder / MARKER).is_file():
+    there = read_finished(folder, asked)
+    if there is None:
         return None
-    record, config = read_record(folder)
-    there = Training(
-        task=record.task,
-        graph=record.graph.fingerprint,
-        config=_reopened(config, asked.config),
-        environment=record.environment,
-    )
     if not (different := there.unlike(asked, done=True)):
         return load_run(folder, graph=graph)
     if overwrite:

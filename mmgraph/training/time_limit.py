@@ -12,7 +12,9 @@ from mmgraph.training.duration import format_duration
 
 
 class TimeLimit(Callback):
-    """Stops a training after the step in which its time is up; the epoch is then measured as it is.
+    """Stops a training before the step that follows when its time is up; the epoch is measured as it is.
+
+    There a checkpoint has what it takes to go on when more time is given, as if it had never been stopped.
 
     What counts is the time of training and measuring; a training that is resumed has spent what it had spent.
     Unlike Lightning's ``Timer``, it does not leave a step half accumulated, and tells what it did.
@@ -22,21 +24,37 @@ class TimeLimit(Callback):
         clock: Tells the time, in seconds from anywhere.
 
     Attributes:
+        up: What to say once time is up; empty before.
         note: What it did, for a reader of the metrics; empty if there was time enough.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.note = ""
+        self.up = self.note = ""
         self._seconds = seconds
         self._clock = clock
         self._spent = 0.0
         self._since = 0.0
         self._steps = 0
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - as below
-        """Start the clock."""
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - as below
+        """Start the clock, once a checkpoint has brought its own."""
         self._since = self._clock()
         self._steps = trainer.global_step
+        if self._elapsed() < self._seconds:
+            # More time was given.
+            self.up = ""
+
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Stop if time is up: the module leaves out what is left of the epoch."""
+        if self.up:
+            trainer.should_stop = True
+            self.note = self.up
 
     def on_train_batch_end(
         self,
@@ -46,25 +64,24 @@ class TimeLimit(Callback):
         batch: Any,  # noqa: ARG002
         batch_idx: int,
     ) -> None:
-        """Stop if time is up and the batch was the last of a step."""
+        """Find out whether time is up, if the batch was the last of a step."""
         if trainer.global_step == self._steps:
             return
         self._steps = trainer.global_step
         if self._elapsed() < self._seconds:
             return
-        trainer.should_stop = True
-        self.note = (
+        self.up = (
             f"stopped after {format_duration(self._elapsed())} in epoch {trainer.current_epoch + 1}, batch "
             f"{batch_idx + 1} of {trainer.num_training_batches}, by max_time {format_duration(self._seconds)}"
         )
 
-    def state_dict(self) -> dict[str, float]:
-        """Return the time that was spent."""
-        return {"spent": self._elapsed()}
+    def state_dict(self) -> dict[str, Any]:
+        """Return the time that was spent, and whether it was all."""
+        return {"spent": self._elapsed(), "up": self.up}
 
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what :meth:`state_dict` returned."""
-        self._spent = state_dict["spent"]
+        self._spent, self.up = state_dict["spent"], state_dict["up"]
 
     def _elapsed(self) -> float:
         return self._spent + self._clock() - self._since

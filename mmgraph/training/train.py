@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmgraph.atomic import atomic_folder
-from mmgraph.errors import ConfigError, RunError
+from mmgraph.errors import ConfigError, DivergedError, RunError
 from mmgraph.graph import Graph, load_graph
-from mmgraph.models.fanout import Fanout
+from mmgraph.models.fanout import Fanout, takes_none, write_fanout
 from mmgraph.progress import Progress
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import choose_batches, open_batches
@@ -28,7 +29,7 @@ from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, write_run
 from mmgraph.training.same_training import Training, finished_run
-from mmgraph.training.unfinished import UnfinishedRun, open_unfinished, remove_unfinished
+from mmgraph.training.unfinished import UnfinishedRun, has_more_time, open_unfinished, remove_unfinished
 
 
 def train(
@@ -89,8 +90,10 @@ def train(
     Raises:
         ConfigError: If the config cannot be used, or the graph has no such task.
         GraphError: If the graph or its labels cannot be used.
-        RunError: If the loss or its gradient stops being finite, memory runs out, torch cannot compile the
-            model, or what is at ``out`` is another training than the one to resume.
+        DivergedError: If the loss, its gradient or what the model makes of validation entities stops being
+            finite.
+        RunError: If memory runs out, torch cannot compile the model, or what is at ``out`` is another
+            training than the one to resume.
         UserError: If ``out`` is there already and must not be replaced.
         MissingDependencyError: If the library of a log is not installed.
     """
@@ -121,6 +124,8 @@ def train(
         config=resolved,
         environment={**describe_environment(), "device": choose_device(resolved.device).type},
     )
+    # What came of it in less time is replaced by what comes of it in more.
+    overwrite = overwrite or (resume and has_more_time(destination, asked))
     if resume and (run := finished_run(destination, opened, asked, overwrite=overwrite)):
         remove_unfinished(destination, asked)
         progress.say(f"{destination} is complete already")
@@ -131,9 +136,8 @@ def train(
             unfinished.find(progress)
         with _saying_how_to_go_on(unfinished, progress):
             run = _train(opened, task, resolved, progress, on_epoch, unfinished)
-            with atomic_folder(
-                destination, marker=MARKER, overwrite=overwrite, inside=unfinished.folder
-            ) as folder:
+            new = atomic_folder(destination, marker=MARKER, overwrite=overwrite, inside=unfinished.folder)
+            with memory_told(run.config), new as folder:
                 write_run(run, folder, destination=destination)
                 copy_logs(unfinished.folder, folder)
     run.folder = destination
@@ -150,7 +154,7 @@ def _train(
 ) -> Run:
     device = choose_device(config.device)
     check_precision(config.precision, device)
-    with reproducible(config.seed, device):
+    with reproducible(config.seed, device), memory_told(config):
         view = visible_graph(graph, task, config)
         module = assemble(view, task, config)
         if unfinished is not None:
@@ -158,6 +162,8 @@ def _train(
             module.notes.extend(unfinished.notes)
         config, reason = choose_batches(config, module.model, view.schema, device)
         progress.say(f"train on {reason}")
+        if config.fanout is not None and takes_none(config.fanout):
+            module.notes.append(f"sampled without neighbours, by the fanout {write_fanout(config.fanout)}")
         if config.batch_size and (why := module.model.not_in_parts):
             module.notes.append(f"measured on the whole graph at once, since {why}")
         for note in module.notes:
@@ -167,7 +173,7 @@ def _train(
             data, inference = open_batches(view, module, config, device)
             if unfinished is not None:
                 unfinished.begin(config)
-            history, best = fit(
+            history, best, last = fit(
                 module,
                 data,
                 inference,
@@ -184,20 +190,24 @@ def _train(
         module=module,
         history=history_table(history),
         best_epoch=best.epoch,
+        last_weights=last,
     )
 
 
 @contextlib.contextmanager
 def _saying_how_to_go_on(unfinished: UnfinishedRun, progress: Progress) -> Iterator[None]:
-    """Say where the last checkpoint is if there is one and the training does not come to its end."""
+    """Say how to go on from the last checkpoint if the training does not come to its end."""
     try:
         yield
     except RunError as error:
         if not unfinished.has_checkpoint():
             raise
-        (fault,) = error.faults
-        kept = f"The state of before is in {unfinished.folder}."
-        raise RunError(fault.problem, where=fault.where, fix=f"{fault.fix} {kept}".strip()) from error
+        kept = f"The state of before is in {unfinished.folder}: --resume goes on from it"
+        if isinstance(error, DivergedError):
+            unfinished.end("diverged")
+            kept += ", also with another optimiser.lr or optimiser.clip_norm"
+        *others, last = error.faults
+        raise type(error).of([*others, replace(last, fix=f"{last.fix} {kept}.".strip())]) from error
     except (KeyboardInterrupt, SystemExit):
         if unfinished.has_checkpoint():
             progress.say(

@@ -17,7 +17,14 @@ from mmgraph.training.checkpoint_file import CheckpointFile, earlier, is_whole
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.logs import IN_THE_RUN_FOLDER
 from mmgraph.training.run_folder import MARKER
-from mmgraph.training.same_training import RECORD, Training, differences, read_training
+from mmgraph.training.same_training import (
+    RECORD,
+    Ended,
+    Training,
+    differences,
+    read_finished,
+    read_training,
+)
 
 _CHECKPOINT, _LOCK, _SUFFIX = "checkpoint.pt", "lock", ".unfinished"
 
@@ -68,6 +75,10 @@ class UnfinishedRun:
             )
         self.resume_from = self._newest_whole(progress)
         self._begun = there
+        self.notes += there.notes
+        optimisers = (training.config.optimiser.model_dump() for training in (there, self._asked))
+        if others := differences(*({"optimiser": optimiser} for optimiser in optimisers)):
+            self.notes.append(f"resumed from before its numbers stopped being finite: {'; '.join(others)}")
         if versions := differences(there.environment, self._asked.environment):
             self.notes.append(f"resumed where the last digits may be others: {'; '.join(versions)}")
         progress.say(f"resume from {self.resume_from}")
@@ -80,16 +91,22 @@ class UnfinishedRun:
         return config.model_copy(update=chosen)
 
     def begin(self, config: TrainConfig) -> None:
-        """Note whose the folder is, unless that was done when the training was begun.
+        """Note whose the folder is, and with what it goes on.
 
         Args:
             config: The training's config, in which nothing is left open.
         """
-        if self._begun is None:
-            chosen = {"batch_size": config.batch_size, "fanout": config.fanout}
-            self._begun = self._asked.model_copy(update=chosen)
-            content = json.dumps(self._begun.model_dump(mode="json"), indent=2) + "\n"
-            atomic_write(self.folder / RECORD, content, sync=True)
+        chosen = {"batch_size": config.batch_size, "fanout": config.fanout, "notes": tuple(self.notes)}
+        self._note(self._asked.model_copy(update=chosen))
+
+    def end(self, ended: Ended) -> None:
+        """Note that the training has stopped by itself, and why."""
+        assert self._begun is not None
+        self._note(self._begun.model_copy(update={"ended": ended}))
+
+    def may_have_more_time(self) -> bool:
+        """Return whether the training has stopped since its time was up."""
+        return self._begun is not None and self._begun.ended == "max_time"
 
     def clear(self) -> None:
         """Remove what a training wrote; the record of whose it is goes last."""
@@ -106,6 +123,11 @@ class UnfinishedRun:
                 shutil.rmtree(item)
             elif _is_half(item):
                 item.unlink()
+
+    def _note(self, training: Training) -> None:
+        self._begun = training
+        content = json.dumps(training.model_dump(mode="json"), indent=2) + "\n"
+        atomic_write(self.folder / RECORD, content, sync=True)
 
     def _newest_whole(self, progress: Progress) -> Path:
         if is_whole(self.checkpoint):
@@ -137,7 +159,7 @@ def unfinished_folder(run: Path) -> Path:
 def open_unfinished(run: Path, asked: Training, *, resume: bool, overwrite: bool) -> Iterator[UnfinishedRun]:
     """Yield the folder of a training, which no other process may have, and remove it once the block is done.
 
-    If the block raises, the folder stays where there is a checkpoint in it.
+    If the block raises, or time was up, the folder stays where there is a checkpoint in it.
 
     Args:
         run: The run folder that the training will write.
@@ -167,15 +189,35 @@ def open_unfinished(run: Path, asked: Training, *, resume: bool, overwrite: bool
             if not unfinished.has_checkpoint():
                 unfinished.clear()
             raise
-        unfinished.clear()
+        if not unfinished.may_have_more_time():
+            unfinished.clear()
+
+
+def has_more_time(run: Path, asked: Training) -> bool:
+    """Return whether a run is what came of a training in less time, whose state is there to go on from.
+
+    Args:
+        run: The run folder.
+        asked: The training.
+    """
+    folder, finished = unfinished_folder(run), read_finished(run, asked)
+    if finished is None or finished.config.max_time is None or not (folder / RECORD).is_file():
+        return False
+    if any(training.unlike(asked, done=False) for training in (finished, read_training(folder))):
+        return False
+    return asked.config.max_time is None or asked.config.max_time > finished.config.max_time
 
 
 def remove_unfinished(run: Path, asked: Training) -> None:
-    """Remove what the same training left if it was killed when its run folder was there already."""
+    """Remove what the same training left if it was killed when its run folder was there already.
+
+    What time was up for stays: it may be given more.
+    """
     folder = unfinished_folder(run)
     if (folder / RECORD).is_file():
         with _locked(folder):
-            if not read_training(folder).unlike(asked, done=False):
+            there = read_training(folder)
+            if there.ended != "max_time" and not there.unlike(asked, done=False):
                 UnfinishedRun(folder, asked).clear()
 
 

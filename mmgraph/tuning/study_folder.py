@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from filelock import FileLock, Timeout
 
 from mmgraph.atomic import atomic_folder, atomic_write
 from mmgraph.config import Config, parse
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 MARKER = "study.json"
-_DATABASE = "study.db"
+_DATABASE, _LOCK = "study.db", "lock"
 
 
 class StudyRecord(Config):
@@ -35,8 +39,12 @@ class StudyRecord(Config):
     space: dict[str, Any]
 
 
-def open_folder(folder: Path, record: StudyRecord, *, resume: bool, overwrite: bool) -> bool:
+@contextlib.contextmanager
+def open_folder(folder: Path, record: StudyRecord, *, resume: bool, overwrite: bool) -> Iterator[bool]:
     """Make the folder of a study, or make sure that the one that is there is of the same study.
+
+    No other process may have it meanwhile: each would take the trial that the other one runs for one that
+    was cut off.
 
     Unlike other folders it is in its place from the beginning: what it holds so far is worth something.
 
@@ -46,25 +54,31 @@ def open_folder(folder: Path, record: StudyRecord, *, resume: bool, overwrite: b
         resume: Go on with a study that is there.
         overwrite: Replace an earlier study.
 
-    Returns:
+    Yields:
         Whether there are trials to go on with.
 
     Raises:
         UserError: If the folder is there and must neither be replaced nor be gone on with.
-        RunError: If the study that is there cannot be read.
+        RunError: If the study that is there cannot be read, or another process is at it.
         ConfigError: If it is another study; every difference is named.
     """
-    if resume and (folder / MARKER).is_file():
-        _require_same(_read(folder / MARKER), record, folder)
-        return True
-    if not (resume or overwrite) and (folder / MARKER).is_file():
+    there = (folder / MARKER).is_file()
+    if there and not (resume or overwrite):
         raise UserError(
             "a study is there already", where=str(folder), fix="Go on with --resume, or pass --overwrite."
         )
-    with atomic_folder(folder, marker=MARKER, overwrite=overwrite) as new:
-        text = json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False)
-        (new / MARKER).write_text(text + "\n", encoding="utf-8")
-    return False
+    with contextlib.ExitStack() as held:
+        if there:
+            held.enter_context(_locked(folder))
+        if there and resume:
+            _require_same(_read(folder / MARKER), record, folder)
+        else:
+            with atomic_folder(folder, marker=MARKER, overwrite=overwrite) as new:
+                text = json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False)
+                (new / MARKER).write_text(text + "\n", encoding="utf-8")
+            # The lock that was there, if one was, has gone with its folder.
+            held.enter_context(_locked(folder))
+        yield there and resume
 
 
 def open_database(folder: Path) -> RDBStorage:
@@ -92,6 +106,22 @@ def write_study(study: Study) -> None:
     assert study.folder is not None
     atomic_write(study.folder / "trials.csv", study.trials.to_csv(index=False, lineterminator="\n"))
     atomic_write(study.folder / "best.yaml", dump_yaml(study.best_config.model_dump(mode="json")))
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let nobody else at a study; the system lets go of the lock when the process is killed."""
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(
+            "another process is at this study", where=str(folder), fix="Wait for it, or stop it."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read(file: Path) -> StudyRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from mmgraph.tasks import Task
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import choose_device, reproducible
+from mmgraph.training.logs import IN_THE_RUN_FOLDER, check_logs
 from mmgraph.training.resolve import resolve_config
 from mmgraph.tuning.objective import Objective
 from mmgraph.tuning.optuna_extra import quiet_optuna
@@ -74,7 +76,7 @@ def tune(
     Raises:
         ConfigError: If the config, the space or the budget cannot be used, or the study there is another one.
         GraphError: If the graph or its labels cannot be used.
-        RunError: If no trial came to an end.
+        RunError: If no trial came to an end, or another process is at the study.
         UserError: If ``out`` is there already and must not be replaced.
         MissingDependencyError: If Optuna is not installed.
     """
@@ -82,32 +84,45 @@ def tune(
     budget = _budget(trials, minutes)
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     resolved = resolve_config(model=model, config=config, overrides=overrides, seed=seed)
-    with quiet_optuna():
+    _require_logs_elsewhere(resolved)
+    with quiet_optuna(), contextlib.ExitStack() as held:
         objective = _objective(opened, task, resolved, space, overrides)
         storage, folder = None, None
         if out is not None:
-            folder = Path(out)
-            known = open_folder(folder, _record(objective, prune), resume=resume, overwrite=overwrite)
+            folder, record = Path(out), _record(objective, prune)
+            known = held.enter_context(open_folder(folder, record, resume=resume, overwrite=overwrite))
             progress.say(f"{'go on with' if known else 'begin'} the study in {folder}")
             storage = open_database(folder)
+            held.callback(storage.engine.dispose)
+            held.callback(storage.remove_session)
         elif resume:
             raise ConfigError("a study without a folder cannot go on", where="resume", fix="Pass out.")
-        try:
-            optimised = open_study(objective, prune=prune, storage=storage)
-            for trial in run_trials(optimised, objective, budget, progress):
-                # What is found so far is in the folder whenever the process is killed.
-                if folder is not None and trial.state.name == "COMPLETE":
-                    write_study(_found(optimised, objective, folder))
-            found = replace(
-                _found(optimised, objective, folder), importances=parameter_importances(optimised)
+        optimised = open_study(objective, prune=prune, storage=storage)
+        for trial in run_trials(optimised, objective, budget, progress):
+            # What is found so far is in the folder whenever the process is killed.
+            if folder is not None and trial.state.name == "COMPLETE":
+                write_study(_found(optimised, objective, folder))
+        found = replace(_found(optimised, objective, folder), importances=parameter_importances(optimised))
+        if folder is not None:
+            write_study(found)
+    return found
+
+
+def _require_logs_elsewhere(config: TrainConfig) -> None:
+    """Make sure that what trials report to is there, and is not in the run folders that they do not write.
+
+    Raises:
+        ConfigError: If it is.
+        MissingDependencyError: If a library is not installed.
+    """
+    for name in config.report_to or ():
+        if name in IN_THE_RUN_FOLDER:
+            raise ConfigError(
+                f"{name} writes to a run folder, and the trials of a study write none",
+                where="report_to",
+                fix=f"Leave {name} out. What trials come to is in trials.csv.",
             )
-            if folder is not None:
-                write_study(found)
-            return found
-        finally:
-            if storage is not None:
-                storage.remove_session()
-                storage.engine.dispose()
+    check_logs(config, in_folder=False)
 
 
 def _budget(trials: int | None, minutes: float | None) -> Budget:

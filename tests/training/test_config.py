@@ -51,6 +51,17 @@ def test_every_key_has_a_description():
         ({"precision": 16}, "x.yaml: precision: got 16; wanted one of '32', 'bf16-mixed'"),
         ({"compile": "maybe"}, "x.yaml: compile: got 'maybe'; wanted true or false"),
         ({"max_time": "soon"}, "x.yaml: max_time: got 'soon'; wanted a time such as 90s, 10m or 1h30m"),
+        (
+            {"fanout": "beside=3 beside=4"},
+            "x.yaml: fanout: got 'beside' twice in 'beside=3 beside=4'; wanted e",
+        ),
+        ({"fanout": "=3"}, "x.yaml: fanout: got '=3'; wanted a relation before each ="),
+        ({"report_to": "csv,csv"}, "x.yaml: report_to: got csv,csv; wanted each of them once"),
+        (
+            {"report_to": "none,csv"},
+            "x.yaml: report_to: got none beside others in none,csv; wanted none alone",
+        ),
+        ({"report_to": ["csv", "none"]}, "x.yaml: report_to: got none beside others in csv,none"),
         ({"max_time": "0s"}, "x.yaml: max_time: got 0.0; wanted a number greater than 0"),
     ],
 )
@@ -88,3 +99,8 @@ def test_times_are_read_as_people_write_them(given, wanted):
 @pytest.mark.parametrize("given", ["32", 32])
 def test_a_precision_may_be_a_number(given):
     assert parse(TrainConfig, {"precision": given}, where="x.yaml").precision == "32"
+
+
+@pytest.mark.parametrize("given", ["none", ["none"], []])
+def test_none_is_nowhere_to_report_to(given):
+    assert parse(TrainConfig, {"report_to": given}, where="x.yaml").report_to == ()

@@ -16,11 +16,13 @@ from safetensors.torch import load_file, save_file
 from mmgraph.errors import UserError
 from mmgraph.graph import load_graph
 from mmgraph.training import Run, load_run, train
+from mmgraph.training.module import TaskModule
 
 FILES = {
     "run.json",
     "config.yaml",
     "model.safetensors",
+    "last.safetensors",
     "metrics.json",
     "predictions.parquet",
     "history.csv",
@@ -84,6 +86,27 @@ def test_the_folder_holds_what_it_should_and_says_what_it_is(made):
     assert config["edges"] == "shuffled"
 
 
+def test_all_files_are_for_the_same_eyes(made):
+    files = [file for file in (made / "runs" / "colour").rglob("*") if file.is_file()]
+    assert len({file.stat().st_mode for file in files}) == 1
+
+
+def test_the_last_weights_are_beside_the_best_ones(made, graph, quick, monkeypatch):
+    ended = {}
+
+    def note(module):
+        ended.update({name: value.clone() for name, value in module.state_dict().items()})
+
+    monkeypatch.setattr(TaskModule, "on_train_end", note)
+    run = train(graph, task="colour", overrides=[*quick, "optimiser.lr=0.1", "patience=2"])
+    assert run.best_epoch < len(run.history)
+    best = run.module.state_dict()
+    assert all(torch.equal(run.last_weights[name], value) for name, value in ended.items())
+    assert not all(torch.equal(run.last_weights[name], value) for name, value in best.items())
+    opened = load_run(made / "runs" / "colour")
+    opened.module.load_state_dict(opened.last_weights)
+
+
 def test_predictions_have_ids_splits_and_probabilities(made):
     table = pd.read_parquet(made / "runs" / "colour" / "predictions.parquet")
     assert list(table) == ["id", "split", "target", "prediction", "probabilities"]
@@ -97,7 +120,14 @@ def test_a_run_saved_again_is_the_same_run(folder):
     again = load_run(folder / "elsewhere" / "again")
     assert again.folder == folder / "elsewhere" / "again"
     assert again.metrics() == run.metrics()
-    for name in ("model.safetensors", "metrics.json", "config.yaml", "history.csv", "predictions.parquet"):
+    for name in (
+        "model.safetensors",
+        "last.safetensors",
+        "metrics.json",
+        "config.yaml",
+        "history.csv",
+        "predictions.parquet",
+    ):
         old, new = (base / name for base in (folder / "runs" / "colour", folder / "elsewhere" / "again"))
         assert old.read_bytes() == new.read_bytes(), name
 

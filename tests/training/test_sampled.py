@@ -293,3 +293,11 @@ def test_groups_that_nothing_leads_back_to_are_refused(graph):
     layers = "model.layers=[cross_modal_transformer, hetero_gat]"
     with pytest.raises(GraphError, match=r"no edges tag -> rev_of -> tag/name.*batch_size: 0"):
         sampled(graph, layers)
+
+
+@pytest.mark.parametrize(
+    ("fanout", "notes"), [([0, 0], ["sampled without neighbours, by the fanout 0,0"]), ([2, 0], [])]
+)
+def test_samples_without_neighbours_are_noted(graph, quick, fanout, notes):
+    run = train(graph, task="colour", overrides=[*quick, "max_epochs=1"], batch_size=16, fanout=fanout)
+    assert run.describe()["notes"] == notes

@@ -175,7 +175,7 @@ def test_a_graph_without_any_modality(graph, quick):
 
 
 def test_a_loss_that_blows_up_stops_at_once(graph, quick, tmp_path):
-    with pytest.raises(RunError, match=r"the loss is (nan|inf|-inf) in epoch \d+") as caught:
+    with pytest.raises(RunError, match=r"the loss of .* entities is (nan|inf|-inf) after epoch 1") as caught:
         train(
             graph,
             task="size",

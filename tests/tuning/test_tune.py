@@ -123,6 +123,7 @@ def test_what_a_study_leaves(graph, tmp_path):
         "study.db",
         "trials.csv",
         "best.yaml",
+        "lock",
     }
     table = pd.read_csv(study.folder / "trials.csv")
     assert list(table["trial"]) == list(study.trials["trial"])
@@ -186,6 +187,23 @@ def test_a_killed_study_goes_on_with_the_trial_that_was_cut_off(graph, tmp_path)
     wanted = without_times(quick(graph, 8).trials)
     rest = without_times(resumed.trials.drop(index=cut_off.index)).reset_index(drop=True)
     pd.testing.assert_frame_equal(rest, wanted)
+
+
+@pytest.mark.parametrize("options", [{"resume": True}, {"overwrite": True}])
+def test_one_process_at_a_time_works_on_a_study(graph, tmp_path, monkeypatch, options):
+    out, own = tmp_path / "study", OBJECTIVE.train
+
+    def second(*arguments, **keywords):
+        monkeypatch.setattr(OBJECTIVE, "train", own)
+        with pytest.raises(RunError, match="another process is at this study"):
+            quick(graph, 2, out=out, **options)
+        return own(*arguments, **keywords)
+
+    monkeypatch.setattr(OBJECTIVE, "train", second)
+    study = quick(graph, 2, out=out)
+    assert study.counts() == {"complete": 2, "pruned": 0, "failed": 0}
+    assert len(quick(graph, 3, out=out, resume=True).trials) == 3
+    assert len(quick(graph, 1, out=out, overwrite=True).trials) == 1
 
 
 def interrupt(*_, **__):
@@ -294,13 +312,22 @@ def test_a_broken_database_is_one_clear_error(graph, tmp_path):
         ({"task": "thin"}, "Did you mean 'thing'"),
         ({"overrides": ["model.heads=3"], "model": "hetero_gat"}, "3 heads"),
         ({"overrides": ["max_epoch=3"]}, "max_epoch"),
+        (
+            {"overrides": ["report_to=csv"]},
+            "report_to: csv writes to a run folder, and the trials of a study",
+        ),
+        ({"overrides": ["report_to=[tensorboard]"], "out": "study"}, "tensorboard writes to a run folder"),
+        ({"overrides": ["report_to=wandb"]}, "wandb cannot be loaded"),
         ({"resume": True}, "a study without a folder cannot go on"),
     ],
 )
-def test_what_cannot_be_used_is_said_before_any_trial(graph, arguments, message, monkeypatch):
+def test_what_cannot_be_used_is_said_before_any_trial(graph, arguments, message, monkeypatch, tmp_path):
     monkeypatch.setattr(OBJECTIVE, "train", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
         tune(graph, **({"task": "thing"} | arguments))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_without_a_space_needs_one(graph, monkeypatch):

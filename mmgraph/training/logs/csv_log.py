@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TextIO
 
+from mmgraph.atomic import atomic_write
 from mmgraph.training.history import Epoch, epoch_row
 from mmgraph.training.logs.log import Beginning, Log
 from mmgraph.yaml_text import dump_yaml
@@ -21,6 +23,9 @@ class CSVLog(Log):
         assert beginning.folder is not None
         folder = beginning.folder / "csv"
         folder.mkdir(exist_ok=True)
+        for half in folder.glob(".*.csv.*"):
+            # What a process was writing when it was killed.
+            half.unlink()
         (folder / "config.yaml").write_text(dump_yaml(beginning.config), encoding="utf-8")
         self._steps = _Table(folder / "steps.csv")
         self._epochs = _Table(folder / "epochs.csv")
@@ -47,24 +52,31 @@ class _Table:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a+", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._begun = False
+        self._path = path
+        self._file: TextIO | None = None
 
     def add(self, row: dict[str, float]) -> None:
-        if not self._begun:
-            self._file.seek(0)
-            before = [
-                known
-                for known in list(csv.reader(self._file))[1:]
-                if int(known[0]) < next(iter(row.values()))
-            ]
-            self._file.truncate(0)
-            self._writer.writerows([list(row), *before])
-            self._begun = True
-        self._writer.writerow(row.values())
+        if self._file is None:
+            count = next(iter(row.values()))
+            lines = [",".join(row), *_rows_before(count, len(row), self._path)]
+            atomic_write(self._path, "".join(f"{line}\n" for line in lines))
+            self._file = self._path.open("a", encoding="utf-8", newline="")
+        csv.writer(self._file, lineterminator="\n").writerow(row.values())
         # Whoever looks at the log while the training goes on sees it at once.
         self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+
+def _rows_before(count: float, width: int, path: Path) -> list[str]:
+    """Return the rows of a table that count less; what is no row of it is left out, as are halves of rows."""
+    if not path.exists():
+        return []
+    # Behind the last line break is what a process was writing when it was killed.
+    *lines, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    rows = [(line, line.split(",")) for line in lines]
+    return [
+        line for line, cells in rows if len(cells) == width and cells[0].isdecimal() and int(cells[0]) < count
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import socket
 import sys
 from pathlib import Path
@@ -22,6 +24,7 @@ from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
 from mmgraph.training import train
 
 QUICK = ("max_epochs=3", "device=cpu", "model.hidden_channels=8")
+COSINE = ("optimiser.schedule=cosine",)
 BATCHED = (*QUICK, "batch_size=16")
 STEPS = 2
 EPOCHS = 3
@@ -118,6 +121,69 @@ def test_a_training_that_is_resumed_goes_on_in_its_logs(graph, tmp_path):
     steps = pd.read_csv(run.folder / "csv" / "steps.csv")
     assert list(steps["step"]) == list(range(1, STEPS * EPOCHS + 1))
     assert {scalar.step for scalar in events_of(run.folder).Scalars("validation_loss")} == {1, 2, 3}
+
+
+@pytest.mark.parametrize("spoilt", ["\n\n", "words\n", "3,4\n", "\x00,1,2\n", "1,0.5"])
+def test_a_log_that_was_spoilt_does_not_stop_a_training(graph, tmp_path, spoilt):
+    def interrupt(epoch):
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    arguments = {
+        "out": tmp_path / "run",
+        "report_to": "csv",
+        "overrides": [*BATCHED, "checkpoint_seconds=0"],
+    }
+    with pytest.raises(KeyboardInterrupt):
+        trained(graph, on_epoch=interrupt, **arguments)
+    folder = tmp_path / "run.unfinished" / "csv"
+    with (folder / "steps.csv").open("a") as file:
+        file.write(spoilt)
+    (folder / ".steps.csv.half").write_text("what a kill left")
+    run = trained(graph, resume=True, **arguments)
+    assert list(pd.read_csv(run.folder / "csv" / "steps.csv")["step"]) == list(range(1, STEPS * EPOCHS + 1))
+    assert sorted(file.name for file in (run.folder / "csv").iterdir()) == [
+        "config.yaml",
+        "epochs.csv",
+        "steps.csv",
+    ]
+
+
+def test_a_kill_while_a_log_is_cut_back_loses_none_of_it(graph, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    arguments = {"out": tmp_path / "run", "report_to": "csv", "overrides": [*BATCHED, "checkpoint_seconds=0"]}
+    with pytest.raises(KeyboardInterrupt):
+        trained(graph, on_epoch=interrupt, **arguments)
+    file = tmp_path / "run.unfinished" / "csv" / "steps.csv"
+    before = file.read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr("mmgraph.training.logs.csv_log.atomic_write", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            trained(graph, resume=True, **arguments)
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_every_batch_has_the_learning_rate_of_its_step(graph, tmp_path, resumed):
+    def interrupt(epoch):
+        if resumed and epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    arguments = {
+        "out": tmp_path / "run",
+        "report_to": "csv",
+        "overrides": [*QUICK, "batch_size=8", "accumulate=2", "checkpoint_seconds=0", *COSINE],
+    }
+    with contextlib.suppress(KeyboardInterrupt):
+        trained(graph, on_epoch=interrupt, **arguments)
+    run = trained(graph, resume=True, **arguments)
+    # Four batches an epoch, two a step.
+    wanted = [run.config.optimiser.lr * (1 + math.cos(math.pi * step / 6)) / 2 for step in range(6)]
+    steps = pd.read_csv(run.folder / "csv" / "steps.csv")
+    assert steps["lr"].tolist() == pytest.approx(np.repeat(wanted, 2).tolist())
+    assert run.history["lr"].tolist() == pytest.approx(wanted[1::2])
 
 
 def test_a_training_that_starts_anew_starts_its_logs_anew(graph, tmp_path):
