@@ -94,12 +94,14 @@ RECEPTIVE_FIELD_RULES = (
         "Name in hops, hop after hop, every edge type that leads back to what a state depends on; where that "
         "is not enough, not_in_parts says why.",
         _hops,
+        last=True,
     ),
     Rule(
         "reads relations",
         "reads_relations to say whether edges other than those of groups make a difference",
         "Set reads_relations to whether the layer passes messages along relations of the graph.",
         _reads_relations,
+        last=True,
     ),
 )
 """Rules on ``hops``, ``reads_relations`` and ``not_in_parts``."""

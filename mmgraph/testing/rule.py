@@ -86,12 +86,14 @@ class Rule:
         wanted: What is wanted.
         fix: What to do where it is broken.
         check: Yields what came instead; nothing if the rule is kept.
+        last: Check it only if all others are kept: what breaks them may well break it too.
     """
 
     name: str
     wanted: str
     fix: str
     check: Callable[[Subject], Iterator[str]]
+    last: bool = False
 
     def broken_by(self, subject: Subject) -> Fault | None:
         """Return how the subject breaks the rule, if it does."""
@@ -140,7 +142,10 @@ def require(subject: Subject, rules: Iterable[Rule], *, with_edge_features: bool
             if getattr(module, "edge_channels", {}) or _shapes(module) != _shapes(plain):
                 graph, tiny = featured.graph.read_by(module), featured.tiny.read_by(module)
                 subjects.append(replace(featured, graph=graph, tiny=tiny))
-        broken = [fault for rule in rules if (fault := _first_fault(rule, subjects)) is not None]
+        broken: list[Fault] = []
+        for rule in sorted(rules, key=lambda rule: rule.last):
+            if not (rule.last and broken) and (fault := _first_fault(rule, subjects)) is not None:
+                broken.append(fault)
     if broken:
         raise ContractError.of(broken)
 

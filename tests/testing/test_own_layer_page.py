@@ -46,7 +46,7 @@ def test_the_layer_with_features_is_told_from_the_one_without(check_code):
     broken = code_with_features().replace("linear(attr.to(", "linear(attr.flip(0).to(")
     with pytest.raises(ContractError) as caught:
         check_code(broken, "mean_by_features")
-    assert caught.value.rules == ("edge order", "padding", "hops")
+    assert caught.value.rules == ("edge order", "padding")
     assert caught.value.faults[0].where == "mean_by_features with edge features: edge order"
 
 
