@@ -44,6 +44,8 @@ class BatchLoader:
         batch_size: Nodes or links of a batch.
         shuffle: Whether each epoch has an order of its own.
         drop_last: Whether a last batch that is smaller is left out.
+        share: Takes of the nodes or links of each batch, as positions, int64 [batch_size], those that it is
+            made for, where several processes share it; by default all.
         transform: Called with each batch, in a thread.
         threads: How many batches are made at a time; with 0, each is made when it is asked for.
         ahead: How many finished batches may wait; fewer where they have so many features that all batches
@@ -76,6 +78,7 @@ class BatchLoader:
         batch_size: int,
         shuffle: bool = False,
         drop_last: bool = False,
+        share: Callable[[Tensor], Tensor] | None = None,
         transform: Callable[[HeteroData], Any] | None = None,
         threads: int = 2,
         ahead: int = 2,
@@ -106,6 +109,7 @@ class BatchLoader:
             )
             self._count = self._make.input_data.row.numel()
         self._batch_size, self._shuffle, self._drop_last = batch_size, shuffle, drop_last
+        self._share = share
         self._threads, self._ahead = threads, ahead
         self._next_epoch, self._next_batch = sampler.epoch, 0
         self._position = (self._next_epoch, 0)
@@ -138,6 +142,8 @@ class BatchLoader:
         self.set_epoch(epoch + 1)
         self.sampler.set_epoch(epoch)
         indices = torch.split(self._order(epoch), self._batch_size)[first : len(self)]
+        if self._share is not None:
+            indices = tuple(map(self._share, indices))
         for number, batch in enumerate(self._batches(indices), start=first):
             self._position = epoch, number
             yield batch

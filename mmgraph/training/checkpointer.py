@@ -12,6 +12,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mmgraph.training.environment import random_states, set_random_states
+from mmgraph.training.processes import ALONE, Processes
 
 
 class Checkpointer(Callback):
@@ -24,21 +25,34 @@ class Checkpointer(Callback):
     Args:
         file: Where to write.
         seconds: How long after the last checkpoint the next one is due.
+        processes: Those that train together. Once it is time for one, or one is told to stop, so it is for
+            all; the first one writes.
     """
 
-    def __init__(self, file: Path, seconds: float) -> None:
+    def __init__(
+        self,
+        file: Path,
+        seconds: float,
+        processes: Processes = ALONE,
+    ) -> None:
         self._file, self._seconds = file, seconds
+        self._processes = processes
         self._written = 0.0
         self._restored: dict[str, Any] = {}
         self._signal = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the random states, for a checkpoint."""
-        return random_states()
+        """Return the random states of every process, for a checkpoint."""
+        return {"random": self._processes.gather(random_states())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take back what a checkpoint has; it holds from the first step on."""
-        self._restored = state_dict
+        """Take back what a checkpoint has; it holds from the first step on.
+
+        A process that was not there when it was written keeps the random states that it has.
+        """
+        states = state_dict["random"]
+        rank = self._processes.rank
+        self._restored = states[rank] if rank < len(states) else random_states()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - Lightning's signature, as below
         """Begin to count time, and to mind signals; Lightning puts the handlers back that were there."""
@@ -60,16 +74,18 @@ class Checkpointer(Callback):
             KeyboardInterrupt: If the signal was SIGINT.
             SystemExit: If it was SIGTERM.
         """
+        if batch_idx % trainer.accumulate_grad_batches:
+            # Gradients that wait for more batches are in no checkpoint.
+            return
+        due = time.monotonic() - self._written >= self._seconds
+        number, due_for_any = self._processes.most(self._signal, due)
         if self._restored:
             set_random_states(self._restored)
             self._restored = {}
-        elif batch_idx % trainer.accumulate_grad_batches:
-            # Gradients that wait for more batches are in no checkpoint.
-            return
-        elif self._signal or time.monotonic() - self._written >= self._seconds:
+        elif number or due_for_any:
             trainer.save_checkpoint(self._file)
             self._written = time.monotonic()
-        self._stop_if_told()
+        _stop(number)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Stop if a signal came during the last step.
@@ -78,16 +94,18 @@ class Checkpointer(Callback):
             KeyboardInterrupt: If the signal was SIGINT.
             SystemExit: If it was SIGTERM.
         """
-        self._stop_if_told()
+        _stop(*self._processes.most(self._signal))
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what a handler gets
         """Stop before the next step; at once, without a checkpoint, when told again."""
         again, self._signal = self._signal, number
         if again:
-            self._stop_if_told()
+            _stop(number)
 
-    def _stop_if_told(self) -> None:
-        if self._signal == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self._signal:
-            raise SystemExit(128 + self._signal)
+
+def _stop(number: int) -> None:
+    """Stop as a signal asks for, if there was one."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    if number:
+        raise SystemExit(128 + number)

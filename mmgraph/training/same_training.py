@@ -46,9 +46,9 @@ class Training(Config):
 
         Args:
             other: The other training.
-            done: Whether this one is done; if not, it may be given more time, or less.
+            done: Whether this one is done; if not, it may be given more time, or less, and more devices.
         """
-        free = set(SAME_RESULT) if done else {*SAME_RESULT, "max_time"}
+        free = set(SAME_RESULT) if done else {*SAME_RESULT, "max_time", "devices"}
         return differences(
             {"task": self.task, "graph": self.graph, **self.config.model_dump(exclude=free)},
             {"task": other.task, "graph": other.graph, **other.config.model_dump(exclude=free)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mmgraph.training.duration import format_duration
+from mmgraph.training.processes import ALONE, Processes
 
 
 class TimeLimit(Callback):
@@ -20,13 +22,20 @@ class TimeLimit(Callback):
     Args:
         seconds: The time that there is.
         clock: Tells the time, in seconds from anywhere.
+        processes: Those that train together: once time is up for one, all stop.
 
     Attributes:
         note: What it did, for a reader of the metrics; empty if there was time enough.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        processes: Processes = ALONE,
+    ) -> None:
         self.note = ""
+        self._processes = processes
         self._seconds = seconds
         self._clock = clock
         self._spent = 0.0
@@ -50,7 +59,7 @@ class TimeLimit(Callback):
         if trainer.global_step == self._steps:
             return
         self._steps = trainer.global_step
-        if self._elapsed() < self._seconds:
+        if math.isinf(self._seconds) or not any(self._processes.most(self._elapsed() >= self._seconds)):
             return
         trainer.should_stop = True
         self.note = (
