@@ -66,7 +66,9 @@ def launch(work: Callable[..., None], arguments: Mapping[str, Any], size: int) -
                 receiver, sender = context.Pipe(duplex=False)
                 told = _environment(rank, size, store.port)
                 process = context.Process(
-                    target=_work, args=(work, dict(arguments), told, loaded_plugins(), stopping, sender)
+                    name=f"mmgraph-device-{rank}",
+                    target=_work,
+                    args=(work, dict(arguments), told, loaded_plugins(), stopping, sender),
                 )
                 process.start()
                 sender.close()
@@ -118,6 +120,7 @@ def _work(
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    last_word: BaseException | None = None
     try:
         if stopping.is_set():
             raise KeyboardInterrupt
@@ -125,12 +128,12 @@ def _work(
             load_plugin(plugin)
         work(**arguments)
     except BaseException as error:
-        sender.send(_told(error))
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Nothing at the interpreter's own end may wait for processes that are gone.
-        os._exit(1)
-    sender.send(None)
+        last_word = _told(error)
+    sender.send(last_word)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # What libraries do when an interpreter ends may wait for processes that are gone.
+    os._exit(0 if last_word is None else 1)
 
 
 def _told(error: BaseException) -> BaseException:

@@ -47,6 +47,8 @@ class TaskModule(LightningModule):
         self.compiled: CompiledForward | None = None
         self.processes = ALONE
         self._optimiser = optimiser
+        # Targets are no state: torch's DDP, which reads this, would send them to all processes in each step.
+        self._ddp_params_and_buffers_to_ignore = [f"task.{name}" for name, _ in task.named_buffers()]
         # Of the batch at hand, here and in all processes, and in all of them of the first and all batches of
         # the step that is being accumulated.
         self._batch_idx = 0
