@@ -15,10 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from mmgraph.errors import ConfigError, RunError
 from mmgraph.training import TrainConfig, train
+from mmgraph.training.assemble import assemble
+from mmgraph.training.batching import choose_batches
 from mmgraph.training.processes import Processes, for_processes, told_processes
 from mmgraph.training.same_training import Training
 
@@ -199,22 +202,27 @@ def test_what_one_process_raises_is_told_once_and_ends_all(folder):
 )
 def test_what_processes_cannot_do_is_refused_before_they_start(folder, arguments, message):
     options = {"task": "colour", "devices": 2, "out": "run"} | arguments
-    if "cuda" in message and not_here():
+    if "cuda" in message and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(ConfigError, match=message):
         train("graph", **options)
     assert [path.name for path in folder.iterdir()] == ["graph"]
 
 
-def not_here() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
-
-
 def test_a_graph_in_memory_is_refused(graph, tmp_path):
     with pytest.raises(ConfigError, match=r"the graph is in the memory of this one. Save it"):
         train(graph, task="colour", devices=2, out=tmp_path / "run")
+
+
+def test_the_whole_graph_is_not_shared(graph):
+    config = TrainConfig(devices=2)
+    model = assemble(graph, "colour", config).model
+    chosen = choose_batches(config, model, graph.schema, torch.device("cpu"))
+    assert chosen.config.batch_size == 1024
+    assert chosen.reason.endswith("on 2 devices, since 2 devices share batches")
+    whole = TrainConfig(devices=2, batch_size=0)
+    with pytest.raises(ConfigError, match=r"devices: got 2, but with batch_size 0.*Set a batch_size"):
+        choose_batches(whole, model, graph.schema, torch.device("cpu"))
 
 
 def test_torchrun_says_how_many_devices_there_are(monkeypatch):
