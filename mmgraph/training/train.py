@@ -184,8 +184,15 @@ def _take_part(
     """Do what one of the processes does, or all where it is alone; only the first one writes."""
     if order.out is None:
         return _train(graph, order, device, processes, progress, on_epoch)
-    if (run := processes.from_first(lambda: order.finished(graph, progress))) is not None:
-        return run
+    found: list[Run] = []
+
+    def is_finished() -> bool:
+        # A run is not sent to the others: its graph would go with it.
+        found.extend(run for run in [order.finished(graph, progress)] if run is not None)
+        return bool(found)
+
+    if processes.from_first(is_finished):
+        return found[0] if found else load_run(order.out, graph=graph)
     with contextlib.ExitStack() as stack:
 
         def open_folder() -> UnfinishedRun:
