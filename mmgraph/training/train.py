@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from mmgraph.atomic import atomic_folder, require_place
-from mmgraph.errors import ConfigError, DivergedError, RunError
+from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.models.fanout import Fanout, takes_none, write_fanout
 from mmgraph.progress import Progress
@@ -21,6 +20,7 @@ from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import check_precision, own_device, reproducible, seed_all
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
+from mmgraph.training.how_to_go_on import saying_how_to_go_on
 from mmgraph.training.launch import launch
 from mmgraph.training.logs import check_logs, copy_logs, report
 from mmgraph.training.memory import memory_told
@@ -208,7 +208,7 @@ def _take_part(
             return unfinished
 
         unfinished = processes.from_first(open_folder)
-        with _saying_how_to_go_on(unfinished, processes, progress):
+        with saying_how_to_go_on(unfinished, processes, progress):
             run = _train(graph, order, device, processes, progress, on_epoch, unfinished)
             processes.from_first(lambda: _write(run, order, unfinished))
     run.folder = order.out
@@ -277,28 +277,3 @@ def _train(
         best_epoch=best.epoch,
         last_weights=last,
     )
-
-
-@contextlib.contextmanager
-def _saying_how_to_go_on(
-    unfinished: UnfinishedRun, processes: Processes, progress: Progress
-) -> Iterator[None]:
-    """Say how to go on from the last checkpoint if the training does not come to its end."""
-    try:
-        yield
-    except RunError as error:
-        if not unfinished.has_checkpoint():
-            raise
-        kept = f"The state of before is in {unfinished.folder}: --resume goes on from it"
-        if isinstance(error, DivergedError):
-            # All processes come here, with the same.
-            processes.from_first(lambda: unfinished.end("diverged"))
-            kept += ", also with another optimiser.lr or optimiser.clip_norm"
-        *others, last = error.faults
-        raise type(error).of([*others, replace(last, fix=f"{last.fix} {kept}.".strip())]) from error
-    except (KeyboardInterrupt, SystemExit):
-        if unfinished.has_checkpoint():
-            progress.say(
-                f"stopped; the state is in {unfinished.folder}: give the same command with --resume to go on"
-            )
-        raise
