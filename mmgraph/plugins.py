@@ -11,6 +11,8 @@ from types import ModuleType
 
 from mmgraph.errors import ConfigError, UserError
 
+_PREFIX = "mmgraph_plugin_"
+
 
 def load_plugin(path: str | Path) -> ModuleType:
     """Run a Python file, so that what it registers can be named in YAML and on the command line.
@@ -56,10 +58,15 @@ def load_plugin(path: str | Path) -> ModuleType:
     return module
 
 
+def loaded_plugins() -> list[str]:
+    """Return the files of the plugins that are loaded, in their order."""
+    return [str(module.__file__) for name, module in sys.modules.items() if name.startswith(_PREFIX)]
+
+
 def _module_name(file: Path) -> str:
     """Return a name that differs between two plugins that share a file name."""
     digest = hashlib.blake2b(str(file.resolve()).encode(), digest_size=6).hexdigest()
-    return f"mmgraph_plugin_{file.stem}_{digest}"
+    return f"{_PREFIX}{file.stem}_{digest}"
 
 
 def _explained(error: BaseException, file: Path) -> ConfigError:

@@ -66,6 +66,15 @@ def train(
         str | None,
         typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, or one of several GPUs: cuda:1."),
     ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            "--devices",
+            min=1,
+            metavar="N",
+            help="How many GPUs, or processes on the CPU, share each batch. Under torchrun it says how many.",
+        ),
+    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -113,6 +122,7 @@ def train(
     """Train a model on a task of a graph and write a run folder."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
+    from mmgraph.training.processes import told_processes
     from mmgraph.training.resolve import TrainingChoice, resolve_config
 
     chosen = TrainingChoice(
@@ -123,6 +133,7 @@ def train(
         batch_size=batch_size,
         fanout=fanout,
         device=device,
+        devices=devices,
         precision=precision,
         compile=compile,
         max_time=max_time,
@@ -133,6 +144,8 @@ def train(
     run = mg.train(
         graph, task=task, out=folder, overwrite=overwrite, resume=resume, progress=progress, **chosen
     )
+    if not told_processes().first:
+        return
     split = "test" if "test" in run.task.labelled_splits() else "validation"
     write_metrics(run, split, json=json)
     if not json:

@@ -53,6 +53,8 @@ class BatchLoader:
         batch_size: Nodes or links of a batch.
         shuffle: Whether each epoch has an order of its own.
         drop_last: Whether a last batch that is smaller is left out.
+        share: Takes of the nodes or links of each batch, as positions, int64 [batch_size], those that it is
+            made for, where several processes share it; by default all.
         transform: Called with each batch, in a thread.
         threads: How many batches are made at a time; with 0, each is made when it is asked for.
         ahead: How many finished batches may wait; fewer where they have so many features that all batches
@@ -87,6 +89,7 @@ class BatchLoader:
         batch_size: int,
         shuffle: bool = False,
         drop_last: bool = False,
+        share: Callable[[Tensor], Tensor] | None = None,
         transform: Callable[[HeteroData], Any] | None = None,
         threads: int = 2,
         ahead: int = 2,
@@ -124,6 +127,7 @@ class BatchLoader:
             )
         check_one_each(input_time, self._count, "input_time")
         self._batch_size, self._shuffle, self._drop_last = batch_size, shuffle, drop_last
+        self._share = share
         self._threads, self._ahead = threads, ahead
         self._next_epoch, self._next_batch = sampler.epoch, 0
         self._position = (self._next_epoch, 0)
@@ -157,6 +161,8 @@ class BatchLoader:
         sampler = self.sampler.at_epoch(epoch)
         make = self._make(sampler, transform=self._complete, filter_per_worker=True)
         indices = torch.split(self._order(epoch), self._batch_size)[first : len(self)]
+        if self._share is not None:
+            indices = tuple(map(self._share, indices))
         for number, batch in enumerate(self._batches(make, indices), start=first):
             self._position = epoch, number
             yield batch

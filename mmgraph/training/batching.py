@@ -18,7 +18,9 @@ from mmgraph.training.data import FullBatch, GraphBatch, SampledBatches
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
 from mmgraph.training.layer_by_layer import LayerByLayer
 from mmgraph.training.module import TaskModule
+from mmgraph.training.processes import ALONE, Processes
 from mmgraph.training.sampled_graph import SampledGraph
+from mmgraph.training.shared_inference import SharedInference
 
 USUAL_BATCH_SIZE = 1024
 
@@ -50,8 +52,8 @@ def choose_batches(
         device: Where to train.
 
     Raises:
-        ConfigError: If there is a fanout, or batches are accumulated, but nothing is sampled, or the fanout
-            does not fit the model.
+        ConfigError: If there is a fanout, or batches are accumulated or to be shared, but nothing is sampled,
+            or the fanout does not fit the model.
         GraphError: If the graph lacks edges that sampling needs.
     """
     size, why = config.batch_size, "as the config says"
@@ -67,8 +69,17 @@ def choose_batches(
             where="accumulate",
             fix="Set a batch_size, or leave accumulate out.",
         )
+    if size == 0 and config.devices > 1:
+        raise ConfigError(
+            f"got {config.devices}, but with batch_size 0 there is one batch, the whole graph, which is not "
+            "shared",
+            where="devices",
+            fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or train on one device.",
+        )
     if size is None and (config.fanout is not None or config.accumulate > 1):
         size = USUAL_BATCH_SIZE
+    if size is None and config.devices > 1:
+        size, why = USUAL_BATCH_SIZE, f"since {config.devices} devices share batches"
     if size is None:
         size, why = _by_memory(config, model, schema, device)
     if size == 0:
@@ -78,9 +89,10 @@ def choose_batches(
     fanout = usual_fanout(hops) if config.fanout is None else cut_fanout(config.fanout, hops)
     receptive_field(model, schema, fanout)
     shown = f", fanout {write_fanout(fanout)}" if hops else ""
+    shared = f" on {config.devices} devices" if config.devices > 1 else ""
     return Choice(
         config.model_copy(update={"batch_size": size, "fanout": fanout}),
-        f"mini-batches of {size:,}{shown}, {why}",
+        f"mini-batches of {size:,}{shown}{shared}, {why}",
     )
 
 
@@ -102,7 +114,11 @@ def _megabytes(size: int) -> str:
 
 
 def open_batches(
-    graph: Graph, module: TaskModule, config: TrainConfig, device: torch.device
+    graph: Graph,
+    module: TaskModule,
+    config: TrainConfig,
+    device: torch.device,
+    processes: Processes = ALONE,
 ) -> tuple[FullBatch | SampledBatches, Inference]:
     """Return the batches of a training, and what tells how good it is.
 
@@ -111,6 +127,7 @@ def open_batches(
         module: The model and its task.
         config: The config, in which nothing is left open.
         device: Where to train.
+        processes: Those that share each batch, and the entities to measure on.
     """
     if not config.batch_size:
         batch = GraphBatch.of(graph).to(device)
@@ -124,8 +141,10 @@ def open_batches(
         fanout=config.fanout,
         shuffle=True,
         device=device,
+        share=processes.share,
     )
-    return SampledBatches(loader), _inference(graph, sampled, module, config, device)
+    inference = _inference(graph, sampled, module, config, device)
+    return SampledBatches(loader), SharedInference(inference, processes) if processes.size > 1 else inference
 
 
 def open_inference(graph: Graph, module: TaskModule, config: TrainConfig) -> Inference:

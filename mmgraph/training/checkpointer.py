@@ -16,6 +16,7 @@ from mmgraph.errors import DivergedError
 from mmgraph.training.checkpoint_file import CheckpointFile
 from mmgraph.training.early_stopping import EarlyStopping
 from mmgraph.training.environment import random_states, set_random_states
+from mmgraph.training.processes import ALONE, Processes
 from mmgraph.training.time_limit import TimeLimit
 
 
@@ -34,11 +35,22 @@ class Checkpointer(Callback):
         seconds: How long after the last checkpoint the next one is due.
         stopping: Knows the best epoch so far.
         limit: Knows whether time is up; that is its turn after this callback.
+        processes: Those that train together. Once it is time for one, or one is told to stop, so it is for
+            all; the first one writes.
     """
 
-    def __init__(self, file: Path, seconds: float, stopping: EarlyStopping, limit: TimeLimit) -> None:
+    def __init__(
+        self,
+        file: Path,
+        seconds: float,
+        stopping: EarlyStopping,
+        limit: TimeLimit,
+        processes: Processes = ALONE,
+    ) -> None:
         self._file, self._seconds = file, seconds
         self._stopping, self._limit = stopping, limit
+        self._processes = processes
+        # In the first process.
         self._best: dict[str, Any] = {}
         self._written = 0.0
         # The steps that had been taken when the newest checkpoint was written.
@@ -47,12 +59,17 @@ class Checkpointer(Callback):
         self._signal = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the random states, for a checkpoint."""
-        return random_states()
+        """Return the random states of every process, for a checkpoint."""
+        return {"random": self._processes.gather(random_states())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take back what a checkpoint has; it holds from the first step on."""
-        self._restored = state_dict
+        """Take back what a checkpoint has; it holds from the first step on.
+
+        A process that was not there when it was written keeps the random states that it has.
+        """
+        states = state_dict["random"]
+        rank = self._processes.rank
+        self._restored = states[rank] if rank < len(states) else random_states()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - Lightning's signature, as below
         """Begin to count time, and to mind signals; Lightning puts the handlers back that were there."""
@@ -76,28 +93,30 @@ class Checkpointer(Callback):
             KeyboardInterrupt: If the signal was SIGINT.
             SystemExit: If it was SIGTERM.
         """
+        if batch_idx % trainer.accumulate_grad_batches:
+            # Gradients that wait for more batches are in no checkpoint.
+            return
+        due = time.monotonic() - self._written >= self._seconds
+        number, due_for_any = self._processes.most(self._signal, due)
         if self._restored:
             set_random_states(self._restored)
             self._restored = {}
-        elif batch_idx % trainer.accumulate_grad_batches:
-            # Gradients that wait for more batches are in no checkpoint.
-            return
-        elif self._signal or self._limit.up or time.monotonic() - self._written >= self._seconds:
+        elif number or due_for_any or self._limit.up:
             trainer.save_checkpoint(self._file)
             self._written, self._written_at = time.monotonic(), trainer.global_step
-        self._stop_if_told()
+        _stop(number)
         best = self._stopping.best
         if batch_idx == 0 and best is not None and best.epoch == trainer.current_epoch:
-            self._best = _copied(trainer._checkpoint_connector.dump_checkpoint(weights_only=False))
+            # Made in all processes, whose random states it has.
+            state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+            if self._processes.first:
+                self._best = _copied(state)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Make the newest checkpoint one to go on from, if numbers are no longer finite."""
-        if not isinstance(exception, DivergedError):
-            return
-        if self._written_at == trainer.global_step:
-            CheckpointFile().take_back(self._file)
-        if self._best:
-            CheckpointFile().save_checkpoint(self._best, self._file)
+        if isinstance(exception, DivergedError):
+            # All processes raise it in the same step.
+            self._processes.from_first(lambda: self._go_back(trainer.global_step))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Stop if a signal came during the last step.
@@ -106,19 +125,27 @@ class Checkpointer(Callback):
             KeyboardInterrupt: If the signal was SIGINT.
             SystemExit: If it was SIGTERM.
         """
-        self._stop_if_told()
+        _stop(*self._processes.most(self._signal))
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what a handler gets
         """Stop before the next step; at once, without a checkpoint, when told again."""
         again, self._signal = self._signal, number
         if again:
-            self._stop_if_told()
+            _stop(number)
 
-    def _stop_if_told(self) -> None:
-        if self._signal == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self._signal:
-            raise SystemExit(128 + self._signal)
+    def _go_back(self, step: int) -> None:
+        if self._written_at == step:
+            CheckpointFile().take_back(self._file)
+        if self._best:
+            CheckpointFile().save_checkpoint(self._best, self._file)
+
+
+def _stop(number: int) -> None:
+    """Stop as a signal asks for, if there was one."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    if number:
+        raise SystemExit(128 + number)
 
 
 def _copied(state: Any) -> Any:

@@ -186,6 +186,12 @@ class TrainConfig(Config):
         description="Where to train: `cpu`, `cuda`, one of several GPUs (`cuda:1`), or `auto`, which takes a "
         "GPU where there is one. Metrics are made on the CPU.",
     )
+    devices: int = Field(
+        default=1,
+        ge=1,
+        description="How many GPUs, or processes on the CPU, share each batch: one process for each, which "
+        "keeps a copy of the weights. `batch_size` is what all have together.",
+    )
     precision: Precision = Field(
         default="32",
         description="What a training step computes in: `32` is float32; `bf16-mixed` and `16-mixed` (on a "

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmgraph.counted import counted
 from mmgraph.errors import ConfigError
+from mmgraph.training.processes import Processes
 
 _LIBRARIES = ("mmgraph", "torch", "torch-geometric", "lightning", "torchmetrics", "numpy")
 
@@ -49,6 +51,35 @@ def choose_device(name: str) -> torch.device:
             f"got {name}, which is not there", where="device", fix=f"There are: {', '.join(there)}."
         )
     return device
+
+
+def own_device(name: str, processes: Processes) -> torch.device:
+    """Return the device of this process, of those that train together.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda``, or where there is one process also e.g. ``cuda:1``.
+        processes: The processes.
+
+    Raises:
+        ConfigError: If there is no such device, or there are fewer than processes.
+    """
+    device = choose_device(name)
+    if processes.size == 1 or device.type == "cpu":
+        return device
+    if ":" in name:
+        raise ConfigError(
+            f"got {name}, which is one device, for {processes.size} of them",
+            where="device",
+            fix="Set the device to cuda or auto; CUDA_VISIBLE_DEVICES chooses among several.",
+        )
+    if torch.cuda.device_count() < processes.local_size:
+        raise ConfigError(
+            f"got {processes.local_size}, but "
+            + counted(torch.cuda.device_count(), "GPU is there", "GPUs are there"),
+            where="devices",
+            fix="Ask for as many, or set the device to cpu.",
+        )
+    return torch.device("cuda", processes.local_rank)
 
 
 def check_precision(precision: str, device: torch.device) -> None:
@@ -89,9 +120,7 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
     fill = kernels.fill_uninitialized_memory  # type: ignore[attr-defined]
     python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+        seed_all(seed)
         torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
         # Filling memory that is about to be written costs time and guards only against bugs in kernels.
         kernels.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -102,6 +131,17 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
             kernels.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+
+
+def seed_all(seed: int) -> None:
+    """Seed every random state.
+
+    Args:
+        seed: The seed, below 2**32.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 def random_states() -> dict[str, Any]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
 
 from mmgraph.progress import Progress
@@ -21,6 +24,7 @@ from mmgraph.training.inference import Inference
 from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
 from mmgraph.training.optimisation import Plateau
+from mmgraph.training.processes import ALONE, Processes
 from mmgraph.training.time_limit import TimeLimit
 from mmgraph.training.unfinished import UnfinishedRun
 from mmgraph.training.weight_average import WeightAverage
@@ -36,6 +40,7 @@ def fit(
     unfinished: UnfinishedRun | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     reporter: Listener | None = None,
+    processes: Processes = ALONE,
 ) -> tuple[Sequence[Epoch], Epoch, dict[str, Tensor]]:
     """Train a module, which then has the weights of its best epoch and is back on the CPU.
 
@@ -49,6 +54,7 @@ def fit(
         unfinished: Where checkpoints go, and where to go on; by default none are written.
         on_epoch: Called after every epoch; what it raises ends the training.
         reporter: Told of every step and every epoch.
+        processes: Those that train copies of the module together, which are connected.
 
     Returns:
         All epochs, the best one, and the weights after the last step.
@@ -67,12 +73,13 @@ def fit(
             callbacks.append(Plateau(stopping, config.optimiser))
         if config.ema:
             callbacks.insert(0, WeightAverage(config.ema))
-        limit = TimeLimit(config.max_time or math.inf)
+        limit = TimeLimit(config.max_time or math.inf, processes=processes)
         if unfinished:
-            callbacks.append(Checkpointer(unfinished.checkpoint, config.checkpoint_seconds, stopping, limit))
+            every = config.checkpoint_seconds
+            callbacks.append(Checkpointer(unfinished.checkpoint, every, stopping, limit, processes))
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=1 if device.type == "cpu" else [device.index or 0],
+            **_placement(device, processes),
             precision=config.precision,
             max_epochs=config.max_epochs,
             accumulate_grad_batches=config.accumulate,
@@ -83,17 +90,33 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+        module.processes = processes
         module.compiled = CompiledForward(module.model) if config.compile else None
         trainer.fit(module, datamodule=data, ckpt_path=unfinished.resume_from if unfinished else None)
-        module.compiled = None
+        module.compiled, module.processes = None, ALONE
     module.to("cpu")
     if limit.note:
         module.notes.append(limit.note)
         progress.say(f"note: {limit.note}")
         if unfinished:
-            unfinished.end("max_time")
+            processes.from_first(lambda: unfinished.end("max_time"))
             progress.say(
                 f"the state is in {unfinished.folder}: --resume with more --max-time goes on from it"
             )
     assert stopping.best is not None
     return recorder.history, stopping.best, stopping.last
+
+
+def _placement(device: torch.device, processes: Processes) -> dict[str, Any]:
+    """Return what Lightning must know of the devices."""
+    if processes.size == 1:
+        return {"devices": 1 if device.type == "cpu" else [device.index or 0]}
+    return {
+        "devices": processes.local_size,
+        "num_nodes": processes.size // processes.local_size,
+        "strategy": DDPStrategy(
+            cluster_environment=TorchElasticEnvironment(),
+            # A sample may lack the relations that some weights are for.
+            find_unused_parameters=True,
+        ),
+    }

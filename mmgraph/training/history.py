@@ -108,8 +108,7 @@ class Recorder(Callback):
         batch_idx: int,
     ) -> None:
         """Note the loss of a batch, and report it."""
-        # Lightning divides it by the number of batches that make a step.
-        loss = outputs["loss"].item() * trainer.accumulate_grad_batches
+        loss = outputs["mean_loss"]
         self._losses.append((loss, outputs["num_rows"]))
         self._advance(1, f"loss {loss:.3f}{self._validated}")
         if self._reporter is not None:

@@ -20,6 +20,7 @@ from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import Inference
 from mmgraph.training.non_finite import describe_gradient, describe_validation, find_origin
 from mmgraph.training.optimisation import make_optimiser, set_rate
+from mmgraph.training.processes import ALONE
 
 
 class TaskModule(LightningModule):
@@ -34,6 +35,7 @@ class TaskModule(LightningModule):
     Attributes:
         notes: What a reader of the metrics should know.
         compiled: What takes the place of the model in a training step; nothing unless it is to be compiled.
+        processes: Those that train copies of it together.
     """
 
     def __init__(self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig) -> None:
@@ -43,10 +45,14 @@ class TaskModule(LightningModule):
         self.task = task
         self.notes = task.notes
         self.compiled: CompiledForward | None = None
+        self.processes = ALONE
         self._optimiser = optimiser
-        # Of the batch at hand, and of the first and all batches of the step that is being accumulated.
+        # Targets are no state: torch's DDP, which reads this, would send them to all processes in each step.
+        self._ddp_params_and_buffers_to_ignore = [f"task.{name}" for name, _ in task.named_buffers()]
+        # Of the batch at hand, here and in all processes, and in all of them of the first and all batches of
+        # the step that is being accumulated.
         self._batch_idx = 0
-        self._rows = self._first_rows = self._step_rows = 0
+        self._own_rows = self._rows = self._first_rows = self._step_rows = 0
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Return the head's output for all entities of the task's type, [N, C]."""
@@ -69,27 +75,31 @@ class TaskModule(LightningModule):
         return -1 if self.trainer.should_stop else None
 
     def training_step(self, batch: GraphBatch, batch_idx: int) -> dict[str, Any]:
-        """Return the ``loss`` of the training entities and their number, ``num_rows``.
+        """Return the ``loss`` of this process, and the ``mean_loss`` and ``num_rows`` of all of them.
 
         Raises:
-            DivergedError: If it is not finite.
+            DivergedError: In all processes, if the loss of any is not finite.
         """
         output, rows = self(batch), batch.seeds
         if rows is None:
             rows = self.task.rows("train")
             output = output[rows]
-        self._rows, self._batch_idx = len(rows), batch_idx
+        self._own_rows, self._batch_idx = len(rows), batch_idx
         # In float32 also where the model computes in half precision.
-        loss = self.task.loss(output[: len(rows)].float(), rows)
-        if not torch.isfinite(loss):
-            origin = find_origin(self, batch)
+        output = output[: len(rows)].float()
+        # Where a batch has fewer entities than there are processes, some have none.
+        loss = self.task.loss(output, rows) if len(rows) else output.sum() * 0
+        mean, self._rows = self.processes.mean(loss.item(), len(rows))
+        if not math.isfinite(mean):
+            mine = None if loss.isfinite() else find_origin(self, batch)
+            origin = next(found for found in self.processes.gather(mine) if found is not None)
             raise DivergedError(
-                f"the loss is {loss.item()} in {self._place}, so training stopped: {origin.text}",
+                f"the loss is {mean} in {self._place}, so training stopped: {origin.text}",
                 fix="Mend them where they come from, and build the graph again."
                 if origin.given
                 else self._remedy,
             )
-        return {"loss": loss, "num_rows": len(rows)}
+        return {"loss": loss, "mean_loss": mean, "num_rows": self._rows}
 
     @property
     def _place(self) -> str:
@@ -110,14 +120,15 @@ class TaskModule(LightningModule):
             inference: Tells what the model makes of them.
 
         Raises:
-            DivergedError: If the loss, or the output for any of them, is not finite: no metric would tell.
+            DivergedError: In all processes, if the loss, or the output for any of them, is not finite: no
+                metric would tell.
         """
         self.eval()
         entity, rows = self.task.labels.entity, self.task.rows("validation")
         output = self.head(inference.unify(self.model, {entity: rows})[entity])
         self.train()
         loss = self.task.loss(output, rows)
-        if not (loss.isfinite() and output.isfinite().all()):
+        if any(self.processes.most(not (loss.isfinite() and output.isfinite().all()))):
             raise DivergedError(
                 f"the loss of the validation entities is {loss.item()} after epoch {self.current_epoch + 1}, "
                 f"so training stopped: {describe_validation(self, output)}",
@@ -128,14 +139,16 @@ class TaskModule(LightningModule):
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of a batch to that of the batches before it, each weighed by its entities.
 
-        The weight of the first batch is 1, so that the numbers stay those of a mean over few entities.
+        The weight of the first batch is 1, so that the numbers stay those of a mean over few entities. Of
+        several processes, which have a part of the batch each, the mean of their gradients is taken.
 
         Args:
-            loss: The mean over the entities of the batch, divided by the number of batches of a step.
+            loss: The mean over this process's entities of the batch, divided by the number of batches of a
+                step.
         """
         self._first_rows = self._first_rows or self._rows
         self._step_rows += self._rows
-        torch.autograd.backward(loss * (self._rows / self._first_rows))
+        torch.autograd.backward(loss * (self.processes.size * self._own_rows / self._first_rows))
 
     def configure_gradient_clipping(
         self,
@@ -146,8 +159,8 @@ class TaskModule(LightningModule):
         """Make the gradient one of the mean loss of all entities of the step, and cut it down.
 
         Raises:
-            DivergedError: If it is not finite. With 16-mixed, Lightning leaves out such a step and goes on
-                with a smaller scale.
+            DivergedError: In all processes, if it is not finite. With 16-mixed, Lightning leaves out such a
+                step and goes on with a smaller scale.
         """
         scale = self._first_rows * self.trainer.accumulate_grad_batches / self._step_rows
         self._first_rows = self._step_rows = 0
@@ -155,7 +168,7 @@ class TaskModule(LightningModule):
         if scale != 1:
             torch._foreach_mul_(gradients, scale)
         norm = nn.utils.get_total_norm(gradients)
-        if not norm.isfinite() and self.trainer.precision != "16-mixed":
+        if self.trainer.precision != "16-mixed" and any(self.processes.most(not norm.isfinite())):
             raise DivergedError(
                 f"the gradient {describe_gradient(self)}, in {self._place}, so training stopped",
                 fix=self._remedy,

@@ -24,6 +24,7 @@ class TrainingChoice(TypedDict):
     batch_size: int | None
     fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None
     device: str | None
+    devices: int | None
     precision: str | None
     compile: bool | None
     max_time: float | str | None
@@ -65,6 +66,7 @@ def resolve_config(
     batch_size: int | None = None,
     fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None = None,
     device: str | None = None,
+    devices: int | None = None,
     precision: str | None = None,
     compile: bool | None = None,
     max_time: float | str | None = None,
@@ -85,6 +87,7 @@ def resolve_config(
         fanout: How many neighbours a sample takes, hop after hop; ``[15, 10]`` or ``15,10``, also by
             relation.
         device: Where to train.
+        devices: How many devices share each batch.
         precision: What to compute in.
         compile: Whether to compile the model.
         max_time: How long to train at most, in seconds or as ``10m``.
@@ -116,6 +119,7 @@ def resolve_config(
         "batch_size": batch_size,
         "fanout": fanout,
         "device": device,
+        "devices": devices,
         "precision": precision,
         "compile": compile,
         "max_time": max_time,

@@ -145,6 +145,7 @@ class Run:
             "seed": self.config.seed,
             "batch_size": self.config.batch_size,
             "fanout": self.config.fanout,
+            "devices": self.config.devices,
             "epochs": len(self.history),
             "best_epoch": self.best_epoch,
             "target": self.task.describe(),

@@ -48,6 +48,7 @@ class RunRecord(Config):
     fanout: tuple[int, ...] | dict[str, tuple[int, ...]] | None = Field(
         None, description="Neighbours of a sample, hop after hop, also by relation."
     )
+    devices: int = Field(1, description="How many devices shared each batch.")
     epochs: int
     best_epoch: int
     graph: GraphRecord

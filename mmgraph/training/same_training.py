@@ -57,12 +57,14 @@ class Training(Config):
 
         Args:
             other: The other training.
-            done: Whether this one is done; if not, it may be given more time, or less, and another learning
-                rate if it diverged.
+            done: Whether this one is done; if not, it may be given more time, or less, more devices, and
+                another learning rate if it diverged.
         """
-        free: dict[str, Any] = dict.fromkeys(SAME_RESULT if done else {*SAME_RESULT, "max_time"}, True)
-        if self.ended == "diverged" and not done:
-            free["optimiser"] = set(AGAINST_DIVERGENCE)
+        free: dict[str, Any] = dict.fromkeys(SAME_RESULT, True)
+        if not done:
+            free |= {"max_time": True, "devices": True}
+            if self.ended == "diverged":
+                free["optimiser"] = set(AGAINST_DIVERGENCE)
         return differences(
             {"task": self.task, "graph": self.graph, **self.config.model_dump(exclude=free)},
             {"task": other.task, "graph": other.graph, **other.config.model_dump(exclude=free)},

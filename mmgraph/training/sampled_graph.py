@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -50,6 +50,7 @@ class SampledGraph:
         fanout: Fanout | None = None,
         shuffle: bool = False,
         device: torch.device = _CPU,
+        share: Callable[[Tensor], Tensor] | None = None,
     ) -> BatchLoader:
         """Return a loader of :class:`GraphBatch` for a model: some entities and their neighbourhoods.
 
@@ -63,6 +64,7 @@ class SampledGraph:
             shuffle: Whether each epoch has an order of its own.
             device: Where batches will be used. For a GPU they are put into pinned memory by the threads that
                 make them.
+            share: Takes of each batch's entities those that it is made for; by default all.
 
         Raises:
             ConfigError: If the fanout does not fit the model.
@@ -85,6 +87,7 @@ class SampledGraph:
             input_nodes=(entity, rows),
             batch_size=batch_size,
             shuffle=shuffle,
+            share=share,
             transform=complete,
             threads=self._threads,
             features=self.features,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mmgraph.training.duration import format_duration
+from mmgraph.training.processes import ALONE, Processes
 
 
 class TimeLimit(Callback):
@@ -22,14 +24,21 @@ class TimeLimit(Callback):
     Args:
         seconds: The time that there is.
         clock: Tells the time, in seconds from anywhere.
+        processes: Those that train together: once time is up for one, all stop.
 
     Attributes:
         up: What to say once time is up; empty before.
         note: What it did, for a reader of the metrics; empty if there was time enough.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        processes: Processes = ALONE,
+    ) -> None:
         self.up = self.note = ""
+        self._processes = processes
         self._seconds = seconds
         self._clock = clock
         self._spent = 0.0
@@ -40,8 +49,8 @@ class TimeLimit(Callback):
         """Start the clock, once a checkpoint has brought its own."""
         self._since = self._clock()
         self._steps = trainer.global_step
-        if self._elapsed() < self._seconds:
-            # More time was given.
+        if self._spent < self._seconds:
+            # More time was given. What was spent is the same in all processes.
             self.up = ""
 
     def on_train_batch_start(
@@ -68,7 +77,7 @@ class TimeLimit(Callback):
         if trainer.global_step == self._steps:
             return
         self._steps = trainer.global_step
-        if self._elapsed() < self._seconds:
+        if math.isinf(self._seconds) or not any(self._processes.most(self._elapsed() >= self._seconds)):
             return
         self.up = (
             f"stopped after {format_duration(self._elapsed())} in epoch {trainer.current_epoch + 1}, batch "

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mmgraph.atomic import atomic_folder
-from mmgraph.errors import ConfigError, DivergedError, RunError
+import torch
+
+from mmgraph.atomic import atomic_folder, require_place
+from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.models.fanout import Fanout, takes_none, write_fanout
 from mmgraph.progress import Progress
+from mmgraph.sampling.streams import stream_of
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.environment import (
-    check_precision,
-    choose_device,
-    describe_environment,
-    reproducible,
-)
+from mmgraph.training.environment import check_precision, own_device, reproducible, seed_all
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
+from mmgraph.training.how_to_go_on import saying_how_to_go_on
+from mmgraph.training.launch import launch
 from mmgraph.training.logs import check_logs, copy_logs, report
 from mmgraph.training.memory import memory_told
+from mmgraph.training.order import Order
+from mmgraph.training.processes import Processes, connected, for_processes, told_processes
 from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
-from mmgraph.training.run_folder import MARKER, write_run
-from mmgraph.training.same_training import Training, finished_run
-from mmgraph.training.unfinished import UnfinishedRun, has_more_time, open_unfinished, remove_unfinished
+from mmgraph.training.run_folder import MARKER, load_run, write_run
+from mmgraph.training.unfinished import UnfinishedRun, open_unfinished
 
 
 def train(
@@ -44,6 +44,7 @@ def train(
     batch_size: int | None = None,
     fanout: Fanout | str | None = None,
     device: str | None = None,
+    devices: int | None = None,
     precision: str | None = None,
     compile: bool | None = None,
     max_time: float | str | None = None,
@@ -57,6 +58,10 @@ def train(
 
     Two trainings with the same arguments, libraries and number of threads have bit-identical weights on the
     CPU. Where there is an ``out``, its state is kept beside it in ``out.unfinished`` until it is done.
+
+    On several devices, each has a process of its own, which opens the graph folder; a script that asks for
+    that must be guarded by ``if __name__ == "__main__":``. In a script that runs under ``torchrun``, each of
+    its processes takes its part.
 
     Args:
         graph: A graph, or its folder.
@@ -72,6 +77,8 @@ def train(
         fanout: How many neighbours a sample takes, hop after hop, e.g. ``[15, 10]``, also by relation, e.g.
             ``{"looks_like": [15, 10], "*": [5, 5]}``; by default the config's.
         device: Where to train: ``auto``, ``cpu``, ``cuda`` or e.g. ``cuda:1``; by default the config's.
+        devices: How many GPUs, or processes on the CPU, share each batch; by default the config's, and under
+            ``torchrun`` as many as it started. The graph must be a folder, and there must be an ``out``.
         precision: What a step computes in: ``32``, ``bf16-mixed``, or on a GPU ``16-mixed``; by default the
             config's.
         compile: Compile the model by ``torch.compile``; by default the config's.
@@ -92,8 +99,8 @@ def train(
         GraphError: If the graph or its labels cannot be used.
         DivergedError: If the loss, its gradient or what the model makes of validation entities stops being
             finite.
-        RunError: If memory runs out, torch cannot compile the model, or what is at ``out`` is another
-            training than the one to resume.
+        RunError: If memory runs out, torch cannot compile the model, one of several processes is ended from
+            outside, or what is at ``out`` is another training than the one to resume.
         UserError: If ``out`` is there already and must not be replaced.
         MissingDependencyError: If the library of a log is not installed.
     """
@@ -106,6 +113,7 @@ def train(
         batch_size=batch_size,
         fanout=fanout,
         device=device,
+        devices=devices,
         precision=precision,
         compile=compile,
         max_time=max_time,
@@ -115,44 +123,116 @@ def train(
     if resume and out is None:
         raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
-    if out is None:
-        return _train(opened, task, resolved, progress, on_epoch)
-    destination = Path(out)
-    asked = Training(
+    processes = told_processes()
+    order = Order(
         task=task,
-        graph=opened.fingerprint(),
-        config=resolved,
-        environment={**describe_environment(), "device": choose_device(resolved.device).type},
-    )
-    # What came of it in less time is replaced by what comes of it in more.
-    overwrite = overwrite or (resume and has_more_time(destination, asked))
-    if resume and (run := finished_run(destination, opened, asked, overwrite=overwrite)):
-        remove_unfinished(destination, asked)
-        progress.say(f"{destination} is complete already")
+        config=for_processes(resolved, processes),
+        out=None if out is None else Path(out),
+        overwrite=overwrite,
+        resume=resume,
+    ).replacing_less_time(opened)
+    if order.config.devices > processes.size:
+        return _train_on_devices(opened, order, progress, on_epoch)
+    own = own_device(resolved.device, processes)
+    if not processes.first:
+        progress = Progress(quiet=True)
+    with connected(processes, own, order):
+        return _take_part(opened, order, own, processes, progress, on_epoch)
+
+
+def _train_on_devices(
+    graph: Graph, order: Order, progress: Progress, on_epoch: Callable[[Epoch], None] | None
+) -> Run:
+    """Train in new processes, one for each device, and return the run that they leave."""
+    problem, fix = "", ""
+    if graph.folder is None:
+        problem = "the graph is in the memory of this one"
+        fix = "Save it (graph.save(folder)) and train on the folder, or start the script by torchrun."
+    elif order.out is None:
+        problem, fix = "the run would stay in one of them", "Give an out."
+    elif on_epoch is not None:
+        problem = "on_epoch is a function of this one"
+        fix = "Leave it out, or start the script by torchrun."
+    if problem:
+        raise ConfigError(f"each device has a process of its own, but {problem}", where="devices", fix=fix)
+    assert order.out is not None
+    assert graph.folder is not None
+    if (run := order.finished(graph, progress)) is not None:
         return run
-    # Opened first, so that a folder that cannot be written is not found out after the training.
-    with open_unfinished(destination, asked, resume=resume, overwrite=overwrite) as unfinished:
-        if resume:
-            unfinished.find(progress)
-        with _saying_how_to_go_on(unfinished, progress):
-            run = _train(opened, task, resolved, progress, on_epoch, unfinished)
-            new = atomic_folder(destination, marker=MARKER, overwrite=overwrite, inside=unfinished.folder)
-            with memory_told(run.config), new as folder:
-                write_run(run, folder, destination=destination)
-                copy_logs(unfinished.folder, folder)
-    run.folder = destination
+    devices = order.config.devices
+    own_device(order.config.device, Processes(size=devices, local_size=devices))
+    require_place(order.out, marker=MARKER, overwrite=order.overwrite)
+    launch(_work, {"graph": graph.folder, "order": order, "quiet": progress.quiet}, devices)
+    return load_run(order.out, graph=graph)
+
+
+def _work(graph: Path, order: Order, quiet: bool) -> None:
+    """Take the part of one device."""
+    processes = told_processes()
+    device = own_device(order.config.device, processes)
+    progress = Progress(quiet=quiet or not processes.first)
+    with connected(processes, device, order):
+        _take_part(load_graph(graph), order, device, processes, progress, None)
+
+
+def _take_part(
+    graph: Graph,
+    order: Order,
+    device: torch.device,
+    processes: Processes,
+    progress: Progress,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> Run:
+    """Do what one of the processes does, or all where it is alone; only the first one writes."""
+    if order.out is None:
+        return _train(graph, order, device, processes, progress, on_epoch)
+    found: list[Run] = []
+
+    def is_finished() -> bool:
+        # A run is not sent to the others: its graph would go with it.
+        found.extend(run for run in [order.finished(graph, progress)] if run is not None)
+        return bool(found)
+
+    if processes.from_first(is_finished):
+        return found[0] if found else load_run(order.out, graph=graph)
+    with contextlib.ExitStack() as stack:
+
+        def open_folder() -> UnfinishedRun:
+            # Opened first, so that a folder that cannot be written is not found out after the training.
+            assert order.out is not None
+            unfinished = stack.enter_context(
+                open_unfinished(order.out, order.of(graph), resume=order.resume, overwrite=order.overwrite)
+            )
+            if order.resume:
+                unfinished.find(progress)
+            return unfinished
+
+        unfinished = processes.from_first(open_folder)
+        with saying_how_to_go_on(unfinished, processes, progress):
+            run = _train(graph, order, device, processes, progress, on_epoch, unfinished)
+            processes.from_first(lambda: _write(run, order, unfinished))
+    run.folder = order.out
     return run
+
+
+def _write(run: Run, order: Order, unfinished: UnfinishedRun) -> None:
+    assert order.out is not None
+    new = atomic_folder(order.out, marker=MARKER, overwrite=order.overwrite, inside=unfinished.folder)
+    with memory_told(run.config), new as folder:
+        write_run(run, folder, destination=order.out)
+        copy_logs(unfinished.folder, folder)
 
 
 def _train(
     graph: Graph,
-    task: str,
-    config: TrainConfig,
+    order: Order,
+    device: torch.device,
+    processes: Processes,
     progress: Progress,
     on_epoch: Callable[[Epoch], None] | None,
     unfinished: UnfinishedRun | None = None,
 ) -> Run:
-    device = choose_device(config.device)
+    task, config = order.task, order.config
     check_precision(config.precision, device)
     with reproducible(config.seed, device), memory_told(config):
         view = visible_graph(graph, task, config)
@@ -169,10 +249,14 @@ def _train(
         for note in module.notes:
             progress.say(f"note: {note}")
         metric, folder = module.task.monitor[0], unfinished.folder if unfinished is not None else None
-        with memory_told(config), report(config, task=task, metric=metric, folder=folder) as reporter:
-            data, inference = open_batches(view, module, config, device)
-            if unfinished is not None:
+        reporting = report(config, task=task, metric=metric, folder=folder)
+        with memory_told(config), reporting if processes.first else contextlib.nullcontext() as reporter:
+            data, inference = open_batches(view, module, config, device, processes)
+            if unfinished is not None and processes.first:
                 unfinished.begin(config)
+            if processes.size > 1:
+                # The weights began alike; what is dropped shall differ.
+                seed_all(int(stream_of(config.seed, "process", processes.rank)) % 2**32)
             history, best, last = fit(
                 module,
                 data,
@@ -183,6 +267,7 @@ def _train(
                 on_epoch=on_epoch,
                 reporter=reporter,
                 unfinished=unfinished,
+                processes=processes,
             )
     return Run(
         graph=graph,
@@ -192,25 +277,3 @@ def _train(
         best_epoch=best.epoch,
         last_weights=last,
     )
-
-
-@contextlib.contextmanager
-def _saying_how_to_go_on(unfinished: UnfinishedRun, progress: Progress) -> Iterator[None]:
-    """Say how to go on from the last checkpoint if the training does not come to its end."""
-    try:
-        yield
-    except RunError as error:
-        if not unfinished.has_checkpoint():
-            raise
-        kept = f"The state of before is in {unfinished.folder}: --resume goes on from it"
-        if isinstance(error, DivergedError):
-            unfinished.end("diverged")
-            kept += ", also with another optimiser.lr or optimiser.clip_norm"
-        *others, last = error.faults
-        raise type(error).of([*others, replace(last, fix=f"{last.fix} {kept}.".strip())]) from error
-    except (KeyboardInterrupt, SystemExit):
-        if unfinished.has_checkpoint():
-            progress.say(
-                f"stopped; the state is in {unfinished.folder}: give the same command with --resume to go on"
-            )
-        raise

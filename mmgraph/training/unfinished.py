@@ -81,6 +81,9 @@ class UnfinishedRun:
             self.notes.append(f"resumed from before its numbers stopped being finite: {'; '.join(others)}")
         if versions := differences(there.environment, self._asked.environment):
             self.notes.append(f"resumed where the last digits may be others: {'; '.join(versions)}")
+        before, now = there.config.devices, self._asked.config.devices
+        if before != now:
+            self.notes.append(f"begun on {before} and resumed on {now} devices, whose dropout differs")
         progress.say(f"resume from {self.resume_from}")
 
     def settled(self, config: TrainConfig) -> TrainConfig:

@@ -272,3 +272,17 @@ def test_what_cannot_be_asked_for(graph, change, message):
     arguments = {"input_nodes": ("product", torch.arange(3)), "batch_size": 2, **change}
     with pytest.raises(ConfigError, match=message):
         BatchLoader(graph, NeighbourSampler(graph, [1], seed=0), **arguments)
+
+
+def test_processes_share_each_batch(graph):
+    sampler = NeighbourSampler(graph, [-1], seed=0)
+    whole = batches(graph, sampler, shuffle=True)
+    parts = [
+        batches(graph, sampler.with_neighbors([-1]), shuffle=True, share=lambda x, r=r: x.tensor_split(20)[r])
+        for r in range(20)
+    ]
+    for number, batch in enumerate(whole):
+        seeds = [of[number]["product"].n_id[: of[number]["product"].batch_size] for of in parts]
+        assert torch.equal(torch.cat(seeds), batch["product"].n_id[: batch["product"].batch_size])
+    # The last batch has ten nodes for twenty processes, some of which get none.
+    assert [of[2]["product"].batch_size for of in parts] == [1] * 10 + [0] * 10

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import math
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 from mmgraph.errors import RunError
 from mmgraph.training import resolve_config, train
 from mmgraph.training.assemble import assemble
 from mmgraph.training.data import GraphBatch
-from mmgraph.training.non_finite import find_origin
+from mmgraph.training.non_finite import Origin, find_origin
+from mmgraph.training.processes import Processes
 
 MODULE = importlib.import_module("mmgraph.training.train")
 """The file; ``mmgraph.training.train`` is the function."""
@@ -45,6 +48,24 @@ def test_the_batch_that_has_the_features_is_named(graph, quick, monkeypatch):
             overrides=[*quick, "model.input_dropout=0"],
             batch_size=10,
         )
+
+
+def test_what_another_process_has_found_is_told_here_too(module, graph):
+    class Others(Processes):
+        """The first of two processes; the other one has lost its loss."""
+
+        def mean(self, value, count):
+            assert math.isfinite(value)
+            return math.nan, 2 * count
+
+        def gather(self, value):
+            assert value is None
+            return [None, Origin("the weights head.weight are no longer finite")]
+
+    module.processes = Others(size=2)
+    module.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+    with pytest.raises(RunError, match=r"the loss is nan in epoch 1, batch 4, .*: the weights head\.weight"):
+        module.training_step(GraphBatch.of(graph), 3)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from mmgraph.errors import RunError
 from mmgraph.progress import Progress
 from mmgraph.training import train
+from mmgraph.training.processes import ALONE
 from mmgraph.training.time_limit import TimeLimit
 from tests.training.conftest import Killed, kill
 from tests.training.test_resume import FILES
@@ -119,7 +120,7 @@ SELDOM = ("checkpoint_seconds=1000",)
 def slow(monkeypatch):
     """Return a function that lets time be up with some step, and lets no other time pass."""
     clock = Clock()
-    monkeypatch.setattr(TimeLimit.__init__, "__defaults__", (clock,))
+    monkeypatch.setattr(TimeLimit.__init__, "__defaults__", (clock, ALONE))
 
     def slow(step):
         find_out = TimeLimit.on_train_batch_end
