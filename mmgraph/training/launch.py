@@ -27,6 +27,9 @@ _HOST = "127.0.0.1"
 _SECONDS_TO_END = 10.0
 """How long processes have to end by themselves once one has failed, and again once they are told to."""
 
+_SECONDS_TO_HEAR = 2.0
+"""How long after one process has lost another it takes at most to be seen that the other is gone."""
+
 # A pipe takes so much whether or not anybody reads.
 _LONGEST_TEXT = 10_000
 
@@ -178,19 +181,29 @@ def _deaf_to_interrupts() -> Iterator[None]:
 def _first_failure(workers: Sequence[_Worker]) -> BaseException | None:
     """Return what the first process raised that failed, once one has; nothing once all are done.
 
-    What others raise afterwards is that they have lost the first.
+    What others raise afterwards is that they have lost the first; where that was killed, they may be heard of
+    before it, so that a process which ended without a word counts more than what another raised.
     """
     waiting: dict[Any, int] = {worker.receiver: rank for rank, worker in enumerate(workers)}
     while waiting:
         for receiver in wait(list(waiting)):
-            rank = waiting.pop(receiver)
-            try:
-                failure: BaseException | None = workers[rank].receiver.recv()
-            except EOFError:
-                failure = _silent(workers[rank].process, rank, len(workers))
-            if failure is not None:
-                return failure
+            failure = _last_word(workers, waiting.pop(receiver))
+            if failure is None:
+                continue
+            if not isinstance(failure, MMGraphError):
+                others = [_last_word(workers, waiting[one]) for one in wait(list(waiting), _SECONDS_TO_HEAR)]
+                return next((other for other in others if isinstance(other, RunError)), failure)
+            return failure
     return None
+
+
+def _last_word(workers: Sequence[_Worker], rank: int) -> BaseException | None:
+    """Return what a process raised that has ended, or that it ended without a word."""
+    try:
+        failure: BaseException | None = workers[rank].receiver.recv()
+    except EOFError:
+        return _silent(workers[rank].process, rank, len(workers))
+    return failure
 
 
 def _silent(process: SpawnProcess, rank: int, size: int) -> RunError:

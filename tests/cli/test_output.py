@@ -130,9 +130,8 @@ def test_embed_writes_every_entity(call: Call, trained: str, tmp_path: Path) -> 
     array = np.load(tmp_path / "v.npy", allow_pickle=False)
     table = pd.read_parquet(tmp_path / "v.parquet")
     assert array.shape == (48, 16)
-    assert (
-        list(pd.read_csv(tmp_path / "v.ids.csv")["id"]) == list(table["id"]) == [f"g{i}" for i in range(48)]
-    )
+    ids = [f"U+{0x41 + number:04X}" for number in range(48)]
+    assert list(pd.read_csv(tmp_path / "v.ids.csv")["id"]) == list(table["id"]) == ids
     np.testing.assert_array_equal(np.stack(table["embedding"].tolist()), array)
 
 
