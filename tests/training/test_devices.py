@@ -85,7 +85,6 @@ def gone(pid: int) -> bool:
     return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("batch_size", "overrides"),
     [

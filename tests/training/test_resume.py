@@ -252,7 +252,6 @@ def test_all_faults_are_told_beside_how_to_go_on(start, tmp_path):
     assert [str(fault) for fault in caught.value.faults] == ["a: one thing. Mend it.", f"b: another. {kept}"]
 
 
-@pytest.mark.slow
 def test_thirty_kills_at_random_moments_change_no_byte(tmp_path):
     script = Path(__file__).parents[2] / "benchmarks" / "kill.py"
     done = subprocess.run(
