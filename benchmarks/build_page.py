@@ -30,9 +30,8 @@ _TAIL = """
 
 - Tables are read block by block, and ids are found in one table of hashes, by both cores. Edges are sorted by
   counting and written as soon as their relation is built, so that memory holds the largest relation, not all.
-- Where ids are whole numbers, pandas finds them so fast that reading the tables is the larger part of the
-  usual script, and half of its time is out of reach; mmgraph's lies in sorting, checking and compressing the
-  edges, which the usual script leaves to whoever trains on them.
+- Where ids are whole numbers, pandas finds them fast; mmgraph's time then lies in sorting, checking and
+  compressing the edges, which the usual script leaves to whoever trains on them.
 - Reverse relations are not stored: they are derived when they are asked for.
 - Opening reads the manifest and looks at the sizes of the files. Edges are mapped into memory at their first
   use, and checked then.
