@@ -81,10 +81,9 @@ def _spec(relations: int) -> dict[str, Any]:
     }
 
 
-def measure_step(case: str, contender: str, folder: Path) -> dict[str, float]:
+def measure_step(case: Case, contender: str, folder: Path) -> dict[str, float]:
     """Return the seconds and the peak in MB of a contender, once in this process."""
-    chosen = next(c for c in CASES if c.name == case)
-    step, edit = chosen.steps[contender], chosen.edits.get(contender, lambda _: None)
+    step, edit = case.steps[contender], case.edits.get(contender, lambda _: None)
     edit(folder / "tiny")
     edit(folder)
     # What is imported and compiled at first use is not the step's.

@@ -1,13 +1,8 @@
-"""The section of the page about performance that is made from what `build.py` measured."""
+"""The section of the page about performance that stands round what `build.py` measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from performance_page import render
-
-_HEAD = """## Building graphs
+HEAD = """## Building graphs
 
 What it costs to build a graph, to open it, and to build it again, beside the usual script: tables by pandas,
 ids by an index of pandas, a `HeteroData`, `torch.save`. Every measurement is a process of its own, and
@@ -22,10 +17,10 @@ python benchmarks/build.py --json build.json --page docs/performance.md
 
 """
 
-_COLUMNS = {"seconds": ("seconds", ",.3f"), "megabytes": ("MB", ",.0f"), "recall": ("recall", ".4f")}
+COLUMNS = {"seconds": ("seconds", ",.3f"), "megabytes": ("MB", ",.0f"), "recall": ("recall", ".4f")}
 """By figure, what its column is called and how it is written."""
 
-_TAIL = """
+TAIL = """
 ### How to read these
 
 - Tables are read block by block, and ids are found in one table of hashes, by both cores. Edges are sorted by
@@ -40,8 +35,3 @@ _TAIL = """
 - A relation is built again when something that it was made from has changed:
   see [building again](how_to/build_again.md).
 """
-
-
-def make_section(report: Mapping[str, Any]) -> str:
-    """Return the section, in Markdown."""
-    return "".join([_HEAD, render(report, _COLUMNS), _TAIL])

@@ -1,11 +1,11 @@
-"""What the benchmarks of sampling and training share: each case in a process of its own, one report."""
+"""What several benchmarks share: each case in a process of its own, and one report."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Benchmark:
         columns: By kind of figure, what its column is called and how it is written.
         cases: By name, from ``quick`` or ``full`` to what was measured; each runs in a process of its own.
         steps: By name, what such a process has done in further ones, in a folder.
+        packages: Whose versions are told.
+        quick: How much less ``--quick`` does.
     """
 
     doc: str
@@ -42,6 +44,8 @@ class Benchmark:
     columns: Mapping[str, tuple[str, str]]
     cases: Mapping[str, Callable[[str], Result]]
     steps: Mapping[str, Callable[[Path], dict[str, float]]] = field(default_factory=dict)
+    packages: Sequence[str] = _PACKAGES
+    quick: str = "a tenth of the size"
 
     def main(self) -> int:
         """Measure, print, and return 1 if a goal is missed and ``--check`` was given."""
@@ -57,7 +61,7 @@ class Benchmark:
         report: dict[str, Any] = {
             "size": size,
             "machine": machine(),
-            "versions": versions(_PACKAGES),
+            "versions": versions(self.packages),
             "cases": [],
         }
         for name in self.cases:
@@ -82,7 +86,7 @@ class Benchmark:
         parser = argparse.ArgumentParser(
             description=self.doc, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        parser.add_argument("--quick", action="store_true", help="a tenth of the size")
+        parser.add_argument("--quick", action="store_true", help=self.quick)
         parser.add_argument(
             "--check", action="store_true", help="print each goal that is missed; exit 1 if any is"
         )

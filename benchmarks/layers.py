@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +23,7 @@ from group_cases import GROUP_CASES
 from layer_cases import CASES as GRAPH_CASES
 from layer_cases import Case, Goal
 from layers_page import make_section
+from machine import processor, versions
 from measure import in_own_process, interleaved, peak_above, time_ratio
 from performance_page import write_section
 
@@ -51,10 +50,7 @@ def main() -> int:
     report: dict[str, Any] = {
         "size": "quick" if options.quick else "full",
         "machine": _machine(options.device),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "torch_geometric", "numba", "numpy", "mmgraph")},
-        },
+        "versions": versions(("torch", "torch_geometric", "numba", "numpy", "mmgraph")),
         "cases": [],
         "first_use": None,
     }
@@ -133,10 +129,7 @@ def _judge(goal: Goal, seconds: dict[str, list[float]], memory: dict[str, float]
 def _machine(device: str) -> dict[str, Any]:
     if device == "cuda":
         return {"gpu": torch.cuda.get_device_name()}
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.machine(), "threads": torch.get_num_threads()}
+    return {"cpu": processor(), "threads": torch.get_num_threads()}
 
 
 def _seconds(case: Case, size: str) -> dict[str, list[float]]:

@@ -12,10 +12,15 @@ from typing import Any
 
 def machine() -> dict[str, Any]:
     """Return what the processor is called, and how many cores there are."""
+    return {"cpu": processor(), "cores": os.cpu_count()}
+
+
+def processor() -> str:
+    """Return what the processor is called."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.machine(), "cores": os.cpu_count()}
+    return names[0] if names else platform.machine()
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

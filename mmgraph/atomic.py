@@ -6,11 +6,11 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from mmgraph.errors import UserError
+from mmgraph.errors import ConfigError, UserError
 
 
 @contextlib.contextmanager
@@ -68,6 +68,36 @@ def require_place(path: Path, *, marker: str, overwrite: bool = False) -> None:
             f"cannot be written: {parent} is no folder that you may write to",
             where=str(path),
             fix="Choose another --out, or mend its parent.",
+        )
+
+
+def require_file(file: Path, endings: Sequence[str] = (), *, overwrite: bool, option: str = "--out") -> None:
+    """Raise now what would keep a command from writing a file after long work.
+
+    Args:
+        file: Where it shall be.
+        endings: What its name may end in, e.g. ``.parquet``; nothing for anything.
+        overwrite: Replace an earlier file.
+        option: The option that names the file, for messages.
+
+    Raises:
+        ConfigError: If its name has another ending, or if it is there already and must not be replaced.
+
+    Example:
+        >>> require_file(Path("a.txt"), [".csv"], overwrite=False)
+        Traceback (most recent call last):
+        mmgraph.errors.ConfigError: --out: got 'a.txt'; wanted a name that ends in .csv. Rename it.
+    """
+    if endings and file.suffix not in endings:
+        shown = (", " if len(endings) > 2 else " or ").join(endings)
+        raise ConfigError(
+            f"got {str(file)!r}; wanted a name that ends in {shown}",
+            where=option,
+            fix="Rename it.",
+        )
+    if file.is_dir() or (file.exists() and not overwrite):
+        raise ConfigError(
+            "is there already", where=str(file), fix=f"Choose another {option}, or pass --overwrite."
         )
 
 

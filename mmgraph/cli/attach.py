@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from mmgraph.cli.options import GraphArgument, JsonOption, PluginOption, QuietOption, begin
+from mmgraph.cli.options import (
+    GraphArgument,
+    JsonOption,
+    OverwriteFileOption,
+    PluginOption,
+    QuietOption,
+    begin,
+)
 from mmgraph.cli.output import write_json, write_line, write_table
 from mmgraph.counted import counted
 
@@ -28,7 +35,7 @@ def attach(
         Path | None,
         typer.Option("--out", metavar="FILE.parquet", help="Write every edge of the new entities."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier file.")] = False,
+    overwrite: OverwriteFileOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
@@ -36,10 +43,11 @@ def attach(
     """Show which edges new entities get in a graph, which stays as it is."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
-    from mmgraph.graph.edge_file import require_edge_file, write_edge_file
+    from mmgraph.atomic import require_file
+    from mmgraph.graph.edge_file import write_edge_file
 
     if out is not None:
-        require_edge_file(out, overwrite=overwrite)
+        require_file(out, [".parquet"], overwrite=overwrite)
     attached = mg.attach(mg.load_graph(graph), folder, progress=progress)
     table = attached.edge_table()
     if out is not None:

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mmgraph.cli.options import GraphOption, JsonOption, PluginOption, QuietOption, RunArgument, begin
+from mmgraph.cli.options import (
+    GraphOption,
+    JsonOption,
+    OverwriteFileOption,
+    PluginOption,
+    QuietOption,
+    RunArgument,
+    begin,
+)
 from mmgraph.cli.output import write_json, write_line
 from mmgraph.counted import agreed, counted
 
@@ -27,7 +35,7 @@ def embed(
         typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
     ] = None,
     graph: GraphOption = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier file.")] = False,
+    overwrite: OverwriteFileOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,

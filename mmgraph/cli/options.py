@@ -49,6 +49,7 @@ GraphOption = Annotated[
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an earlier folder of the same kind.")
 ]
+OverwriteFileOption = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier file.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")
 ]

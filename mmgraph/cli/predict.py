@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mmgraph.cli.options import GraphOption, JsonOption, PluginOption, QuietOption, RunArgument, begin
+from mmgraph.cli.options import (
+    GraphOption,
+    JsonOption,
+    OverwriteFileOption,
+    PluginOption,
+    QuietOption,
+    RunArgument,
+    begin,
+)
 from mmgraph.cli.output import write_json, write_line, write_table
 from mmgraph.counted import agreed, counted
 
@@ -35,7 +43,7 @@ def predict(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write all answers, as answers.csv, .jsonl or .parquet."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier file.")] = False,
+    overwrite: OverwriteFileOption = False,
     graph: GraphOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,

@@ -76,11 +76,12 @@ def search(
     """Find the entities that are most like one of them, or like a new one."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
+    from mmgraph.atomic import require_file
     from mmgraph.serving.asked import read_question
-    from mmgraph.serving.page import require_page, write_page
+    from mmgraph.serving.page import write_page
 
     if page is not None:
-        require_page(page, overwrite=overwrite)
+        require_file(page, overwrite=overwrite, option="--page")
     searching = mg.VectorSearch(mg.load_run(run, graph=graph), entity=entity, table=table, progress=progress)
     question = read_question(
         searching, query, text=text or [], image=image or [], audio=audio or [], weight=weight or []

@@ -12,8 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmgraph.atomic import atomic_write
-from mmgraph.errors import ConfigError
+from mmgraph.atomic import atomic_write, require_file
 
 _FORMATS = (".parquet", ".npy")
 
@@ -24,15 +23,9 @@ def check_target(file: Path, *, overwrite: bool) -> None:
     Raises:
         ConfigError: If its name ends in neither ``.parquet`` nor ``.npy``, or if it is there already.
     """
-    if file.suffix not in _FORMATS:
-        raise ConfigError(
-            f"got {str(file)!r}; wanted a name that ends in .parquet or .npy", where="--out", fix="Rename it."
-        )
-    for path in _files(file):
-        if path.is_dir() or (path.exists() and not overwrite):
-            raise ConfigError(
-                "is there already", where=str(path), fix="Choose another --out, or pass --overwrite."
-            )
+    require_file(file, _FORMATS, overwrite=overwrite)
+    for path in _files(file)[1:]:
+        require_file(path, overwrite=overwrite)
 
 
 def write_embeddings(file: Path, ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[Path]:

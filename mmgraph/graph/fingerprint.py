@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.data.id_index import text_array, text_buffers
+from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.layout import edges_path, table_path
 from mmgraph.graph.schema import EdgeType
 from mmgraph.hashing import Hasher
@@ -45,12 +46,8 @@ def part_digests(graph: Graph, known: Mapping[str, str] | None = None) -> dict[s
 
 
 def _hash_edges(graph: Graph, edge_type: EdgeType) -> Hasher:
-    edges, hasher = graph.edges[edge_type.triple], Hasher()
-    num_targets = next(t.num_nodes for t in graph.schema.node_types if t.name == edge_type.target)
-    for part in (*edges.compressed(num_targets), edges.weight, edges.attr, edges.time):
-        if part is not None:
-            hasher.array(part)
-    return hasher
+    num_targets = graph.schema.node_type(edge_type.target).num_nodes
+    return add_edges(Hasher(), graph.edges[edge_type.triple], num_targets)
 
 
 def _hash_table(graph: Graph, name: str) -> Hasher:
@@ -84,6 +81,14 @@ def fingerprint(graph: Graph, digests: Mapping[str, str] | None = None) -> str:
             if array is not None:
                 hasher.array(array)
     return hasher.hexdigest()
+
+
+def add_edges(hasher: Hasher, edges: StoredEdges, num_targets: int) -> Hasher:
+    """Add edges and what they carry, and return the hasher."""
+    for part in (*edges.compressed(num_targets), edges.weight, edges.attr, edges.time):
+        if part is not None:
+            hasher.array(part)
+    return hasher
 
 
 def _add_column(hasher: Hasher, column: pd.Series) -> None:

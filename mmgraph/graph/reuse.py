@@ -13,6 +13,7 @@ import pandas as pd
 
 from mmgraph.atomic import atomic_write
 from mmgraph.errors import MMGraphError, UserError
+from mmgraph.graph.fingerprint import add_edges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.inputs import Inputs, code_hash, in_words, is_pure, own_code
 from mmgraph.graph.layout import MANIFEST, edges_path, held_out_path, table_path
@@ -236,11 +237,9 @@ class Reuse:
         """Return the hash of what a relation came out as, for those that are made of it."""
         if name not in self._outputs and name in self._jobs:
             job = self._jobs[name]
-            edges, hasher = job.stored, Hasher().text(repr(job.edge_type))
-            for part in (*edges.compressed(0), edges.weight, edges.attr, edges.time):
-                if part is not None:
-                    hasher.array(part)
-            self._outputs[name] = hasher.hexdigest()
+            hasher = Hasher().text(repr(job.edge_type))
+            # Edges on the shelf are compressed already, whatever the number of targets.
+            self._outputs[name] = add_edges(hasher, job.stored, 0).hexdigest()
         return self._outputs.get(name, "")
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmgraph.atomic import atomic_write
-from mmgraph.errors import ConfigError
+from mmgraph.atomic import atomic_write, require_file
 
 _FORMATS = (".csv", ".jsonl", ".parquet")
 
@@ -22,16 +21,7 @@ def require_answer_file(file: Path, *, overwrite: bool) -> None:
         ConfigError: If its name has another ending than ``.csv``, ``.jsonl`` and ``.parquet``, or if it is
             there already.
     """
-    if file.suffix not in _FORMATS:
-        raise ConfigError(
-            f"got {str(file)!r}; wanted a name that ends in {', '.join(_FORMATS)}",
-            where="--out",
-            fix="Rename it.",
-        )
-    if file.is_dir() or (file.exists() and not overwrite):
-        raise ConfigError(
-            "is there already", where=str(file), fix="Choose another --out, or pass --overwrite."
-        )
+    require_file(file, _FORMATS, overwrite=overwrite)
 
 
 def write_answers(file: Path, table: pd.DataFrame) -> None:

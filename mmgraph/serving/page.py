@@ -8,22 +8,9 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from mmgraph.atomic import atomic_write
-from mmgraph.errors import ConfigError
 from mmgraph.evaluation.samples import data_address, show_entities
 from mmgraph.serving.asked import Question
 from mmgraph.serving.search import Found, VectorSearch
-
-
-def require_page(file: Path, *, overwrite: bool) -> None:
-    """Make sure that a page can be written to a file.
-
-    Raises:
-        ConfigError: If it is there already and must not be replaced.
-    """
-    if file.is_dir() or (file.exists() and not overwrite):
-        raise ConfigError(
-            "is there already", where=str(file), fix="Choose another --page, or pass --overwrite."
-        )
 
 
 def write_page(

@@ -133,11 +133,7 @@ def train(
     ).replacing_less_time(opened)
     if order.config.devices > processes.size:
         return _train_on_devices(opened, order, progress, on_epoch)
-    own = own_device(resolved.device, processes)
-    if not processes.first:
-        progress = Progress(quiet=True)
-    with connected(processes, own, order):
-        return _take_part(opened, order, own, processes, progress, on_epoch)
+    return _join(opened, order, processes, progress, on_epoch)
 
 
 def _train_on_devices(
@@ -168,11 +164,22 @@ def _train_on_devices(
 
 def _work(graph: Path, order: Order, quiet: bool) -> None:
     """Take the part of one device."""
-    processes = told_processes()
+    _join(load_graph(graph), order, told_processes(), Progress(quiet=quiet), None)
+
+
+def _join(
+    graph: Graph,
+    order: Order,
+    processes: Processes,
+    progress: Progress,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> Run:
+    """Meet the other processes, if there are any, and take this one's part."""
     device = own_device(order.config.device, processes)
-    progress = Progress(quiet=quiet or not processes.first)
+    if not processes.first:
+        progress = Progress(quiet=True)
     with connected(processes, device, order):
-        _take_part(load_graph(graph), order, device, processes, progress, None)
+        return _take_part(graph, order, device, processes, progress, on_epoch)
 
 
 def _take_part(
