@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,16 @@ from hypothesis import settings
 # The first example of a test may compile a kernel; how long one takes is no test here.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def forget_plugins() -> Iterator[None]:
+    """Forget the plugins that a test loads, as processes that a later test starts would load them again."""
+    known = set(sys.modules)
+    yield
+    for name in set(sys.modules) - known:
+        if name.startswith("mmgraph_plugin_"):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
