@@ -78,6 +78,10 @@ class Inputs:
                 return ""
         return self._known[key]
 
+    def set(self, key: str, known: str) -> None:
+        """Set the hash of an input that is known from before."""
+        self._known[key] = known
+
     def _hash(self, kind: str, name: str) -> str:
         factory, dataset, hasher = self._factory, self._factory.dataset, Hasher()
         match kind:

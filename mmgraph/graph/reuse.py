@@ -201,9 +201,13 @@ class Reuse:
         record = self._records.get(_table_hash(entity, known)) if known else None
         if (
             self._earlier.graph is not None
-            and record == self._table_inputs(entity)
+            and record is not None
+            and record.items() >= self._table_inputs(entity).items()
             and self._earlier.take_table(entity, self._folder, self.taken)
         ):
+            # The same table has the same ids: many relations ask for their hash.
+            if (ids := f"ids:{entity}") in record:
+                self._inputs.set(ids, record[ids])
             return self._earlier.graph.nodes[entity]
         self._made_tables.append(entity)
         return None
@@ -222,7 +226,9 @@ class Reuse:
         """Keep what tables and relations of the new folder, which is whole, were made from."""
         new = EarlierGraph(self._folder)
         for entity in self._made_tables:
-            self._records.put(_table_hash(entity, new.table(entity)), self._table_inputs(entity), progress)
+            ids = f"ids:{entity}"
+            inputs = self._table_inputs(entity) | {ids: self._inputs.hash(ids)}
+            self._records.put(_table_hash(entity, new.table(entity)), inputs, progress)
         for job in self._built:
             inputs = self._known(job) | {key: self._inputs.hash(key) for key in job.reads}
             described, files = new.described(job.name), new.files(job.edge_type)
