@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from mmgraph.errors import GraphError
 from mmgraph.graph import Graph, Triple
-from mmgraph.sampling.rows import compress, transpose
+from mmgraph.sampling.rows import compress
 from mmgraph.sampling.times import Times
+from mmgraph.sampling.transpose import transpose
 
 _INT32 = np.iinfo(np.int32).max
 
@@ -75,9 +76,8 @@ def adjacency_of_graph(graph: Graph, triple: Triple, *, timed: bool = False) -> 
     else:
         edges = graph.edges[edge_type.target, edge_type.reverse_of, edge_type.source]
         indptr, indices = (_plain(array) for array in edges.compressed(num_source))
-        indptr, indices, position = transpose(indptr, indices, num_target)
-        if edges.weight is None and edges.attr is None and edges.time is None:
-            position = None
+        carry = any(part is not None for part in (edges.weight, edges.attr, edges.time))
+        indptr, indices, position = transpose(indptr, indices, num_target, positions=carry)
     weight = None if edges.weight is None else _plain(edges.weight)
     if not timed or edges.time is None:
         return Adjacency(

@@ -122,25 +122,3 @@ def compress(keys, num_rows):  # type: ignore[no-untyped-def]
         order[place[keys[edge]]] = edge
         place[keys[edge]] += 1
     return pointer, order
-
-
-@_kernel
-def transpose(indptr, indices, num_source):  # type: ignore[no-untyped-def]
-    """Return the edges by source: row pointers int64 [S + 1], targets and positions [E].
-
-    Targets are as wide as the indices, positions as the row pointers that are given.
-
-    Args:
-        indptr: Where each target's edges begin and end, [N + 1].
-        indices: The source of each edge, [E].
-        num_source: S.
-    """
-    pointer = _pointers(indices, num_source)
-    place = pointer[:-1].copy()
-    target, position = np.empty_like(indices), np.empty(indices.size, indptr.dtype)
-    for row in range(indptr.size - 1):
-        for edge in range(indptr[row], indptr[row + 1]):
-            at = place[indices[edge]]
-            target[at], position[at] = row, edge
-            place[indices[edge]] += 1
-    return pointer, target, position
