@@ -15,6 +15,7 @@ from mmgraph.models.fanout import cut_fanout, usual_fanout, write_fanout
 from mmgraph.models.receptive_field import num_hops, receptive_field
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.data import FullBatch, GraphBatch, SampledBatches
+from mmgraph.training.heap import give_back_large_blocks
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
 from mmgraph.training.layer_by_layer import LayerByLayer
 from mmgraph.training.module import TaskModule
@@ -161,6 +162,7 @@ def open_inference(graph: Graph, module: TaskModule, config: TrainConfig) -> Inf
 
 
 def _sampled(graph: Graph, module: TaskModule, config: TrainConfig) -> SampledGraph:
+    give_back_large_blocks()
     return SampledGraph(graph, module.model, seed=config.seed, threads=config.batch_threads)
 
 
