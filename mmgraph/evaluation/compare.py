@@ -17,6 +17,7 @@ from mmgraph.evaluation.report import render_report
 from mmgraph.evaluation.verdict import document
 from mmgraph.graph.graph import Graph
 from mmgraph.progress import Progress
+from mmgraph.tasks import EntityTask
 from mmgraph.training.train import train
 from mmgraph.yaml_text import dump_yaml
 
@@ -139,6 +140,7 @@ def _run(plan: Plan, entry: Entry, seed: int, folder: Path | None) -> Trial:
 
 def _run_baseline(plan: Plan, entry: Entry, seed: int, out: Path | None) -> Trial:
     assert plan.features is not None
+    assert isinstance(plan.task, EntityTask), "the kinds that baselines are for have targets"
     fitted = BASELINES[entry.model].fit(plan.task, plan.features)
     rows = {split: plan.task.rows(split) for split in plan.task.labelled_splits()}
     metrics = {split: plan.task.metrics(fitted.output[of], of) for split, of in rows.items()}

@@ -2,8 +2,19 @@
 
 from mmgraph.tasks.class_loss import ClassLoss
 from mmgraph.tasks.classification import Classification
+from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS, Labels
+from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.task import Task
 
-__all__ = ["SPLITS", "ClassLoss", "Classification", "Labels", "Regression", "Task"]
+__all__ = [
+    "SPLITS",
+    "ClassLoss",
+    "Classification",
+    "EntityTask",
+    "Labels",
+    "Regression",
+    "Task",
+    "TaskOptions",
+]

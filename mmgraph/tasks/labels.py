@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.counted import counted
+from mmgraph.data.spec import TaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
 
@@ -45,6 +46,21 @@ class Labels:
         return np.flatnonzero(self.values.notna().to_numpy() & (self.split == split))
 
 
+def find_task(graph: Graph, task: str) -> TaskSpec:
+    """Return what the dataset says about a task of a graph.
+
+    Raises:
+        ConfigError: If the graph has no such task.
+    """
+    if task not in graph.tasks:
+        raise ConfigError(
+            f"the graph has no task {task!r}",
+            where="--task",
+            fix=did_you_mean(task, graph.tasks),
+        )
+    return graph.tasks[task]
+
+
 def read_labels(graph: Graph, task: str) -> Labels:
     """Return what a graph says about a task.
 
@@ -60,13 +76,7 @@ def read_labels(graph: Graph, task: str) -> Labels:
         GraphError: If no entity is labelled for training, or none for validation, or if a classification has
             no label of training in validation or test, or labels that differ in the spaces around them.
     """
-    if task not in graph.tasks:
-        raise ConfigError(
-            f"the graph has no task {task!r}",
-            where="--task",
-            fix=did_you_mean(task, graph.tasks),
-        )
-    spec = graph.tasks[task]
+    spec = find_task(graph, task)
     table = graph.nodes[spec.entity]
     values = table[f"target:{task}"]
     labels = Labels(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import build
-from mmgraph.tasks import ClassLoss, Task
+from mmgraph.tasks import ClassLoss, Task, TaskOptions
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.module import TaskModule
 
@@ -43,7 +43,7 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
             "name.",
         )
     loss = ClassLoss(config.loss, config.focal_gamma, config.class_weights, config.label_smoothing)
-    learn = Task.from_graph(view, task, loss)
+    learn = Task.from_graph(view, task, TaskOptions(loss))
     options = config.model
     model = build(
         view.schema,

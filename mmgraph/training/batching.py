@@ -12,9 +12,10 @@ from mmgraph.graph.estimate import free_memory
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models import MultimodalModel
 from mmgraph.models.fanout import cut_fanout, usual_fanout, write_fanout
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.models.receptive_field import num_hops, receptive_field
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.data import FullBatch, GraphBatch, SampledBatches
+from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
 from mmgraph.training.layer_by_layer import LayerByLayer
 from mmgraph.training.module import TaskModule

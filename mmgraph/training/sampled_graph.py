@@ -12,12 +12,12 @@ from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import Triple
 from mmgraph.models import MultimodalModel
 from mmgraph.models.fanout import Fanout
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.models.receptive_field import ALL, receptive_field
 from mmgraph.models.sample import Sample, Trim
 from mmgraph.ops import EdgePlan, adopt_plan, make_plan
 from mmgraph.sampling import BatchLoader, NeighbourSampler
 from mmgraph.sampling.features import Features
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.known_nodes import known_nodes
 
 _CPU = torch.device("cpu")

@@ -1,0 +1,18 @@
+"""What a training says about its task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mmgraph.tasks.class_loss import ClassLoss
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a training says about its task; each kind of task reads what is its own.
+
+    Args:
+        class_loss: The loss of a task with classes.
+    """
+
+    class_loss: ClassLoss = field(default_factory=ClassLoss)
