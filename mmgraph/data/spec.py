@@ -6,14 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Tag,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from mmgraph.config import Config, override, parse, read_yaml
 from mmgraph.data.name import Name
-from mmgraph.data.references import reference_faults
-from mmgraph.data.split_spec import EdgeSplit, EntitySplit, Split
+from mmgraph.data.references import LINK_PREDICTION, reference_faults
+from mmgraph.data.split_spec import EdgeSplit, EntitySplit, HoldOut, Split
 from mmgraph.errors import ConfigError, Fault
 
 
@@ -197,6 +205,52 @@ class TaskSpec(Config):
     description: str = Field("", description="For people: what is predicted, and why that is hard.")
 
 
+class LinkTaskSpec(Config):
+    """Which edges of a relation to predict."""
+
+    kind: Literal["link_prediction"] = Field(description="Says that it asks for edges.")
+    relation: Name = Field(description="The relation between entities whose edges are predicted.")
+    split: Name | None = Field(
+        None,
+        description="A split of the relation's edges, which holds them out for every task. By default "
+        "`hold_out` says which.",
+    )
+    hold_out: HoldOut | None = Field(
+        None,
+        description="In place of a split: which edges are held out for this task alone. By default a tenth "
+        "for validation and a tenth for test, at random.",
+    )
+    without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
+    description: str = Field("", description="For people: what is predicted, and why that is hard.")
+
+    @model_validator(mode="after")
+    def _held_out_once(self) -> LinkTaskSpec:
+        if self.split is not None and self.hold_out is not None:
+            raise PydanticCustomError(
+                "hold_out", "got both split and hold_out; wanted one of them", {"fix": "Remove one of them."}
+            )
+        return self
+
+
+AnyTaskSpec = TaskSpec | LinkTaskSpec
+
+
+def task_model(content: Any) -> type[AnyTaskSpec]:
+    """Return what checks a task: that depends on its ``kind``.
+
+    Args:
+        content: The mapping that a file holds, or a task.
+    """
+    kind = content.get("kind") if isinstance(content, Mapping) else getattr(content, "kind", None)
+    return LinkTaskSpec if kind == LINK_PREDICTION else TaskSpec
+
+
+_TaskOfItsKind = Annotated[
+    Annotated[TaskSpec, Tag("TaskSpec")] | Annotated[LinkTaskSpec, Tag("LinkTaskSpec")],
+    Discriminator(lambda content: task_model(content).__name__),
+]
+
+
 class DatasetSpec(Config):
     """The content of ``dataset.yaml``."""
 
@@ -216,7 +270,7 @@ class DatasetSpec(Config):
         default_factory=dict,
         description="By name, the ways to part entities, or edges of a relation, for training and testing.",
     )
-    tasks: dict[Name, TaskSpec] = Field(default_factory=dict, description="By name, what to predict.")
+    tasks: dict[Name, _TaskOfItsKind] = Field(default_factory=dict, description="By name, what to predict.")
 
     @property
     def entity_splits(self) -> dict[str, EntitySplit]:
@@ -227,6 +281,11 @@ class DatasetSpec(Config):
     def edge_splits(self) -> dict[str, EdgeSplit]:
         """The splits of the edges of a relation."""
         return {name: split for name, split in self.splits.items() if isinstance(split, EdgeSplit)}
+
+    @property
+    def entity_tasks(self) -> dict[str, TaskSpec]:
+        """The tasks that ask for a target of each entity."""
+        return {name: task for name, task in self.tasks.items() if isinstance(task, TaskSpec)}
 
 
 def read_spec(path: Path, *, overrides: Sequence[str] = ()) -> DatasetSpec:

@@ -36,7 +36,7 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
             columns["training"] = pd.Series(dataset.training_rows(entity))
         except MMGraphError as error:
             faults.extend(error)
-        for task, spec in dataset.spec.tasks.items():
+        for task, spec in dataset.spec.entity_tasks.items():
             if spec.entity == entity:
                 try:
                     columns[f"target:{task}"] = _target(dataset, task)
@@ -50,7 +50,7 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
 
 def _target(dataset: Dataset, task: str) -> pd.Series:
     """Return the answers of a task; CSV cells are text, so what they are depends on the task."""
-    spec = dataset.spec.tasks[task]
+    spec = dataset.spec.entity_tasks[task]
     table = dataset.entity_table(spec.entity)
     column = table.column(spec.target, where=f"{dataset.file}: tasks.{task}.target")
     if spec.kind == "regression":
