@@ -4,6 +4,8 @@ from mmgraph.tasks.class_loss import ClassLoss
 from mmgraph.tasks.classification import Classification
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS, Labels
+from mmgraph.tasks.link_options import LinkOptions
+from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.task import Task
@@ -14,6 +16,8 @@ __all__ = [
     "Classification",
     "EntityTask",
     "Labels",
+    "LinkOptions",
+    "LinkPrediction",
     "Regression",
     "Task",
     "TaskOptions",

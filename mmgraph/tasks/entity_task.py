@@ -35,7 +35,9 @@ class EntityTask(Task):
     @classmethod
     def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
         """Return the task of this kind that a graph has by a name."""
-        return cls.from_labels(read_labels(graph, name), options.class_loss)
+        labels = read_labels(graph, name)
+        options.links.refuse(labels)
+        return cls.from_labels(labels, options.class_loss)
 
     @classmethod
     @abstractmethod

@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.counted import counted
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.spec import AnyTaskSpec, TaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.without_links import unprepared_link_task
 
 SPLITS = ("train", "validation", "test")
 """The names of the parts that a split has."""
@@ -46,19 +47,20 @@ class Labels:
         return np.flatnonzero(self.values.notna().to_numpy() & (self.split == split))
 
 
-def find_task(graph: Graph, task: str) -> TaskSpec:
-    """Return what the dataset says about a task of a graph.
+def find_task(graph: Graph, task: str) -> AnyTaskSpec:
+    """Return what the dataset says about a task of a graph, or what ``link:RELATION`` stands for.
 
     Raises:
         ConfigError: If the graph has no such task.
     """
-    if task not in graph.tasks:
+    found = graph.tasks.get(task) or unprepared_link_task(task)
+    if found is None:
         raise ConfigError(
             f"the graph has no task {task!r}",
             where="--task",
             fix=did_you_mean(task, graph.tasks),
         )
-    return graph.tasks[task]
+    return found
 
 
 def read_labels(graph: Graph, task: str) -> Labels:
@@ -72,11 +74,17 @@ def read_labels(graph: Graph, task: str) -> Labels:
         The labels; there is at least one for training and one for validation.
 
     Raises:
-        ConfigError: If the graph has no such task.
+        ConfigError: If the graph has no such task, or it asks for links.
         GraphError: If no entity is labelled for training, or none for validation, or if a classification has
             no label of training in validation or test, or labels that differ in the spaces around them.
     """
     spec = find_task(graph, task)
+    if not isinstance(spec, TaskSpec):
+        raise ConfigError(
+            f"{task!r} is a {spec.kind}, which asks for links; wanted a target of each entity",
+            where="--task",
+            fix="Take a classification or a regression.",
+        )
     table = graph.nodes[spec.entity]
     values = table[f"target:{task}"]
     labels = Labels(

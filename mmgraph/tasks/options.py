@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mmgraph.tasks.class_loss import ClassLoss
+from mmgraph.tasks.link_options import LinkOptions
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class TaskOptions:
 
     Args:
         class_loss: The loss of a task with classes.
+        links: How a task that asks for links scores and learns them.
     """
 
     class_loss: ClassLoss = field(default_factory=ClassLoss)
+    links: LinkOptions = field(default_factory=LinkOptions)

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from mmgraph.errors import DivergedError
 
+_MOST_AT_ONCE = 1 << 22
+"""How many scores are compared at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
@@ -130,6 +133,9 @@ def rank(scores: Tensor, relevant: Tensor, excluded: Tensor | None = None) -> Ra
         relevant: Which candidates are relevant, bool [Q, C].
         excluded: Which are left out, such as what is known to be relevant from training, bool [Q, C].
 
+    Returns:
+        The ranking, on the CPU; its relevant candidates are in the order of queries and candidates.
+
     Raises:
         DivergedError: If a score is not finite: it would have a place in no order.
     """
@@ -139,29 +145,22 @@ def rank(scores: Tensor, relevant: Tensor, excluded: Tensor | None = None) -> Ra
             where="scores",
             fix="Look for extreme values among the features (`mmgraph inspect`), or lower the learning rate.",
         )
-    scores, relevant = scores.detach().cpu(), relevant.cpu()
-    irrelevant = ~relevant
+    irrelevant = ~relevant if excluded is None else ~(relevant | excluded)
     if excluded is not None:
-        irrelevant &= ~excluded.cpu()
-        relevant = relevant & ~excluded.cpu()
+        relevant = relevant & ~excluded
     query, candidate = relevant.nonzero(as_tuple=True)
-    count = torch.bincount(query, minlength=len(scores))
-    # The relevant ones of each query, from the left, so that all are looked up in the sorted rows at once.
-    place = torch.arange(len(query)) - (count.cumsum(0) - count)[query]
-    wanted = scores.new_full((len(scores), int(count.max())), -torch.inf) if len(query) else scores[:, :0]
-    wanted[query, place] = scores[query, candidate]
-    above, tied = _count(scores.masked_fill(~irrelevant, -torch.inf), wanted)
-    relevant_above, relevant_tied = _count(wanted, wanted)
-    at = query, place
-    return Ranking(
-        query=query,
-        above=above[at],
-        tied=tied[at],
-        relevant_above=relevant_above[at],
-        relevant_tied=relevant_tied[at],
-        num_candidates=irrelevant.sum(dim=1)[query] + 1,
-        num_queries=len(scores),
-    )
+    wanted = scores[query, candidate]
+    above, tied = _count(scores.masked_fill(~irrelevant, -torch.inf), query, wanted)
+    relevant_above, relevant_tied = _count(scores.masked_fill(~relevant, -torch.inf), query, wanted)
+    columns = {
+        "query": query,
+        "above": above,
+        "tied": tied,
+        "relevant_above": relevant_above,
+        "relevant_tied": relevant_tied,
+        "num_candidates": irrelevant.sum(dim=1)[query] + 1,
+    }
+    return Ranking(**{name: column.cpu() for name, column in columns.items()}, num_queries=len(scores))
 
 
 def join(rankings: Iterable[Ranking]) -> Ranking:
@@ -179,8 +178,12 @@ def join(rankings: Iterable[Ranking]) -> Ranking:
     return Ranking(query=torch.cat(queries), **columns, num_queries=begin)
 
 
-def _count(scores: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how many scores of the same row are above each wanted one, and how many equal, [Q, R] each."""
-    ordered = scores.sort(dim=1).values.contiguous()
-    end = torch.searchsorted(ordered, wanted, side="right")
-    return ordered.shape[1] - end, end - torch.searchsorted(ordered, wanted, side="left")
+def _count(scores: Tensor, query: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how many scores of its query are above each of some scores, and how many equal it, [P] each."""
+    above, tied = [query[:0]], [query[:0]]
+    size = max(_MOST_AT_ONCE // max(scores.shape[1], 1), 1)
+    for rows, score in zip(query.split(size), wanted.split(size), strict=True):
+        row = scores[rows]
+        above.append((row > score.unsqueeze(1)).sum(dim=1))
+        tied.append((row == score.unsqueeze(1)).sum(dim=1))
+    return torch.cat(above), torch.cat(tied)

@@ -18,7 +18,7 @@ from mmgraph.atomic import atomic_folder
 from mmgraph.config import Config, parse, read_yaml
 from mmgraph.errors import Fault, RunError
 from mmgraph.graph import Graph, load_graph
-from mmgraph.training.assemble import assemble, visible_graph
+from mmgraph.training.assemble import assemble
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import describe_environment, reproducible
 from mmgraph.training.run import Run
@@ -122,7 +122,7 @@ def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> 
     record, config = read_record(folder)
     found = _find_graph(record.graph, folder, graph)
     with reproducible(config.seed, torch.device("cpu")):
-        module = assemble(visible_graph(found, record.task, config), record.task, config)
+        module = assemble(found, record.task, config)
     _load_weights(module, folder / BEST)
     return Run(
         graph=found,

@@ -243,7 +243,7 @@ def _train(
     check_precision(config.precision, device)
     with reproducible(config.seed, device), memory_told(config):
         view = visible_graph(graph, task, config)
-        module = assemble(view, task, config)
+        module = assemble(graph, task, config)
         if unfinished is not None:
             config = unfinished.settled(config)
             module.notes.extend(unfinished.notes)
