@@ -35,7 +35,8 @@ def compare(
             "--models",
             metavar="A,B,...",
             help="Models, models with overrides in brackets (hetero_gat\\[edges=none]), and the baselines "
-            "logistic_regression and ridge.",
+            "logistic_regression and ridge; for links common_neighbours, adamic_adar, popularity and "
+            "matrix_factorisation.",
         ),
     ] = "logistic_regression,mlp,cross_modal_transformer,co_attention,hetero_gat",
     seeds: SeedsOption = 3,

@@ -17,7 +17,6 @@ from mmgraph.evaluation.report import render_report
 from mmgraph.evaluation.verdict import document
 from mmgraph.graph.graph import Graph
 from mmgraph.progress import Progress
-from mmgraph.tasks import EntityTask
 from mmgraph.training.train import train
 from mmgraph.yaml_text import dump_yaml
 
@@ -44,7 +43,8 @@ def compare(
         graph: The graph, or its folder.
         task: The name of the task.
         models: The entries: a model (``mlp``), a model with config overrides (``hetero_gat[edges=none]``), or
-            a baseline (``logistic_regression`` for classification, ``ridge`` for regression).
+            a baseline (``logistic_regression`` for classification, ``ridge`` for regression; for links
+            ``common_neighbours``, ``adamic_adar``, ``popularity`` and ``matrix_factorisation``).
         seeds: How many seeds, counted from 0, or the seeds themselves.
         overrides: Config overrides for all models, such as ``max_epochs=50``.
         out: Where to write ``comparison.json``, ``results.csv``, ``report.html`` and the runs; if it is
@@ -104,7 +104,7 @@ def _run_all(plan: Plan, folder: Path | None, progress: Progress) -> Comparison:
         graph=plan.graph.name,
         fingerprint=plan.graph.fingerprint(),
         task=plan.task.labels.task,
-        spec=plan.graph.tasks[plan.task.labels.task],
+        spec=plan.graph.task(plan.task.labels.task),
         monitor=plan.task.monitor,
         entries=plan.entries,
         overrides=plan.overrides,
@@ -139,18 +139,15 @@ def _run(plan: Plan, entry: Entry, seed: int, folder: Path | None) -> Trial:
 
 
 def _run_baseline(plan: Plan, entry: Entry, seed: int, out: Path | None) -> Trial:
-    assert plan.features is not None
-    assert isinstance(plan.task, EntityTask), "the kinds that baselines are for have targets"
     fitted = BASELINES[entry.model].fit(plan.task, plan.features)
     rows = {split: plan.task.rows(split) for split in plan.task.labelled_splits()}
-    metrics = {split: plan.task.metrics(fitted.output[of], of) for split, of in rows.items()}
-    predictions = plan.task.predictions(fitted.output)
+    metrics = {split: plan.task.metrics(fitted.output(of), of) for split, of in rows.items()}
     if out is not None:
         out.mkdir(parents=True)
         (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         (out / "config.yaml").write_text(dump_yaml(fitted.config), encoding="utf-8")
-        predictions.to_parquet(out / "predictions.parquet", index=False)
-    return Trial(entry.name, seed, metrics, predictions, None, fitted.config)
+        fitted.predictions.to_parquet(out / "predictions.parquet", index=False)
+    return Trial(entry.name, seed, metrics, fitted.predictions, None, fitted.config)
 
 
 def _line(trial: Trial, seconds: float) -> str:

@@ -31,7 +31,7 @@ class Plan:
         entries: What is compared.
         overrides: Config overrides for all models.
         seeds: The seeds.
-        features: The concatenated features, float32 [N, D], where a baseline takes part.
+        features: The concatenated features, float32 [N, D], where a baseline reads them.
     """
 
     graph: Graph
@@ -74,7 +74,7 @@ def plan_comparison(
         else:
             resolve_config(model=entry.model, overrides=[*overrides, *entry.overrides], seed=chosen[0])
     features = None
-    if any(entry.is_baseline for entry in entries):
+    if any(BASELINES[e.model].reads_features for e in entries if e.is_baseline):
         features = concatenated_features(view, made.labels.entity, made.rows("train").numpy())
     return Plan(opened, folder, view, made, tuple(entries), tuple(overrides), chosen, features)
 
