@@ -23,6 +23,7 @@ from mmgraph.cli.output import write_comparison
 EXAMPLES = (
     "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --out cmp",
     "mmgraph compare glyphs-graph --task script --models 'hetero_gat[edges=none]'",
+    "mmgraph compare glyphs-graph --task link:case_pair --models adamic_adar,hetero_gat --out links",
 )
 
 

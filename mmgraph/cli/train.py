@@ -28,6 +28,7 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --batch-size 256 --fanout 15,10 --set max_epochs=3",
     "mmgraph train glyphs-graph --task script --seed 2 --device cpu --precision bf16-mixed --max-time 5s",
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --out run-3 --resume",
+    "mmgraph train glyphs-graph --task link:case_pair --set links.decoder=distmult --set max_epochs=3",
     "mmgraph train glyphs-graph --task script --report-to tensorboard,csv --out followed",
 )
 
@@ -49,8 +50,8 @@ def train(
             "--batch-size",
             min=0,
             metavar="N",
-            help="Training entities of a step, with a sample of their neighbourhoods; 0 for the whole graph "
-            "in each step. By default what memory allows.",
+            help="Training entities, or links, of a step, with a sample of their neighbourhoods; 0 for the "
+            "whole graph in each step. By default what memory allows.",
         ),
     ] = None,
     fanout: Annotated[
@@ -140,7 +141,9 @@ def train(
         report_to=report_to,
     )
     resolved = resolve_config(**chosen)
-    folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
+    name = f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
+    # A colon, as in link:borders, cannot be in the name of a folder everywhere.
+    folder = out or Path("runs") / name.replace(":", "-")
     run = mg.train(
         graph, task=task, out=folder, overwrite=overwrite, resume=resume, progress=progress, **chosen
     )
