@@ -20,6 +20,7 @@ from mmgraph.tasks import LinkPrediction
 from mmgraph.training import load_run, resolve_config, train
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import open_batches
+from mmgraph.training.history import Epoch
 
 GROUPS, EACH = 6, 10
 NEAR, LIKES = ("thing", "near", "thing"), ("thing", "likes", "tag")
@@ -216,6 +217,25 @@ def test_the_same_seed_gives_the_same_weights(graph: Graph) -> None:
     first, again, other = (run.module.state_dict() for run in runs)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("batches", [[], ["batch_size=32", "fanout=[3,2]"]])
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
+    graph: Graph, tmp_path: Path, batches: list[str]
+) -> None:
+    overrides = [*QUICK, "max_epochs=4", "checkpoint_seconds=0", "model.dropout=0.3", *batches]
+    whole = train(graph, task="near", overrides=overrides, out=tmp_path / "whole")
+
+    def stop(epoch: Epoch) -> None:
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(graph, task="near", overrides=overrides, out=tmp_path / "run", on_epoch=stop)
+    resumed = train(graph, task="near", overrides=overrides, out=tmp_path / "run", resume=True)
+    assert len(resumed.history) == 4
+    first, second = whole.last_weights, resumed.last_weights
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize("edges", ["none", "shuffled"])
