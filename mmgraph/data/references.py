@@ -10,6 +10,9 @@ from mmgraph.errors import Fault, did_you_mean
 LINK_PREDICTION = "link_prediction"
 """The kind of the tasks that ask for edges."""
 
+RETRIEVAL = "retrieval"
+"""The kind of the tasks that ask which modality belongs to which."""
+
 
 def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
     """Return the faults among the names of a ``dataset.yaml`` that refer to each other.
@@ -51,6 +54,7 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
         else:
             faults += _unknown("entity type", task, "entity", entities, at)
             faults += _of_edges(task, splits, at) or _other_entity(task, splits, at)
+            faults += _sides(task, entities, relations, at) if task.get("kind") == RETRIEVAL else []
         without = _mapping(task.get("without"))
         faults += _all_unknown("modality", without, "modalities", modalities, f"{at}.without")
         faults += _all_unknown("relation", without, "relations", relations, f"{at}.without")
@@ -71,6 +75,21 @@ def _split_of_links(task: Mapping[str, Any], splits: Mapping[str, Any], where: s
     else:
         problem, fix = f"got {split!r}, but the edges of {relation!r} are split by {own!r}", f"Name {own!r}."
     return [Fault(f"{where}.split", problem, fix)]
+
+
+def _sides(
+    task: Mapping[str, Any], entities: Mapping[str, Any], relations: Iterable[str], where: str
+) -> list[Fault]:
+    """Return the faults of the names on both sides of a retrieval."""
+    if task.get("entity") not in entities:
+        return []
+    own = list(_mapping(_mapping(entities[task["entity"]]).get("modalities")))
+    known = [*own, *relations]
+    faults = []
+    for side in ("query", "answer"):
+        faults += _unknown(f"modality of {task['entity']!r}", task, side, own, where)
+        faults += _all_unknown("modality or relation", task, f"{side}_with", known, where)
+    return faults
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

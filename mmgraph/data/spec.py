@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from mmgraph.config import Config, override, parse, read_yaml
 from mmgraph.data.name import Name
-from mmgraph.data.references import LINK_PREDICTION, reference_faults
+from mmgraph.data.references import LINK_PREDICTION, RETRIEVAL, reference_faults
 from mmgraph.data.split_spec import EdgeSplit, EntitySplit, HoldOut, Split
 from mmgraph.errors import ConfigError, Fault
 
@@ -232,7 +232,43 @@ class LinkTaskSpec(Config):
         return self
 
 
-AnyTaskSpec = TaskSpec | LinkTaskSpec
+class RetrievalTaskSpec(Config):
+    """Which of two modalities belong to one entity, to find either by the other.
+
+    The two sides of an entity that is asked for are seen apart: the query with nothing but its modality and
+    relations that were made from it, and the answer likewise. What else is seen must be named, and what both
+    sides saw would give each other away.
+    """
+
+    kind: Literal["retrieval"] = Field(description="Says that it asks which modalities belong to one entity.")
+    entity: Name = Field(description="The entity type.")
+    query: Name = Field(description="The modality to find the other one by.")
+    answer: Name = Field(description="The modality to find; both directions are learnt and measured.")
+    query_with: tuple[Name, ...] = Field(
+        default=(), description="Further modalities and relations that are seen on the side of the query."
+    )
+    answer_with: tuple[Name, ...] = Field(
+        default=(), description="Further modalities and relations that are seen on the side of the answer."
+    )
+    split: Name = Field(description="The name of a split of the same entity type.")
+    without: Without = Field(
+        default=Without(), description="Modalities and relations that are not seen of any entity."
+    )
+    description: str = Field("", description="For people: what is looked for, and why that is hard.")
+
+    @model_validator(mode="after")
+    def _apart(self) -> RetrievalTaskSpec:
+        both = {self.query, *self.query_with} & {self.answer, *self.answer_with}
+        if both:
+            raise PydanticCustomError(
+                "both_sides",
+                "got {name} on both sides, which would give each other away",
+                {"name": repr(min(both)), "fix": "Name it on one side."},
+            )
+        return self
+
+
+AnyTaskSpec = TaskSpec | LinkTaskSpec | RetrievalTaskSpec
 
 
 def task_model(content: Any) -> type[AnyTaskSpec]:
@@ -242,11 +278,14 @@ def task_model(content: Any) -> type[AnyTaskSpec]:
         content: The mapping that a file holds, or a task.
     """
     kind = content.get("kind") if isinstance(content, Mapping) else getattr(content, "kind", None)
-    return LinkTaskSpec if kind == LINK_PREDICTION else TaskSpec
+    models: dict[str, type[AnyTaskSpec]] = {LINK_PREDICTION: LinkTaskSpec, RETRIEVAL: RetrievalTaskSpec}
+    return models.get(str(kind), TaskSpec)
 
 
 _TaskOfItsKind = Annotated[
-    Annotated[TaskSpec, Tag("TaskSpec")] | Annotated[LinkTaskSpec, Tag("LinkTaskSpec")],
+    Annotated[TaskSpec, Tag("TaskSpec")]
+    | Annotated[LinkTaskSpec, Tag("LinkTaskSpec")]
+    | Annotated[RetrievalTaskSpec, Tag("RetrievalTaskSpec")],
     Discriminator(lambda content: task_model(content).__name__),
 ]
 
@@ -286,6 +325,11 @@ class DatasetSpec(Config):
     def entity_tasks(self) -> dict[str, TaskSpec]:
         """The tasks that ask for a target of each entity."""
         return {name: task for name, task in self.tasks.items() if isinstance(task, TaskSpec)}
+
+    @property
+    def retrieval_tasks(self) -> dict[str, RetrievalTaskSpec]:
+        """The tasks that ask which modalities belong to one entity."""
+        return {name: task for name, task in self.tasks.items() if isinstance(task, RetrievalTaskSpec)}
 
 
 def read_spec(path: Path, *, overrides: Sequence[str] = ()) -> DatasetSpec:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmgraph.data.spec import AnyTaskSpec, TaskSpec
+from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec
 from mmgraph.errors import Fault, MMGraphError, UserError
 from mmgraph.evaluation.entries import Entry
 
@@ -125,7 +125,7 @@ class Comparison:
     @property
     def tested(self) -> str:
         """What the metrics were measured on, in the plural."""
-        return "entities" if isinstance(self.spec, TaskSpec) else "links"
+        return "links" if isinstance(self.spec, LinkTaskSpec) else "entities"
 
     def of(self, entry: str) -> list[Trial]:
         """Return the trials of one entry."""

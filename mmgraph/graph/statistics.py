@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmgraph.data.spec import LinkTaskSpec, TaskSpec
+from mmgraph.data.spec import LinkTaskSpec, RetrievalTaskSpec, TaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hold_out import HELD_OUT
 from mmgraph.graph.label_statistics import label_statistics
@@ -62,7 +62,11 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
             "whole": components(graph, forward),
             "relations": components(graph, [t for t in forward if t.kind != "of"]),
         },
-        "tasks": {name: _task_summary(graph, name, task) for name, task in graph.entity_tasks.items()},
+        "tasks": {
+            name: _task_summary(graph, name, task)
+            for name, task in graph.tasks.items()
+            if not isinstance(task, LinkTaskSpec)
+        },
         "link_tasks": {
             name: {"relation": task.relation, "kind": task.kind}
             for name, task in graph.tasks.items()
@@ -139,7 +143,7 @@ def _entities(schema: GraphSchema, edge_type: EdgeType) -> set[str]:
     return {schema.node_type(end).entity for end in (edge_type.source, edge_type.target)}
 
 
-def _task_summary(graph: Graph, name: str, task: TaskSpec) -> Mapping[str, Any]:
+def _task_summary(graph: Graph, name: str, task: TaskSpec | RetrievalTaskSpec) -> Mapping[str, Any]:
     table = graph.nodes[task.entity]
     labelled = table[f"target:{name}"].notna()
     parts = table[f"split:{name}"]

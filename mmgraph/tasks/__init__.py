@@ -8,6 +8,7 @@ from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.regression import Regression
+from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.task import Task
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "LinkOptions",
     "LinkPrediction",
     "Regression",
+    "Retrieval",
     "Task",
     "TaskOptions",
 ]

@@ -37,6 +37,7 @@ class EntityTask(Task):
         """Return the task of this kind that a graph has by a name."""
         labels = read_labels(graph, name)
         options.links.refuse(labels)
+        options.contrast.refuse(labels)
         return cls.from_labels(labels, options.class_loss)
 
     @classmethod

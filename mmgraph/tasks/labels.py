@@ -74,14 +74,14 @@ def read_labels(graph: Graph, task: str) -> Labels:
         The labels; there is at least one for training and one for validation.
 
     Raises:
-        ConfigError: If the graph has no such task, or it asks for links.
+        ConfigError: If the graph has no such task, or it asks for something else.
         GraphError: If no entity is labelled for training, or none for validation, or if a classification has
             no label of training in validation or test, or labels that differ in the spaces around them.
     """
     spec = find_task(graph, task)
     if not isinstance(spec, TaskSpec):
         raise ConfigError(
-            f"{task!r} is a {spec.kind}, which asks for links; wanted a target of each entity",
+            f"{task!r} is a {spec.kind}; wanted a task that asks for a target of each entity",
             where="--task",
             fix="Take a classification or a regression.",
         )

@@ -94,6 +94,7 @@ class LinkPrediction(Task):
             where=f"tasks.{name}",
         )
         options.class_loss.refuse(labels)
+        options.contrast.refuse(labels)
         left_out = [r for r in graph.schema.relations if r not in view.schema.relations]
         return cls(
             labels,

@@ -36,6 +36,9 @@ class Task(nn.Module, ABC):
         labels: What the graph says about the task; its ``values`` and its ``split`` have one entry a row.
     """
 
+    has_views = False
+    """Whether it asks for states as views of the graph show them."""
+
     def __init__(self, labels: Labels) -> None:
         super().__init__()
         self.labels = labels

@@ -6,6 +6,7 @@ from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import build
 from mmgraph.tasks import ClassLoss, LinkOptions, Task, TaskOptions
+from mmgraph.tasks.objectives import Contrast
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.module import TaskModule
 
@@ -44,8 +45,10 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
             "name.",
         )
     loss = ClassLoss(config.loss, config.focal_gamma, config.class_weights, config.label_smoothing)
+    links = LinkOptions(**config.links.model_dump())
+    contrast = Contrast(**config.contrastive.model_dump())
     # Of the graph itself: what a task asks for is the same in the controls.
-    learn = Task.from_graph(graph, task, TaskOptions(loss, LinkOptions(**config.links.model_dump())))
+    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast))
     options = config.model
     model = build(
         view.schema,

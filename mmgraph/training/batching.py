@@ -203,7 +203,8 @@ def _inference(
     """Return the way that is exact for a model and takes the least memory."""
     if module.model.not_in_parts:
         return AtOnce(GraphBatch.of(graph).to(device))
-    if module.model.missing.missing != "absent":
-        # What stands for a missing modality is no node of the graph, so that layers cannot be passed apart.
+    if module.model.missing.missing != "absent" or module.task.has_views:
+        # What stands for a missing modality is no node of the graph, so that layers cannot be passed apart;
+        # and what a view hides is known of whole neighbourhoods.
         return ByNeighbourhoods(sampled, config.batch_size or USUAL_BATCH_SIZE)
     return LayerByLayer(sampled)

@@ -12,6 +12,7 @@ from mmgraph.data.spec import Choice
 from mmgraph.sampling.negatives import Strategy
 from mmgraph.tasks.decoders import DecoderName
 from mmgraph.tasks.link_options import LinkLossName
+from mmgraph.training.contrastive_config import ContrastiveConfig
 from mmgraph.training.duration import parse_duration
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -153,6 +154,10 @@ class TrainConfig(Config):
     )
     links: LinkConfig = Field(
         default_factory=LinkConfig, description="How a task that asks for links scores and learns them."
+    )
+    contrastive: ContrastiveConfig = Field(
+        default_factory=ContrastiveConfig,
+        description="How a task learns that brings two kinds of states together.",
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds everything random.")
     max_epochs: int = Field(

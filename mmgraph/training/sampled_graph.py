@@ -41,6 +41,7 @@ class SampledGraph:
         self.features = Features(graph, self.sampler.adjacency)
         self.known = known_nodes(model.featureless, graph)
         self._graph, self._threads = graph, threads
+        self._entities = [t.name for t in graph.schema.node_types if t.modality is None]
 
     def loader(
         self,
@@ -168,7 +169,11 @@ class SampledGraph:
             edges,
             batch.collect("edge_weight", allow_empty=True),
             batch.collect("edge_attr", allow_empty=True),
-            Sample({name: table[batch[name].n_id] for name, table in self.known.items()}, trims),
+            Sample(
+                {name: table[batch[name].n_id] for name, table in self.known.items()},
+                trims,
+                {name: batch[name].n_id for name in self._entities},
+            ),
             seeds,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmgraph.data.spec import AnyTaskSpec, TaskSpec
+from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
 from mmgraph.errors import Faults
 
 PARTS = ("train", "validation", "test")
@@ -43,7 +43,7 @@ def entity_table(
             training = training.astype(bool)
         table["training"] = training.astype(bool)
     for name, task in tasks.items():
-        if isinstance(task, TaskSpec) and task.entity == entity:
+        if not isinstance(task, LinkTaskSpec) and task.entity == entity:
             target = _column(columns, f"target:{name}")
             split = _column(columns, f"split:{name}")
             table[f"target:{name}"] = _target(target, task.kind, f"{where}.target:{name}", faults)

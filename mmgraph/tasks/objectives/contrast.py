@@ -5,11 +5,13 @@ Shapes: R pairs, D width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from torch import Tensor
 
+from mmgraph.errors import ConfigError, Faults
+from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.objectives.info_nce import info_nce
 from mmgraph.tasks.objectives.logit_scale import LogitScale
 from mmgraph.tasks.objectives.pair_sigmoid import pair_sigmoid
@@ -34,6 +36,9 @@ class Contrast:
         share: With ``shared``, the part of the target that an entity's relatives have together.
         hard_negatives: How much an entity counts as a negative that has a relative in common with the other
             one and is no relative of it; 1 as any other.
+        channels: Width of the space in which both are compared.
+        context: With the whole graph in each step, the share of training entities that a step does not ask
+            for, and sees as a whole.
     """
 
     loss: ContrastName = "info_nce"
@@ -41,6 +46,27 @@ class Contrast:
     related: Related = "negative"
     share: float = 0.1
     hard_negatives: float = 1.0
+    channels: int = 128
+    context: float = 0.5
+
+    def refuse(self, labels: Labels) -> None:
+        """Refuse whatever was set, for a task that brings no two kinds of states together.
+
+        Args:
+            labels: What the graph says about the task.
+
+        Raises:
+            ConfigError: If something was set.
+        """
+        faults = Faults()
+        for key, usual in asdict(Contrast()).items():
+            if (value := getattr(self, key)) != usual:
+                faults.add(
+                    f"contrastive.{key}",
+                    f"got {value}, but {labels.task!r} is a {labels.kind} and has no contrastive loss",
+                    "Leave it out.",
+                )
+        faults.raise_if_any(ConfigError)
 
     @property
     def reads_graph(self) -> bool:
