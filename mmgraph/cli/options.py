@@ -23,7 +23,12 @@ GraphArgument = Annotated[
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, made by `mmgraph train`.")]
 
 TaskOption = Annotated[
-    str, typer.Option("--task", metavar="TASK", help="A task of the graph, or link:RELATION.")
+    str,
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="A task of the graph, link:RELATION, or retrieval:QUERY,ANSWER (two modalities).",
+    ),
 ]
 ModelOption = Annotated[
     str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,7 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --seed 2 --device cpu --precision bf16-mixed --max-time 5s",
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --out run-3 --resume",
     "mmgraph train glyphs-graph --task link:case_pair --set links.decoder=distmult --set max_epochs=3",
+    "mmgraph train glyphs-graph --task retrieval:sans,name_for_script --set contrastive.loss=sigmoid",
     "mmgraph train glyphs-graph --task script --report-to tensorboard,csv --out followed",
 )
 
@@ -142,8 +144,8 @@ def train(
     )
     resolved = resolve_config(**chosen)
     name = f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
-    # A colon, as in link:borders, cannot be in the name of a folder everywhere.
-    folder = out or Path("runs") / name.replace(":", "-")
+    # What is in link:borders or retrieval:image,text cannot be in the name of a folder everywhere.
+    folder = out or Path("runs") / re.sub("[:,/]", "-", name)
     run = mg.train(
         graph, task=task, out=folder, overwrite=overwrite, resume=resume, progress=progress, **chosen
     )

@@ -25,7 +25,8 @@ from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.graph.shuffle import shuffled_edges
-from mmgraph.graph.without_links import link_type, made_of, unprepared_link_task, without_links
+from mmgraph.graph.unprepared import unprepared_task
+from mmgraph.graph.without_links import link_type, made_of, without_links
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -86,12 +87,12 @@ class Graph:
         return {name: task for name, task in self.tasks.items() if isinstance(task, TaskSpec)}
 
     def task(self, name: str) -> AnyTaskSpec:
-        """Return a task by its name; ``link:RELATION`` asks for edges of any relation between entities.
+        """Return a task by its name, or what ``link:RELATION`` or ``retrieval:QUERY,ANSWER`` stands for.
 
         Raises:
-            GraphError: If there is no such task.
+            GraphError: If there is no such task, or the graph cannot tell what it is about.
         """
-        found = self.tasks.get(name) or unprepared_link_task(name)
+        found = self.tasks.get(name) or unprepared_task(self, name)
         if found is None:
             raise GraphError(
                 f"there is no task {name!r}", where=f"graph {self.name}", fix=did_you_mean(name, self.tasks)

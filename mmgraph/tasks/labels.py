@@ -12,7 +12,7 @@ from mmgraph.counted import counted
 from mmgraph.data.spec import AnyTaskSpec, TaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
-from mmgraph.graph.without_links import unprepared_link_task
+from mmgraph.graph.unprepared import unprepared_task
 
 SPLITS = ("train", "validation", "test")
 """The names of the parts that a split has."""
@@ -48,12 +48,12 @@ class Labels:
 
 
 def find_task(graph: Graph, task: str) -> AnyTaskSpec:
-    """Return what the dataset says about a task of a graph, or what ``link:RELATION`` stands for.
+    """Return what the dataset says about a task of a graph, or what the name of another stands for.
 
     Raises:
         ConfigError: If the graph has no such task.
     """
-    found = graph.tasks.get(task) or unprepared_link_task(task)
+    found = graph.tasks.get(task) or unprepared_task(graph, task)
     if found is None:
         raise ConfigError(
             f"the graph has no task {task!r}",

@@ -17,6 +17,7 @@ from mmgraph.data.spec import RetrievalTaskSpec
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import GraphSchema
+from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.registry import TASKS
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
@@ -239,20 +240,24 @@ def _read_labels(graph: Graph, name: str, spec: RetrievalTaskSpec) -> Labels:
                 where=f"{where}.{side}",
                 fix="Build the graph with it.",
             )
+    has = np.ones(len(table), dtype=bool)
+    for modality in (spec.query, spec.answer):
+        has &= np.isin(np.arange(len(table)), graph.nodes[f"{spec.entity}/{modality}"]["entity_index"])
+    split = table[split_column(graph, spec.entity, spec.split)]
     labels = Labels(
         task=name,
         kind=spec.kind,
         entity=spec.entity,
         column=f"{spec.query} or {spec.answer}",
         ids=table["id"].to_numpy(dtype=str),
-        values=table[f"target:{name}"],
-        split=table[f"split:{name}"].fillna("").to_numpy(dtype=str),
+        values=table["id"].where(has),
+        split=split.fillna("").to_numpy(dtype=str),
         where=where,
     )
-    for split in ("train", "validation"):
-        if (size := len(labels.rows(split))) < 2:
+    for part in ("train", "validation"):
+        if (size := len(labels.rows(part))) < 2:
             raise GraphError(
-                f"{counted(size, 'entity', 'entities')} of the {split} split {agreed(size, 'has', 'have')} "
+                f"{counted(size, 'entity', 'entities')} of the {part} split {agreed(size, 'has', 'have')} "
                 f"both {spec.query} and {spec.answer}; wanted two, to be told apart",
                 where=where,
                 fix="Check the modalities and the split in dataset.yaml, and build the graph anew.",

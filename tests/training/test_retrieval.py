@@ -11,7 +11,7 @@ import torch
 import yaml
 
 import mmgraph as mg
-from mmgraph.errors import ConfigError, GraphError
+from mmgraph.errors import ConfigError, GraphError, MMGraphError
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import Task
 from mmgraph.training import resolve_config
@@ -317,3 +317,38 @@ def test_a_saved_graph_has_the_task(graph, tmp_path):
 def test_settings_of_other_kinds_of_tasks_are_refused(graph, task, setting, message):
     with pytest.raises(ConfigError, match=message):
         mg.train(graph, task=task, overrides=[*QUICK[:-1], setting])
+
+
+def test_a_task_that_nobody_has_prepared_is_that_of_its_name(graph, run):
+    overrides = [*QUICK, "max_epochs=2"]
+    named = mg.train(graph, task="image_to_text", overrides=overrides)
+    for task in ("retrieval:image,text", "retrieval:thing/image,thing/text"):
+        unprepared = mg.train(graph, task=task, overrides=overrides)
+        assert unprepared.metrics() == named.metrics()
+        assert unprepared.task.labels.task == task
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("retrieval:imgae,text", "the graph has no modality 'imgae'. Did you mean 'image'"),
+        ("retrieval:image,image", "got 'image' on both sides"),
+    ],
+)
+def test_a_name_of_no_task_is_refused(graph, task, message):
+    with pytest.raises(MMGraphError, match=message):
+        mg.train(graph, task=task, overrides=QUICK)
+
+
+def test_models_are_compared_on_it(graph, tmp_path):
+    comparison = mg.compare(
+        graph,
+        task="image_to_text",
+        models=["mlp", "hetero_gat"],
+        seeds=1,
+        overrides=[*QUICK, "max_epochs=3"],
+        out=tmp_path / "cmp",
+    )
+    assert comparison.headline == "mrr"
+    page = (tmp_path / "cmp" / "report.html").read_text()
+    assert "test entities" in page
