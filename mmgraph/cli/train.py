@@ -31,6 +31,8 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --out run-3 --resume",
     "mmgraph train glyphs-graph --task link:case_pair --set links.decoder=distmult --set max_epochs=3",
     "mmgraph train glyphs-graph --task retrieval:sans,name_for_script --set contrastive.loss=sigmoid",
+    "mmgraph train glyphs-graph --task pretrain --set objectives.contrastive=1 --out pretrained",
+    "mmgraph train glyphs-graph --task script --init-from pretrained --set finetune=linear_probe",
     "mmgraph train glyphs-graph --task script --report-to tensorboard,csv --out followed",
 )
 
@@ -109,6 +111,14 @@ def train(
             "by default.",
         ),
     ] = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--init-from",
+            metavar="RUN",
+            help="Begin with the weights of another run's model; see finetune for what is then trained.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     resume: Annotated[
         bool,
@@ -141,6 +151,7 @@ def train(
         compile=compile,
         max_time=max_time,
         report_to=report_to,
+        init_from=init_from,
     )
     resolved = resolve_config(**chosen)
     name = f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"

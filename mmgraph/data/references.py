@@ -10,6 +10,9 @@ from mmgraph.errors import Fault, did_you_mean
 LINK_PREDICTION = "link_prediction"
 """The kind of the tasks that ask for edges."""
 
+PRETRAINING = "pretraining"
+"""The kind of the tasks that need no labels."""
+
 RETRIEVAL = "retrieval"
 """The kind of the tasks that ask which modality belongs to which."""
 
@@ -46,14 +49,18 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
     faults += _split_twice(splits, where)
     for name, item in _mapping(content.get("tasks")).items():
         task, at = _mapping(item), f"{where}: tasks.{name}"
-        faults += _unknown("split", task, "split", splits, at)
         if task.get("kind") == LINK_PREDICTION:
+            faults += _unknown("split", task, "split", splits, at)
             faults += _unknown("relation", task, "relation", relations, at) or _split_of_links(
                 task, splits, at
             )
         else:
             faults += _unknown("entity type", task, "entity", entities, at)
-            faults += _of_edges(task, splits, at) or _other_entity(task, splits, at)
+            faults += (
+                _unknown("split", task, "split", splits, at)
+                or _of_edges(task, splits, at)
+                or _other_entity(task, splits, at)
+            )
             faults += _sides(task, entities, relations, at) if task.get("kind") == RETRIEVAL else []
         without = _mapping(task.get("without"))
         faults += _all_unknown("modality", without, "modalities", modalities, f"{at}.without")

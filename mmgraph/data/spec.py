@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from mmgraph.config import Config, override, parse, read_yaml
 from mmgraph.data.name import Name
-from mmgraph.data.references import LINK_PREDICTION, RETRIEVAL, reference_faults
+from mmgraph.data.references import LINK_PREDICTION, PRETRAINING, RETRIEVAL, reference_faults
 from mmgraph.data.split_spec import EdgeSplit, EntitySplit, HoldOut, Split
 from mmgraph.errors import ConfigError, Fault
 
@@ -268,7 +268,20 @@ class RetrievalTaskSpec(Config):
         return self
 
 
-AnyTaskSpec = TaskSpec | LinkTaskSpec | RetrievalTaskSpec
+class PretrainingTaskSpec(Config):
+    """Of which entities a model learns without labels."""
+
+    kind: Literal["pretraining"] = Field(description="Says that nothing is predicted.")
+    entity: Name = Field(description="The entity type.")
+    split: Name = Field(description="The name of a split of the same entity type.")
+    without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
+    description: str = Field("", description="For people: what it is for.")
+
+
+EntitiesTaskSpec = TaskSpec | RetrievalTaskSpec | PretrainingTaskSpec
+"""A task whose rows are the entities of a type."""
+
+AnyTaskSpec = EntitiesTaskSpec | LinkTaskSpec
 
 
 def task_model(content: Any) -> type[AnyTaskSpec]:
@@ -278,14 +291,19 @@ def task_model(content: Any) -> type[AnyTaskSpec]:
         content: The mapping that a file holds, or a task.
     """
     kind = content.get("kind") if isinstance(content, Mapping) else getattr(content, "kind", None)
-    models: dict[str, type[AnyTaskSpec]] = {LINK_PREDICTION: LinkTaskSpec, RETRIEVAL: RetrievalTaskSpec}
+    models: dict[str, type[AnyTaskSpec]] = {
+        LINK_PREDICTION: LinkTaskSpec,
+        RETRIEVAL: RetrievalTaskSpec,
+        PRETRAINING: PretrainingTaskSpec,
+    }
     return models.get(str(kind), TaskSpec)
 
 
 _TaskOfItsKind = Annotated[
     Annotated[TaskSpec, Tag("TaskSpec")]
     | Annotated[LinkTaskSpec, Tag("LinkTaskSpec")]
-    | Annotated[RetrievalTaskSpec, Tag("RetrievalTaskSpec")],
+    | Annotated[RetrievalTaskSpec, Tag("RetrievalTaskSpec")]
+    | Annotated[PretrainingTaskSpec, Tag("PretrainingTaskSpec")],
     Discriminator(lambda content: task_model(content).__name__),
 ]
 
@@ -327,9 +345,10 @@ class DatasetSpec(Config):
         return {name: task for name, task in self.tasks.items() if isinstance(task, TaskSpec)}
 
     @property
-    def retrieval_tasks(self) -> dict[str, RetrievalTaskSpec]:
-        """The tasks that ask which modalities belong to one entity."""
-        return {name: task for name, task in self.tasks.items() if isinstance(task, RetrievalTaskSpec)}
+    def untargeted_tasks(self) -> dict[str, RetrievalTaskSpec | PretrainingTaskSpec]:
+        """The tasks about entities that ask for no column."""
+        kinds = (RetrievalTaskSpec, PretrainingTaskSpec)
+        return {name: task for name, task in self.tasks.items() if isinstance(task, kinds)}
 
 
 def read_spec(path: Path, *, overrides: Sequence[str] = ()) -> DatasetSpec:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmgraph.data.spec import LinkTaskSpec, RetrievalTaskSpec, TaskSpec
+from mmgraph.data.spec import EntitiesTaskSpec, LinkTaskSpec
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.statistics import summarise
@@ -138,7 +138,7 @@ def _homophily_caption(relations: Mapping[str, Mapping[str, Any]], task: str) ->
     return f"Homophily: the share of edges among training entities that join equal answers{by_chance}."
 
 
-def _samples(graph: Graph, task: str, spec: TaskSpec | RetrievalTaskSpec) -> list[Sample]:
+def _samples(graph: Graph, task: str, spec: EntitiesTaskSpec) -> list[Sample]:
     table = graph.nodes[spec.entity]
     targets = table[f"target:{task}"]
     rows = np.flatnonzero((table[f"split:{task}"] == "train") & targets.notna())

@@ -87,7 +87,7 @@ class Graph:
         return {name: task for name, task in self.tasks.items() if isinstance(task, TaskSpec)}
 
     def task(self, name: str) -> AnyTaskSpec:
-        """Return a task by its name, or what ``link:RELATION`` or ``retrieval:QUERY,ANSWER`` stands for.
+        """Return a task by its name, or what stands for one, e.g. ``link:RELATION``.
 
         Raises:
             GraphError: If there is no such task, or the graph cannot tell what it is about.

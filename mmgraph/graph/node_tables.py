@@ -9,7 +9,7 @@ import pandas as pd
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.entity_table import text_series
-from mmgraph.data.spec import RetrievalTaskSpec
+from mmgraph.data.spec import PretrainingTaskSpec, RetrievalTaskSpec
 from mmgraph.errors import DataError, Faults, MMGraphError
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.preview import previews
@@ -22,7 +22,8 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
     Returns:
         By entity type: N rows with ``id``, ``title``, ``training`` (whether no split holds the entity out),
         and for every task of the entity type ``target:<task>`` (numbers for a regression, else text; missing
-        where unlabelled; for a retrieval the id, missing where one of the modalities is) and
+        where unlabelled; of a task that asks for no column the id, for a retrieval missing where one of
+        the modalities is) and
         ``split:<task>`` (``train``, ``validation``, ``test`` or empty).
 
     Raises:
@@ -45,11 +46,11 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
                     columns[f"split:{task}"] = pd.Series(dataset.split(spec.split), dtype="str")
                 except MMGraphError as error:
                     faults.extend(error)
-        for task, pair in dataset.spec.retrieval_tasks.items():
-            if pair.entity == entity:
+        for task, untargeted in dataset.spec.untargeted_tasks.items():
+            if untargeted.entity == entity:
                 try:
-                    columns[f"target:{task}"] = _with_both(dataset, pair, ids)
-                    columns[f"split:{task}"] = pd.Series(dataset.split(pair.split), dtype="str")
+                    columns[f"target:{task}"] = _asked_for(dataset, untargeted, ids)
+                    columns[f"split:{task}"] = pd.Series(dataset.split(untargeted.split), dtype="str")
                 except MMGraphError as error:
                     faults.extend(error)
         tables[entity] = pd.DataFrame(columns)
@@ -67,10 +68,10 @@ def _target(dataset: Dataset, task: str) -> pd.Series:
     return pd.Series(column.text(), dtype="str")
 
 
-def _with_both(dataset: Dataset, task: RetrievalTaskSpec, ids: pd.Series) -> pd.Series:
-    """Return the ids of the entities that have both modalities of a retrieval."""
+def _asked_for(dataset: Dataset, task: RetrievalTaskSpec | PretrainingTaskSpec, ids: pd.Series) -> pd.Series:
+    """Return the ids of the entities that a task asks for: for a retrieval, those with both modalities."""
     has = np.ones(len(ids), dtype=bool)
-    for modality in (task.query, task.answer):
+    for modality in (task.query, task.answer) if isinstance(task, RetrievalTaskSpec) else ():
         has &= np.isin(np.arange(len(ids)), dataset.modality(task.entity, modality).index)
     return ids.where(has)
 

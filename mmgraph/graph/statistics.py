@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmgraph.data.spec import LinkTaskSpec, RetrievalTaskSpec, TaskSpec
+from mmgraph.data.spec import EntitiesTaskSpec, LinkTaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hold_out import HELD_OUT
 from mmgraph.graph.label_statistics import label_statistics
@@ -143,7 +143,7 @@ def _entities(schema: GraphSchema, edge_type: EdgeType) -> set[str]:
     return {schema.node_type(end).entity for end in (edge_type.source, edge_type.target)}
 
 
-def _task_summary(graph: Graph, name: str, task: TaskSpec | RetrievalTaskSpec) -> Mapping[str, Any]:
+def _task_summary(graph: Graph, name: str, task: EntitiesTaskSpec) -> Mapping[str, Any]:
     table = graph.nodes[task.entity]
     labelled = table[f"target:{name}"].notna()
     parts = table[f"split:{name}"]

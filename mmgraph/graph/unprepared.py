@@ -5,30 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmgraph.config import parse
-from mmgraph.data.references import RETRIEVAL
-from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, RetrievalTaskSpec
+from mmgraph.data.references import PRETRAINING, RETRIEVAL
+from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, PretrainingTaskSpec, RetrievalTaskSpec
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.without_links import unprepared_link_task
 
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
 
-_PREFIX = "retrieval:"
+_RETRIEVAL, _PRETRAIN = "retrieval:", "pretrain"
 
 
 def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
-    """Return the task that ``link:RELATION`` or ``retrieval:QUERY,ANSWER`` stands for; nothing for others.
+    """Return the task that a name stands for; nothing if it is none of these.
 
     Args:
         graph: The graph.
-        name: What may be such a name. Query and answer are modalities, or their node types.
+        name: ``link:RELATION``, ``retrieval:QUERY,ANSWER``, where query and answer are modalities or their
+            node types, ``pretrain``, or ``pretrain:ENTITY``.
 
     Raises:
         ConfigError: If a retrieval asks for one modality by itself.
-        GraphError: If the graph cannot tell what a retrieval is about.
+        GraphError: If the graph cannot tell what it is about.
     """
-    if name.startswith(_PREFIX) and name.count(",") == 1:
+    if name.startswith(_RETRIEVAL) and name.count(",") == 1:
         return _retrieval(graph, name)
+    if name == _PRETRAIN or name.startswith(f"{_PRETRAIN}:"):
+        return _pretraining(graph, name.partition(":")[2])
     return unprepared_link_task(name)
 
 
@@ -48,7 +51,7 @@ def split_column(graph: Graph, entity: str, split: str) -> str:
 
 
 def _retrieval(graph: Graph, name: str) -> RetrievalTaskSpec:
-    sides, nodes = name.removeprefix(_PREFIX).split(","), graph.schema.node_types
+    sides, nodes = name.removeprefix(_RETRIEVAL).split(","), graph.schema.node_types
     entities = []
     for side in sides:
         found = [t for t in nodes if t.modality is not None and side in (t.modality, t.name)]
@@ -63,11 +66,40 @@ def _retrieval(graph: Graph, name: str) -> RetrievalTaskSpec:
         raise GraphError(
             f"{len(shared)} entity types have both {sides[0]!r} and {sides[1]!r}; wanted one",
             where="--task",
-            fix=f"Write node types: {_PREFIX}{shared[0]}/{sides[0]},{shared[0]}/{sides[1]}."
+            fix=f"Write node types: {_RETRIEVAL}{shared[0]}/{sides[0]},{shared[0]}/{sides[1]}."
             if shared
             else "Choose modalities of one entity type.",
         )
     entity = shared[0]
+    query, answer = (side.rpartition("/")[2] for side in sides)
+    split = _shared_split(graph, entity, RETRIEVAL)
+    content = {"kind": RETRIEVAL, "entity": entity, "query": query, "answer": answer, "split": split}
+    return parse(RetrievalTaskSpec, content, where="--task")
+
+
+def _pretraining(graph: Graph, entity: str) -> PretrainingTaskSpec:
+    modal = list(dict.fromkeys(t.entity for t in graph.schema.node_types if t.modality is not None))
+    if not entity and len(modal) != 1:
+        raise GraphError(
+            f"{len(modal)} entity types have modalities; wanted one",
+            where="--task",
+            fix=f"Write one of {', '.join(f'{_PRETRAIN}:{name}' for name in modal)}."
+            if modal
+            else "Give an entity type a modality.",
+        )
+    if entity and entity not in modal:
+        raise GraphError(
+            f"there is no entity type {entity!r} with a modality",
+            where="--task",
+            fix=did_you_mean(entity, modal),
+        )
+    chosen = entity or modal[0]
+    content = {"kind": PRETRAINING, "entity": chosen, "split": _shared_split(graph, chosen, PRETRAINING)}
+    return parse(PretrainingTaskSpec, content, where="--task")
+
+
+def _shared_split(graph: Graph, entity: str, kind: str) -> str:
+    """Return the one split that the tasks about an entity type have."""
     splits = {
         task.split: None
         for task in graph.tasks.values()
@@ -77,14 +109,6 @@ def _retrieval(graph: Graph, name: str) -> RetrievalTaskSpec:
         raise GraphError(
             f"the tasks of {entity!r} have {len(splits)} splits; wanted one, for this task to share",
             where="--task",
-            fix=f"Add a task of the kind {RETRIEVAL} to dataset.yaml, and build the graph anew.",
+            fix=f"Add a task of the kind {kind} to dataset.yaml, and build the graph anew.",
         )
-    query, answer = (side.rpartition("/")[2] for side in sides)
-    content = {
-        "kind": RETRIEVAL,
-        "entity": entity,
-        "query": query,
-        "answer": answer,
-        "split": next(iter(splits)),
-    }
-    return parse(RetrievalTaskSpec, content, where="--task")
+    return next(iter(splits))

@@ -6,7 +6,8 @@ from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS, Labels
 from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.link_prediction import LinkPrediction
-from mmgraph.tasks.options import TaskOptions
+from mmgraph.tasks.options import Objectives, TaskOptions
+from mmgraph.tasks.pretraining import Pretraining
 from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.task import Task
@@ -19,6 +20,8 @@ __all__ = [
     "Labels",
     "LinkOptions",
     "LinkPrediction",
+    "Objectives",
+    "Pretraining",
     "Regression",
     "Retrieval",
     "Task",

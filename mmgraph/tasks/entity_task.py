@@ -36,8 +36,8 @@ class EntityTask(Task):
     def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
         """Return the task of this kind that a graph has by a name."""
         labels = read_labels(graph, name)
-        options.links.refuse(labels)
-        options.contrast.refuse(labels)
+        # Whether it has classes, the kind itself knows.
+        options.refuse_others(labels, "class_loss")
         return cls.from_labels(labels, options.class_loss)
 
     @classmethod

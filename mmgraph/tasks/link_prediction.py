@@ -93,8 +93,7 @@ class LinkPrediction(Task):
             split=links.part,
             where=f"tasks.{name}",
         )
-        options.class_loss.refuse(labels)
-        options.contrast.refuse(labels)
+        options.refuse_others(labels, "links")
         left_out = [r for r in graph.schema.relations if r not in view.schema.relations]
         return cls(
             labels,

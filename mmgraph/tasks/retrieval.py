@@ -21,7 +21,7 @@ from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.registry import TASKS
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
-from mmgraph.tasks.objectives import Contrast, related_pairs
+from mmgraph.tasks.objectives import Contrast, related_in
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.ranking import Ranking, rank
 from mmgraph.tasks.side import Side
@@ -85,8 +85,7 @@ class Retrieval(Task):
         spec = find_task(graph, name)
         assert isinstance(spec, RetrievalTaskSpec)
         labels = _read_labels(graph, name, spec)
-        options.class_loss.refuse(labels)
-        options.links.refuse(labels)
+        options.refuse_others(labels, "contrast")
         return cls(labels, spec, graph.schema, options.contrast)
 
     @property
@@ -121,10 +120,7 @@ class Retrieval(Task):
         output: Tensor = head(*sides).float()
         if not len(rows):
             return Step(output.sum() * 0, 0, output)
-        related = None
-        if self.contrast.reads_graph:
-            among = [e for t, e in batch.edge_index_dict.items() if (t[0], t[2]) == (entity, entity)]
-            related = related_pairs(here, among, batch.x_dict[entity].shape[0])
+        related = related_in(batch, entity, here) if self.contrast.reads_graph else None
         return Step(self.contrast.of(_logits(output), related), len(rows), output)
 
     def _to_ask(self) -> Tensor:

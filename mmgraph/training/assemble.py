@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import build
-from mmgraph.tasks import ClassLoss, LinkOptions, Task, TaskOptions
+from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.module import TaskModule
@@ -47,8 +47,9 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     loss = ClassLoss(config.loss, config.focal_gamma, config.class_weights, config.label_smoothing)
     links = LinkOptions(**config.links.model_dump())
     contrast = Contrast(**config.contrastive.model_dump())
+    objectives = Objectives(config.objectives, config.mask_share)
     # Of the graph itself: what a task asks for is the same in the controls.
-    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast))
+    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, objectives))
     options = config.model
     model = build(
         view.schema,

@@ -159,6 +159,31 @@ class TrainConfig(Config):
         default_factory=ContrastiveConfig,
         description="How a task learns that brings two kinds of states together.",
     )
+    objectives: dict[str, Positive] | None = Field(
+        default=None,
+        description="Of a pre-training (`--task pretrain`): the weight of each objective. `contrastive` "
+        "brings every two modalities of an entity together, `masked_modality` finds a hidden modality again, "
+        "`masked_features` hidden values, and `infomax` tells a state from those of a corrupted graph. If "
+        "nothing is set, the first two where there are several modalities, else the others, at 1 each.",
+    )
+    mask_share: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="Of a pre-training: the share of entities whose modality a step hides, and of values "
+        "that it hides.",
+    )
+    init_from: str | None = Field(
+        default=None,
+        description="A run folder, whose model's weights this one begins with as far as they are of the same "
+        "name and shape. If no model is named, it is that run's.",
+    )
+    finetune: Literal["full", "frozen", "linear_probe"] = Field(
+        default="full",
+        description="With `init_from`: `full` trains all weights, `frozen` those alone that the run did not "
+        "have, such as of new modalities, and the head, and `linear_probe` the head alone, on states without "
+        "dropout.",
+    )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds everything random.")
     max_epochs: int = Field(
         default=200,

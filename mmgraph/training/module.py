@@ -48,6 +48,7 @@ class TaskModule(LightningModule):
         self.compiled: CompiledForward | None = None
         self.processes = ALONE
         self._optimiser = optimiser
+        self._probed = False
         # Targets are no state: torch's DDP, which reads this, would send them to all processes in each step.
         self._ddp_params_and_buffers_to_ignore = [f"task.{name}" for name, _ in task.named_buffers()]
         # Of the batch at hand, here and in all processes, and in all of them of the first and all batches of
@@ -60,6 +61,18 @@ class TaskModule(LightningModule):
         run = self.compiled if self.compiled and self.training else self.model
         unified: dict[str, Tensor] = run(*batch[:-1])
         return unified
+
+    def probe(self) -> None:
+        """Hold the model as it is, without dropout, so that the head alone learns."""
+        self._probed = True
+        self.model.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> TaskModule:
+        """Set what behaves otherwise in training, such as dropout; not of a model that is held as it is."""
+        super().train(mode)
+        if self._probed:
+            self.model.eval()
+        return self
 
     def on_train_start(self) -> None:
         """Take the learning rate of the config, where a checkpoint has brought another one."""

@@ -113,12 +113,6 @@ def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> 
         ConfigError: If ``run.json`` or ``config.yaml`` holds what cannot be used.
     """
     folder = Path(folder)
-    if not (folder / MARKER).is_file():
-        raise RunError(
-            f"there is no {MARKER}, so it is no run folder",
-            where=str(folder),
-            fix="Make one with `mmgraph train`.",
-        )
     record, config = read_record(folder)
     found = _find_graph(record.graph, folder, graph)
     with reproducible(config.seed, torch.device("cpu")):
@@ -199,10 +193,16 @@ def read_record(folder: Path) -> tuple[RunRecord, TrainConfig]:
     """Return what a run folder says of itself, and its config.
 
     Raises:
-        RunError: If ``run.json`` cannot be read.
+        RunError: If it is no run folder, or ``run.json`` cannot be read.
         ConfigError: If ``run.json`` or ``config.yaml`` holds what cannot be used.
     """
     file, config = folder / MARKER, folder / "config.yaml"
+    if not file.is_file():
+        raise RunError(
+            f"there is no {MARKER}, so it is no run folder",
+            where=str(folder),
+            fix="Make one with `mmgraph train`.",
+        )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-import yaml
 
 import mmgraph as mg
 from mmgraph.errors import ConfigError, GraphError, MMGraphError
@@ -17,7 +15,7 @@ from mmgraph.tasks import Task
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
 
-COUNT, LATENT = 160, 6
+COUNT = 160
 QUICK = (
     "model.hidden_channels=32",
     "model.dropout=0.1",
@@ -27,70 +25,11 @@ QUICK = (
     "device=cpu",
     "contrastive.channels=16",
 )
-SPEC = {
-    "name": "things",
-    "entities": {
-        "thing": {
-            "table": "things.csv",
-            "modalities": {
-                "text": {"kind": "features", "file": "text.npy"},
-                "image": {"kind": "features", "file": "image.npy", "present": "has_image"},
-                "sound": {"kind": "features", "file": "sound.npy"},
-            },
-        }
-    },
-    "relations": {
-        "looks_like": {"builder": "knn", "on": "thing/image", "k": 4, "connect": "entity"},
-        "says_alike": {"builder": "knn", "on": "thing/text", "k": 4, "connect": "entity"},
-        "beside": {"builder": "table", "table": "beside.csv", "source": "thing", "target": "thing"},
-    },
-    "splits": {
-        "random": {
-            "kind": "random",
-            "entity": "thing",
-            "fractions": {"train": 0.5, "validation": 0.2, "test": 0.3},
-        }
-    },
-    "tasks": {
-        "image_to_text": {
-            "kind": "retrieval",
-            "entity": "thing",
-            "query": "image",
-            "answer": "text",
-            "split": "random",
-        },
-        "colour": {"entity": "thing", "target": "colour", "split": "random"},
-    },
-}
-
-
-def write(folder, **changes):
-    """Write things whose text and image are two views of the same latent vector; the sound is the latent."""
-    rng = np.random.default_rng(0)
-    latent = rng.normal(size=(COUNT, LATENT))
-    views = {name: rng.normal(size=(LATENT, 12)) for name in ("text", "image")}
-    for name, map_ in views.items():
-        np.save(
-            folder / f"{name}.npy", (latent @ map_ + 0.1 * rng.normal(size=(COUNT, 12))).astype(np.float32)
-        )
-    np.save(folder / "sound.npy", latent.astype(np.float32))
-    ids = [f"t{row}" for row in range(COUNT)]
-    has_image = np.arange(COUNT) % 20 > 0
-    colour = np.where(latent[:, 0] > 0, "red", "blue")
-    things = pd.DataFrame({"id": ids, "has_image": has_image, "colour": colour})
-    things.to_csv(folder / "things.csv", index=False)
-    ends = rng.integers(0, COUNT, size=(2, 3 * COUNT))
-    beside = pd.DataFrame({"source": np.array(ids)[ends[0]], "target": np.array(ids)[ends[1]]})
-    beside.drop_duplicates().to_csv(folder / "beside.csv", index=False)
-    spec = json.loads(json.dumps(SPEC))
-    spec["tasks"]["image_to_text"].update(changes)
-    (folder / "dataset.yaml").write_text(yaml.safe_dump(spec))
-    return folder
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory):
-    return mg.build_graph(mg.load_dataset(write(tmp_path_factory.mktemp("things"))), cache=None)
+def graph(two_views):
+    return two_views
 
 
 @pytest.fixture(scope="module")
@@ -274,8 +213,8 @@ def test_predicting_single_entities_is_refused(run):
         ({"target": "colour"}, "target"),
     ],
 )
-def test_what_cannot_be_meant_is_a_fault_of_the_file(tmp_path, changes, message):
-    write(tmp_path, **changes)
+def test_what_cannot_be_meant_is_a_fault_of_the_file(write_two_views, tmp_path, changes, message):
+    write_two_views(tmp_path, **changes)
     with pytest.raises(ConfigError, match=message):
         mg.load_dataset(tmp_path)
 

@@ -5,6 +5,8 @@ Shapes: N nodes, C channels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -37,10 +39,13 @@ class Infomax(nn.Module):
         return functional.softplus(-(state @ asked)).mean() + functional.softplus(corrupted @ asked).mean()
 
 
-def shuffle_features(x_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+def shuffle_features(
+    x_dict: Mapping[str, Tensor], generator: torch.Generator | None = None
+) -> dict[str, Tensor]:
     """Return features that are dealt out anew among the nodes of each type: the usual corruption.
 
     Args:
         x_dict: Node type to features, [N, D].
+        generator: Says how, on the CPU; torch's own by default.
     """
-    return {name: x[torch.randperm(len(x), device=x.device)] for name, x in x_dict.items()}
+    return {name: x[torch.randperm(len(x), generator=generator).to(x.device)] for name, x in x_dict.items()}

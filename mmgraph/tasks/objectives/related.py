@@ -10,6 +10,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from mmgraph.models.graph_batch import GraphBatch
+
 
 def related_pairs(rows: Tensor, edges: Iterable[Tensor], num_nodes: int) -> Tensor:
     """Return which of some entities an edge ties in either direction, bool [R, R]; nobody to itself.
@@ -33,6 +35,18 @@ def related_pairs(rows: Tensor, edges: Iterable[Tensor], num_nodes: int) -> Tens
         related[one[kept], other[kept]] = True
         related[other[kept], one[kept]] = True
     return related.fill_diagonal_(False)
+
+
+def related_in(batch: GraphBatch, entity: str, here: Tensor) -> Tensor:
+    """Return which of some entities a relation between entities ties, bool [R, R].
+
+    Args:
+        batch: The graph, or a sample of it.
+        entity: The entity type.
+        here: The entities as the batch numbers them, each once, int64 [R].
+    """
+    edges = [e for t, e in batch.edge_index_dict.items() if (t[0], t[2]) == (entity, entity)]
+    return related_pairs(here, edges, batch.x_dict[entity].shape[0])
 
 
 def two_steps_away(related: Tensor) -> Tensor:
