@@ -168,6 +168,5 @@ def _write_tasks(tasks: Mapping[str, Any], link_tasks: Mapping[str, Any]) -> Non
     columns = ("entity", "kind", "labelled", "train", "validation", "test")
     write_table(("task", *columns), [(name, *(task[key] for key in columns)) for name, task in tasks.items()])
     if link_tasks:
-        columns = ("relation", "kind")
-        rows = [(name, *(task[key] for key in columns)) for name, task in link_tasks.items()]
-        write_table(("task", *columns), rows)
+        rows = [(name, task["relation"], task["kind"]) for name, task in link_tasks.items()]
+        write_table(("task", "relation", "kind"), rows)

@@ -211,17 +211,17 @@ class LinkTaskSpec(Config):
     kind: Literal["link_prediction"] = Field(description="Says that it asks for edges.")
     relation: Name = Field(description="The relation between entities whose edges are predicted.")
     split: Name | None = Field(
-        None,
+        default=None,
         description="A split of the relation's edges, which holds them out for every task. By default "
         "`hold_out` says which.",
     )
     hold_out: HoldOut | None = Field(
-        None,
+        default=None,
         description="In place of a split: which edges are held out for this task alone. By default a tenth "
         "for validation and a tenth for test, at random.",
     )
     without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
-    description: str = Field("", description="For people: what is predicted, and why that is hard.")
+    description: str = Field(default="", description="For people: what is predicted, and why that is hard.")
 
     @model_validator(mode="after")
     def _held_out_once(self) -> LinkTaskSpec:

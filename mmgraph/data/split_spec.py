@@ -98,13 +98,13 @@ class HoldOut(Config):
     """Which edges of a relation a task asks for; the graph as this task sees it does not have them."""
 
     by: Literal["random", "time"] = Field(
-        "random", description="`time` trains on the earliest edges and tests on the latest."
+        default="random", description="`time` trains on the earliest edges and tests on the latest."
     )
     fractions: Fractions = Field(
         default=Fractions(train=0.8, validation=0.1, test=0.1),
         description="How many of the edges go where.",
     )
-    seed: int = Field(0, description="Another seed gives another split at random.")
+    seed: int = Field(default=0, description="Another seed gives another split at random.")
 
     def split(self, relation: str) -> EdgeSplit:
         """Return the same as a split of a relation's edges."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mmgraph.data.spec import LINK_PREDICTION, LinkTaskSpec
+from mmgraph.data.spec import LinkTaskSpec
 from mmgraph.data.split_spec import HoldOut
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges, attr_scale
@@ -43,7 +43,7 @@ def unprepared_link_task(name: str) -> LinkTaskSpec | None:
     relation = name.removeprefix(_PREFIX)
     if relation == name or not relation.isidentifier():
         return None
-    return LinkTaskSpec(kind=LINK_PREDICTION, relation=relation)
+    return LinkTaskSpec(kind="link_prediction", relation=relation)
 
 
 def link_type(graph: Graph, relation: str, *, where: str) -> EdgeType:
@@ -105,11 +105,12 @@ def without_links(graph: Graph, edge_type: EdgeType, chosen: HoldOut, *, where: 
         symmetric=edge_type.symmetric,
         where=where,
     )
-    changes = {"num_edges": len(kept), "attr_scale": attr_scale(kept.attr), "held_out": len(held_out)}
     types, left = [], {edge_type.triple: StoredEdges.of(kept)}
     for known in graph.schema.edge_types:
         if known.relation == edge_type.name and known.kind != "of":
-            known = replace(known, **changes)
+            known = replace(
+                known, num_edges=len(kept), attr_scale=attr_scale(kept.attr), held_out=len(held_out)
+            )
             if known.reverse_of is not None:
                 left[known.triple] = left[edge_type.triple].reversed()
         types.append(known)

@@ -160,7 +160,7 @@ class LinkPrediction(Task):
         share = self.options.asked * min(1.0, _MOST_ASKED / (self.options.asked * len(links.train)))
         chosen = torch.zeros(len(pairs), dtype=torch.bool)
         chosen[torch.randperm(len(pairs))[: max(round(share * len(pairs)), 1)]] = True
-        rows = links.train[pairs.among(*links.edge_index, chosen)]
+        rows = links.train[pairs.among(links.edge_index, chosen)]
         asked = Links(links.source[rows].numpy(), links.target[rows].numpy(), None)
         stream = np.uint64(int(torch.randint(2**62, ())))
         drawn = draw_negatives(asked, self.options.sampling, self._relation, (None, None), stream)[1]
@@ -171,7 +171,7 @@ class LinkPrediction(Task):
 
     @functools.cached_property
     def _pairs(self) -> Pairs:
-        return Pairs(*self.links.edge_index, self.links.num_target, same_type=self.links.same_type)
+        return Pairs(self.links.edge_index, self.links.num_target, same_type=self.links.same_type)
 
     @functools.cached_property
     def _relation(self) -> LinkRelation:

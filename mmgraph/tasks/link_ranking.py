@@ -53,7 +53,7 @@ class RankedLinks(NamedTuple):
 
     def ranking(self, sources: Tensor) -> Ranking:
         """Return where the links stand among all targets of their sources, int64 [R]."""
-        asked, query = sources.unique(return_inverse=True)
+        asked, query = torch.unique(sources, return_inverse=True)
         counts = {name: getattr(self, name).long() for name in self._fields[2:]}
         return Ranking(query=query, **counts, num_queries=len(asked))
 
@@ -84,7 +84,7 @@ def rank_links(links: TaskLinks, rows: Tensor, score: Score) -> Tensor:
     lot = _lots(len(links.source))[rows][order]
     result = torch.empty(len(rows), len(RankedLinks._fields), dtype=torch.float64)
     begin = 0
-    for sources in source.unique().split(max(_MOST_AT_ONCE // links.num_target, 1)):
+    for sources in torch.split(torch.unique(source), max(_MOST_AT_ONCE // links.num_target, 1)):
         end = int(torch.searchsorted(source, sources[-1], right=True))
         asked = order[begin:end]
         result[asked] = _ranked(links, sources, source[begin:end], target[begin:end], lot[begin:end], score)
@@ -144,7 +144,7 @@ def recommend(links: TaskLinks, ids: tuple[np.ndarray, np.ndarray], score: Score
         for row, key in enumerate((links.source * links.num_target + links.target).tolist())
         if links.part[row] != "train"
     }
-    for sources in torch.arange(links.num_source).split(max(_MOST_AT_ONCE // links.num_target, 1)):
+    for sources in torch.split(torch.arange(links.num_source), max(_MOST_AT_ONCE // links.num_target, 1)):
         scores = score(sources).detach().cpu().masked_fill(links.trained(sources), -torch.inf)
         best = scores.topk(min(k, links.num_target), dim=1)
         there = best.values > -torch.inf

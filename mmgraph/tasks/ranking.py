@@ -182,7 +182,7 @@ def _count(scores: Tensor, query: Tensor, wanted: Tensor) -> tuple[Tensor, Tenso
     """Return how many scores of its query are above each of some scores, and how many equal it, [P] each."""
     above, tied = [query[:0]], [query[:0]]
     size = max(_MOST_AT_ONCE // max(scores.shape[1], 1), 1)
-    for rows, score in zip(query.split(size), wanted.split(size), strict=True):
+    for rows, score in zip(torch.split(query, size), torch.split(wanted, size), strict=True):
         row = scores[rows]
         above.append((row > score.unsqueeze(1)).sum(dim=1))
         tied.append((row == score.unsqueeze(1)).sum(dim=1))

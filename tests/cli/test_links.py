@@ -69,7 +69,7 @@ def test_compare_takes_baselines_of_links(call: Call, graph: str, tmp_path: Path
 def test_an_audit_of_links_is_refused(call: Call, graph: str) -> None:
     result = call("audit", graph, "--task", "link:case_pair")
     assert result.code == 2
-    assert "asks for links; wanted a target of each entity" in result.err
+    assert "is a link_prediction; wanted a task that asks for a target" in result.err
 
 
 def test_a_misspelt_relation_is_answered_with_the_nearest(call: Call, graph: str) -> None:
