@@ -81,7 +81,7 @@ def mmgraph_epoch(graph: mg.Graph, batch_size: int = BATCH) -> Callable[[], None
     config = TrainConfig(batch_size=batch_size, fanout=FANOUT, batch_threads=WORKERS, device="cpu")
     view = visible_graph(graph, "kind", config)
     torch.manual_seed(0)
-    module = assemble(view, "kind", config)
+    module = assemble(graph, "kind", config)
     data, _ = open_batches(view, module, config, torch.device("cpu"))
     optimiser, _ = make_optimiser(module.parameters(), config.optimiser, num_steps=1)
 
@@ -97,7 +97,7 @@ def plain_epoch(graph: mg.Graph) -> Callable[[], None]:
     """Return what does the same in plain PyG: the same neighbours, widths, heads, dropout and optimiser."""
     config = TrainConfig(batch_size=BATCH, fanout=FANOUT)
     view = visible_graph(graph, "kind", config)
-    module = assemble(view, "kind", config)
+    module = assemble(graph, "kind", config)
     reads = [sorted(frozenset().union(*layer.hops)) for layer in module.model.layers]
     torch.manual_seed(0)
     model = PlainGAT(

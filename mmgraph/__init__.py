@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from mmgraph.serving.predictor import Predictor as Predictor
     from mmgraph.serving.predictor import predict as predict
     from mmgraph.serving.search import VectorSearch as VectorSearch
+    from mmgraph.tasks.ranking import Ranking as Ranking
+    from mmgraph.tasks.ranking import rank as rank
     from mmgraph.tasks.task import Task as Task
     from mmgraph.tasks.task_data import task_data as task_data
     from mmgraph.training.config import TrainConfig as TrainConfig
@@ -155,6 +157,7 @@ _MODULES = {
     "relations.table": ("Table",),
     "serving.predictor": ("Predictor", "predict"),
     "serving.search": ("VectorSearch",),
+    "tasks.ranking": ("Ranking", "rank"),
     "tasks.task": ("Task",),
     "tasks.task_data": ("task_data",),
     "training.config": ("TrainConfig",),

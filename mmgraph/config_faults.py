@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import Discriminator, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
 from mmgraph.errors import Fault, did_you_mean
@@ -88,6 +88,7 @@ class _Step:
     siblings: list[str] = field(default_factory=list)
     description: str = ""
     discriminator: str | None = None
+    tagged: bool = False
     union: str | None = None
 
     def into(self, part: int | str) -> None:
@@ -95,10 +96,10 @@ class _Step:
         self.unwrap()
         members = _members(self.annotation)
         if len(members) > 1:
-            if self.discriminator is None:
+            if self.discriminator is None and not self.tagged:
                 self.union = self.place
             self.annotation = _choose(members, part, self.discriminator)
-            self.discriminator = None
+            self.discriminator, self.tagged = None, False
             self.unwrap()
             self.siblings = list(_fields(self.annotation))
             return
@@ -130,6 +131,7 @@ class _Step:
             for item in metadata:
                 if isinstance(item, FieldInfo) and isinstance(item.discriminator, str):
                     self.discriminator = item.discriminator
+                self.tagged |= isinstance(item, Discriminator)
 
 
 def _follow(model: Any, location: Sequence[int | str]) -> _Step:
@@ -149,6 +151,8 @@ def _members(annotation: Any) -> list[Any]:
 def _choose(members: list[Any], label: int | str, discriminator: str | None) -> Any:
     """Return the member of a union that pydantic's label stands for, or ``None`` if it cannot be told."""
     for member in members:
+        if Tag(str(label)) in getattr(member, "__metadata__", ()):
+            return member
         if discriminator is not None:
             tag = _fields(member).get(discriminator)
             if tag is not None and label in get_args(getattr(tag, "annotation", tag)):

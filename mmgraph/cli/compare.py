@@ -23,6 +23,7 @@ from mmgraph.cli.output import write_comparison
 EXAMPLES = (
     "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --out cmp",
     "mmgraph compare glyphs-graph --task script --models 'hetero_gat[edges=none]'",
+    "mmgraph compare glyphs-graph --task link:case_pair --models adamic_adar,hetero_gat --out links",
 )
 
 
@@ -30,14 +31,16 @@ def compare(
     graph: GraphArgument,
     task: TaskOption,
     models: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--models",
             metavar="A,B,...",
             help="Models, models with overrides in brackets (hetero_gat\\[edges=none]), and the baselines "
-            "logistic_regression and ridge.",
+            "logistic_regression and ridge; for links common_neighbours, adamic_adar, popularity and "
+            "matrix_factorisation. By default the baselines of the task's kind, mlp, "
+            "cross_modal_transformer, co_attention and hetero_gat.",
         ),
-    ] = "logistic_regression,mlp,cross_modal_transformer,co_attention,hetero_gat",
+    ] = None,
     seeds: SeedsOption = 3,
     assignments: SetOption = None,
     out: Annotated[
@@ -57,7 +60,7 @@ def compare(
     comparison = mg.compare(
         graph,
         task=task,
-        models=split_list(models),
+        models=None if models is None else split_list(models),
         seeds=seeds,
         overrides=assignments or (),
         out=out,

@@ -66,7 +66,7 @@ def inspect(
     _write_relations(summary["relations"])
     _write_components(summary["components"])
     _write_labels(summary["relations"], summary["tasks"])
-    _write_tasks(summary["tasks"])
+    _write_tasks(summary["tasks"], summary["link_tasks"])
     memory = summary["memory"]["total"] / 2**20
     write_line(f"Full-batch training of hetero_gat needs about {memory:,.0f} MiB, beside the libraries.")
     if page is not None:
@@ -164,6 +164,9 @@ def _write_labels(relations: Mapping[str, Any], tasks: Mapping[str, Any]) -> Non
         )
 
 
-def _write_tasks(tasks: Mapping[str, Any]) -> None:
+def _write_tasks(tasks: Mapping[str, Any], link_tasks: Mapping[str, Any]) -> None:
     columns = ("entity", "kind", "labelled", "train", "validation", "test")
     write_table(("task", *columns), [(name, *(task[key] for key in columns)) for name, task in tasks.items()])
+    if link_tasks:
+        rows = [(name, task["relation"], task["kind"]) for name, task in link_tasks.items()]
+        write_table(("task", "relation", "kind"), rows)

@@ -22,7 +22,14 @@ GraphArgument = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, made by `mmgraph train`.")]
 
-TaskOption = Annotated[str, typer.Option("--task", metavar="TASK", help="The task of the graph to train on.")]
+TaskOption = Annotated[
+    str,
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="A task of the graph, link:RELATION, or retrieval:QUERY,ANSWER (two modalities).",
+    ),
+]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", metavar="MODEL", help="`mmgraph list models`; hetero_gat by default."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,10 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --batch-size 256 --fanout 15,10 --set max_epochs=3",
     "mmgraph train glyphs-graph --task script --seed 2 --device cpu --precision bf16-mixed --max-time 5s",
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --out run-3 --resume",
+    "mmgraph train glyphs-graph --task link:case_pair --set links.decoder=distmult --set max_epochs=3",
+    "mmgraph train glyphs-graph --task retrieval:sans,name_for_script --set contrastive.loss=sigmoid",
+    "mmgraph train glyphs-graph --task pretrain --set objectives.contrastive=1 --out pretrained",
+    "mmgraph train glyphs-graph --task script --init-from pretrained --set finetune=linear_probe",
     "mmgraph train glyphs-graph --task script --report-to tensorboard,csv --out followed",
 )
 
@@ -49,8 +54,8 @@ def train(
             "--batch-size",
             min=0,
             metavar="N",
-            help="Training entities of a step, with a sample of their neighbourhoods; 0 for the whole graph "
-            "in each step. By default what memory allows.",
+            help="Training entities, or links, of a step, with a sample of their neighbourhoods; 0 for the "
+            "whole graph in each step. By default what memory allows.",
         ),
     ] = None,
     fanout: Annotated[
@@ -106,6 +111,14 @@ def train(
             "by default.",
         ),
     ] = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--init-from",
+            metavar="RUN",
+            help="Begin with the weights of another run's model; see finetune for what is then trained.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     resume: Annotated[
         bool,
@@ -138,9 +151,12 @@ def train(
         compile=compile,
         max_time=max_time,
         report_to=report_to,
+        init_from=init_from,
     )
     resolved = resolve_config(**chosen)
-    folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
+    name = f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
+    # What is in link:borders or retrieval:image,text cannot be in the name of a folder everywhere.
+    folder = out or Path("runs") / re.sub("[:,/]", "-", name)
     run = mg.train(
         graph, task=task, out=folder, overwrite=overwrite, resume=resume, progress=progress, **chosen
     )

@@ -146,7 +146,7 @@ class Dataset:
                 where=f"{where}.entity",
                 fix=did_you_mean(values_of.entity, tables),
             )
-        for name, task in self.spec.tasks.items():
+        for name, task in self.spec.entity_tasks.items():
             if (task.entity, task.target) == (values_of.entity, values_of.column):
                 raise DataError(
                     f"got {values_of.column!r}, which the task {name!r} predicts: nodes of its values would "

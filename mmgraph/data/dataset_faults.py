@@ -56,8 +56,8 @@ def leaking_targets(dataset: Dataset, *tasks: str) -> list[Fault]:
         tasks: The tasks to look at; all by default.
     """
     faults = []
-    for task_name in tasks or dataset.spec.tasks:
-        task = dataset.spec.tasks[task_name]
+    for task_name in tasks or dataset.spec.entity_tasks:
+        task = dataset.spec.entity_tasks[task_name]
         entity = dataset.spec.entities[task.entity]
         where = f"{dataset.file}: tasks.{task_name}.target"
         if task.target == entity.id:
@@ -94,7 +94,7 @@ class _Examination:
             if split.entity in sound_entities and self._try(dataset.split, name) is not None
         ]
         self._training_rows(sound_entities, sound_splits)
-        for name, task in dataset.spec.tasks.items():
+        for name, task in dataset.spec.entity_tasks.items():
             if task.entity in sound_entities:
                 self._task(name, task, split_is_sound=task.split in sound_splits)
 

@@ -7,6 +7,15 @@ from typing import Any
 
 from mmgraph.errors import Fault, did_you_mean
 
+LINK_PREDICTION = "link_prediction"
+"""The kind of the tasks that ask for edges."""
+
+PRETRAINING = "pretraining"
+"""The kind of the tasks that need no labels."""
+
+RETRIEVAL = "retrieval"
+"""The kind of the tasks that ask which modality belongs to which."""
+
 
 def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
     """Return the faults among the names of a ``dataset.yaml`` that refer to each other.
@@ -40,15 +49,53 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
     faults += _split_twice(splits, where)
     for name, item in _mapping(content.get("tasks")).items():
         task, at = _mapping(item), f"{where}: tasks.{name}"
-        faults += _unknown("entity type", task, "entity", entities, at)
-        faults += (
-            _unknown("split", task, "split", splits, at)
-            or _of_edges(task, splits, at)
-            or _other_entity(task, splits, at)
-        )
+        if task.get("kind") == LINK_PREDICTION:
+            faults += _unknown("split", task, "split", splits, at)
+            faults += _unknown("relation", task, "relation", relations, at) or _split_of_links(
+                task, splits, at
+            )
+        else:
+            faults += _unknown("entity type", task, "entity", entities, at)
+            faults += (
+                _unknown("split", task, "split", splits, at)
+                or _of_edges(task, splits, at)
+                or _other_entity(task, splits, at)
+            )
+            faults += _sides(task, entities, relations, at) if task.get("kind") == RETRIEVAL else []
         without = _mapping(task.get("without"))
         faults += _all_unknown("modality", without, "modalities", modalities, f"{at}.without")
         faults += _all_unknown("relation", without, "relations", relations, f"{at}.without")
+    return faults
+
+
+def _split_of_links(task: Mapping[str, Any], splits: Mapping[str, Any], where: str) -> list[Fault]:
+    """Return the fault of a task about edges whose split is not the one of its relation, if there is one."""
+    relation, split = task.get("relation"), task.get("split")
+    own = next((n for n, item in splits.items() if _mapping(item).get("relation") == relation), None)
+    if split == own or (split is not None and split not in splits):
+        return []
+    if own is None:
+        problem, fix = f"got {split!r}, which does not split the edges of {relation!r}", "Leave it out."
+    elif split is None:
+        problem = f"is missing: the edges of {relation!r} are split by {own!r} already"
+        fix = f"Add split: {own}, and no hold_out."
+    else:
+        problem, fix = f"got {split!r}, but the edges of {relation!r} are split by {own!r}", f"Name {own!r}."
+    return [Fault(f"{where}.split", problem, fix)]
+
+
+def _sides(
+    task: Mapping[str, Any], entities: Mapping[str, Any], relations: Iterable[str], where: str
+) -> list[Fault]:
+    """Return the faults of the names on both sides of a retrieval."""
+    if task.get("entity") not in entities:
+        return []
+    own = list(_mapping(_mapping(entities[task["entity"]]).get("modalities")))
+    known = [*own, *relations]
+    faults = []
+    for side in ("query", "answer"):
+        faults += _unknown(f"modality of {task['entity']!r}", task, side, own, where)
+        faults += _all_unknown("modality or relation", task, f"{side}_with", known, where)
     return faults
 
 

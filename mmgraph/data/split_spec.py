@@ -94,6 +94,25 @@ class TimeEdgeSplit(_EdgeSplit):
     kind: Literal["edges_by_time"]
 
 
+class HoldOut(Config):
+    """Which edges of a relation a task asks for; the graph as this task sees it does not have them."""
+
+    by: Literal["random", "time"] = Field(
+        default="random", description="`time` trains on the earliest edges and tests on the latest."
+    )
+    fractions: Fractions = Field(
+        default=Fractions(train=0.8, validation=0.1, test=0.1),
+        description="How many of the edges go where.",
+    )
+    seed: int = Field(default=0, description="Another seed gives another split at random.")
+
+    def split(self, relation: str) -> EdgeSplit:
+        """Return the same as a split of a relation's edges."""
+        if self.by == "time":
+            return TimeEdgeSplit(kind="edges_by_time", relation=relation, fractions=self.fractions)
+        return RandomEdgeSplit(kind="edges", relation=relation, fractions=self.fractions, seed=self.seed)
+
+
 EntitySplit = ColumnSplit | RandomSplit | StratifiedSplit | GroupedSplit | TimeSplit
 EdgeSplit = RandomEdgeSplit | TimeEdgeSplit
 Split = Annotated[EntitySplit | EdgeSplit, Field(discriminator="kind")]

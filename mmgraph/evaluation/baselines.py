@@ -1,4 +1,4 @@
-"""Baselines without a graph: scikit-learn's linear models on the concatenated features."""
+"""Baselines: linear models on the concatenated features, without a graph; for links, the links alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import Tensor
 
 from mmgraph.errors import ConfigError
+from mmgraph.evaluation.link_baselines import (
+    Found,
+    adamic_adar,
+    common_neighbours,
+    matrix_factorisation,
+    popularity,
+)
 from mmgraph.tasks.classification import Classification
+from mmgraph.tasks.entity_task import EntityTask
+from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.task import Task
 
@@ -30,27 +40,31 @@ class Fitted:
     """A fitted baseline.
 
     Args:
-        output: What the task's metrics take, float [N, C].
+        output: From rows of the task, int64 [R], to what its metrics take of them, [R, ...].
+        predictions: What it says, as a run would.
         config: What was chosen on validation.
     """
 
-    output: Tensor
+    output: Callable[[Tensor], Tensor]
+    predictions: pd.DataFrame
     config: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A linear model and the kind of task that it is for.
+    """A simple model and the kind of task that it is for.
 
     Args:
         name: Its name.
         kind: The registered name of the tasks that it can do.
-        fit: From a task and the concatenated features, float32 [N, D], to the fitted baseline.
+        fit: From a task, and the concatenated features where it reads them, to the fitted baseline.
+        reads_features: Whether it does.
     """
 
     name: str
     kind: str
-    fit: Callable[[Task, Features], Fitted]
+    fit: Callable[[Task, Features | None], Fitted]
+    reads_features: bool = True
 
     def check(self, task: Task) -> None:
         """Make sure that the baseline can do a task.
@@ -68,7 +82,7 @@ class Baseline:
             )
 
 
-def logistic_regression(task: Task, features: Features) -> Fitted:
+def logistic_regression(task: Task, features: Features | None) -> Fitted:
     """Return multinomial logistic regression, its ``C`` chosen by the task's metric on validation.
 
     Args:
@@ -76,6 +90,7 @@ def logistic_regression(task: Task, features: Features) -> Fitted:
         features: The concatenated features, float32 [N, D].
     """
     assert isinstance(task, Classification)
+    assert features is not None
     train = task.rows("train").numpy()
     model = LogisticRegression(max_iter=300, warm_start=True)
     outputs: dict[float, Tensor] = {}
@@ -88,10 +103,10 @@ def logistic_regression(task: Task, features: Features) -> Fitted:
             model.fit(features[train], task.target[train].numpy())
         outputs[strength] = torch.from_numpy(model.predict_log_proba(features))
     chosen = _best_on_validation(task, outputs)
-    return Fitted(outputs[chosen], {"name": "logistic_regression", "C": chosen})
+    return _fitted(task, outputs[chosen], {"name": "logistic_regression", "C": chosen})
 
 
-def ridge(task: Task, features: Features) -> Fitted:
+def ridge(task: Task, features: Features | None) -> Fitted:
     """Return ridge regression, its ``alpha`` chosen by the task's metric on validation.
 
     Args:
@@ -99,6 +114,7 @@ def ridge(task: Task, features: Features) -> Fitted:
         features: The concatenated features, float32 [N, D].
     """
     assert isinstance(task, Regression)
+    assert features is not None
     train = task.rows("train").numpy()
     target = ((task.target - task.mean) / task.std).numpy()
     outputs: dict[float, Tensor] = {}
@@ -106,7 +122,23 @@ def ridge(task: Task, features: Features) -> Fitted:
         model = Ridge(alpha=penalty).fit(features[train].astype(np.float64), target[train])
         outputs[penalty] = torch.from_numpy(model.predict(features.astype(np.float64))[:, None])
     chosen = _best_on_validation(task, outputs)
-    return Fitted(outputs[chosen], {"name": "ridge", "alpha": chosen})
+    return _fitted(task, outputs[chosen], {"name": "ridge", "alpha": chosen})
+
+
+def _fitted(task: EntityTask, output: Tensor, config: dict[str, Any]) -> Fitted:
+    """Return a baseline with its output for all entities, [N, C]."""
+    return Fitted(lambda rows: output[rows], task.predictions(output), config)
+
+
+def _of_links(name: str, find: Callable[[LinkPrediction], Found]) -> Baseline:
+    """Return a baseline that scores links by the training links."""
+
+    def fit(task: Task, features: Features | None) -> Fitted:  # noqa: ARG001 - others read them
+        assert isinstance(task, LinkPrediction)
+        score, chosen = find(task)
+        return Fitted(lambda rows: task.rank(score, rows), task.recommend(score), {"name": name, **chosen})
+
+    return Baseline(name, "link_prediction", fit, reads_features=False)
 
 
 BASELINES: dict[str, Baseline] = {
@@ -114,6 +146,10 @@ BASELINES: dict[str, Baseline] = {
     for baseline in (
         Baseline("logistic_regression", "classification", logistic_regression),
         Baseline("ridge", "regression", ridge),
+        _of_links("common_neighbours", common_neighbours),
+        _of_links("adamic_adar", adamic_adar),
+        _of_links("popularity", popularity),
+        _of_links("matrix_factorisation", matrix_factorisation),
     )
 }
 

@@ -27,7 +27,7 @@ def compare(
     graph: Graph | str | Path,
     *,
     task: str,
-    models: Sequence[str],
+    models: Sequence[str] | None = None,
     seeds: int | Sequence[int] = 3,
     overrides: Sequence[str] = (),
     out: str | Path | None = None,
@@ -43,7 +43,10 @@ def compare(
         graph: The graph, or its folder.
         task: The name of the task.
         models: The entries: a model (``mlp``), a model with config overrides (``hetero_gat[edges=none]``), or
-            a baseline (``logistic_regression`` for classification, ``ridge`` for regression).
+            a baseline (``logistic_regression`` for classification, ``ridge`` for regression; for links
+            ``common_neighbours``, ``adamic_adar``, ``popularity`` and ``matrix_factorisation``). By default
+            the baselines of the task's kind, ``mlp``, ``cross_modal_transformer``, ``co_attention`` and
+            ``hetero_gat``.
         seeds: How many seeds, counted from 0, or the seeds themselves.
         overrides: Config overrides for all models, such as ``max_epochs=50``.
         out: Where to write ``comparison.json``, ``results.csv``, ``report.html`` and the runs; if it is
@@ -103,7 +106,7 @@ def _run_all(plan: Plan, folder: Path | None, progress: Progress) -> Comparison:
         graph=plan.graph.name,
         fingerprint=plan.graph.fingerprint(),
         task=plan.task.labels.task,
-        spec=plan.graph.tasks[plan.task.labels.task],
+        spec=plan.graph.task(plan.task.labels.task),
         monitor=plan.task.monitor,
         entries=plan.entries,
         overrides=plan.overrides,
@@ -138,17 +141,15 @@ def _run(plan: Plan, entry: Entry, seed: int, folder: Path | None) -> Trial:
 
 
 def _run_baseline(plan: Plan, entry: Entry, seed: int, out: Path | None) -> Trial:
-    assert plan.features is not None
     fitted = BASELINES[entry.model].fit(plan.task, plan.features)
     rows = {split: plan.task.rows(split) for split in plan.task.labelled_splits()}
-    metrics = {split: plan.task.metrics(fitted.output[of], of) for split, of in rows.items()}
-    predictions = plan.task.predictions(fitted.output)
+    metrics = {split: plan.task.metrics(fitted.output(of), of) for split, of in rows.items()}
     if out is not None:
         out.mkdir(parents=True)
         (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         (out / "config.yaml").write_text(dump_yaml(fitted.config), encoding="utf-8")
-        predictions.to_parquet(out / "predictions.parquet", index=False)
-    return Trial(entry.name, seed, metrics, predictions, None, fitted.config)
+        fitted.predictions.to_parquet(out / "predictions.parquet", index=False)
+    return Trial(entry.name, seed, metrics, fitted.predictions, None, fitted.config)
 
 
 def _line(trial: Trial, seconds: float) -> str:

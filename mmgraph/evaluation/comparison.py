@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec
 from mmgraph.errors import Fault, MMGraphError, UserError
 from mmgraph.evaluation.entries import Entry
 
@@ -25,7 +25,7 @@ class Trial:
         entry: The name of the entry.
         seed: The seed.
         metrics: Split -> metric -> value.
-        predictions: One row for each labelled entity: id, split, target, prediction.
+        predictions: What it says: for most tasks one row for each entity, id, split, target, prediction.
         history: One row for each epoch, or ``None`` for a baseline.
         config: The resolved config, or what a baseline chose.
     """
@@ -103,7 +103,7 @@ class Comparison:
     graph: str
     fingerprint: str
     task: str
-    spec: TaskSpec
+    spec: AnyTaskSpec
     monitor: tuple[str, str]
     entries: tuple[Entry, ...]
     overrides: tuple[str, ...]
@@ -121,6 +121,11 @@ class Comparison:
     def headline(self) -> str:
         """The metric that the verdict is about: the one that the task names first."""
         return self.metrics[0]
+
+    @property
+    def tested(self) -> str:
+        """What the metrics were measured on, in the plural."""
+        return "links" if isinstance(self.spec, LinkTaskSpec) else "entities"
 
     def of(self, entry: str) -> list[Trial]:
         """Return the trials of one entry."""

@@ -18,6 +18,8 @@ from mmgraph.graph.store import load_graph
 from mmgraph.tasks.task import Task
 from mmgraph.training.resolve import resolve_config
 
+_MODELS = ("mlp", "cross_modal_transformer", "co_attention", "hetero_gat")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -31,7 +33,7 @@ class Plan:
         entries: What is compared.
         overrides: Config overrides for all models.
         seeds: The seeds.
-        features: The concatenated features, float32 [N, D], where a baseline takes part.
+        features: The concatenated features, float32 [N, D], where a baseline reads them.
     """
 
     graph: Graph
@@ -51,7 +53,7 @@ class Plan:
 def plan_comparison(
     graph: Graph | str | Path,
     task: str,
-    models: Sequence[str],
+    models: Sequence[str] | None,
     seeds: int | Sequence[int],
     overrides: Sequence[str] = (),
 ) -> Plan:
@@ -61,11 +63,11 @@ def plan_comparison(
         ConfigError: If an entry, a seed or an override cannot be used.
         GraphError: If the task has no labelled test entities.
     """
-    entries = parse_entries(models)
     chosen = _seeds(seeds)
     folder = None if isinstance(graph, Graph) else Path(graph)
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     made = Task.from_graph(opened, task)
+    entries = parse_entries(usual_models(made.labels.kind) if models is None else models)
     made.rows("test")
     view = opened.view(task)
     for entry in entries:
@@ -74,9 +76,19 @@ def plan_comparison(
         else:
             resolve_config(model=entry.model, overrides=[*overrides, *entry.overrides], seed=chosen[0])
     features = None
-    if any(entry.is_baseline for entry in entries):
+    if any(BASELINES[e.model].reads_features for e in entries if e.is_baseline):
         features = concatenated_features(view, made.labels.entity, made.rows("train").numpy())
     return Plan(opened, folder, view, made, tuple(entries), tuple(overrides), chosen, features)
+
+
+def usual_models(kind: str) -> list[str]:
+    """Return what is compared where nobody says what: the baselines of a kind of task, and four models.
+
+    Example:
+        >>> usual_models("regression")
+        ['ridge', 'mlp', 'cross_modal_transformer', 'co_attention', 'hetero_gat']
+    """
+    return [name for name, baseline in BASELINES.items() if baseline.kind == kind] + list(_MODELS)
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mmgraph.data.spec import LinkTaskSpec
 from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.report_data import data_section
 from mmgraph.evaluation.report_errors import errors_section
@@ -42,8 +43,6 @@ def render_report(comparison: Comparison, graph: Graph) -> str:
         graph: The graph that it was made on.
     """
     view = graph.view(comparison.task)
-    predictions = comparison.trials[0].predictions
-    labelled = predictions[predictions["target"].notna()]
     errors = errors_section(comparison, view)
     curves = curves_section(comparison)
     verdict = judge(comparison)
@@ -52,7 +51,7 @@ def render_report(comparison: Comparison, graph: Graph) -> str:
         ("results", "Results"),
         ("data", "Data"),
         *([("curves", "Learning curves")] if curves else []),
-        ("errors", "Errors"),
+        *([("errors", "Errors")] if errors else []),
         ("repeat", "Repeat"),
     ]
     # Autoescape for every template: by name, only those that end in .html would be escaped.
@@ -68,12 +67,21 @@ def render_report(comparison: Comparison, graph: Graph) -> str:
         verdict=verdict,
         answer_word=_ANSWERS[verdict.answer],
         failures=[str(failure) for failure in comparison.failures],
-        results=results_section(comparison, test_entities=int((labelled["split"] == "test").sum())),
+        results=results_section(comparison, num_tested=_num_tested(comparison, view)),
         data=data_section(view, comparison.task),
         curves=curves,
         errors=errors,
         repeat=_repeat(comparison, graph),
     )
+
+
+def _num_tested(comparison: Comparison, view: Graph) -> int:
+    """Return how many entities, or links, the metrics were measured on."""
+    if isinstance(comparison.spec, LinkTaskSpec):
+        return len(view.held_out[comparison.spec.relation].of("test"))
+    predictions = comparison.trials[0].predictions
+    labelled = predictions[predictions["target"].notna()]
+    return int((labelled["split"] == "test").sum())
 
 
 def _repeat(comparison: Comparison, graph: Graph) -> Repeat:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from mmgraph.data.spec import EntitiesTaskSpec, LinkTaskSpec
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.statistics import summarise
+from mmgraph.graph.without_links import link_type
 
 _SHOWN_ENTITIES = 12
 
@@ -69,14 +71,14 @@ def data_section(graph: Graph, task: str) -> Data:
         graph: The graph as the task sees it.
         task: The name of the task.
     """
-    summary = summarise(graph)
-    counts = summary["tasks"][task]
-    entity = graph.tasks[task].entity
-    facts = [
-        Fact(f"{summary['nodes'][entity]['count']:,}", f"entities ({entity})"),
-        Fact(f"{counts['labelled']:,}", "with an answer"),
-        *(Fact(f"{counts[part]:,}", part) for part in ("train", "validation", "test")),
-    ]
+    summary, spec = summarise(graph), graph.task(task)
+    if isinstance(spec, LinkTaskSpec):
+        entity = link_type(graph, spec.relation, where=f"tasks.{task}").source
+        facts, caption, samples = _link_facts(summary, spec.relation), "", []
+    else:
+        entity = spec.entity
+        facts, caption = _entity_facts(summary, task, entity), _homophily_caption(summary["relations"], task)
+        samples = _samples(graph, task, spec)
     relations = {name: r for name, r in summary["relations"].items() if r["kind"] != "of"}
     return Data(
         facts=tuple(facts),
@@ -88,9 +90,29 @@ def data_section(graph: Graph, task: str) -> Data:
             if "missing" in node
         ),
         relations=tuple(_relation_row(name, r, task, entity) for name, r in relations.items()),
-        homophily_caption=_homophily_caption(relations, task),
-        samples=tuple(_samples(graph, task, entity)),
+        homophily_caption=caption,
+        samples=tuple(samples),
     )
+
+
+def _entity_facts(summary: Mapping[str, Any], task: str, entity: str) -> list[Fact]:
+    counts = summary["tasks"][task]
+    return [
+        Fact(f"{summary['nodes'][entity]['count']:,}", f"entities ({entity})"),
+        Fact(f"{counts['labelled']:,}", "with an answer"),
+        *(Fact(f"{counts[part]:,}", part) for part in ("train", "validation", "test")),
+    ]
+
+
+def _link_facts(summary: Mapping[str, Any], relation: str) -> list[Fact]:
+    """Return how many entities and links there are; held-out links of both directions count once."""
+    found = summary["relations"][relation]
+    ends = dict.fromkeys((found["source"], found["target"]))
+    return [
+        *(Fact(f"{summary['nodes'][end]['count']:,}", f"entities ({end})") for end in ends),
+        Fact(f"{found['edges']:,}", f"edges of {relation} in training"),
+        *(Fact(f"{count:,}", f"held out for {part}") for part, count in found["held_out"].items()),
+    ]
 
 
 def _relation_row(name: str, relation: Mapping[str, Any], task: str, entity: str) -> RelationRow:
@@ -116,15 +138,15 @@ def _homophily_caption(relations: Mapping[str, Mapping[str, Any]], task: str) ->
     return f"Homophily: the share of edges among training entities that join equal answers{by_chance}."
 
 
-def _samples(graph: Graph, task: str, entity: str) -> list[Sample]:
-    table = graph.nodes[entity]
+def _samples(graph: Graph, task: str, spec: EntitiesTaskSpec) -> list[Sample]:
+    table = graph.nodes[spec.entity]
     targets = table[f"target:{task}"]
     rows = np.flatnonzero((table[f"split:{task}"] == "train") & targets.notna())
-    if graph.tasks[task].kind == "regression":
+    if spec.kind == "regression":
         # Spread over the range of the answers instead of over classes.
         order = rows[np.argsort(targets.to_numpy(dtype=float)[rows], kind="stable")]
         picked = np.unique(np.linspace(0, len(order) - 1, _SHOWN_ENTITIES).round().astype(int))
         chosen = [int(row) for row in order[picked]]
     else:
         chosen = spread_over(targets.iloc[rows].astype(str).tolist(), rows, _SHOWN_ENTITIES)
-    return show_entities(graph, entity, chosen, targets=targets.iloc[chosen].tolist())
+    return show_entities(graph, spec.entity, chosen, targets=targets.iloc[chosen].tolist())

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.counted import agreed, counted
+from mmgraph.data.spec import TaskSpec
 from mmgraph.evaluation.charts import ScatterChart, scatter_chart
 from mmgraph.evaluation.comparison import Comparison, Trial, best
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
@@ -54,20 +55,23 @@ class Errors:
     samples: tuple[Sample, ...]
 
 
-def errors_section(comparison: Comparison, graph: Graph) -> Errors:
-    """Return where the entry with the best headline metric errs on the test entities.
+def errors_section(comparison: Comparison, graph: Graph) -> Errors | None:
+    """Return where the entry with the best headline metric errs on the test entities; of links nothing.
 
     Args:
         comparison: The comparison, with at least one result.
         graph: The graph as the task sees it.
     """
+    spec = comparison.spec
+    if not isinstance(spec, TaskSpec):
+        return None
     names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
     name = best(comparison, comparison.headline, names)
     trial = comparison.of(name)[0]
     table = trial.predictions
     test = table[(table["split"] == "test") & table["target"].notna()].reset_index(drop=True)
     if pd.api.types.is_float_dtype(test["target"]):
-        return _numeric_errors(comparison, graph, trial, test)
+        return _numeric_errors(comparison, graph, spec.entity, trial, test)
     wrong = test[test["target"].astype(str) != test["prediction"].astype(str)]
     confusion, left_out = _confusion(test)
     more = f" Of all classes, the {_SHOWN_CLASSES} largest are shown." if left_out else ""
@@ -81,11 +85,13 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors:
         confusion=confusion,
         scatter=None,
         samples_title="Some test entities that it got wrong",
-        samples=_samples(graph, comparison.spec.entity, _spread(wrong)),
+        samples=_samples(graph, spec.entity, _spread(wrong)),
     )
 
 
-def _numeric_errors(comparison: Comparison, graph: Graph, trial: Trial, test: pd.DataFrame) -> Errors:
+def _numeric_errors(
+    comparison: Comparison, graph: Graph, entity: str, trial: Trial, test: pd.DataFrame
+) -> Errors:
     distance = (test["target"] - test["prediction"]).abs()
     largest = test.loc[distance.sort_values(ascending=False, kind="stable").index[:_SHOWN_ERRORS]]
     return Errors(
@@ -98,7 +104,7 @@ def _numeric_errors(comparison: Comparison, graph: Graph, trial: Trial, test: pd
         confusion=None,
         scatter=scatter_chart(list(zip(test["target"], test["prediction"], strict=True))),
         samples_title="The test entities with the largest errors",
-        samples=_samples(graph, comparison.spec.entity, largest),
+        samples=_samples(graph, entity, largest),
     )
 
 

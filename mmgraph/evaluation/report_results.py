@@ -36,6 +36,7 @@ class Results:
     headline: str
     seeds: str
     best: str
+    tested: str
     metrics: tuple[str, ...]
     chart: StripChart | None
     rows: tuple[Row, ...]
@@ -49,12 +50,12 @@ class Curves:
     charts: tuple[LineChart, ...]
 
 
-def results_section(comparison: Comparison, *, test_entities: int) -> Results:
+def results_section(comparison: Comparison, *, num_tested: int) -> Results:
     """Return the chart and the table of a comparison.
 
     Args:
         comparison: The comparison, with at least one result.
-        test_entities: How many entities the metrics were measured on.
+        num_tested: How many entities, or links, the metrics were measured on.
     """
     metric = comparison.headline
     names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
@@ -73,13 +74,14 @@ def results_section(comparison: Comparison, *, test_entities: int) -> Results:
     return Results(
         caption=(
             "Every entry has the same features, the same split and the same "
-            f"{counted(test_entities, 'test entity', 'test entities')}; the spread is over seeds, that is "
-            "over where training starts and what it drops. A baseline has no seed and runs once."
-            f"{_sampling_error(metric, leader.mean, test_entities)}"
+            f"{num_tested:,} test {comparison.tested}; the spread is over seeds, that is over where training "
+            "starts and what it drops. A baseline has no seed and runs once."
+            f"{_sampling_error(metric, leader.mean, num_tested)}"
         ),
         headline=_words(metric),
         seeds=counted(len(comparison.seeds), "seed"),
         best=leaders[metric],
+        tested=comparison.tested,
         metrics=tuple(_words(m) for m in comparison.metrics),
         chart=strip_chart(strips),
         rows=tuple(rows),
@@ -101,8 +103,8 @@ def curves_section(comparison: Comparison) -> Curves | None:
     if not charts:
         return None
     return Curves(
-        f"{_words(metric).capitalize()} on the validation entities by epoch, one line for each seed. "
-        "Training stops when it no longer rises; the best epoch's weights are kept.",
+        f"{_words(metric).capitalize()} on the validation {comparison.tested} by epoch, one line for each "
+        "seed. Training stops when it no longer rises; the best epoch's weights are kept.",
         tuple(charts),
     )
 

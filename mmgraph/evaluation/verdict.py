@@ -48,7 +48,7 @@ def judge(comparison: Comparison) -> Verdict:
     own = comparison.score(subject, metric)
     assert own is not None
     words = metric.replace("_", " ")
-    opening = f"{subject} reaches {words} {own} on the test entities."
+    opening = f"{subject} reaches {words} {own} on the test {comparison.tested}."
     if len(own.values) < 2:
         nearest = best(comparison, metric, rivals)
         return Verdict(

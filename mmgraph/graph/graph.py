@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.counted import counted
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
+from mmgraph.data.split_spec import HoldOut
 from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges
@@ -24,6 +25,8 @@ from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.graph.shuffle import shuffled_edges
+from mmgraph.graph.unprepared import unprepared_task
+from mmgraph.graph.without_links import link_type, made_of, without_links
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -61,7 +64,7 @@ class Graph:
 
     schema: GraphSchema
     manifest: dict[str, Any]
-    tasks: dict[str, TaskSpec]
+    tasks: dict[str, AnyTaskSpec]
     nodes: Mapping[str, pd.DataFrame]
     features: Mapping[str, NDArray[np.float32]]
     edges: Mapping[Triple, StoredEdges]
@@ -77,6 +80,24 @@ class Graph:
     def name(self) -> str:
         """The name of the dataset that the graph was built from."""
         return str(self.manifest["name"])
+
+    @property
+    def entity_tasks(self) -> dict[str, TaskSpec]:
+        """The tasks that ask for a target of each entity."""
+        return {name: task for name, task in self.tasks.items() if isinstance(task, TaskSpec)}
+
+    def task(self, name: str) -> AnyTaskSpec:
+        """Return a task by its name, or what stands for one, e.g. ``link:RELATION``.
+
+        Raises:
+            GraphError: If there is no such task, or the graph cannot tell what it is about.
+        """
+        found = self.tasks.get(name) or unprepared_task(self, name)
+        if found is None:
+            raise GraphError(
+                f"there is no task {name!r}", where=f"graph {self.name}", fix=did_you_mean(name, self.tasks)
+            )
+        return found
 
     @functools.cached_property
     def edge_index(self) -> Mapping[Triple, NDArray[np.int64]]:
@@ -152,21 +173,47 @@ class Graph:
     def view(self, task: str) -> Graph:
         """Return the graph as a task sees it: without the modalities and relations that it must not see.
 
-        Relations that were made from such a modality, e.g. nearest neighbours by it, are left out as well.
+        Relations that were made from such a modality, e.g. nearest neighbours by it, are left out as well. A
+        task that asks for edges does not see those that are held out, nor relations that were made of them;
+        what is held out is in :attr:`held_out`.
 
         Raises:
-            GraphError: If there is no such task.
+            GraphError: If there is no such task, or it asks for edges that cannot be split.
         """
-        if task not in self.tasks:
-            raise GraphError(
-                f"there is no task {task!r}", where=f"graph {self.name}", fix=did_you_mean(task, self.tasks)
-            )
-        hidden = self.tasks[task].without
+        spec = self.task(task)
+        if isinstance(spec, LinkTaskSpec):
+            return self._without_links(task, spec)
+        return self._without_hidden(spec)
+
+    def _without_hidden(self, spec: AnyTaskSpec) -> Graph:
+        hidden = spec.without
         # Not every modality and relation of the dataset need have been built into this graph.
         modalities = {t.modality for t in self.schema.node_types}
         return self.without(
             modalities=[m for m in hidden.modalities if m in modalities],
             relations=[r for r in hidden.relations if r in self.schema.relations],
+        )
+
+    def _without_links(self, task: str, spec: LinkTaskSpec) -> Graph:
+        where, view = f"tasks.{task}", self._without_hidden(spec)
+        edge_type = link_type(view, spec.relation, where=where)
+        if edge_type.held_out:
+            # By the split of the dataset, and what is made of the relation never saw those edges.
+            return view
+        view = view.without(relations=made_of(view, spec.relation))
+        chosen = spec.hold_out or HoldOut()
+        left = without_links(view, edge_type, chosen, where=where)
+        change = {"held_out": {"relation": spec.relation, **chosen.model_dump(mode="json")}}
+        edges = LazyMapping(
+            view.schema.metadata[1],
+            lambda triple: left.edges[triple] if triple in left.edges else view.edges[triple],
+        )
+        held_out = {name: view.held_out[name] for name in view.schema.held_out}
+        return replace(
+            view._with(view.schema, change),
+            schema=left.schema,
+            edges=edges,
+            held_out=held_out | {spec.relation: left.held_out},
         )
 
     def without(self, *, modalities: Iterable[str] = (), relations: Iterable[str] = ()) -> Graph:

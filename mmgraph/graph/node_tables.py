@@ -9,6 +9,7 @@ import pandas as pd
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.entity_table import text_series
+from mmgraph.data.spec import PretrainingTaskSpec, RetrievalTaskSpec
 from mmgraph.errors import DataError, Faults, MMGraphError
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.preview import previews
@@ -21,7 +22,9 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
     Returns:
         By entity type: N rows with ``id``, ``title``, ``training`` (whether no split holds the entity out),
         and for every task of the entity type ``target:<task>`` (numbers for a regression, else text; missing
-        where unlabelled) and ``split:<task>`` (``train``, ``validation``, ``test`` or empty).
+        where unlabelled; of a task that asks for no column the id, for a retrieval missing where one of
+        the modalities is) and
+        ``split:<task>`` (``train``, ``validation``, ``test`` or empty).
 
     Raises:
         DataError: With all faults of all target columns.
@@ -36,11 +39,18 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
             columns["training"] = pd.Series(dataset.training_rows(entity))
         except MMGraphError as error:
             faults.extend(error)
-        for task, spec in dataset.spec.tasks.items():
+        for task, spec in dataset.spec.entity_tasks.items():
             if spec.entity == entity:
                 try:
                     columns[f"target:{task}"] = _target(dataset, task)
                     columns[f"split:{task}"] = pd.Series(dataset.split(spec.split), dtype="str")
+                except MMGraphError as error:
+                    faults.extend(error)
+        for task, untargeted in dataset.spec.untargeted_tasks.items():
+            if untargeted.entity == entity:
+                try:
+                    columns[f"target:{task}"] = _asked_for(dataset, untargeted, ids)
+                    columns[f"split:{task}"] = pd.Series(dataset.split(untargeted.split), dtype="str")
                 except MMGraphError as error:
                     faults.extend(error)
         tables[entity] = pd.DataFrame(columns)
@@ -50,12 +60,20 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
 
 def _target(dataset: Dataset, task: str) -> pd.Series:
     """Return the answers of a task; CSV cells are text, so what they are depends on the task."""
-    spec = dataset.spec.tasks[task]
+    spec = dataset.spec.entity_tasks[task]
     table = dataset.entity_table(spec.entity)
     column = table.column(spec.target, where=f"{dataset.file}: tasks.{task}.target")
     if spec.kind == "regression":
         return pd.Series(column.numbers())
     return pd.Series(column.text(), dtype="str")
+
+
+def _asked_for(dataset: Dataset, task: RetrievalTaskSpec | PretrainingTaskSpec, ids: pd.Series) -> pd.Series:
+    """Return the ids of the entities that a task asks for: for a retrieval, those with both modalities."""
+    has = np.ones(len(ids), dtype=bool)
+    for modality in (task.query, task.answer) if isinstance(task, RetrievalTaskSpec) else ():
+        has &= np.isin(np.arange(len(ids)), dataset.modality(task.entity, modality).index)
+    return ids.where(has)
 
 
 def modality_table(

@@ -143,7 +143,7 @@ class NodeFactory:
     def targets(self, entity: str) -> dict[str, list[str]]:
         """Return the columns of an entity table that tasks predict, with the names of the tasks."""
         columns: dict[str, list[str]] = {}
-        for name, task in self.dataset.spec.tasks.items():
+        for name, task in self.dataset.spec.entity_tasks.items():
             if task.entity == entity:
                 columns.setdefault(task.target, []).append(name)
         return columns

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.spec import EntitiesTaskSpec, LinkTaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hold_out import HELD_OUT
 from mmgraph.graph.label_statistics import label_statistics
@@ -39,6 +39,7 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
         ``components``: ``whole``, the weakly connected components of the whole graph, and ``relations``,
         those that remain without the ties between an entity and its modalities;
         ``tasks``: by task ``labelled`` and the entities of each part of the split;
+        ``link_tasks``: by task that asks for edges its ``relation`` and ``kind``;
         ``memory``: estimated bytes of full-batch training.
 
         Homophily is measured among training entities alone, so that no held-out label shows. By task: for a
@@ -61,7 +62,16 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
             "whole": components(graph, forward),
             "relations": components(graph, [t for t in forward if t.kind != "of"]),
         },
-        "tasks": {name: _task_summary(graph, name, task) for name, task in graph.tasks.items()},
+        "tasks": {
+            name: _task_summary(graph, name, task)
+            for name, task in graph.tasks.items()
+            if not isinstance(task, LinkTaskSpec)
+        },
+        "link_tasks": {
+            name: {"relation": task.relation, "kind": task.kind}
+            for name, task in graph.tasks.items()
+            if isinstance(task, LinkTaskSpec)
+        },
         "memory": estimate_memory(graph.schema, hidden_channels=hidden_channels, num_layers=num_layers),
     }
 
@@ -114,7 +124,7 @@ def _relation_summary(graph: Graph, edge_type: EdgeType) -> dict[str, Any]:
         "components": components(graph, [edge_type]),
         "homophily": {
             name: label_statistics(graph, edge_type, name, task)
-            for name, task in graph.tasks.items()
+            for name, task in graph.entity_tasks.items()
             if edge_type.kind != "of" and _entities(graph.schema, edge_type) == {task.entity}
         },
         "counts": built.get("counts", {}),
@@ -133,7 +143,7 @@ def _entities(schema: GraphSchema, edge_type: EdgeType) -> set[str]:
     return {schema.node_type(end).entity for end in (edge_type.source, edge_type.target)}
 
 
-def _task_summary(graph: Graph, name: str, task: TaskSpec) -> Mapping[str, Any]:
+def _task_summary(graph: Graph, name: str, task: EntitiesTaskSpec) -> Mapping[str, Any]:
     table = graph.nodes[task.entity]
     labelled = table[f"target:{name}"].notna()
     parts = table[f"split:{name}"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mmgraph.config import parse
 from mmgraph.counted import counted
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.spec import task_model
 from mmgraph.encoders import Encoder, load_encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.edge_files import (
@@ -75,7 +75,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
     where = f"{path / MANIFEST}"
     schema = GraphSchema.from_json(_mapping(manifest, "schema", where), where=f"{where}: schema")
     tasks = {
-        name: parse(TaskSpec, task, where=f"{where}: tasks.{name}")
+        name: parse(task_model(task), task, where=f"{where}: tasks.{name}")
         for name, task in _mapping(manifest, "tasks", where).items()
     }
     files = _mapping(manifest, "files", where)

@@ -44,10 +44,13 @@ class Sample:
             sample shows a part: their degrees, int64 [N, R], or their numbers, int64 [N]; see
             :class:`~mmgraph.models.featureless.FeaturelessNodes`.
         trims: For each layer the part that it needs; nothing where every layer gets all.
+        numbers: By entity type, the numbers that its nodes have in the whole graph,
+            int64 [N].
     """
 
     known: Mapping[str, Tensor] = field(default_factory=dict)
     trims: tuple[Trim, ...] = ()
+    numbers: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> Sample:
         """Return the sample on a device; tensors that are there already are the same."""
@@ -61,4 +64,5 @@ class Sample:
                 Trim(trim.num_nodes, {triple: change(e) for triple, e in trim.edge_index.items()})
                 for trim in self.trims
             ),
+            {name: change(values) for name, values in self.numbers.items()},
         )

@@ -131,7 +131,7 @@ def filter_table(graph: Graph, entity: str, table: str | Path | pd.DataFrame | N
     """
     nodes = graph.nodes[entity]
     columns = {"id": nodes["id"], "title": nodes["title"]}
-    for name, task in graph.tasks.items():
+    for name, task in graph.entity_tasks.items():
         if task.entity == entity:
             columns |= {task.target: nodes[f"target:{name}"], f"split:{name}": nodes[f"split:{name}"]}
     found = pd.DataFrame(columns)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmgraph.graph import Graph
 from mmgraph.models import MultimodalModel
-from mmgraph.training.data import GraphBatch
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.training.inference import AtOnce, Rows
 from mmgraph.training.layer_by_layer import LayerByLayer
 from mmgraph.training.run import Run

@@ -85,7 +85,7 @@ def _with_all_columns(
     modal = _modality_columns(graph, spec, entity)
     related = set(_column_names(graph))
     hidden = {column for modality in described.modalities.values() for column in columns_of(modality)}
-    targets = {task.target for task in graph.tasks.values() if task.entity == entity}
+    targets = {task.target for task in graph.entity_tasks.values() if task.entity == entity}
     read = {described.id, described.title, *modal, *related, *hidden, *targets}
     unread = [str(name) for name in frame.columns if name not in read]
     faults = Faults()

@@ -20,13 +20,14 @@ from mmgraph.graph.attach_relation import relation_builder
 from mmgraph.graph.schema import Triple
 from mmgraph.layers.groups import OF, REVERSE_OF
 from mmgraph.models import MultimodalModel
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.progress import Progress
 from mmgraph.serving.hearing import Hearing, why_not_alone
 from mmgraph.serving.known_states import KnownStates
 from mmgraph.serving.new_rows import NewEntities, read_new
 from mmgraph.serving.notes import notes_on
+from mmgraph.tasks import EntityTask
 from mmgraph.training.assemble import visible_graph
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.environment import reproducible
 from mmgraph.training.inference import AtOnce
 from mmgraph.training.known_nodes import known_nodes
@@ -112,12 +113,20 @@ class Predictor:
             had, relations by which it has no neighbour.
 
         Raises:
+            ConfigError: If the run's task says nothing of single entities.
             MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
         """
+        task = self.run.task
+        if not isinstance(task, EntityTask):
+            raise ConfigError(
+                f"the task {task.labels.task!r} is {task.labels.kind}, which says nothing of a single entity",
+                where=f"run {self.run.folder or task.labels.task}",
+                fix="Embed new entities instead, or use a run of a classification or a regression.",
+            )
         found = self.embed(entities, folder=folder, progress=progress)
         with torch.no_grad():
             output: Tensor = self.run.module.head(torch.from_numpy(found.vectors))
-        table = self.run.task.decode(output)
+        table = task.decode(output)
         if "probabilities" in table:
             most = [float(np.max(row)) for row in table["probabilities"]]
             table.insert(list(table.columns).index("probabilities"), "probability", most)

@@ -2,8 +2,28 @@
 
 from mmgraph.tasks.class_loss import ClassLoss
 from mmgraph.tasks.classification import Classification
+from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS, Labels
+from mmgraph.tasks.link_options import LinkOptions
+from mmgraph.tasks.link_prediction import LinkPrediction
+from mmgraph.tasks.options import Objectives, TaskOptions
+from mmgraph.tasks.pretraining import Pretraining
 from mmgraph.tasks.regression import Regression
+from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.task import Task
 
-__all__ = ["SPLITS", "ClassLoss", "Classification", "Labels", "Regression", "Task"]
+__all__ = [
+    "SPLITS",
+    "ClassLoss",
+    "Classification",
+    "EntityTask",
+    "Labels",
+    "LinkOptions",
+    "LinkPrediction",
+    "Objectives",
+    "Pretraining",
+    "Regression",
+    "Retrieval",
+    "Task",
+    "TaskOptions",
+]

@@ -20,12 +20,13 @@ from mmgraph.counted import agreed, counted
 from mmgraph.errors import GraphError
 from mmgraph.registry import TASKS
 from mmgraph.tasks.class_loss import UNLABELLED, ClassLoss
+from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import Labels
-from mmgraph.tasks.task import Direction, Task
+from mmgraph.tasks.task import Direction
 
 
 @TASKS.register("classification")
-class Classification(Task):
+class Classification(EntityTask):
     """One class out of several for each entity: cross-entropy or focal loss; accuracy, macro F1.
 
     A class that no training entity has cannot be learnt, so the output has no place for it. The metrics

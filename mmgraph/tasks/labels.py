@@ -9,8 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.counted import counted
+from mmgraph.data.spec import AnyTaskSpec, TaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.unprepared import unprepared_task
 
 SPLITS = ("train", "validation", "test")
 """The names of the parts that a split has."""
@@ -45,6 +47,22 @@ class Labels:
         return np.flatnonzero(self.values.notna().to_numpy() & (self.split == split))
 
 
+def find_task(graph: Graph, task: str) -> AnyTaskSpec:
+    """Return what the dataset says about a task of a graph, or what the name of another stands for.
+
+    Raises:
+        ConfigError: If the graph has no such task.
+    """
+    found = graph.tasks.get(task) or unprepared_task(graph, task)
+    if found is None:
+        raise ConfigError(
+            f"the graph has no task {task!r}",
+            where="--task",
+            fix=did_you_mean(task, graph.tasks),
+        )
+    return found
+
+
 def read_labels(graph: Graph, task: str) -> Labels:
     """Return what a graph says about a task.
 
@@ -56,17 +74,17 @@ def read_labels(graph: Graph, task: str) -> Labels:
         The labels; there is at least one for training and one for validation.
 
     Raises:
-        ConfigError: If the graph has no such task.
+        ConfigError: If the graph has no such task, or it asks for something else.
         GraphError: If no entity is labelled for training, or none for validation, or if a classification has
             no label of training in validation or test, or labels that differ in the spaces around them.
     """
-    if task not in graph.tasks:
+    spec = find_task(graph, task)
+    if not isinstance(spec, TaskSpec):
         raise ConfigError(
-            f"the graph has no task {task!r}",
+            f"{task!r} is a {spec.kind}; wanted a task that asks for a target of each entity",
             where="--task",
-            fix=did_you_mean(task, graph.tasks),
+            fix="Take a classification or a regression.",
         )
-    spec = graph.tasks[task]
     table = graph.nodes[spec.entity]
     values = table[f"target:{task}"]
     labels = Labels(

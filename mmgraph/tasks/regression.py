@@ -14,12 +14,13 @@ from torchmetrics.functional.regression import mean_absolute_error, mean_squared
 from mmgraph.errors import Fault, GraphError
 from mmgraph.registry import TASKS
 from mmgraph.tasks.class_loss import ClassLoss
+from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS, Labels
-from mmgraph.tasks.task import Direction, Task
+from mmgraph.tasks.task import Direction
 
 
 @TASKS.register("regression")
-class Regression(Task):
+class Regression(EntityTask):
     """One number for each entity: squared error; R², mean absolute and mean squared error.
 
     The model learns the target standardised by the training entities; metrics and predictions are on the

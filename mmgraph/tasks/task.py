@@ -1,4 +1,4 @@
-"""The base of all tasks: what to predict, how wrong a prediction is, and how good all of them are."""
+"""The base of all tasks: what is asked, how wrong an answer is, and how good all of them are."""
 
 from __future__ import annotations
 
@@ -11,70 +11,61 @@ from torch import Tensor, nn
 
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
-from mmgraph.tasks.class_loss import ClassLoss
-from mmgraph.tasks.labels import SPLITS, Labels, read_labels
+from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.options import TaskOptions
+from mmgraph.tasks.step import Encode, Step, Unify
 
 Direction = Literal["max", "min"]
 
 
 class Task(nn.Module, ABC):
-    """Targets of one entity type with their loss and their metrics.
+    """What is asked of the rows of a graph, with its loss and its metrics.
+
+    Rows are whatever has an answer and a part of a split, for most tasks the entities of a type. A training
+    asks a task for a head, which is learnt with the model, and in each step for the loss of a batch; what
+    measures a trained model asks it for the output of all rows of a split, and then for its loss and its
+    metrics. :class:`~mmgraph.tasks.entity_task.EntityTask` is the base of tasks that ask for a target of
+    each entity; others say themselves what they make of the model.
 
     It is a module so that its tensors follow a model to its device; it has no parameters, and its tensors
     are no part of saved weights. A subclass is registered under the ``kind`` that ``dataset.yaml`` names.
 
     Args:
-        labels: What the graph says about the task.
-        target: The targets as the loss wants them, [N] or [N, ...]; what stands for an unlabelled entity is
-            never read.
+        labels: What the graph says about the task; its ``values`` and its ``split`` have one entry a row.
     """
 
-    target: Tensor
+    has_views = False
+    """Whether it asks for states as views of the graph show them."""
 
-    def __init__(self, labels: Labels, target: Tensor) -> None:
+    def __init__(self, labels: Labels) -> None:
         super().__init__()
         self.labels = labels
-        self.register_buffer("target", target, persistent=False)
         for split in SPLITS:
             self.register_buffer(f"{split}_rows", torch.from_numpy(labels.rows(split)), persistent=False)
 
     @staticmethod
-    def from_graph(graph: Graph, name: str, class_loss: ClassLoss | None = None) -> Task:
+    def from_graph(graph: Graph, name: str, options: TaskOptions | None = None) -> Task:
         """Return a task of a graph.
 
         Args:
             graph: The graph.
             name: The name of the task.
-            class_loss: The loss of a task with classes; plain cross-entropy by default.
+            options: What a training says about its task.
 
         Raises:
-            ConfigError: If the graph has no such task, or it cannot use what was set of the loss.
+            ConfigError: If the graph has no such task, or it cannot use what was set in the options.
             UnknownNameError: If its kind is not registered.
             GraphError: If its labels cannot be used.
         """
-        labels = read_labels(graph, name)
-        kind: type[Task] = TASKS.get(labels.kind)
-        return kind.from_labels(labels, class_loss or ClassLoss())
+        kind: type[Task] = TASKS.get(find_task(graph, name).kind)
+        return kind.read(graph, name, options or TaskOptions())
 
     @classmethod
     @abstractmethod
-    def from_labels(cls, labels: Labels, class_loss: ClassLoss) -> Task:
-        """Return the task that some labels make.
-
-        Args:
-            labels: What the graph says about the task.
-            class_loss: The loss of a task with classes; one without has it :meth:`ClassLoss.refuse` them.
-
-        Raises:
-            ConfigError: If the task cannot use what was set of the loss.
-            GraphError: If the labels cannot be used.
-        """
-
-    @property
-    @abstractmethod
-    def out_channels(self) -> int:
-        """The width C of the output that the loss and the metrics take."""
+    def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
+        """Return the task of this kind that a graph has by a name; see :meth:`from_graph`."""
 
     @property
     @abstractmethod
@@ -82,12 +73,40 @@ class Task(nn.Module, ABC):
         """The metric that chooses the best epoch on validation, and whether more or less of it is better."""
 
     @abstractmethod
+    def make_head(self, channels: int) -> nn.Module:
+        """Return what turns unified states into answers, with fresh weights.
+
+        Args:
+            channels: The width of the unified states.
+        """
+
+    @abstractmethod
+    def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
+        """Return the loss of a batch of training.
+
+        Args:
+            head: What :meth:`make_head` made.
+            encode: The model.
+            batch: The whole graph, or a sample for some training rows, its ``seeds``.
+        """
+
+    @abstractmethod
+    def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
+        """Return what :meth:`loss` and :meth:`metrics` take of some rows, [R, ...].
+
+        Args:
+            head: What :meth:`make_head` made.
+            unify: The trained model.
+            rows: Positions of rows that have an answer, int64 [R].
+        """
+
+    @abstractmethod
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Return the mean loss of some rows, a scalar.
 
         Args:
-            output: The head's output for these rows, [R, C].
-            rows: Positions of labelled entities, int64 [R].
+            output: Of these rows, [R, ...].
+            rows: Positions of rows that have an answer, int64 [R].
         """
 
     @abstractmethod
@@ -95,20 +114,17 @@ class Task(nn.Module, ABC):
         """Return the metrics of some rows under torchmetrics' names, the most telling one first.
 
         Args:
-            output: The head's output for these rows, [R, C].
-            rows: Positions of labelled entities, int64 [R].
+            output: Of these rows, [R, ...].
+            rows: Positions of rows that have an answer, int64 [R].
         """
 
     @abstractmethod
-    def targets(self) -> pd.Series:
-        """Return the target of all N entities as people know it, missing where there is none."""
-
-    @abstractmethod
-    def decode(self, output: Tensor) -> pd.DataFrame:
-        """Return the column ``prediction``, and more where there is more, for any R entities.
+    def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:
+        """Return what the model says of all rows: id, split, target, prediction, and more for some tasks.
 
         Args:
-            output: The head's output for these entities, [R, C].
+            head: What :meth:`make_head` made.
+            unify: The trained model.
         """
 
     @property
@@ -121,11 +137,11 @@ class Task(nn.Module, ABC):
         return {"name": self.labels.task, "kind": self.labels.kind, "entity": self.labels.entity}
 
     def rows(self, split: str) -> Tensor:
-        """Return the positions of the labelled entities of a split, int64 [R].
+        """Return the positions of the rows of a split that have an answer, int64 [R].
 
         Raises:
             ConfigError: If there is no such split.
-            GraphError: If none of its entities is labelled.
+            GraphError: If none of its rows has an answer.
         """
         if split not in SPLITS:
             raise ConfigError(
@@ -141,20 +157,5 @@ class Task(nn.Module, ABC):
         return rows
 
     def labelled_splits(self) -> list[str]:
-        """Return the splits that have labelled entities."""
+        """Return the splits of which some rows have an answer."""
         return [split for split in SPLITS if len(self.get_buffer(f"{split}_rows"))]
-
-    def predictions(self, output: Tensor) -> pd.DataFrame:
-        """Return id, split, target, prediction, and more where there is more, for all N entities.
-
-        Args:
-            output: The head's output for all entities, [N, C].
-        """
-        table = pd.DataFrame(
-            {
-                "id": self.labels.ids.astype(object),
-                "split": self.labels.split.astype(object),
-                "target": self.targets(),
-            }
-        )
-        return pd.concat([table, self.decode(output.detach().cpu())], axis=1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch_geometric.data import HeteroData
 
+from mmgraph.errors import ConfigError
 from mmgraph.graph.graph import Graph
 from mmgraph.tasks.classification import Classification
+from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS
 from mmgraph.tasks.task import Task
 
@@ -28,10 +30,16 @@ def task_data(graph: Graph, task: str) -> HeteroData:
         training entity has come last.
 
     Raises:
-        ConfigError: If the graph has no such task.
+        ConfigError: If the graph has no such task, or the task no target for each entity.
         GraphError: If the task cannot be learnt.
     """
     learnt = Task.from_graph(graph, task)
+    if not isinstance(learnt, EntityTask):
+        raise ConfigError(
+            f"the task {task!r} is {learnt.labels.kind}, which has no target for each entity",
+            where="task",
+            fix="Take graph.view(task).data, which has all that a model may see.",
+        )
     labels = learnt.labels
     data = graph.view(task).data.clone()
     store = data[labels.entity]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import build
-from mmgraph.tasks import ClassLoss, Task
+from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions
+from mmgraph.tasks.objectives import Contrast
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.module import TaskModule
 
@@ -20,11 +21,11 @@ def visible_graph(graph: Graph, task: str, config: TrainConfig) -> Graph:
     return view
 
 
-def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
+def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     """Return a model with fresh weights and its task.
 
     Args:
-        view: What the model sees.
+        graph: The graph.
         task: The name of the task.
         config: The config.
 
@@ -32,6 +33,7 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
         GraphError: If the graph has nothing that a model could learn from, or its labels cannot be used.
         ConfigError: If the graph has no such task, or an option of the model or the loss cannot be used.
     """
+    view = visible_graph(graph, task, config)
     modal = any(node_type.modality is not None for node_type in view.schema.node_types)
     # Where nothing else is there, the control without edges shows what the labels' frequencies alone give.
     if not modal and not view.schema.edge_types and config.edges != "none":
@@ -43,7 +45,11 @@ def assemble(view: Graph, task: str, config: TrainConfig) -> TaskModule:
             "name.",
         )
     loss = ClassLoss(config.loss, config.focal_gamma, config.class_weights, config.label_smoothing)
-    learn = Task.from_graph(view, task, loss)
+    links = LinkOptions(**config.links.model_dump())
+    contrast = Contrast(**config.contrastive.model_dump())
+    objectives = Objectives(config.objectives, config.mask_share)
+    # Of the graph itself: what a task asks for is the same in the controls.
+    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, objectives))
     options = config.model
     model = build(
         view.schema,

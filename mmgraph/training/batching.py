@@ -12,9 +12,12 @@ from mmgraph.graph.estimate import free_memory
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models import MultimodalModel
 from mmgraph.models.fanout import cut_fanout, usual_fanout, write_fanout
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.models.receptive_field import num_hops, receptive_field
+from mmgraph.sampling import BatchLoader
+from mmgraph.tasks import LinkPrediction
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.data import FullBatch, GraphBatch, SampledBatches
+from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.heap import give_back_large_blocks
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
 from mmgraph.training.layer_by_layer import LayerByLayer
@@ -134,18 +137,48 @@ def open_batches(
         batch = GraphBatch.of(graph).to(device)
         return FullBatch(batch), AtOnce(batch)
     sampled = _sampled(graph, module, config)
-    loader = sampled.loader(
+    loader = _loader(sampled, module, config, device, processes)
+    inference = _inference(graph, sampled, module, config, device)
+    return SampledBatches(loader), SharedInference(inference, processes) if processes.size > 1 else inference
+
+
+def _loader(
+    sampled: SampledGraph,
+    module: TaskModule,
+    config: TrainConfig,
+    device: torch.device,
+    processes: Processes,
+) -> BatchLoader:
+    """Return the batches of the training rows of a task: entities or links."""
+    task = module.task
+    assert config.batch_size
+    if not isinstance(task, LinkPrediction):
+        return sampled.loader(
+            module.model,
+            task.labels.entity,
+            task.rows("train").cpu(),
+            batch_size=config.batch_size,
+            fanout=config.fanout,
+            shuffle=True,
+            device=device,
+            share=processes.share,
+        )
+    if config.edges == "none":
+        raise ConfigError(
+            "got none, but batches of links are sampled along their edges",
+            where="edges",
+            fix="Set batch_size to 0, for the whole graph in each step.",
+        )
+    return sampled.link_loader(
         module.model,
-        module.task.labels.entity,
-        module.task.rows("train").cpu(),
+        task.links.triple,
+        task.links.edge_index,
+        task.options.sampling,
         batch_size=config.batch_size,
         fanout=config.fanout,
-        shuffle=True,
         device=device,
         share=processes.share,
     )
-    inference = _inference(graph, sampled, module, config, device)
-    return SampledBatches(loader), SharedInference(inference, processes) if processes.size > 1 else inference
 
 
 def open_inference(graph: Graph, module: TaskModule, config: TrainConfig) -> Inference:
@@ -172,7 +205,8 @@ def _inference(
     """Return the way that is exact for a model and takes the least memory."""
     if module.model.not_in_parts:
         return AtOnce(GraphBatch.of(graph).to(device))
-    if module.model.missing.missing != "absent":
-        # What stands for a missing modality is no node of the graph, so that layers cannot be passed apart.
+    if module.model.missing.missing != "absent" or module.task.has_views:
+        # What stands for a missing modality is no node of the graph, so that layers cannot be passed apart;
+        # and what a view hides is known of whole neighbourhoods.
         return ByNeighbourhoods(sampled, config.batch_size or USUAL_BATCH_SIZE)
     return LayerByLayer(sampled)

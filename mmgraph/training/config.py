@@ -9,6 +9,10 @@ from pydantic import Field, field_validator
 
 from mmgraph.config import Config
 from mmgraph.data.spec import Choice
+from mmgraph.sampling.negatives import Strategy
+from mmgraph.tasks.decoders import DecoderName
+from mmgraph.tasks.link_options import LinkLossName
+from mmgraph.training.contrastive_config import ContrastiveConfig
 from mmgraph.training.duration import parse_duration
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -107,6 +111,35 @@ class OptimiserConfig(Config):
         return warmup
 
 
+class LinkConfig(Config):
+    """How a task that asks for links scores and learns them."""
+
+    decoder: DecoderName = Field(
+        default="dot",
+        description="What makes a score of the states of both ends: `dot`, their dot product; `distmult`, "
+        "one with a weight for each channel; `complex` and `mlp` also know a direction.",
+    )
+    loss: LinkLossName = Field(
+        default="softmax",
+        description="`softmax`, the cross-entropy of the true target among it and the drawn ones, or "
+        "`binary`, that of each link and of the drawn ones, which weigh as much together.",
+    )
+    negatives: Strategy = Field(
+        default="uniform",
+        description="How targets are drawn that a source is not linked to in training: `uniform`, any; "
+        "`degree`, in proportion to their degree to the power of 3/4; `in_batch`, targets of other links of "
+        "the step; `hard`, those that share a source with the true target.",
+    )
+    num_negatives: int = Field(default=10, ge=1, description="How many for each link.")
+    asked: float = Field(
+        default=0.3,
+        gt=0,
+        lt=1,
+        description="With the whole graph in each step: the share of training links that a step asks for, "
+        "and leaves out of the edges; 16,384 at most.",
+    )
+
+
 class TrainConfig(Config):
     """How a model is trained on a task.
 
@@ -119,15 +152,51 @@ class TrainConfig(Config):
     optimiser: OptimiserConfig = Field(
         default_factory=OptimiserConfig, description="How the weights are moved."
     )
+    links: LinkConfig = Field(
+        default_factory=LinkConfig, description="How a task that asks for links scores and learns them."
+    )
+    contrastive: ContrastiveConfig = Field(
+        default_factory=ContrastiveConfig,
+        description="How a task learns that brings two kinds of states together.",
+    )
+    objectives: dict[str, Positive] | None = Field(
+        default=None,
+        description="Of a pre-training (`--task pretrain`): the weight of each objective. `contrastive` "
+        "brings every two modalities of an entity together, `masked_modality` finds a hidden modality again, "
+        "`masked_features` hidden values, and `infomax` tells a state from those of a corrupted graph. If "
+        "nothing is set, the first two where there are several modalities, else the others, at 1 each.",
+    )
+    mask_share: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="Of a pre-training: the share of entities whose modality a step hides, and of values "
+        "that it hides.",
+    )
+    init_from: str | None = Field(
+        default=None,
+        description="A run folder, whose model's weights this one begins with as far as they are of the same "
+        "name and shape. If no model is named, it is that run's.",
+    )
+    finetune: Literal["full", "frozen", "linear_probe"] = Field(
+        default="full",
+        description="With `init_from`: `full` trains all weights, `frozen` those alone that the run did not "
+        "have, such as of new modalities, and the head, and `linear_probe` the head alone, on states without "
+        "dropout.",
+    )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seeds everything random.")
     max_epochs: int = Field(
-        default=200, ge=1, description="The most epochs; in one, every training entity is seen once."
+        default=200,
+        ge=1,
+        description="The most epochs; in one, every training entity or link is asked for once, but with the "
+        "whole graph in each step only `links.asked` of the links.",
     )
     batch_size: int | None = Field(
         default=None,
         ge=0,
-        description="Training entities of a step, which then sees a sample of their neighbourhoods; 0 for "
-        "all, and the whole graph. If nothing is set, 0 where the whole graph fits into memory, else 1024.",
+        description="Training entities, or links, of a step, which then sees a sample of their "
+        "neighbourhoods; 0 for all, and the whole graph. If nothing is set, 0 where the whole graph fits "
+        "into memory, else 1024.",
     )
     fanout: tuple[Neighbours, ...] | dict[str, tuple[Neighbours, ...]] | None = Field(
         default=None,

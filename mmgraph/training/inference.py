@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmgraph.models import MultimodalModel
-from mmgraph.training.data import GraphBatch
+from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.training.sampled_graph import SampledGraph
 
 Rows = Mapping[str, Tensor]
@@ -19,12 +19,13 @@ Rows = Mapping[str, Tensor]
 class Inference(Protocol):
     """A way to the unified representations of entities."""
 
-    def unify(self, model: MultimodalModel, rows: Rows) -> dict[str, Tensor]:
+    def unify(self, model: MultimodalModel, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return the unified representation of entities, [R, C] by entity type.
 
         Args:
             model: The model, ready for inference.
             rows: Which entities.
+            view: What the model sees of the graph, or of each part of it; by default all.
         """
 
 
@@ -37,11 +38,18 @@ class AtOnce:
 
     def __init__(self, batch: GraphBatch) -> None:
         self._batch = batch
+        # What layers work out about edges is kept by the identity of the tensors.
+        self._seen: dict[View, GraphBatch] = {}
 
-    def unify(self, model: MultimodalModel, rows: Rows) -> dict[str, Tensor]:
+    def unify(self, model: MultimodalModel, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return the unified representations; see :class:`Inference`."""
+        batch = self._batch
+        if view is not None:
+            if view not in self._seen:
+                self._seen[view] = view(batch)
+            batch = self._seen[view]
         with torch.no_grad():
-            unified = model(*self._batch[:-1])
+            unified = model(*batch[:-1])
         return {name: unified[name][index] for name, index in rows.items()}
 
 
@@ -56,7 +64,7 @@ class ByNeighbourhoods:
     def __init__(self, graph: SampledGraph, batch_size: int) -> None:
         self._graph, self._batch_size = graph, batch_size
 
-    def unify(self, model: MultimodalModel, rows: Rows) -> dict[str, Tensor]:
+    def unify(self, model: MultimodalModel, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return the unified representations; see :class:`Inference`."""
         device = next(model.parameters()).device
         result = {}
@@ -64,8 +72,9 @@ class ByNeighbourhoods:
             parts = [torch.empty(0, model.hidden_channels, device=device)]
             loader = self._graph.loader(model, name, index.cpu(), batch_size=self._batch_size, device=device)
             for batch in loader:
+                seen = batch.to(device) if view is None else view(batch.to(device))
                 with torch.no_grad():
-                    unified = model(*batch.to(device)[:-1])
+                    unified = model(*seen[:-1])
                 parts.append(unified[name][: len(batch.seeds)])
             result[name] = torch.cat(parts)
         return result

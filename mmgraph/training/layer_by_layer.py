@@ -16,6 +16,7 @@ from torch_geometric.sampler import NodeSamplerInput
 from mmgraph.graph.schema import Triple
 from mmgraph.layers import Layer
 from mmgraph.models import MultimodalModel
+from mmgraph.models.graph_batch import View
 from mmgraph.models.model import read_features
 from mmgraph.models.receptive_field import ALL
 from mmgraph.models.sample import Sample
@@ -46,8 +47,9 @@ class LayerByLayer:
         self._sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
         self._plan: tuple[list[tuple[str, int]], Rows, list[dict[str, Tensor]]] | None = None
 
-    def unify(self, model: MultimodalModel, rows: Rows) -> dict[str, Tensor]:
+    def unify(self, model: MultimodalModel, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return the unified representations; see :class:`~mmgraph.training.inference.Inference`."""
+        assert view is None, "a task that has views of its own is measured in another way"
         needed = self._needed(model, rows)
         with torch.no_grad():
             state = self._project(model, needed[0])

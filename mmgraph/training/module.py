@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -13,10 +14,10 @@ from torch.optim import Optimizer
 
 from mmgraph.errors import DivergedError
 from mmgraph.models import MultimodalModel
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import Task
 from mmgraph.training.compiled import CompiledForward
 from mmgraph.training.config import OptimiserConfig
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import Inference
 from mmgraph.training.non_finite import describe_gradient, describe_validation, find_origin
 from mmgraph.training.optimisation import make_optimiser, set_rate
@@ -24,7 +25,7 @@ from mmgraph.training.processes import ALONE
 
 
 class TaskModule(LightningModule):
-    """A model with a linear head on the unified representation of the task's entity type.
+    """A model with a head, which turns unified representations into what the task asks for.
 
     Args:
         model: Takes what a :class:`GraphBatch` holds, returns unified states [N, channels].
@@ -41,12 +42,13 @@ class TaskModule(LightningModule):
     def __init__(self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig) -> None:
         super().__init__()
         self.model = model
-        self.head = nn.Linear(channels, task.out_channels)
+        self.head = task.make_head(channels)
         self.task = task
         self.notes = task.notes
         self.compiled: CompiledForward | None = None
         self.processes = ALONE
         self._optimiser = optimiser
+        self._probed = False
         # Targets are no state: torch's DDP, which reads this, would send them to all processes in each step.
         self._ddp_params_and_buffers_to_ignore = [f"task.{name}" for name, _ in task.named_buffers()]
         # Of the batch at hand, here and in all processes, and in all of them of the first and all batches of
@@ -54,16 +56,23 @@ class TaskModule(LightningModule):
         self._batch_idx = 0
         self._own_rows = self._rows = self._first_rows = self._step_rows = 0
 
-    def forward(self, batch: GraphBatch) -> Tensor:
-        """Return the head's output for all entities of the task's type, [N, C]."""
-        output: Tensor = self.head(self.unify(batch)[self.task.labels.entity])
-        return output
-
     def unify(self, batch: GraphBatch) -> dict[str, Tensor]:
         """Return the unified representation of every node type that the model gives one, [N, channels]."""
         run = self.compiled if self.compiled and self.training else self.model
         unified: dict[str, Tensor] = run(*batch[:-1])
         return unified
+
+    def probe(self) -> None:
+        """Hold the model as it is, without dropout, so that the head alone learns."""
+        self._probed = True
+        self.model.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> TaskModule:
+        """Set what behaves otherwise in training, such as dropout; not of a model that is held as it is."""
+        super().train(mode)
+        if self._probed:
+            self.model.eval()
+        return self
 
     def on_train_start(self) -> None:
         """Take the learning rate of the config, where a checkpoint has brought another one."""
@@ -80,18 +89,11 @@ class TaskModule(LightningModule):
         Raises:
             DivergedError: In all processes, if the loss of any is not finite.
         """
-        output, rows = self(batch), batch.seeds
-        if rows is None:
-            rows = self.task.rows("train")
-            output = output[rows]
-        self._own_rows, self._batch_idx = len(rows), batch_idx
-        # In float32 also where the model computes in half precision.
-        output = output[: len(rows)].float()
-        # Where a batch has fewer entities than there are processes, some have none.
-        loss = self.task.loss(output, rows) if len(rows) else output.sum() * 0
-        mean, self._rows = self.processes.mean(loss.item(), len(rows))
+        step = self.task.step(self.head, self.unify, batch)
+        self._own_rows, self._batch_idx = step.num_rows, batch_idx
+        mean, self._rows = self.processes.mean(step.loss.item(), step.num_rows)
         if not math.isfinite(mean):
-            mine = None if loss.isfinite() else find_origin(self, batch)
+            mine = None if step.loss.isfinite() else find_origin(self, batch)
             origin = next(found for found in self.processes.gather(mine) if found is not None)
             raise DivergedError(
                 f"the loss is {mean} in {self._place}, so training stopped: {origin.text}",
@@ -99,7 +101,7 @@ class TaskModule(LightningModule):
                 if origin.given
                 else self._remedy,
             )
-        return {"loss": loss, "mean_loss": mean, "num_rows": self._rows}
+        return {"loss": step.loss, "mean_loss": mean, "num_rows": self._rows}
 
     @property
     def _place(self) -> str:
@@ -124,8 +126,8 @@ class TaskModule(LightningModule):
                 metric would tell.
         """
         self.eval()
-        entity, rows = self.task.labels.entity, self.task.rows("validation")
-        output = self.head(inference.unify(self.model, {entity: rows})[entity])
+        rows = self.task.rows("validation")
+        output = self.task.output(self.head, functools.partial(inference.unify, self.model), rows)
         self.train()
         loss = self.task.loss(output, rows)
         if any(self.processes.most(not (loss.isfinite() and output.isfinite().all()))):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmgraph.counted import counted
-from mmgraph.training.data import GraphBatch
+from mmgraph.models.graph_batch import GraphBatch
 
 if TYPE_CHECKING:
     from mmgraph.training.module import TaskModule
@@ -107,7 +107,7 @@ def _in_states(module: TaskModule, batch: GraphBatch) -> Origin:
     try:
         module.eval()
         with torch.no_grad():
-            output = module(batch)
+            output = module.task.step(module.head, module.unify, batch).output
     finally:
         module.train(training)
         for handle in handles:

@@ -29,6 +29,7 @@ class TrainingChoice(TypedDict):
     compile: bool | None
     max_time: float | str | None
     report_to: Sequence[str] | str | None
+    init_from: str | Path | None
 
 
 def config_names() -> list[str]:
@@ -71,11 +72,13 @@ def resolve_config(
     compile: bool | None = None,
     max_time: float | str | None = None,
     report_to: Sequence[str] | str | None = None,
+    init_from: str | Path | None = None,
 ) -> TrainConfig:
     """Return the config of a training.
 
-    The defaults are overridden by the shipped config of the model's name, that by ``config``, that by
-    ``overrides``, and those by the arguments that are named as keys are.
+    The defaults are overridden by the shipped config of the model's name, that by the model of the run to
+    begin from, that by ``config``, that by ``overrides``, and those by the arguments that are named as keys
+    are.
 
     Args:
         model: A registered model, or the path to a YAML file that takes the place of its shipped config.
@@ -92,9 +95,11 @@ def resolve_config(
         compile: Whether to compile the model.
         max_time: How long to train at most, in seconds or as ``10m``.
         report_to: Where the training can be followed; ``[tensorboard, csv]`` or ``tensorboard,csv``.
+        init_from: The run to begin from.
 
     Raises:
         ConfigError: If a key or a value cannot be used, or if two places name different models.
+        RunError: If there is no run to begin from.
         UnknownNameError: If a config, a model or a layer has a name that is not known.
 
     Example:
@@ -109,8 +114,13 @@ def resolve_config(
     assigned = override({}, overrides)
     parse(TrainConfig, assigned, where="--set")
     name = _model_name({"--model": model, "--config": _named(given), "--set": _named(assigned)})
-    if not base and name in config_names():
-        base = _read(find_config(name))
+    begun = _model_of(init_from or assigned.get("init_from") or given.get("init_from"))
+    chosen = name or _named(begun)
+    if base:
+        base = _stack(begun, base)
+    else:
+        shipped_one = _read(find_config(chosen)) if chosen in config_names() else {}
+        base = _stack(shipped_one, begun if chosen == _named(begun) else {})
     merged = _stack(_stack(base, given), assigned)
     if name is not None:
         merged = _merge(merged, {"model": {"name": name}})
@@ -124,6 +134,7 @@ def resolve_config(
         "compile": compile,
         "max_time": max_time,
         "report_to": report_to,
+        "init_from": None if init_from is None else os.fspath(init_from),
     }
     if batch_size == 0:
         # A fanout that comes with another config is that of its samples.
@@ -162,6 +173,16 @@ def _read(file: Path) -> dict[str, Any]:
     mapping = read_yaml(file)
     parse(TrainConfig, mapping, where=file.name)
     return mapping
+
+
+def _model_of(run: str | Path | None) -> dict[str, Any]:
+    """Return what the config of a run says about its model, for a training that begins from it."""
+    if run is None:
+        return {}
+    from mmgraph.training.run_folder import read_record
+
+    _, config = read_record(Path(run))
+    return {"model": config.model.model_dump(mode="json", exclude_none=True)}
 
 
 def _named(mapping: Mapping[str, Any]) -> str | None:

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.graph import Graph
+from mmgraph.models.graph_batch import View
 from mmgraph.tasks import Task
 from mmgraph.training.assemble import visible_graph
 from mmgraph.training.batching import open_inference
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import reproducible
+from mmgraph.training.inference import Inference, Rows
 from mmgraph.training.module import TaskModule
 
 
@@ -56,6 +58,7 @@ class Run:
         self.best_epoch = best_epoch
         self.folder = folder
         self._last_weights = last_weights
+        self._seen: dict[View, dict[str, Tensor]] = {}
 
     @property
     def task(self) -> Task:
@@ -87,7 +90,9 @@ class Run:
             GraphError: If none of its entities is labelled.
         """
         rows = self.task.rows(split)
-        return self.task.metrics(self._output[rows], rows)
+        with torch.no_grad():
+            output = self.task.output(self.module.head, self._unify, rows)
+        return self.task.metrics(output, rows)
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Return the metrics of every split that has labelled entities."""
@@ -98,7 +103,8 @@ class Run:
 
         A classification adds ``probabilities``, in the order of ``run.task.classes``.
         """
-        return self.task.predictions(self._output)
+        with torch.no_grad():
+            return self.task.predict(self.module.head, self._unify)
 
     def embed(self, entity: str | None = None) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
         """Return the unified representation of every entity of a type.
@@ -153,18 +159,29 @@ class Run:
         }
 
     @functools.cached_property
-    def _unified(self) -> dict[str, Tensor]:
-        """The unified representation of every entity type, [N, hidden_channels]."""
+    def _inference(self) -> Inference:
+        """What tells what the model makes of entities."""
         view = visible_graph(self.graph, self.task.labels.task, self.config)
-        inference = open_inference(view, self.module, self.config)
-        rows = {t.name: torch.arange(t.num_nodes) for t in view.schema.node_types if t.modality is None}
-        self.module.eval()
-        with reproducible(self.config.seed, torch.device("cpu")):
-            return inference.unify(self.module.model, rows)
+        return open_inference(view, self.module, self.config)
 
     @functools.cached_property
-    def _output(self) -> Tensor:
-        """The head's output for all entities of the task's type, [N, C]."""
-        with torch.no_grad():
-            output: Tensor = self.module.head(self._unified[self.task.labels.entity])
-        return output
+    def _unified(self) -> dict[str, Tensor]:
+        """The unified representation of every entity type, [N, hidden_channels]."""
+        return self._unify_all(None)
+
+    def _unify(self, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
+        """Return unified representations; those of all entities are worked out once for each view."""
+        if view is None:
+            unified = self._unified
+        else:
+            if view not in self._seen:
+                self._seen[view] = self._unify_all(view)
+            unified = self._seen[view]
+        return {name: unified[name][index] for name, index in rows.items()}
+
+    def _unify_all(self, view: View | None) -> dict[str, Tensor]:
+        types = [self.graph.schema.node_type(name) for name in self.module.model.outputs]
+        rows = {t.name: torch.arange(t.num_nodes) for t in types}
+        self.module.eval()
+        with reproducible(self.config.seed, torch.device("cpu")):
+            return self._inference.unify(self.module.model, rows, view)

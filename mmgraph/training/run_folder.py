@@ -18,7 +18,7 @@ from mmgraph.atomic import atomic_folder
 from mmgraph.config import Config, parse, read_yaml
 from mmgraph.errors import Fault, RunError
 from mmgraph.graph import Graph, load_graph
-from mmgraph.training.assemble import assemble, visible_graph
+from mmgraph.training.assemble import assemble
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import describe_environment, reproducible
 from mmgraph.training.run import Run
@@ -113,16 +113,10 @@ def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> 
         ConfigError: If ``run.json`` or ``config.yaml`` holds what cannot be used.
     """
     folder = Path(folder)
-    if not (folder / MARKER).is_file():
-        raise RunError(
-            f"there is no {MARKER}, so it is no run folder",
-            where=str(folder),
-            fix="Make one with `mmgraph train`.",
-        )
     record, config = read_record(folder)
     found = _find_graph(record.graph, folder, graph)
     with reproducible(config.seed, torch.device("cpu")):
-        module = assemble(visible_graph(found, record.task, config), record.task, config)
+        module = assemble(found, record.task, config)
     _load_weights(module, folder / BEST)
     return Run(
         graph=found,
@@ -199,10 +193,16 @@ def read_record(folder: Path) -> tuple[RunRecord, TrainConfig]:
     """Return what a run folder says of itself, and its config.
 
     Raises:
-        RunError: If ``run.json`` cannot be read.
+        RunError: If it is no run folder, or ``run.json`` cannot be read.
         ConfigError: If ``run.json`` or ``config.yaml`` holds what cannot be used.
     """
     file, config = folder / MARKER, folder / "config.yaml"
+    if not file.is_file():
+        raise RunError(
+            f"there is no {MARKER}, so it is no run folder",
+            where=str(folder),
+            fix="Make one with `mmgraph train`.",
+        )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,12 +13,13 @@ from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import Triple
 from mmgraph.models import MultimodalModel
 from mmgraph.models.fanout import Fanout
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.models.receptive_field import ALL, receptive_field
 from mmgraph.models.sample import Sample, Trim
 from mmgraph.ops import EdgePlan, adopt_plan, make_plan
 from mmgraph.sampling import BatchLoader, NeighbourSampler
 from mmgraph.sampling.features import Features
-from mmgraph.training.data import GraphBatch
+from mmgraph.sampling.negatives import Negatives
 from mmgraph.training.known_nodes import known_nodes
 
 _CPU = torch.device("cpu")
@@ -39,6 +41,7 @@ class SampledGraph:
         self.features = Features(graph, self.sampler.adjacency)
         self.known = known_nodes(model.featureless, graph)
         self._graph, self._threads = graph, threads
+        self._entities = [t.name for t in graph.schema.node_types if t.modality is None]
 
     def loader(
         self,
@@ -70,20 +73,10 @@ class SampledGraph:
             ConfigError: If the fanout does not fit the model.
             GraphError: If the graph lacks edges that the model needs.
         """
-        field = receptive_field(model, self.schema, fanout)
-        parts: list[tuple[int, frozenset[Triple]]] = []
-        if model.missing.missing == "absent" and not model.missing.modality_dropout:
-            for layer, depth in zip(model.layers, field.depth, strict=True):
-                steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
-                parts.append((depth, frozenset().union(*steps)))
-
-        def complete(batch: HeteroData) -> GraphBatch:
-            made = self._graph_batch(batch, entity, parts)
-            return made if device.type == "cpu" else made.pin_memory()
-
+        sampler, complete = self._prepared(model, fanout, device, partial(_asked_nodes, entity))
         return BatchLoader(
             self._graph,
-            self.sampler.with_neighbors(field.fanout),
+            sampler,
             input_nodes=(entity, rows),
             batch_size=batch_size,
             shuffle=shuffle,
@@ -93,14 +86,78 @@ class SampledGraph:
             features=self.features,
         )
 
+    def link_loader(
+        self,
+        model: MultimodalModel,
+        triple: Triple,
+        links: Tensor,
+        negatives: Negatives,
+        *,
+        batch_size: int,
+        fanout: Fanout | None = None,
+        device: torch.device = _CPU,
+        share: Callable[[Tensor], Tensor] | None = None,
+    ) -> BatchLoader:
+        """Return a loader of :class:`GraphBatch` for links, which their samples leave out of their edges.
+
+        Args:
+            model: The model.
+            triple: The edge type of the links.
+            links: Sources above targets, int64 [2, L]; each epoch has an order of its own.
+            negatives: How targets are drawn to stand against each, K of them. The ``seeds`` of a batch are
+                places among its nodes: source, target, those targets, int64 [B, 2 + K].
+            batch_size: How many links at a time.
+            fanout: See :meth:`loader`, as of those that follow.
+            device: See there.
+            share: See there.
+
+        Raises:
+            ConfigError: If the fanout does not fit the model.
+            GraphError: If the graph lacks edges that the model needs, or the links' edge type.
+        """
+        sampler, complete = self._prepared(model, fanout, device, partial(_asked_links, triple))
+        return BatchLoader(
+            self._graph,
+            sampler,
+            edge_label_index=(triple, links),
+            neg_sampling=negatives,
+            batch_size=batch_size,
+            shuffle=True,
+            share=share,
+            transform=complete,
+            threads=self._threads,
+            features=self.features,
+        )
+
+    def _prepared(
+        self,
+        model: MultimodalModel,
+        fanout: Fanout | None,
+        device: torch.device,
+        asked: Callable[[HeteroData], Tensor],
+    ) -> tuple[NeighbourSampler, Callable[[HeteroData], GraphBatch]]:
+        """Return the sampler for a model, and what makes of its batches such as the model takes."""
+        field = receptive_field(model, self.schema, fanout)
+        parts: list[tuple[int, frozenset[Triple]]] = []
+        if model.missing.missing == "absent" and not model.missing.modality_dropout:
+            for layer, depth in zip(model.layers, field.depth, strict=True):
+                steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
+                parts.append((depth, frozenset().union(*steps)))
+
+        def complete(batch: HeteroData) -> GraphBatch:
+            made = self._graph_batch(batch, asked(batch), parts)
+            return made if device.type == "cpu" else made.pin_memory()
+
+        return self.sampler.with_neighbors(field.fanout), complete
+
     def _graph_batch(
-        self, batch: HeteroData, entity: str, parts: Sequence[tuple[int, frozenset[Triple]]]
+        self, batch: HeteroData, seeds: Tensor, parts: Sequence[tuple[int, frozenset[Triple]]]
     ) -> GraphBatch:
         """Return what PyG's loader made as a model takes it, every plan of edges made.
 
         Args:
             batch: What the loader made.
-            entity: The entity type.
+            seeds: What it was made for.
             parts: For each layer how many hops it needs, and of which edge types; nothing to trim nothing.
         """
         sizes = {name: batch[name].n_id.numel() for name in batch.node_types}
@@ -112,9 +169,28 @@ class SampledGraph:
             edges,
             batch.collect("edge_weight", allow_empty=True),
             batch.collect("edge_attr", allow_empty=True),
-            Sample({name: table[batch[name].n_id] for name, table in self.known.items()}, trims),
-            batch[entity].n_id[: batch[entity].batch_size],
+            Sample(
+                {name: table[batch[name].n_id] for name, table in self.known.items()},
+                trims,
+                {name: batch[name].n_id for name in self._entities},
+            ),
+            seeds,
         )
+
+
+def _asked_nodes(entity: str, batch: HeteroData) -> Tensor:
+    """Return the entities that a batch was made for, int64 [B]."""
+    asked: Tensor = batch[entity].n_id[: batch[entity].batch_size]
+    return asked
+
+
+def _asked_links(triple: Triple, batch: HeteroData) -> Tensor:
+    """Return the places of the links that a batch was made for, and of what stands against them."""
+    source, target = batch[triple[0]].src_index, batch[triple[2]].dst_pos_index
+    against = batch[triple[2]].dst_neg_index
+    # PyG gives them flat where there is one for each link.
+    against = against.unsqueeze(1) if against.dim() == 1 else against
+    return torch.cat([source.unsqueeze(1), target.unsqueeze(1), against], dim=1)
 
 
 def adopt_sampled(

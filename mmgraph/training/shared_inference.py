@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from mmgraph.models import MultimodalModel
+from mmgraph.models.graph_batch import View
 from mmgraph.training.inference import Inference, Rows
 from mmgraph.training.processes import Processes
 
@@ -22,11 +23,11 @@ class SharedInference:
         self._whole: dict[str, Tensor] = {}
         self._part: dict[str, Tensor] = {}
 
-    def unify(self, model: MultimodalModel, rows: Rows) -> dict[str, Tensor]:
+    def unify(self, model: MultimodalModel, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return the unified representations; see :class:`~mmgraph.training.inference.Inference`."""
         for name, index in rows.items():
             if self._whole.get(name) is not index:
                 # The same tensor each time: what an inference works out about rows is kept by that.
                 self._whole[name], self._part[name] = index, self._processes.share(index)
-        unified = self._inference.unify(model, {name: self._part[name] for name in rows})
+        unified = self._inference.unify(model, {name: self._part[name] for name in rows}, view)
         return {name: self._processes.join(unified[name], len(index)) for name, index in rows.items()}

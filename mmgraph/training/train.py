@@ -21,6 +21,7 @@ from mmgraph.training.environment import check_precision, own_device, reproducib
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
 from mmgraph.training.how_to_go_on import saying_how_to_go_on
+from mmgraph.training.init_from import initialise
 from mmgraph.training.launch import launch
 from mmgraph.training.logs import check_logs, copy_logs, report
 from mmgraph.training.memory import memory_told
@@ -49,6 +50,7 @@ def train(
     compile: bool | None = None,
     max_time: float | str | None = None,
     report_to: Sequence[str] | str | None = None,
+    init_from: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
@@ -85,6 +87,7 @@ def train(
         max_time: How long to train at most, in seconds or as ``10m``; by default the config's.
         report_to: Where the training can be followed while it goes on: ``tensorboard``, ``csv``, ``wandb``,
             ``mlflow``; by default the config's.
+        init_from: A run whose model's weights to begin with; its model is taken where none is named.
         overwrite: Replace an earlier run folder, and what an unfinished training left for it.
         resume: Go on where an unfinished training with the same arguments and ``out`` was, to the same
             weights; start anew if there is none, and return the run if it is complete.
@@ -99,8 +102,9 @@ def train(
         GraphError: If the graph or its labels cannot be used.
         DivergedError: If the loss, its gradient or what the model makes of validation entities stops being
             finite.
-        RunError: If memory runs out, torch cannot compile the model, one of several processes is ended from
-            outside, or what is at ``out`` is another training than the one to resume.
+        RunError: If the run to begin from cannot be used, memory runs out, torch cannot compile the model,
+            one of several processes is ended from outside, or what is at ``out`` is another training than the
+            one to resume.
         UserError: If ``out`` is there already and must not be replaced.
         MissingDependencyError: If the library of a log is not installed.
     """
@@ -118,6 +122,7 @@ def train(
         compile=compile,
         max_time=max_time,
         report_to=report_to,
+        init_from=init_from,
     )
     check_logs(resolved, in_folder=out is not None)
     if resume and out is None:
@@ -243,7 +248,9 @@ def _train(
     check_precision(config.precision, device)
     with reproducible(config.seed, device), memory_told(config):
         view = visible_graph(graph, task, config)
-        module = assemble(view, task, config)
+        module = assemble(graph, task, config)
+        if note := initialise(module, graph, config):
+            module.notes.append(note)
         if unfinished is not None:
             config = unfinished.settled(config)
             module.notes.extend(unfinished.notes)

@@ -13,7 +13,7 @@ from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.progress import Progress
 from mmgraph.tasks import Task
-from mmgraph.training.assemble import assemble, visible_graph
+from mmgraph.training.assemble import assemble
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import choose_device, reproducible
 from mmgraph.training.logs import IN_THE_RUN_FOLDER, check_logs
@@ -158,7 +158,7 @@ def _objective(
     learn = Task.from_graph(graph, task)
     learn.rows("validation")
     with reproducible(config.seed, choose_device(config.device)):
-        assemble(visible_graph(graph, task, config), task, config)
+        assemble(graph, task, config)
     return Objective(graph, task, config, found, learn.monitor)
 
 

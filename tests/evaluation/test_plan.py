@@ -30,6 +30,13 @@ def test_faults_show_at_once(graph: Graph, change: dict[str, Any], message: str)
         plan_comparison(graph, **arguments)
 
 
+@pytest.mark.parametrize(("task", "first"), [("script", "logistic_regression"), ("size", "ridge")])
+def test_by_default_the_baselines_of_the_kind_take_part(graph: Graph, task: str, first: str) -> None:
+    plan = plan_comparison(graph, task, None, 1)
+    models = [entry.name for entry in plan.entries]
+    assert models == [first, "mlp", "cross_modal_transformer", "co_attention", "hetero_gat"]
+
+
 def test_needs_test_labels(graph: Graph) -> None:
     table = graph.nodes["mark"].copy()
     table.loc[table["split:script"] == "test", "target:script"] = None

@@ -13,9 +13,9 @@ import mmgraph as mg
 from mmgraph.errors import MMGraphError
 from mmgraph.graph import build_graph
 from mmgraph.graph.attach import attach
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.serving import Predictor
 from mmgraph.serving.new_rows import read_new
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import AtOnce
 
 MODELS = ["hetero_gat", "hetero_sage", "hgt", "rgcn", "mlp", "cross_modal_transformer", "mult", "han"]

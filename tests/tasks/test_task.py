@@ -9,7 +9,7 @@ import pytest
 
 from mmgraph.data.spec import TaskSpec
 from mmgraph.errors import UnknownNameError
-from mmgraph.tasks import Classification, ClassLoss, Regression, Task
+from mmgraph.tasks import Classification, ClassLoss, Regression, Task, TaskOptions
 
 
 def graph_with(kind: str):
@@ -36,6 +36,6 @@ def test_a_kind_that_nobody_registered_is_answered_with_the_nearest():
 
 def test_options_reach_the_task():
     loss = ClassLoss(label_smoothing=0.3)
-    task = Task.from_graph(graph_with("classification"), "size", loss)
+    task = Task.from_graph(graph_with("classification"), "size", TaskOptions(loss))
     assert isinstance(task, Classification)
     assert task.class_loss is loss

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from mmgraph.data.load import load_dataset
 from mmgraph.data.spec import TaskSpec
+from mmgraph.graph.build import build_graph
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
@@ -190,3 +195,78 @@ def stopped(start, tmp_path, **options):
     with pytest.raises(Killed):
         start(tmp_path / "run", at=4, act=kill, **options)
     return tmp_path / "run.unfinished"
+
+
+NUM_THINGS, LATENT = 160, 6
+TWO_VIEWS = {
+    "name": "things",
+    "entities": {
+        "thing": {
+            "table": "things.csv",
+            "modalities": {
+                "text": {"kind": "features", "file": "text.npy"},
+                "image": {"kind": "features", "file": "image.npy", "present": "has_image"},
+                "sound": {"kind": "features", "file": "sound.npy"},
+            },
+        }
+    },
+    "relations": {
+        "looks_like": {"builder": "knn", "on": "thing/image", "k": 4, "connect": "entity"},
+        "says_alike": {"builder": "knn", "on": "thing/text", "k": 4, "connect": "entity"},
+        "beside": {"builder": "table", "table": "beside.csv", "source": "thing", "target": "thing"},
+    },
+    "splits": {
+        "random": {
+            "kind": "random",
+            "entity": "thing",
+            "fractions": {"train": 0.5, "validation": 0.2, "test": 0.3},
+        }
+    },
+    "tasks": {
+        "image_to_text": {
+            "kind": "retrieval",
+            "entity": "thing",
+            "query": "image",
+            "answer": "text",
+            "split": "random",
+        },
+        "colour": {"entity": "thing", "target": "colour", "split": "random"},
+    },
+}
+
+
+def two_views_in(folder: Path, **changes: Any) -> Path:
+    """Write things whose text and image are two views of the same latent vector; the sound is the latent."""
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(NUM_THINGS, LATENT))
+    views = {name: rng.normal(size=(LATENT, 12)) for name in ("text", "image")}
+    for name, map_ in views.items():
+        np.save(
+            folder / f"{name}.npy",
+            (latent @ map_ + 0.1 * rng.normal(size=(NUM_THINGS, 12))).astype(np.float32),
+        )
+    np.save(folder / "sound.npy", latent.astype(np.float32))
+    ids = [f"t{row}" for row in range(NUM_THINGS)]
+    has_image = np.arange(NUM_THINGS) % 20 > 0
+    colour = np.where(latent[:, 0] > 0, "red", "blue")
+    things = pd.DataFrame({"id": ids, "has_image": has_image, "colour": colour})
+    things.to_csv(folder / "things.csv", index=False)
+    ends = rng.integers(0, NUM_THINGS, size=(2, 3 * NUM_THINGS))
+    beside = pd.DataFrame({"source": np.array(ids)[ends[0]], "target": np.array(ids)[ends[1]]})
+    beside.drop_duplicates().to_csv(folder / "beside.csv", index=False)
+    spec = json.loads(json.dumps(TWO_VIEWS))
+    spec["tasks"]["image_to_text"].update(changes)
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(spec))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def write_two_views():
+    """Return the function that writes the dataset of things seen from two sides."""
+    return two_views_in
+
+
+@pytest.fixture(scope="session")
+def two_views(tmp_path_factory) -> Graph:
+    """Return the graph of things seen from two sides."""
+    return build_graph(load_dataset(two_views_in(tmp_path_factory.mktemp("things"))), cache=None)

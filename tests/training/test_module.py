@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from mmgraph.errors import RunError
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import AtOnce
 
 
@@ -23,8 +23,11 @@ def test_the_output_is_a_linear_map_of_the_unified_representation(module, graph)
     batch = GraphBatch.of(graph)
     unified = module.unify(batch)["thing"]
     assert unified.shape == (120, 16)
-    assert torch.equal(module(batch), module.head(unified))
-    assert module(batch).shape == (120, 3)
+    step = module.task.step(module.head, module.unify, batch)
+    rows = module.task.rows("train")
+    assert torch.equal(step.output, module.head(unified)[rows])
+    assert step.output.shape == (len(rows), 3)
+    assert (step.loss, step.num_rows) == (module.task.loss(step.output, rows), len(rows))
 
 
 def test_validation_is_without_dropout_or_gradients_and_goes_back_to_training(module, graph):
@@ -35,7 +38,7 @@ def test_validation_is_without_dropout_or_gradients_and_goes_back_to_training(mo
     assert module.training
     module.eval()
     rows = module.task.rows("validation")
-    output = module(batch)[rows]
+    output = module.head(module.unify(batch)["thing"][rows])
     assert first[0] == module.task.loss(output, rows).item()
     assert first[1] == module.task.metrics(output, rows)
 

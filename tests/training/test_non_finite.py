@@ -11,9 +11,9 @@ import torch
 from lightning.pytorch import Trainer
 
 from mmgraph.errors import RunError
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.training import resolve_config, train
 from mmgraph.training.assemble import assemble
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.non_finite import Origin, find_origin
 from mmgraph.training.processes import Processes
 

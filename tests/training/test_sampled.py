@@ -16,11 +16,11 @@ from mmgraph.graph import Graph, load_graph
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
 from mmgraph.graph.schema import EdgeType, GraphSchema
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.progress import Progress
 from mmgraph.registry import MODELS
 from mmgraph.training import Run, batching, load_run, train
 from mmgraph.training.assemble import visible_graph
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
 from mmgraph.training.layer_by_layer import LayerByLayer
 from mmgraph.training.module import TaskModule

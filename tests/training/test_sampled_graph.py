@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mmgraph.models import build
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.ops import edge_plan
-from mmgraph.training.data import GraphBatch
 from mmgraph.training.sampled_graph import SampledGraph
 
 

@@ -43,7 +43,7 @@ def future_edges(subject: Subject) -> Iterator[Finding]:
 
 def _split(subject: Subject) -> Mapping[str, Any]:
     spec = subject.graph.manifest.get("dataset", {}).get("spec", {})
-    split: Mapping[str, Any] = spec.get("splits", {}).get(subject.graph.tasks[subject.task].split, {})
+    split: Mapping[str, Any] = spec.get("splits", {}).get(subject.graph.entity_tasks[subject.task].split, {})
     return split
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmgraph.config import parse
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.spec import AnyTaskSpec, task_model
 from mmgraph.errors import GraphError
 from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
 
@@ -39,7 +39,7 @@ class Description:
 
     name: str
     schema: GraphSchema
-    tasks: dict[str, TaskSpec]
+    tasks: dict[str, AnyTaskSpec]
     sequences: tuple[str, ...]
     origin: dict[str, Any]
 
@@ -94,7 +94,7 @@ def read_description(value: Any, *, where: str) -> Description:
         value["name"],
         GraphSchema.from_json(value["schema"], where=f"{where}: schema"),
         {
-            str(task): parse(TaskSpec, spec, where=f"{where}: tasks.{task}")
+            str(task): parse(task_model(spec), spec, where=f"{where}: tasks.{task}")
             for task, spec in value["tasks"].items()
         },
         tuple(str(node_type) for node_type in value["sequences"]),

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
 from mmgraph.errors import Faults
 
 PARTS = ("train", "validation", "test")
 
 
 def entity_table(
-    columns: pd.DataFrame, entity: str, tasks: Mapping[str, TaskSpec], *, where: str, faults: Faults
+    columns: pd.DataFrame, entity: str, tasks: Mapping[str, AnyTaskSpec], *, where: str, faults: Faults
 ) -> tuple[pd.DataFrame, TaskSpec | None]:
     """Return the node table of an entity type, and the task that its columns ``y`` and ``split`` make.
 
@@ -43,7 +43,7 @@ def entity_table(
             training = training.astype(bool)
         table["training"] = training.astype(bool)
     for name, task in tasks.items():
-        if task.entity == entity:
+        if not isinstance(task, LinkTaskSpec) and task.entity == entity:
             target = _column(columns, f"target:{name}")
             split = _column(columns, f"split:{name}")
             table[f"target:{name}"] = _target(target, task.kind, f"{where}.target:{name}", faults)

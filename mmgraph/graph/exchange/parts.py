@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.config_faults import NAME_PATTERN
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.spec import AnyTaskSpec
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.edges import StoredEdges, attr_scale, merge
@@ -62,7 +62,7 @@ class Parts:
     entities: Mapping[str, pd.DataFrame]
     modalities: Mapping[str, Modality]
     relations: Mapping[Triple, Edges]
-    tasks: Mapping[str, TaskSpec] = field(default_factory=dict)
+    tasks: Mapping[str, AnyTaskSpec] = field(default_factory=dict)
     description: Description | None = None
     held_out: Mapping[Triple, HeldOutEdges] = field(default_factory=dict)
 

@@ -1,0 +1,122 @@
+"""The graph as a task sees it that predicts edges: without those that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from mmgraph.data.spec import LinkTaskSpec
+from mmgraph.data.split_spec import HoldOut
+from mmgraph.errors import GraphError, did_you_mean
+from mmgraph.graph.edges import StoredEdges, attr_scale
+from mmgraph.graph.hold_out import HeldOutEdges, hold_out
+from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
+
+if TYPE_CHECKING:
+    from mmgraph.graph.graph import Graph
+
+_PREFIX = "link:"
+
+
+class WithoutLinks(NamedTuple):
+    """What is left of a graph.
+
+    Args:
+        schema: The schema, with the counts of what is left.
+        edges: By edge type of the relation, what is left of its edges.
+        held_out: The edges that are asked for.
+    """
+
+    schema: GraphSchema
+    edges: Mapping[Triple, StoredEdges]
+    held_out: HeldOutEdges
+
+
+def unprepared_link_task(name: str) -> LinkTaskSpec | None:
+    """Return the task that ``link:RELATION`` stands for, which no graph need be told of; nothing for others.
+
+    Example:
+        >>> unprepared_link_task("link:borders").relation
+        'borders'
+    """
+    relation = name.removeprefix(_PREFIX)
+    if relation == name or not relation.isidentifier():
+        return None
+    return LinkTaskSpec(kind="link_prediction", relation=relation)
+
+
+def link_type(graph: Graph, relation: str, *, where: str) -> EdgeType:
+    """Return the edge type of a relation whose edges can be predicted: those between entities.
+
+    Args:
+        graph: The graph.
+        relation: The name of the relation.
+        where: The place that names it, for messages.
+
+    Raises:
+        GraphError: If there is no such relation, several have the name, or modalities are at its ends.
+    """
+    schema = graph.schema
+    found = [t for t in schema.edge_types if t.name == relation and t.reverse_of is None and t.kind != "of"]
+    if not found:
+        raise GraphError(
+            f"the graph has no relation {relation!r}",
+            where=where,
+            fix=did_you_mean(relation, schema.relations),
+        )
+    if len(found) > 1:
+        raise GraphError(
+            f"{len(found)} relations have the name {relation!r}; wanted one",
+            where=where,
+            fix="Give each a name of its own.",
+        )
+    edge_type = found[0]
+    modal = [
+        end for end in (edge_type.source, edge_type.target) if schema.node_type(end).modality is not None
+    ]
+    if modal:
+        raise GraphError(
+            f"{relation!r} leads from or to the modality {modal[0]!r}; wanted a relation between entities",
+            where=where,
+            fix="Choose a relation between entity types (a builder's connect: entity makes one).",
+        )
+    return edge_type
+
+
+def without_links(graph: Graph, edge_type: EdgeType, chosen: HoldOut, *, where: str) -> WithoutLinks:
+    """Return a graph without the edges of a relation that a task asks for, in either direction.
+
+    Args:
+        graph: The graph, which has no relation that was made of this one.
+        edge_type: The relation.
+        chosen: Which edges the task asks for.
+        where: The place of the task, for messages.
+
+    Raises:
+        GraphError: If edges have no times to split by, or a part would hold no edge.
+    """
+    ids = [graph.nodes[end]["id"].to_numpy(dtype=object) for end in (edge_type.source, edge_type.target)]
+    kept, held_out = hold_out(
+        graph.edges[edge_type.triple].edges(edge_type.attr_names),
+        chosen.split(edge_type.name),
+        ids=(ids[0], ids[1]),
+        homogeneous=edge_type.source == edge_type.target,
+        symmetric=edge_type.symmetric,
+        where=where,
+    )
+    types, left = [], {edge_type.triple: StoredEdges.of(kept)}
+    for known in graph.schema.edge_types:
+        if known.relation == edge_type.name and known.kind != "of":
+            known = replace(
+                known, num_edges=len(kept), attr_scale=attr_scale(kept.attr), held_out=len(held_out)
+            )
+            if known.reverse_of is not None:
+                left[known.triple] = left[edge_type.triple].reversed()
+        types.append(known)
+    return WithoutLinks(GraphSchema(graph.schema.node_types, tuple(types)), left, held_out)
+
+
+def made_of(graph: Graph, relation: str) -> list[str]:
+    """Return the relations that were made of a relation, whose edges would tell of those held out of it."""
+    return list(dict.fromkeys(t.relation for t in graph.schema.edge_types if relation in t.made_of))

@@ -1,0 +1,96 @@
+"""How two kinds of states are brought together, with what a graph says about which pairs are related.
+
+Shapes: R pairs, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from mmgraph.errors import ConfigError, Faults
+from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.objectives.info_nce import info_nce
+from mmgraph.tasks.objectives.logit_scale import LogitScale
+from mmgraph.tasks.objectives.pair_sigmoid import pair_sigmoid
+from mmgraph.tasks.objectives.related import shared_target, two_steps_away
+
+ContrastName = Literal["info_nce", "sigmoid"]
+Related = Literal["negative", "ignored", "shared"]
+
+_FIRST_BIAS = -10.0
+"""Of SigLIP."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A contrastive loss.
+
+    Args:
+        loss: ``info_nce``, the symmetric loss of CLIP, or ``sigmoid``, the pairwise one of SigLIP.
+        temperature: Of the logits at the beginning; it is learnt.
+        related: What two entities are that an edge ties: ``negative``, as any others; ``ignored``, no
+            negatives of each other; or ``shared``, right answers in part.
+        share: With ``shared``, the part of the target that an entity's relatives have together.
+        hard_negatives: How much an entity counts as a negative that has a relative in common with the other
+            one and is no relative of it; 1 as any other.
+        channels: Width of the space in which both are compared.
+        context: With the whole graph in each step, the share of training entities that a step does not ask
+            for, and sees as a whole.
+    """
+
+    loss: ContrastName = "info_nce"
+    temperature: float = 0.07
+    related: Related = "negative"
+    share: float = 0.1
+    hard_negatives: float = 1.0
+    channels: int = 128
+    context: float = 0.5
+
+    def refuse(self, labels: Labels) -> None:
+        """Refuse whatever was set, for a task that brings no two kinds of states together.
+
+        Args:
+            labels: What the graph says about the task.
+
+        Raises:
+            ConfigError: If something was set.
+        """
+        faults = Faults()
+        for key, usual in asdict(Contrast()).items():
+            if (value := getattr(self, key)) != usual:
+                faults.add(
+                    f"contrastive.{key}",
+                    f"got {value}, but {labels.task!r} is a {labels.kind} and has no contrastive loss",
+                    "Leave it out.",
+                )
+        faults.raise_if_any(ConfigError)
+
+    @property
+    def reads_graph(self) -> bool:
+        """Whether it matters which entities are related."""
+        return self.related != "negative" or self.hard_negatives != 1
+
+    def make_scale(self) -> LogitScale:
+        """Return what makes logits of likeness, with fresh weights."""
+        bias = _FIRST_BIAS if self.loss == "sigmoid" else None
+        return LogitScale(temperature=self.temperature, bias=bias)
+
+    def of(self, logits: Tensor, related: Tensor | None = None) -> Tensor:
+        """Return the loss of some pairs, a scalar.
+
+        Args:
+            logits: How well each goes with each, [R, R]; row i and column i are a pair.
+            related: Which of them are related, bool [R, R]; nothing if nothing is known of that.
+        """
+        target = weight = None
+        if related is not None and self.related == "shared":
+            target = shared_target(related, self.share).to(logits)
+        if related is not None and self.hard_negatives != 1:
+            weight = 1 + (self.hard_negatives - 1) * two_steps_away(related).to(logits)
+        if related is not None and self.related == "ignored":
+            weight = (~related).to(logits) * (1 if weight is None else weight)
+        loss = info_nce if self.loss == "info_nce" else pair_sigmoid
+        return loss(logits, target=target, weight=weight)

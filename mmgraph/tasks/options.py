@@ -1,0 +1,72 @@
+"""What a training says about its task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mmgraph.errors import ConfigError
+from mmgraph.tasks.class_loss import ClassLoss
+from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.link_options import LinkOptions
+from mmgraph.tasks.objectives import Contrast
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """What a pre-training asks for.
+
+    Args:
+        weights: The weight of each objective, by its name; nothing for the usual ones.
+        mask_share: The share that an objective hides of what is to be found again.
+    """
+
+    weights: dict[str, float] | None = None
+    mask_share: float = 0.5
+
+    def refuse(self, labels: Labels) -> None:
+        """Refuse whatever was set, for a task that has a target.
+
+        Args:
+            labels: What the graph says about the task.
+
+        Raises:
+            ConfigError: If something was set.
+        """
+        if self != Objectives():
+            raise ConfigError(
+                f"got {self.weights or self.mask_share}, but {labels.task!r} is a {labels.kind} and no "
+                "pre-training",
+                where="objectives" if self.weights else "mask_share",
+                fix="Leave it out, or pre-train (--task pretrain) and go on from that (--init-from RUN).",
+            )
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a training says about its task; each kind of task reads what is its own.
+
+    Args:
+        class_loss: The loss of a task with classes.
+        links: How a task that asks for links scores and learns them.
+        contrast: The loss of a task that brings two kinds of states together.
+        objectives: What a pre-training asks for.
+    """
+
+    class_loss: ClassLoss = field(default_factory=ClassLoss)
+    links: LinkOptions = field(default_factory=LinkOptions)
+    contrast: Contrast = field(default_factory=Contrast)
+    objectives: Objectives = field(default_factory=Objectives)
+
+    def refuse_others(self, labels: Labels, *read: str) -> None:
+        """Refuse whatever was set that a kind of task does not read.
+
+        Args:
+            labels: What the graph says about the task.
+            read: The names of the options that it reads.
+
+        Raises:
+            ConfigError: If something else was set.
+        """
+        for name in ("class_loss", "links", "contrast", "objectives"):
+            if name not in read:
+                getattr(self, name).refuse(labels)

@@ -1,0 +1,162 @@
+"""Learning without labels: several objectives together, for a model that is then trained on something else.
+
+Shapes: N entities, R of them that are asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn.module_dict import ModuleDict
+
+from mmgraph.data.spec import PretrainingTaskSpec
+from mmgraph.errors import ConfigError, GraphError, did_you_mean
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.unprepared import split_column
+from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.registry import TASKS
+from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.options import TaskOptions
+from mmgraph.tasks.pretext import PRETEXTS, Content, Pretext, Subject
+from mmgraph.tasks.step import Encode, Step, Unify
+from mmgraph.tasks.task import Direction, Task
+
+
+@TASKS.register("pretraining")
+class Pretraining(Task):
+    """Objectives that need no labels, each with a weight: contrastive, masked modality or features, infomax.
+
+    It learns from training entities, and is measured on the others, by the loss.
+
+    Args:
+        labels: What the graph says about the task; every entity has a value.
+        subject: What is asked about.
+        weights: The weight of each objective, by its name.
+    """
+
+    has_views = True
+
+    def __init__(self, labels: Labels, subject: Subject, weights: dict[str, float]) -> None:
+        super().__init__(labels)
+        self.weights = weights
+        self._pretexts: dict[str, Pretext] = {name: PRETEXTS[name](subject) for name in weights}
+
+    @classmethod
+    def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
+        """Return the pre-training that a graph has by a name.
+
+        Raises:
+            ConfigError: If an objective is unknown, needs more modalities than there are, or something was
+                set that needs classes or links.
+            GraphError: If the entity type has no modality, or a split no entity.
+        """
+        spec = find_task(graph, name)
+        assert isinstance(spec, PretrainingTaskSpec)
+        table, where = graph.nodes[spec.entity], f"tasks.{name}"
+        split = table[split_column(graph, spec.entity, spec.split)]
+        labels = Labels(
+            task=name,
+            kind=spec.kind,
+            entity=spec.entity,
+            column="id",
+            ids=table["id"].to_numpy(dtype=str),
+            values=table["id"],
+            split=split.fillna("").to_numpy(dtype=str),
+            where=where,
+        )
+        options.refuse_others(labels, "contrast", "objectives")
+        content = Content.in_graph(graph.view(name), spec.entity)
+        if not content:
+            raise GraphError(
+                f"{spec.entity!r} has no modality that the task sees",
+                where=where,
+                fix="Choose an entity type that has one.",
+            )
+        subject = Subject(
+            entity=spec.entity,
+            schema=graph.schema,
+            content=content,
+            held_out=torch.from_numpy(np.isin(labels.split, SPLITS[1:])),
+            contrast=options.contrast,
+            mask_share=options.objectives.mask_share,
+        )
+        return cls(labels, subject, _weights(options.objectives.weights, len(content), spec.entity))
+
+    @property
+    def monitor(self) -> tuple[str, Direction]:
+        """The loss, the less the better."""
+        return "weighted_loss", "min"
+
+    def make_head(self, channels: int) -> nn.Module:
+        """Return what the objectives learn beside the model, with fresh weights."""
+        head: nn.Module = ModuleDict(
+            {name: pretext.make_head(channels) for name, pretext in self._pretexts.items()}
+        )
+        return head
+
+    def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
+        """Return the weighed sum of the losses of the objectives."""
+        assert isinstance(head, ModuleDict)
+        rows = self.rows("train") if batch.seeds is None else batch.seeds
+        # The seeds of a sample are its first nodes.
+        here = rows if batch.seeds is None else torch.arange(len(rows), device=rows.device)
+        found = {
+            name: pretext.step(head[name], encode, batch, rows, here)
+            for name, pretext in self._pretexts.items()
+        }
+        losses = [self.weights[name] * loss for name, loss in found.items() if loss is not None]
+        if not losses:
+            state = encode(batch)[self.labels.entity]
+            return Step(state.float().sum() * 0, 0, state)
+        return Step(torch.stack(losses).sum(), len(rows), torch.stack(losses))
+
+    def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
+        """Return the loss of each objective over some entities, without its weight; 0 where it has none."""
+        assert isinstance(head, ModuleDict)
+        losses = [pretext.measure(head[name], unify, rows) for name, pretext in self._pretexts.items()]
+        return torch.stack([torch.zeros((), device=rows.device) if x is None else x for x in losses])
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the output is over the rows
+        """Return the weighed sum of the losses of the objectives."""
+        return output @ torch.tensor(list(self.weights.values()), device=output.device)
+
+    def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
+        """Return the weighed sum of the losses, and each by itself."""
+        each = {f"{name}_loss": loss.item() for name, loss in zip(self.weights, output, strict=True)}
+        return {"weighted_loss": self.loss(output, rows).item(), **each}
+
+    def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:  # noqa: ARG002 - it predicts nothing
+        """Return ``id`` and ``split`` of all entities: it says nothing more of them."""
+        ids, split = (values.astype(object) for values in (self.labels.ids, self.labels.split))
+        return pd.DataFrame({"id": ids, "split": split})
+
+    def describe(self) -> dict[str, Any]:
+        """Return the task's name and kind, and the weights of its objectives."""
+        return {**super().describe(), "objectives": self.weights}
+
+
+def _weights(asked: dict[str, float] | None, num_modalities: int, entity: str) -> dict[str, float]:
+    """Return the weights of the objectives; by default of those that are usual.
+
+    Raises:
+        ConfigError: If an objective is unknown, or needs more modalities.
+    """
+    if asked is None:
+        usual = ("contrastive", "masked_modality") if num_modalities > 1 else ("masked_features", "infomax")
+        return dict.fromkeys(usual, 1.0)
+    for name in asked:
+        if name not in PRETEXTS:
+            raise ConfigError(
+                f"there is no objective {name!r}", where="objectives", fix=did_you_mean(name, PRETEXTS)
+            )
+        if num_modalities < PRETEXTS[name].least_modalities:
+            raise ConfigError(
+                f"{name!r} needs {PRETEXTS[name].least_modalities} modalities, and {entity!r} has one",
+                where="objectives",
+                fix="Leave it out.",
+            )
+    return dict(asked)

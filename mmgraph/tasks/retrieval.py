@@ -1,0 +1,261 @@
+"""Which modalities belong to one entity: to find either by the other.
+
+Shapes: N entities, R of them that are asked for, C channels of the model, D of the common space.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from mmgraph.counted import agreed, counted
+from mmgraph.data.spec import RetrievalTaskSpec
+from mmgraph.errors import GraphError
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.schema import GraphSchema
+from mmgraph.graph.unprepared import split_column
+from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.registry import TASKS
+from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.objectives import Contrast, related_in
+from mmgraph.tasks.options import TaskOptions
+from mmgraph.tasks.ranking import Ranking, rank
+from mmgraph.tasks.side import Side
+from mmgraph.tasks.step import Encode, Step, Unify
+from mmgraph.tasks.task import Direction, Task
+
+_HELD_OUT = ("validation", "test")
+_AT = (1, 5, 10)
+
+
+@TASKS.register("retrieval")
+class Retrieval(Task):
+    """Which answer belongs to which query, both modalities of one entity: contrastive; MRR, recall, ranks.
+
+    Both sides of an entity are embedded apart, each without the other one and all that was made from it (see
+    :class:`~mmgraph.tasks.side.Side`), by one model in two passes over the graph. That holds for entities
+    that are held out, always, and in training for those that a step learns from; the others are context, of
+    which all is seen. The gallery of a split are the answers of its entities.
+
+    Args:
+        labels: What the graph says about the task; who has a value has both modalities.
+        spec: What the dataset says about it.
+        schema: The node types and edge types of the graph.
+        contrast: The loss.
+    """
+
+    has_views = True
+    held_out: Tensor
+
+    def __init__(
+        self, labels: Labels, spec: RetrievalTaskSpec, schema: GraphSchema, contrast: Contrast
+    ) -> None:
+        super().__init__(labels)
+        self.contrast = contrast
+        self.sides = {
+            name: Side(
+                schema,
+                spec.entity,
+                modalities={modality, *more},
+                relations=set(more),
+            )
+            for name, modality, more in (
+                ("query", spec.query, spec.query_with),
+                ("answer", spec.answer, spec.answer_with),
+            )
+        }
+        self.directions = (f"{spec.query}_to_{spec.answer}", f"{spec.answer}_to_{spec.query}")
+        held_out = torch.from_numpy(np.isin(labels.split, _HELD_OUT))
+        self.register_buffer("held_out", held_out, persistent=False)
+        self._views: dict[tuple[str, bool, torch.device], View] = {}
+
+    @classmethod
+    def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
+        """Return the retrieval that a graph has by a name.
+
+        Raises:
+            ConfigError: If something was set that needs classes or links.
+            GraphError: If the graph lacks one of the modalities, or a split has fewer than two entities that
+                have both.
+        """
+        spec = find_task(graph, name)
+        assert isinstance(spec, RetrievalTaskSpec)
+        labels = _read_labels(graph, name, spec)
+        options.refuse_others(labels, "contrast")
+        return cls(labels, spec, graph.schema, options.contrast)
+
+    @property
+    def monitor(self) -> tuple[str, Direction]:
+        """The mean reciprocal rank of both directions, the more the better."""
+        return "mrr", "max"
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the metrics should know: entities that lack one of the modalities."""
+        lacking = int((np.isin(self.labels.split, SPLITS) & self.labels.values.isna().to_numpy()).sum())
+        if not lacking:
+            return []
+        return [
+            f"{counted(lacking, 'entity', 'entities')} {agreed(lacking, 'lacks', 'lack')} "
+            f"{self.labels.column}, and {agreed(lacking, 'is', 'are')} neither asked for nor in a gallery"
+        ]
+
+    def make_head(self, channels: int) -> nn.Module:
+        """Return the maps of both sides into the common space, with fresh weights."""
+        return PairHead(channels, self.contrast)
+
+    def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
+        """Return the loss of some training entities, each of whose sides is seen without the other."""
+        rows = self._to_ask() if batch.seeds is None else batch.seeds
+        asked = self.held_out.clone()
+        asked[rows] = True
+        entity = self.labels.entity
+        # The seeds of a sample are its first nodes.
+        here = rows if batch.seeds is None else torch.arange(len(rows), device=rows.device)
+        sides = [encode(side.view(asked)(batch))[entity][here] for side in self.sides.values()]
+        output: Tensor = head(*sides).float()
+        if not len(rows):
+            return Step(output.sum() * 0, 0, output)
+        related = related_in(batch, entity, here) if self.contrast.reads_graph else None
+        return Step(self.contrast.of(_logits(output), related), len(rows), output)
+
+    def _to_ask(self) -> Tensor:
+        """Return which training entities a step over the whole graph learns from, int64 [R]."""
+        rows = self.rows("train")
+        chosen = rows[torch.rand(len(rows), device=rows.device) >= self.contrast.context]
+        # One alone has nothing to be told apart from.
+        return chosen if len(chosen) > 1 else rows
+
+    def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
+        """Return both sides of some entities, [R, 2, D + 1], whose inner products are logits.
+
+        Of training entities, all training entities are asked for, so that none sees its own answer.
+        """
+        everyone = not bool(self.held_out[rows].all())
+        entity = self.labels.entity
+        sides = [unify({entity: rows}, self._view(name, everyone))[entity] for name in self.sides]
+        output: Tensor = head(*sides)
+        return output
+
+    def _view(self, side: str, everyone: bool) -> View:
+        """Return what is seen from a side where the held-out entities are asked for, or everyone is."""
+        key = (side, everyone, self.held_out.device)
+        if key not in self._views:
+            asked = self.held_out | everyone
+            self._views[key] = self.sides[side].view(asked)
+        return self._views[key]
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the rows of the output
+        """Return the contrastive loss of some entities among themselves."""
+        return self.contrast.of(_logits(output))
+
+    def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:  # noqa: ARG002
+        """Return MRR, recall, NDCG and the median rank of both directions, and the size of the gallery."""
+        logits = _logits(output)
+        rankings = [_ranking(logits), _ranking(logits.T)]
+        found = {"mrr": sum(ranking.mrr() for ranking in rankings) / 2}
+        for direction, ranking in zip(self.directions, rankings, strict=True):
+            found[f"{direction}_mrr"] = ranking.mrr()
+            found |= {f"{direction}_recall@{k}": ranking.hits(k) for k in _AT}
+            found[f"{direction}_ndcg@10"] = ranking.ndcg(10)
+            found[f"{direction}_median_rank"] = ranking.median_rank()
+        return found | {"gallery_size": float(len(output))}
+
+    def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:
+        """Return for each entity which one's answer is first in the gallery of its split, and the own rank.
+
+        Returns:
+            One row for each of the N entities: ``id``, ``split``, ``target`` (the id; missing where it lacks
+            one of the modalities), ``prediction`` (the id of the entity whose answer is first for its query),
+            ``rank`` (of its own answer) and ``rank_back`` (of its own query for its answer).
+        """
+        ids = self.labels.ids.astype(object)
+        table = pd.DataFrame({"id": ids, "split": self.labels.split.astype(object)})
+        table["target"] = self.labels.values
+        table["prediction"] = pd.Series([None] * len(ids), dtype=object)
+        table[["rank", "rank_back"]] = np.nan
+        for split in self.labelled_splits():
+            rows = self.rows(split)
+            logits, place = _logits(self.output(head, unify, rows)).cpu(), rows.cpu().numpy()
+            table.loc[place, "prediction"] = ids[place[logits.argmax(dim=1).numpy()]]
+            table.loc[place, "rank"] = _ranking(logits).ranks.numpy()
+            table.loc[place, "rank_back"] = _ranking(logits.T).ranks.numpy()
+        return table
+
+    def describe(self) -> dict[str, Any]:
+        """Return the task's name and kind, its directions and the sizes of the galleries."""
+        sizes = {split: len(self.rows(split)) for split in self.labelled_splits()}
+        return {**super().describe(), "directions": list(self.directions), "gallery_sizes": sizes}
+
+
+class PairHead(nn.Module):
+    """Maps both sides of entities into a common space.
+
+    Args:
+        channels: Width of the unified states, C.
+        contrast: Says how wide the space is, and how likeness becomes a logit.
+    """
+
+    def __init__(self, channels: int, contrast: Contrast) -> None:
+        super().__init__()
+        self.query = nn.Linear(channels, contrast.channels)
+        self.answer = nn.Linear(channels, contrast.channels)
+        self.scale = contrast.make_scale()
+
+    def forward(self, query: Tensor, answer: Tensor) -> Tensor:
+        """Return vectors whose inner products are logits, [R, 2, D + 1].
+
+        Args:
+            query: The states of the entities as their queries are seen, [R, C].
+            answer: As their answers are seen, [R, C].
+        """
+        return torch.stack(self.scale(self.query(query), self.answer(answer)), dim=1)
+
+
+def _logits(output: Tensor) -> Tensor:
+    """Return how well each query goes with each answer, [R, R]."""
+    return output[:, 0] @ output[:, 1].T
+
+
+def _ranking(logits: Tensor) -> Ranking:
+    """Return where the answer of each row stands, which is the one in the same column."""
+    return rank(logits, torch.eye(len(logits), dtype=torch.bool, device=logits.device))
+
+
+def _read_labels(graph: Graph, name: str, spec: RetrievalTaskSpec) -> Labels:
+    table, where = graph.nodes[spec.entity], f"tasks.{name}"
+    there = {t.modality for t in graph.schema.node_types if t.entity == spec.entity}
+    for side, modality in (("query", spec.query), ("answer", spec.answer)):
+        if modality not in there:
+            raise GraphError(
+                f"the graph has no modality {modality!r} of {spec.entity!r}",
+                where=f"{where}.{side}",
+                fix="Build the graph with it.",
+            )
+    has = np.ones(len(table), dtype=bool)
+    for modality in (spec.query, spec.answer):
+        has &= np.isin(np.arange(len(table)), graph.nodes[f"{spec.entity}/{modality}"]["entity_index"])
+    split = table[split_column(graph, spec.entity, spec.split)]
+    labels = Labels(
+        task=name,
+        kind=spec.kind,
+        entity=spec.entity,
+        column=f"{spec.query} or {spec.answer}",
+        ids=table["id"].to_numpy(dtype=str),
+        values=table["id"].where(has),
+        split=split.fillna("").to_numpy(dtype=str),
+        where=where,
+    )
+    for part in ("train", "validation"):
+        if (size := len(labels.rows(part))) < 2:
+            raise GraphError(
+                f"{counted(size, 'entity', 'entities')} of the {part} split {agreed(size, 'has', 'have')} "
+                f"both {spec.query} and {spec.answer}; wanted two, to be told apart",
+                where=where,
+                fix="Check the modalities and the split in dataset.yaml, and build the graph anew.",
+            )
+    return labels

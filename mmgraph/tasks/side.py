@@ -1,0 +1,114 @@
+"""One side of an entity: some entities are seen by some of their modalities alone.
+
+Shapes: N entities, M modality nodes, E edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
+from mmgraph.layers.groups import OF
+from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.models.sample import Sample
+
+
+class Side:
+    """Hides all of some entities but one side: some modalities, and the relations that were made from these.
+
+    An entity that is looked at from one side keeps no edge that could tell of the others: no ``of`` edge of
+    another modality, no relation that another one went into, and none of which nothing is known but that it
+    ties the entity, unless it is named. Of all other entities everything is seen.
+
+    Args:
+        schema: The node types and edge types of the graph.
+        entity: The entity type.
+        modalities: The modalities that are seen.
+        relations: Relations that are seen whatever they were made from.
+    """
+
+    def __init__(
+        self,
+        schema: GraphSchema,
+        entity: str,
+        *,
+        modalities: Collection[str],
+        relations: Collection[str] = (),
+    ) -> None:
+        self._entity = entity
+        self._owned = [t.name for t in schema.node_types if t.entity == entity and t.modality is not None]
+        self._seen = {f"{entity}/{name}" for name in modalities}
+        self._kept = {t.triple for t in schema.edge_types if self._stays(t, relations)}
+
+    def _stays(self, edge_type: EdgeType, relations: Collection[str]) -> bool:
+        """Return whether an edge type stays at entities that are looked at from this side."""
+        if edge_type.kind == OF:
+            return not {edge_type.source, edge_type.target} & (set(self._owned) - self._seen)
+        made_from = set(edge_type.made_from)
+        return edge_type.relation in relations or (bool(made_from) and made_from <= self._seen)
+
+    def view(self, asked: Tensor) -> View:
+        """Return what a model sees where some entities are looked at from this side.
+
+        Args:
+            asked: Which entities of the whole graph, bool [N].
+        """
+
+        def see(batch: GraphBatch) -> GraphBatch:
+            sample = batch.sample
+            here = asked if sample is None else asked[sample.numbers[self._entity]]
+            return self._see(batch, here)
+
+        return see
+
+    def _see(self, batch: GraphBatch, asked: Tensor) -> GraphBatch:
+        hidden = self._hidden(batch, asked)
+        keep: dict[Triple, Tensor] = {}
+        for triple, index in batch.edge_index_dict.items():
+            left = [self._left(triple, end, index, hidden) for end in (0, 1)]
+            if (stays := _both(left)) is not None and not bool(stays.all()):
+                keep[triple] = stays
+        sample = batch.sample
+        return batch._replace(
+            edge_index_dict={t: e[:, keep[t]] if t in keep else e for t, e in batch.edge_index_dict.items()},
+            edge_weight_dict=_kept(batch.edge_weight_dict, keep),
+            edge_attr_dict=_kept(batch.edge_attr_dict, keep),
+            # What trims count is no longer there.
+            sample=None if sample is None else Sample(sample.known, numbers=sample.numbers),
+        )
+
+    def _hidden(self, batch: GraphBatch, asked: Tensor) -> dict[str, Tensor]:
+        """Return by node type of the entities which nodes are those of entities that are looked at, bool."""
+        hidden = {self._entity: asked}
+        for name in self._owned:
+            nodes, entities = batch.edge_index_dict.get(
+                (name, OF, self._entity), asked.new_empty(2, 0).long()
+            )
+            gone = asked.new_zeros(batch.x_dict[name].shape[0]) if name in batch.x_dict else asked[:0]
+            gone[nodes] = True
+            # A node that entities share is also one of those of which everything is seen.
+            gone[nodes[~asked[entities]]] = False
+            hidden[name] = gone
+        return hidden
+
+    def _left(self, triple: Triple, end: int, index: Tensor, hidden: Mapping[str, Tensor]) -> Tensor | None:
+        """Return which edges may stay as far as one of their ends is concerned, bool [E]; nothing for all."""
+        name = triple[0] if end == 0 else triple[2]
+        unseen = name in self._owned and name not in self._seen
+        if name not in hidden or (triple in self._kept and not unseen):
+            return None
+        return ~hidden[name][index[end]]
+
+
+def _both(left: list[Tensor | None]) -> Tensor | None:
+    """Return which edges may stay at both ends, bool [E]; nothing for all."""
+    said = [each for each in left if each is not None]
+    return torch.stack(said).all(dim=0) if said else None
+
+
+def _kept(values: Mapping[Triple, Tensor], keep: Mapping[Triple, Tensor]) -> dict[Triple, Tensor]:
+    """Return what the edges carry that stay, [E, ...], by edge type."""
+    return {triple: x[keep[triple]] if triple in keep else x for triple, x in values.items()}

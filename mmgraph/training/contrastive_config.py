@@ -1,0 +1,47 @@
+"""How a task that brings two kinds of states together learns."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mmgraph.config import Config
+from mmgraph.tasks.objectives.contrast import ContrastName, Related
+
+
+class ContrastiveConfig(Config):
+    """How two kinds of states are brought together, e.g. both modalities of a retrieval."""
+
+    loss: ContrastName = Field(
+        default="info_nce",
+        description="`info_nce`, by which each finds its own among all others of the step (CLIP), or "
+        "`sigmoid`, which asks of each two by themselves (SigLIP).",
+    )
+    temperature: float = Field(
+        default=0.07, gt=0, le=10, description="What cosines are divided by at first; it is learnt."
+    )
+    related: Related = Field(
+        default="negative",
+        description="What two entities are that an edge ties: `negative`, wrong answers as any others; "
+        "`ignored`, neither right nor wrong; or `shared`, right in part.",
+    )
+    share: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="With `shared`: the part of the target that the relatives of an entity have together.",
+    )
+    hard_negatives: float = Field(
+        default=1.0,
+        ge=1,
+        allow_inf_nan=False,
+        description="How much a wrong answer counts that has a neighbour in common with the right one, and "
+        "is no neighbour of it.",
+    )
+    channels: int = Field(default=128, ge=1, description="Width of the space in which both are compared.")
+    context: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="With the whole graph in each step: the share of training entities that a step does not "
+        "ask for, and of which all is seen. With 0, no entity is ever seen as a whole.",
+    )

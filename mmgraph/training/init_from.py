@@ -1,0 +1,75 @@
+"""The beginning of a training from what another one has learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from mmgraph.counted import counted
+from mmgraph.errors import ConfigError, RunError
+from mmgraph.graph import Graph
+from mmgraph.training.config import TrainConfig
+from mmgraph.training.module import TaskModule
+from mmgraph.training.run_folder import BEST, read_record, read_weights
+
+_OF_THE_MODEL = "model."
+_OF_THE_GRAPH = "featureless."
+_SHOWN = 5
+
+
+def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | None:
+    """Give a model the weights of the run that its config names, and hold fast what shall not be trained.
+
+    A weight is taken where the run's model has one of the same name and shape: those of modalities and
+    relations that both graphs have. The head begins anew. Learned vectors of nodes are of their graph alone.
+
+    Args:
+        module: The model, with fresh weights, and its head.
+        graph: The graph.
+        config: The config.
+
+    Returns:
+        What a reader of the metrics should know; nothing if the config names no run.
+
+    Raises:
+        ConfigError: If weights shall be held fast, but there is no run.
+        RunError: If the run cannot be read, or has no weight for the model.
+    """
+    if config.init_from is None:
+        if config.finetune != "full":
+            raise ConfigError(
+                f"got {config.finetune}, but there is no run to begin from",
+                where="finetune",
+                fix="Name one by --init-from RUN, or leave it out.",
+            )
+        return None
+    folder = Path(config.init_from)
+    record, _ = read_record(folder)
+    of_the_graph = record.graph.fingerprint == graph.fingerprint()
+    there = read_weights(folder / BEST)
+    taken, new = [], []
+    for name, own in module.model.named_parameters():
+        other = there.get(f"{_OF_THE_MODEL}{name}")
+        fits = other is not None and other.shape == own.shape
+        if other is None or not fits or (name.startswith(_OF_THE_GRAPH) and not of_the_graph):
+            new.append(name)
+            continue
+        with torch.no_grad():
+            own.copy_(other)
+        taken.append(name)
+        own.requires_grad_(config.finetune == "full")
+    if not taken:
+        raise RunError(
+            f"none of its weights is of the name and the shape of one of the {len(new)} of this model",
+            where=str(folder),
+            fix="Leave --model out, for the run's own, or train on a graph that has its modalities.",
+        )
+    if config.finetune == "linear_probe":
+        module.probe()
+    more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
+    others = f"; new are {', '.join(new[:_SHOWN])}{more}" if new else ""
+    return (
+        f"began with {len(taken)} of {counted(len(taken) + len(new), 'weight')} of the run "
+        f"{record.task}, {config.finetune}{others}"
+    )

@@ -1,0 +1,78 @@
+"""Links from the command line: any relation can be asked for, and baselines take part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def linked(call: Call, graph: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run that asks for pairs of cases."""
+    out = tmp_path_factory.mktemp("links") / "run"
+    result = call(
+        *("train", graph, "--task", "link:case_pair", "--out", str(out), "--quiet", "--json"),
+        *("--set", "links.decoder=complex", "--set", "links.negatives=degree"),
+    )
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert (document["task"], document["split"]) == ("link:case_pair", "test")
+    assert list(document["metrics"])[:4] == ["mrr", "hits@1", "hits@3", "hits@10"]
+    return out
+
+
+def test_evaluate_measures_the_saved_run(call: Call, linked: Path) -> None:
+    kept = json.loads((linked / "metrics.json").read_text())
+    assert set(kept) == {"validation", "test"}
+    for split, metrics in kept.items():
+        result = call("evaluate", str(linked), "--split", split, "--json")
+        assert json.loads(result.out)["metrics"] == metrics
+    notes = json.loads((linked / "run.json").read_text())["notes"]
+    assert any("ranked among the 47 other 'glyph' entities" in note for note in notes)
+
+
+def test_predictions_are_the_best_new_targets(linked: Path) -> None:
+    table = pd.read_parquet(linked / "predictions.parquet")
+    assert (table.groupby("source").size() == 10).all()
+    assert table["source"].nunique() == 48
+
+
+def test_a_run_of_links_embeds_but_says_nothing_of_single_entities(
+    call: Call, linked: Path, tmp_path: Path
+) -> None:
+    assert call("embed", str(linked), "--out", str(tmp_path / "vectors.parquet"), "--quiet").code == 0
+    table = tmp_path / "new.csv"
+    table.write_text("id,title,name\nn1,One,letter with stem 1\n")
+    result = call("predict", str(linked), "--input", str(table), "--quiet")
+    assert result.code == 2
+    assert "says nothing of a single entity" in result.err
+
+
+def test_compare_takes_baselines_of_links(call: Call, graph: str, tmp_path: Path) -> None:
+    out = tmp_path / "cmp"
+    result = call(
+        *("compare", graph, "--task", "link:case_pair", "--models", "popularity,mlp", "--seeds", "1"),
+        *("--out", str(out), "--quiet", "--json"),
+    )
+    assert result.code == 0, result.err
+    assert [entry["model"] for entry in json.loads(result.out)["results"]] == ["popularity", "mlp"]
+    assert (out / "report.html").is_file()
+
+
+def test_an_audit_of_links_is_refused(call: Call, graph: str) -> None:
+    result = call("audit", graph, "--task", "link:case_pair")
+    assert result.code == 2
+    assert "is a link_prediction; wanted a task that asks for a target" in result.err
+
+
+def test_a_misspelt_relation_is_answered_with_the_nearest(call: Call, graph: str) -> None:
+    result = call("train", graph, "--task", "link:case_pairs", "--quiet")
+    assert result.code == 2
+    assert "has no relation 'case_pairs'. Did you mean 'case_pair'" in result.err

@@ -1,0 +1,81 @@
+"""Retrieval and pre-training from the command line: no graph need be told of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def retrieved(call: Call, graph: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run that finds names by pictures."""
+    out = tmp_path_factory.mktemp("retrieval") / "run"
+    result = call(
+        *("train", graph, "--task", "retrieval:sans,name", "--out", str(out), "--quiet", "--json"),
+        *("--set", "contrastive.loss=sigmoid", "--set", "contrastive.related=ignored"),
+    )
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert (document["task"], document["split"]) == ("retrieval:sans,name", "test")
+    assert list(document["metrics"])[:3] == ["mrr", "sans_to_name_mrr", "sans_to_name_recall@1"]
+    return out
+
+
+def test_evaluate_measures_the_saved_run(call: Call, retrieved: Path) -> None:
+    kept = json.loads((retrieved / "metrics.json").read_text())
+    assert set(kept) == {"train", "validation", "test"}
+    for split, metrics in kept.items():
+        result = call("evaluate", str(retrieved), "--split", split, "--json")
+        assert json.loads(result.out)["metrics"] == metrics
+    table = pd.read_parquet(retrieved / "predictions.parquet")
+    asked = table[(table["split"] == "test") & table["rank"].notna()]
+    assert len(asked) == kept["test"]["gallery_size"]
+
+
+def test_the_folder_of_a_run_has_a_name_without_signs(
+    call: Call, graph: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call("train", graph, "--task", "retrieval:glyph/sans,glyph/name", "--model", "mlp", "--quiet")
+    assert result.code == 0, result.err
+    assert [folder.name for folder in Path("runs").iterdir()] == [
+        "graph-retrieval-glyph-sans-glyph-name-mlp-0"
+    ]
+
+
+def test_an_audit_of_it_is_refused(call: Call, graph: str) -> None:
+    result = call("audit", graph, "--task", "retrieval:sans,name")
+    assert result.code == 2
+    assert "wanted a task that asks for a target of each entity" in result.err
+
+
+def test_a_training_goes_on_from_a_pretraining(call: Call, graph: str, tmp_path: Path) -> None:
+    begun, gone_on = tmp_path / "pretrained", tmp_path / "finetuned"
+    result = call(
+        *("train", graph, "--task", "pretrain", "--model", "mlp", "--out", str(begun), "--quiet", "--json"),
+        *("--set", "objectives.masked_modality=1", "--set", "model.hidden_channels=24"),
+    )
+    assert result.code == 0, result.err
+    assert list(json.loads(result.out)["metrics"]) == ["weighted_loss", "masked_modality_loss"]
+    result = call(
+        *("train", graph, "--task", "script", "--init-from", str(begun), "--out", str(gone_on), "--quiet"),
+        *("--set", "finetune=linear_probe"),
+    )
+    assert result.code == 0, result.err
+    record = json.loads((gone_on / "run.json").read_text())
+    assert record["model"] == "mlp"
+    assert any("of the run pretrain, linear_probe" in note for note in record["notes"])
+    assert "hidden_channels: 24" in (gone_on / "config.yaml").read_text()
+
+
+def test_a_folder_that_is_no_run_is_refused(call: Call, graph: str, tmp_path: Path) -> None:
+    result = call("train", graph, "--task", "script", "--init-from", str(tmp_path), "--quiet")
+    assert result.code == 2
+    assert "there is no run.json, so it is no run folder" in result.err

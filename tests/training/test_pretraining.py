@@ -1,0 +1,265 @@
+"""Pre-training: each objective learns, and what it has learnt is a beginning for another task."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import mmgraph as mg
+from mmgraph.errors import ConfigError, MMGraphError, RunError
+from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.tasks.pretext import PRETEXTS
+from mmgraph.training import resolve_config
+from mmgraph.training.assemble import assemble
+
+QUICK = (
+    "model.hidden_channels=32",
+    "model.dropout=0.1",
+    "model.input_dropout=0",
+    "optimiser.lr=0.01",
+    "max_epochs=30",
+    "device=cpu",
+    "report_to=none",
+)
+
+
+@pytest.fixture(scope="module")
+def graph(two_views):
+    return two_views
+
+
+@pytest.fixture(scope="module")
+def pretrained(graph, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "pretrained"
+    return mg.train(graph, task="pretrain", model="hetero_sage", overrides=QUICK, out=out)
+
+
+def only(objective):
+    return [*QUICK, f"objectives.{objective}=1"]
+
+
+@pytest.mark.parametrize("objective", sorted(PRETEXTS))
+def test_each_objective_is_learnt(graph, objective):
+    run = mg.train(graph, task="pretrain", model="hetero_sage", overrides=only(objective))
+    fresh = assemble(graph, "pretrain", run.config)
+    before = fresh.validate(run._inference)[1][f"{objective}_loss"]
+    assert run.evaluate("test")[f"{objective}_loss"] < 0.95 * before
+    assert set(run.evaluate("test")) == {"weighted_loss", f"{objective}_loss"}
+
+
+@pytest.mark.parametrize("objective", sorted(PRETEXTS))
+def test_what_is_measured_does_not_change_from_one_time_to_the_next(graph, pretrained, objective):
+    config = resolve_config(model="hetero_sage", overrides=only(objective))
+    module = assemble(graph, "pretrain", config)
+    rows = module.task.rows("test")
+    one, other = (module.task.output(module.head, pretrained._unify, rows) for _ in range(2))
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("objective", sorted(PRETEXTS))
+def test_samples_with_all_neighbours_measure_what_the_whole_graph_does(graph, objective):
+    overrides = [*only(objective), "max_epochs=2"]
+    sampled = mg.train(graph, task="pretrain", model="hetero_sage", overrides=overrides, batch_size=40)
+    whole = mg.train(graph, task="pretrain", model="hetero_sage", overrides=overrides, batch_size=0)
+    whole.module.load_state_dict(sampled.module.state_dict())
+    found = sampled.evaluate("test")
+    assert np.isfinite(list(found.values())).all()
+    if objective != "infomax":
+        # Which deals out the features of a sample.
+        assert found == pytest.approx(whole.evaluate("test"), rel=1e-4)
+
+
+def pretext_of(graph, objective):
+    torch.manual_seed(0)
+    config = resolve_config(model="hetero_sage", overrides=only(objective))
+    module = assemble(graph, "pretrain", config).eval()
+    return module, module.task._pretexts[objective]
+
+
+def test_a_masked_modality_is_not_seen_of_whom_it_is_asked(graph, monkeypatch):
+    """By gradients, which are exact: none leads from an asked state to what is asked for."""
+    module, pretext = pretext_of(graph, "masked_modality")
+    seen, asked = [], []
+
+    def encode(part):
+        x_dict = {name: x.clone().requires_grad_() for name, x in part.x_dict.items()}
+        states = module.unify(part._replace(x_dict=x_dict))
+        seen.append((x_dict, states["thing"]))
+        return states
+
+    content = pretext.subject.content
+    for name, held in content.items():
+        of = type(held).of
+        monkeypatch.setattr(
+            held, "of", lambda rows, held=held, of=of, name=name: asked.append((name, rows)) or of(held, rows)
+        )
+    rows = module.task.rows("train")
+    for _ in range(16):
+        pretext.step(module.head["masked_modality"], encode, GraphBatch.of(graph), rows, rows)
+    assert {name for name, _ in asked} == set(content)
+    for (x_dict, states), (name, chosen) in zip(seen, asked, strict=True):
+        entities = torch.tensor(graph.nodes[f"thing/{name}"]["entity_index"].to_numpy())
+        (gradient,) = torch.autograd.grad(states[chosen].square().sum(), x_dict[f"thing/{name}"])
+        reached, hidden = gradient.abs().sum(1) > 0, torch.isin(entities, chosen)
+        assert len(rows) / 4 < len(chosen) < 3 * len(rows) / 4
+        assert not reached[hidden].any()
+        # Of the others it is seen, by those whom a relation ties to them.
+        assert reached[~hidden].any()
+
+
+def test_masked_values_are_zero_where_they_are_asked_for_and_nowhere_else(graph):
+    _, pretext = pretext_of(graph, "masked_features")
+    batch, rows = GraphBatch.of(graph), torch.tensor([1, 2, 7])
+    masked = torch.rand(3, 12) < 0.5
+    seen = pretext._view("image", rows, masked)(batch).x_dict
+    entities = graph.nodes["thing/image"]["entity_index"].tolist()
+    for node, entity in enumerate(entities):
+        before, after = batch.x_dict["thing/image"][node], seen["thing/image"][node]
+        hidden = masked[rows.tolist().index(entity)] if entity in rows.tolist() else torch.zeros(12).bool()
+        assert torch.equal(after, before.masked_fill(hidden, 0))
+    assert seen["thing/text"] is batch.x_dict["thing/text"]
+
+
+def test_alignment_shows_one_modality_at_a_time(graph):
+    module, pretext = pretext_of(graph, "contrastive")
+    seen = []
+
+    def encode(part):
+        seen.append(part)
+        return module.unify(part)
+
+    rows, batch = module.task.rows("train"), GraphBatch.of(graph)
+    pretext.step(module.head["contrastive"], encode, batch, rows, rows)
+    of = {name: (f"thing/{name}", "of", "thing") for name in ("text", "image", "sound")}
+    whole = {name for part in seen for name in of if part[1][of[name]].shape == batch[1][of[name]].shape}
+    assert len(seen) == len(whole) == 2
+    for part in seen:
+        assert sum(part[1][of[name]].shape == batch[1][of[name]].shape for name in of) == 1
+
+
+def test_weights_are_those_of_the_config(graph):
+    overrides = [*QUICK, "objectives.contrastive=1", "objectives.masked_features=0.25", "max_epochs=1"]
+    run = mg.train(graph, task="pretrain", model="mlp", overrides=overrides)
+    found = run.evaluate("test")
+    wanted = found["contrastive_loss"] + 0.25 * found["masked_features_loss"]
+    assert found["weighted_loss"] == pytest.approx(wanted)
+    assert run.describe()["target"]["objectives"] == {"contrastive": 1.0, "masked_features": 0.25}
+
+
+def test_by_default_several_modalities_are_aligned_and_masked(pretrained):
+    assert list(pretrained.task.weights) == ["contrastive", "masked_modality"]
+
+
+def test_one_modality_is_found_again_by_itself(graph):
+    alone = graph.without(modalities=["image", "sound"])
+    run = mg.train(alone, task="pretrain", model="hetero_sage", overrides=[*QUICK, "max_epochs=2"])
+    assert list(run.task.weights) == ["masked_features", "infomax"]
+    with pytest.raises(ConfigError, match="'contrastive' needs 2 modalities, and 'thing' has one"):
+        mg.train(alone, task="pretrain", overrides=only("contrastive"))
+
+
+def test_what_is_read_from_disk_measures_the_same(pretrained):
+    again = mg.load_run(pretrained.folder, graph=pretrained.graph)
+    assert again.metrics() == pretrained.metrics()
+    assert set(pretrained.predictions()) == {"id", "split"}
+    assert pretrained.embed()[1].shape == (160, 32)
+
+
+def weights_of(module):
+    return {name: value.clone() for name, value in module.model.named_parameters()}
+
+
+def test_a_training_begins_with_the_weights_of_a_run(graph, pretrained, tmp_path):
+    overrides = [*QUICK, "max_epochs=1", "optimiser.lr=1e-9", "optimiser.weight_decay=0"]
+    run = mg.train(
+        graph, task="colour", overrides=overrides, init_from=pretrained.folder, out=tmp_path / "run"
+    )
+    assert run.config.model == pretrained.config.model
+    before, after = weights_of(pretrained.module), weights_of(run.module)
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in before)
+    note = next(note for note in run.module.notes if note.startswith("began with"))
+    assert note == f"began with {len(before)} of {len(before)} weights of the run pretrain, full"
+    again = mg.load_run(tmp_path / "run", graph=graph)
+    assert again.evaluate("test") == run.evaluate("test")
+
+
+@pytest.mark.parametrize(("finetune", "moved"), [("full", True), ("frozen", False), ("linear_probe", False)])
+def test_what_is_held_fast_does_not_move(graph, pretrained, finetune, moved):
+    overrides = [*QUICK, "max_epochs=3", f"finetune={finetune}"]
+    run = mg.train(graph, task="colour", overrides=overrides, init_from=pretrained.folder)
+    before, after = weights_of(pretrained.module), weights_of(run.module)
+    assert any(not torch.equal(after[name], before[name]) for name in before) == moved
+    fresh = assemble(graph, "colour", run.config)
+    assert not torch.equal(run.module.head.weight, fresh.head.weight)
+
+
+def test_a_probe_reads_states_without_dropout(graph, pretrained):
+    overrides = [*QUICK, "model.dropout=0.9", "finetune=linear_probe", "max_epochs=1"]
+    run = mg.train(graph, task="colour", overrides=overrides, init_from=pretrained.folder)
+    module = run.module
+    module.train()
+    batch = GraphBatch.of(graph)
+    assert torch.equal(module.unify(batch)["thing"], module.unify(batch)["thing"])
+
+
+def test_new_modalities_are_learnt_where_the_others_are_held_fast(graph, tmp_path):
+    small = graph.without(modalities=["sound"])
+    mg.train(small, task="pretrain", model="hetero_sage", overrides=QUICK, out=tmp_path / "small")
+    before = weights_of(mg.load_run(tmp_path / "small", graph=small).module)
+    overrides = [*QUICK, "max_epochs=3", "finetune=frozen"]
+    run = mg.train(graph, task="colour", overrides=overrides, init_from=tmp_path / "small")
+    after = weights_of(run.module)
+    fresh = weights_of(assemble(graph, "colour", run.config))
+    new = after.keys() - before.keys()
+    assert any("sound" in name for name in new)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert any(not torch.equal(after[name], fresh[name]) for name in new)
+    assert any("; new are " in note for note in run.module.notes)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["objectives.contrastiv=1"], "there is no objective 'contrastiv'. Did you mean 'contrastive'"),
+        (["objectives.contrastive=0"], r"objectives.contrastive"),
+        (["links.decoder=mlp"], "links.decoder: got mlp, but 'pretrain' is a pretraining"),
+        (["finetune=frozen"], "finetune: got frozen, but there is no run to begin from"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(graph, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        mg.train(graph, task="pretrain", overrides=[*QUICK, *overrides])
+
+
+def test_objectives_of_other_tasks_are_refused(graph):
+    with pytest.raises(
+        ConfigError, match=r"objectives: got .*'colour' is a classification and no pre-training"
+    ):
+        mg.train(graph, task="colour", overrides=only("infomax"))
+
+
+def test_a_run_that_has_nothing_for_the_model_is_refused(graph, pretrained, tmp_path):
+    with pytest.raises(RunError, match=r"there is no run.json, so it is no run folder"):
+        mg.train(graph, task="colour", overrides=QUICK, init_from=tmp_path)
+    overrides = [*QUICK[1:], "model.hidden_channels=20"]
+    with pytest.raises(RunError, match="none of its weights is of the name and the shape"):
+        mg.train(graph, task="colour", model="hetero_sage", overrides=overrides, init_from=pretrained.folder)
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [("pretrain:thnig", "no entity type 'thnig' with a modality. Did you mean 'thing'")],
+)
+def test_a_name_of_no_entity_type_is_refused(graph, task, message):
+    with pytest.raises(MMGraphError, match=message):
+        mg.train(graph, task=task, overrides=QUICK)
+
+
+def test_the_config_of_a_run_keeps_where_it_began(graph, pretrained, tmp_path):
+    overrides = [*QUICK, "max_epochs=1"]
+    mg.train(graph, task="colour", overrides=overrides, init_from=pretrained.folder, out=tmp_path / "run")
+    assert str(pretrained.folder) in (tmp_path / "run" / "config.yaml").read_text()
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["notes"]

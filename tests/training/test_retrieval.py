@@ -1,0 +1,293 @@
+"""Retrieval: it learns, no query sees its answer, and what is measured is what the saved weights give."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import mmgraph as mg
+from mmgraph.errors import ConfigError, GraphError, MMGraphError
+from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.tasks import Task
+from mmgraph.training import resolve_config
+from mmgraph.training.assemble import assemble
+
+COUNT = 160
+QUICK = (
+    "model.hidden_channels=32",
+    "model.dropout=0.1",
+    "model.input_dropout=0",
+    "optimiser.lr=0.01",
+    "max_epochs=40",
+    "device=cpu",
+    "contrastive.channels=16",
+)
+
+
+@pytest.fixture(scope="module")
+def graph(two_views):
+    return two_views
+
+
+@pytest.fixture(scope="module")
+def run(graph, tmp_path_factory):
+    return mg.train(graph, task="image_to_text", overrides=QUICK, out=tmp_path_factory.mktemp("runs") / "run")
+
+
+def rows_of(graph, split):
+    table = graph.nodes["thing"]
+    return np.flatnonzero((table["split:image_to_text"] == split) & table["target:image_to_text"].notna())
+
+
+def test_pairs_that_no_training_has_seen_are_found_in_both_directions(graph, run):
+    found = run.evaluate("test")
+    size = len(rows_of(graph, "test"))
+    chance = sum(1 / rank for rank in range(1, size + 1)) / size
+    assert found["gallery_size"] == size
+    for direction in ("image_to_text", "text_to_image"):
+        assert found[f"{direction}_mrr"] > 4 * chance
+        assert (
+            found[f"{direction}_recall@1"]
+            <= found[f"{direction}_recall@5"]
+            <= found[f"{direction}_recall@10"]
+        )
+        assert found[f"{direction}_median_rank"] < size / 6
+    assert found["mrr"] == pytest.approx((found["image_to_text_mrr"] + found["text_to_image_mrr"]) / 2)
+
+
+def test_what_is_read_from_disk_measures_the_same(run):
+    again = mg.load_run(run.folder, graph=run.graph)
+    assert again.metrics() == run.metrics() == json.loads((run.folder / "metrics.json").read_text())
+
+
+def test_the_history_has_what_the_best_weights_give(run):
+    best = run.history.set_index("epoch").loc[run.best_epoch]
+    assert best["validation_mrr"] == pytest.approx(run.evaluate("validation")["mrr"], rel=1e-5)
+
+
+def test_predictions_name_the_first_and_the_rank_of_the_right_one(graph, run):
+    table = run.predictions()
+    assert table["id"].tolist() == graph.nodes["thing"]["id"].tolist()
+    test = table[(table["split"] == "test") & table["target"].notna()]
+    metrics = run.evaluate("test")
+    assert (1 / test["rank"]).mean() == pytest.approx(metrics["image_to_text_mrr"])
+    assert (1 / test["rank_back"]).mean() == pytest.approx(metrics["text_to_image_mrr"])
+    assert (test["prediction"] == test["target"]).mean() == pytest.approx(metrics["image_to_text_recall@1"])
+    assert set(test["prediction"]) <= set(test["id"])
+    lacking = table[table["target"].isna()]
+    assert len(lacking) == COUNT / 20
+    assert lacking[["prediction", "rank", "rank_back"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("model", ["hetero_gat", "hetero_sage", "hgt", "cross_modal_transformer", "mlp"])
+def test_no_side_of_who_is_asked_for_sees_anything_of_the_other(graph, model):
+    """By gradients, which are exact: none leads from a side to what only the other side may see."""
+    torch.manual_seed(0)
+    config = resolve_config(
+        model=model, overrides=[*QUICK, "model.num_layers=2"] if model != "mlp" else QUICK
+    )
+    view = graph.view("image_to_text")
+    module = assemble(view, "image_to_text", config).eval()
+    batch = GraphBatch.of(view)
+    rows, task = torch.from_numpy(rows_of(graph, "test")), module.task
+    nodes = {
+        name: graph.nodes[f"thing/{name}"]["entity_index"].to_numpy() for name in ("text", "image", "sound")
+    }
+    held_out = task.held_out.numpy()
+    for side, own in (("query", "image"), ("answer", "text")):
+        x_dict = {name: x.clone().requires_grad_() for name, x in batch.x_dict.items()}
+        seen = task.sides[side].view(task.held_out)(batch._replace(x_dict=x_dict))
+        state = module.unify(seen)["thing"][rows]
+        state.square().sum().backward()
+        for name, index in nodes.items():
+            gradient = x_dict[f"thing/{name}"].grad
+            reached = np.zeros(len(index), bool) if gradient is None else gradient.abs().sum(1).numpy() > 0
+            assert (reached & held_out[index]).any() == (name == own), (side, name)
+        # Nothing is asked of the context, of which all may be seen.
+        others = x_dict["thing/sound"].grad
+        if model.startswith("h"):
+            assert others[~torch.from_numpy(held_out[nodes["sound"]])].abs().sum() > 0
+
+
+def test_a_training_step_asks_for_some_and_hides_their_other_side(graph):
+    module = assemble(graph, "image_to_text", resolve_config(model="hetero_sage", overrides=QUICK))
+    batch, seen = GraphBatch.of(graph), []
+
+    def encode(part):
+        seen.append(part)
+        return module.unify(part)
+
+    step = module.task.step(module.head, encode, batch)
+    query, answer = seen
+    train = len(module.task.rows("train"))
+    assert train / 4 < step.num_rows < 3 * train / 4
+    of = {name: (f"thing/{name}", "of", "thing") for name in ("text", "image", "sound")}
+    lost = {name: batch[1][of[name]].shape[1] - query[1][of[name]].shape[1] for name in of}
+    asked = step.num_rows + int(module.task.held_out.sum())
+    assert lost["image"] == 0
+    assert lost["text"] == lost["sound"] == asked
+    assert answer[1][of["text"]].shape[1] == batch[1][of["text"]].shape[1]
+    assert (
+        query[1]["thing", "says_alike", "thing"].shape[1] < batch[1]["thing", "says_alike", "thing"].shape[1]
+    )
+    assert step.loss.requires_grad
+
+
+def test_without_context_every_training_entity_is_asked_for_in_each_step(graph):
+    config = resolve_config(model="mlp", overrides=[*QUICK, "contrastive.context=0"])
+    module = assemble(graph, "image_to_text", config)
+    step = module.task.step(module.head, module.unify, GraphBatch.of(graph))
+    assert step.num_rows == len(module.task.rows("train"))
+
+
+def test_training_entities_are_measured_without_their_own_answers(graph, run):
+    """Else the training split would be all but solved by whoever sees both sides on both sides."""
+    task, seen = run.task, {}
+
+    def unify(rows, view=None):
+        seen[view] = view(GraphBatch.of(graph)).edge_index_dict["thing/text", "of", "thing"].shape[1]
+        return run._unify(rows, view)
+
+    task.output(run.module.head, unify, task.rows("train"))
+    assert sorted(seen.values()) == [0, COUNT]
+
+
+@pytest.mark.parametrize("loss", ["info_nce", "sigmoid"])
+@pytest.mark.parametrize("related", ["ignored", "shared"])
+def test_what_the_graph_says_of_pairs_takes_part(graph, loss, related):
+    overrides = [*QUICK, f"contrastive.loss={loss}", "contrastive.hard_negatives=2", "max_epochs=2"]
+    plain = mg.train(graph, task="image_to_text", overrides=overrides)
+    aware = mg.train(graph, task="image_to_text", overrides=[*overrides, f"contrastive.related={related}"])
+    losses = [run.history["train_loss"].iloc[0] for run in (plain, aware)]
+    assert np.isfinite(losses).all()
+    assert losses[0] != losses[1]
+
+
+def test_samples_with_all_neighbours_measure_what_the_whole_graph_does(graph, run):
+    sampled = mg.train(graph, task="image_to_text", overrides=QUICK, batch_size=32, fanout=[-1, -1], seed=1)
+    whole = mg.train(graph, task="image_to_text", overrides=[*QUICK, "max_epochs=1"], batch_size=0, seed=1)
+    whole.module.load_state_dict(sampled.module.state_dict())
+    found, wanted = sampled.evaluate("test"), whole.evaluate("test")
+    assert found == pytest.approx(wanted, rel=1e-4)
+    assert found["mrr"] > 0.2
+
+
+def test_two_trainings_are_the_same_to_the_bit(graph):
+    runs = [
+        mg.train(graph, task="image_to_text", overrides=[*QUICK, "max_epochs=3"], seed=3) for _ in range(2)
+    ]
+    one, other = (run.module.state_dict() for run in runs)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_says_what_it_is_about(graph, run):
+    described = json.loads((run.folder / "run.json").read_text())["target"]
+    assert described["kind"] == "retrieval"
+    assert described["directions"] == ["image_to_text", "text_to_image"]
+    assert described["gallery_sizes"]["test"] == len(rows_of(graph, "test"))
+    lacking = (graph.nodes["thing"]["target:image_to_text"].isna()).sum()
+    assert any(note.startswith(f"{lacking} entities lack image or text") for note in run.module.notes)
+
+
+def test_predicting_single_entities_is_refused(run):
+    with pytest.raises(ConfigError, match="is retrieval, which says nothing of a single entity"):
+        mg.predict(run, [{"id": "new"}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"query": "imgae"},
+            r"tasks.image_to_text.query: .*no modality of 'thing' 'imgae'. Did you mean 'image'",
+        ),
+        ({"answer": "image"}, "got 'image' on both sides, which would give each other away"),
+        (
+            {"query_with": ["besides"]},
+            r"query_with\[0\]: there is no modality or relation 'besides'.*'beside'",
+        ),
+        ({"query_with": ["beside"], "answer_with": ["beside"]}, "got 'beside' on both sides"),
+        ({"target": "colour"}, "target"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_fault_of_the_file(write_two_views, tmp_path, changes, message):
+    write_two_views(tmp_path, **changes)
+    with pytest.raises(ConfigError, match=message):
+        mg.load_dataset(tmp_path)
+
+
+def test_a_graph_that_was_built_without_a_modality_is_refused(graph):
+    with pytest.raises(GraphError, match=r"tasks.image_to_text.answer: the graph has no modality 'text'"):
+        Task.from_graph(graph.without(modalities=["text"]), "image_to_text")
+
+
+def test_a_saved_graph_has_the_task(graph, tmp_path):
+    graph.save(tmp_path / "graph")
+    again = mg.load_graph(tmp_path / "graph")
+    assert again.tasks == graph.tasks
+    assert again.fingerprint() == graph.fingerprint()
+    assert mg.summarise(again)["tasks"]["image_to_text"]["labelled"] == COUNT - COUNT // 20
+
+
+@pytest.mark.parametrize(
+    ("task", "setting", "message"),
+    [
+        (
+            "image_to_text",
+            "loss=focal",
+            "loss: got focal, but 'image_to_text' is a retrieval and has no classes",
+        ),
+        ("image_to_text", "links.decoder=mlp", "links.decoder: got mlp"),
+        (
+            "colour",
+            "contrastive.loss=sigmoid",
+            "contrastive.loss: got sigmoid, but 'colour' is a classification",
+        ),
+        (
+            "link:beside",
+            "contrastive.channels=8",
+            "contrastive.channels: got 8, but 'link:beside' is a link_pred",
+        ),
+    ],
+)
+def test_settings_of_other_kinds_of_tasks_are_refused(graph, task, setting, message):
+    with pytest.raises(ConfigError, match=message):
+        mg.train(graph, task=task, overrides=[*QUICK[:-1], setting])
+
+
+def test_a_task_that_nobody_has_prepared_is_that_of_its_name(graph, run):
+    overrides = [*QUICK, "max_epochs=2"]
+    named = mg.train(graph, task="image_to_text", overrides=overrides)
+    for task in ("retrieval:image,text", "retrieval:thing/image,thing/text"):
+        unprepared = mg.train(graph, task=task, overrides=overrides)
+        assert unprepared.metrics() == named.metrics()
+        assert unprepared.task.labels.task == task
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("retrieval:imgae,text", "the graph has no modality 'imgae'. Did you mean 'image'"),
+        ("retrieval:image,image", "got 'image' on both sides"),
+    ],
+)
+def test_a_name_of_no_task_is_refused(graph, task, message):
+    with pytest.raises(MMGraphError, match=message):
+        mg.train(graph, task=task, overrides=QUICK)
+
+
+def test_models_are_compared_on_it(graph, tmp_path):
+    comparison = mg.compare(
+        graph,
+        task="image_to_text",
+        models=["mlp", "hetero_gat"],
+        seeds=1,
+        overrides=[*QUICK, "max_epochs=3"],
+        out=tmp_path / "cmp",
+    )
+    assert comparison.headline == "mrr"
+    page = (tmp_path / "cmp" / "report.html").read_text()
+    assert "test entities" in page
