@@ -9,6 +9,7 @@ import typer
 
 from mmgraph.cli.options import (
     ConfigOption,
+    EngineOption,
     GraphArgument,
     JsonOption,
     ModelOption,
@@ -70,11 +71,13 @@ def train(
         int | None,
         typer.Option(
             "--devices",
+            "--workers",
             min=1,
             metavar="N",
             help="How many GPUs, or processes on the CPU, share each batch. Under torchrun it says how many.",
         ),
     ] = None,
+    engine: EngineOption = None,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -134,13 +137,16 @@ def train(
         fanout=fanout,
         device=device,
         devices=devices,
+        engine=engine,
         precision=precision,
         compile=compile,
         max_time=max_time,
         report_to=report_to,
     )
     resolved = resolve_config(**chosen)
-    folder = out or Path("runs") / f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
+    folder = (
+        out or Path("runs") / f"{Path(graph).resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
+    )
     run = mg.train(
         graph, task=task, out=folder, overwrite=overwrite, resume=resume, progress=progress, **chosen
     )

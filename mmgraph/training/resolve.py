@@ -25,6 +25,7 @@ class TrainingChoice(TypedDict):
     fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None
     device: str | None
     devices: int | None
+    engine: str | None
     precision: str | None
     compile: bool | None
     max_time: float | str | None
@@ -67,6 +68,7 @@ def resolve_config(
     fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None = None,
     device: str | None = None,
     devices: int | None = None,
+    engine: str | None = None,
     precision: str | None = None,
     compile: bool | None = None,
     max_time: float | str | None = None,
@@ -88,6 +90,7 @@ def resolve_config(
             relation.
         device: Where to train.
         devices: How many devices share each batch.
+        engine: Who starts a process for each.
         precision: What to compute in.
         compile: Whether to compile the model.
         max_time: How long to train at most, in seconds or as ``10m``.
@@ -120,6 +123,7 @@ def resolve_config(
         "fanout": fanout,
         "device": device,
         "devices": devices,
+        "engine": engine,
         "precision": precision,
         "compile": compile,
         "max_time": max_time,
