@@ -18,7 +18,11 @@ DatasetArgument = Annotated[
     ),
 ]
 GraphArgument = Annotated[
-    Path, typer.Argument(metavar="GRAPH", help="A graph folder, made by `mmgraph build-graph`.")
+    str,
+    typer.Argument(
+        metavar="GRAPH",
+        help="A graph folder, made by `mmgraph build-graph`, or where one is, such as s3://bucket/graph.",
+    ),
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, made by `mmgraph train`.")]
 
@@ -48,8 +52,16 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a config key; may be given again."),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="ENGINE",
+        help="Where workers run: local, or ray for a Ray cluster (RAY_ADDRESS, else this machine).",
+    ),
+]
 GraphOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--graph", metavar="GRAPH", help="The graph, where it is not where the run was made."),
 ]
 

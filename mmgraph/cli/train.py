@@ -10,6 +10,7 @@ import typer
 
 from mmgraph.cli.options import (
     ConfigOption,
+    EngineOption,
     GraphArgument,
     JsonOption,
     ModelOption,
@@ -75,11 +76,13 @@ def train(
         int | None,
         typer.Option(
             "--devices",
+            "--workers",
             min=1,
             metavar="N",
             help="How many GPUs, or processes on the CPU, share each batch. Under torchrun it says how many.",
         ),
     ] = None,
+    engine: EngineOption = None,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -147,6 +150,7 @@ def train(
         fanout=fanout,
         device=device,
         devices=devices,
+        engine=engine,
         precision=precision,
         compile=compile,
         max_time=max_time,
@@ -154,7 +158,7 @@ def train(
         init_from=init_from,
     )
     resolved = resolve_config(**chosen)
-    name = f"{graph.resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
+    name = f"{Path(graph).resolve().name}-{task}-{resolved.model.name}-{resolved.seed}"
     # What is in link:borders or retrieval:image,text cannot be in the name of a folder everywhere.
     folder = out or Path("runs") / re.sub("[:,/]", "-", name)
     run = mg.train(

@@ -60,6 +60,7 @@ class Graph:
             alone: they do not count as memory that the process may write to.
         stored_fingerprint: The fingerprint, where it is known from the folder.
         folder: The folder that it was opened from; nothing for a graph that no folder holds as it is.
+        address: Where that folder was copied from, if it was.
     """
 
     schema: GraphSchema
@@ -75,6 +76,12 @@ class Graph:
     stored_features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
     folder: Path | None = None
+    address: str | None = None
+
+    @property
+    def place(self) -> str | Path | None:
+        """Where other processes open it: its address, else its folder; nothing if there is neither."""
+        return self.folder if self.folder is None or self.address is None else self.address
 
     @property
     def name(self) -> str:

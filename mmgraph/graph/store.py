@@ -29,6 +29,7 @@ from mmgraph.graph.edge_files import (
     unreadable,
 )
 from mmgraph.graph.edges import StoredEdges
+from mmgraph.graph.fetched import fetched, is_address
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hold_out import HELD_OUT, HeldOutEdges
 from mmgraph.graph.layout import (
@@ -55,13 +56,14 @@ _READ_APART = ("fingerprint", "schema", "tasks", "files", "digests")
 
 
 def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
-    """Open a graph folder.
+    """Open a graph folder, or the copy of one at an address.
 
     Opening reads the manifest and looks at the sizes of the files; it takes milliseconds whatever the size of
     the graph. Arrays are mapped into memory, so that processes share them.
 
     Args:
-        folder: The folder that :meth:`Graph.save` wrote.
+        folder: The folder that :meth:`Graph.save` wrote; or where such a folder is, as fsspec has it, e.g.
+            ``s3://bucket/graph``: it is copied to this machine once.
         verify: Also compare the content of every file with its hash.
 
     Returns:
@@ -69,8 +71,10 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
 
     Raises:
         GraphError: If the folder is no graph, is damaged, or has another format version.
+        MissingDependencyError: If the library for such addresses is not installed.
     """
-    path = Path(folder)
+    address = str(folder) if is_address(folder) else None
+    path = Path(folder) if address is None else fetched(address)
     manifest = _read_manifest(path)
     where = f"{path / MANIFEST}"
     schema = GraphSchema.from_json(_mapping(manifest, "schema", where), where=f"{where}: schema")
@@ -98,6 +102,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         relation_encoders=LazyMapping(_relation_encoders(schema, files), reader.relation_encoder),
         stored_fingerprint=str(manifest["fingerprint"]),
         folder=path.absolute(),
+        address=address,
     )
 
 

@@ -19,6 +19,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
 Precision = Literal["32", "bf16-mixed", "16-mixed"]
 ReportTo = Literal["tensorboard", "csv", "wandb", "mlflow"]
+Engine = Literal["local", "ray"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -260,6 +261,11 @@ class TrainConfig(Config):
         ge=1,
         description="How many GPUs, or processes on the CPU, share each batch: one process for each, which "
         "keeps a copy of the weights. `batch_size` is what all have together.",
+    )
+    engine: Engine = Field(
+        default="local",
+        description="Who starts these processes: `local` on this machine, `ray` as workers of a Ray cluster, "
+        "where those that are lost are replaced. The result is the same.",
     )
     precision: Precision = Field(
         default="32",

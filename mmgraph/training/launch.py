@@ -131,7 +131,7 @@ def _work(
             load_plugin(plugin)
         work(**arguments)
     except BaseException as error:
-        last_word = _told(error)
+        last_word = as_told(error)
     sender.send(last_word)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -139,7 +139,7 @@ def _work(
     os._exit(0 if last_word is None else 1)
 
 
-def _told(error: BaseException) -> BaseException:
+def as_told(error: BaseException) -> BaseException:
     """Return an error as another process can take it, with where it comes from."""
     if isinstance(error, SystemExit):
         return SystemExit(error.code)

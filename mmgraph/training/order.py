@@ -48,6 +48,10 @@ class Order:
             return replace(self, overwrite=True)
         return self
 
+    def again(self) -> Order:
+        """Return the order for those who take over from processes that were lost."""
+        return replace(self, resume=True)
+
     def finished(self, graph: Graph, progress: Progress) -> Run | None:
         """Return the run that is to be made if it is there already and may be gone on from."""
         if not self.resume or self.out is None:

@@ -21,8 +21,8 @@ T = TypeVar("T")
 _TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What ``torchrun`` tells each of its processes by the environment."""
 
-# A process that ends is noticed at once; one that takes long, as over a last large evaluation, is waited for.
-_PATIENCE = timedelta(days=1)
+PATIENCE = timedelta(days=1)
+"""How long one process waits for another: one that ends is noticed at once, and a last evaluation is long."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +152,16 @@ def for_processes(config: TrainConfig, processes: Processes) -> TrainConfig:
     """Return a config with as many devices as there are processes, if somebody else has started these.
 
     Raises:
-        ConfigError: If it asks for another number.
+        ConfigError: If it asks for another number, or for Ray to start them.
     """
     if processes.size == 1:
         return config
+    if config.engine == "ray":
+        raise ConfigError(
+            "got ray, but torchrun has started the processes",
+            where="engine",
+            fix="Leave it out, or give the command without torchrun.",
+        )
     if config.devices not in (1, processes.size):
         raise ConfigError(
             f"got {config.devices}, but torchrun has started {processes.size} processes",
@@ -163,6 +169,14 @@ def for_processes(config: TrainConfig, processes: Processes) -> TrainConfig:
             fix="Leave devices out under torchrun, or give the same number.",
         )
     return config.model_copy(update={"devices": processes.size})
+
+
+def backend_of(device_type: str) -> str:
+    """Return what the processes of a training on devices of a type, ``cpu`` or ``cuda``, talk through.
+
+    Tensors on the CPU always go through gloo: what processes agree on never waits for a GPU.
+    """
+    return "gloo" if device_type == "cpu" else "cpu:gloo,cuda:nccl"
 
 
 @contextlib.contextmanager
@@ -184,9 +198,8 @@ def connected(processes: Processes, device: torch.device, asked: Any) -> Iterato
         yield
         return
     if mine := not dist.is_initialized():
-        # Tensors on the CPU always go through gloo: what processes agree on never waits for a GPU.
-        backend = "gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl"
-        dist.init_process_group(backend, rank=processes.rank, world_size=processes.size, timeout=_PATIENCE)
+        backend = backend_of(device.type)
+        dist.init_process_group(backend, rank=processes.rank, world_size=processes.size, timeout=PATIENCE)
     if any(other != asked for other in processes.gather(asked)):
         raise ConfigError(
             f"the {processes.size} processes were asked for different trainings",

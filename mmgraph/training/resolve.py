@@ -25,6 +25,7 @@ class TrainingChoice(TypedDict):
     fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None
     device: str | None
     devices: int | None
+    engine: str | None
     precision: str | None
     compile: bool | None
     max_time: float | str | None
@@ -68,6 +69,7 @@ def resolve_config(
     fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None = None,
     device: str | None = None,
     devices: int | None = None,
+    engine: str | None = None,
     precision: str | None = None,
     compile: bool | None = None,
     max_time: float | str | None = None,
@@ -91,6 +93,7 @@ def resolve_config(
             relation.
         device: Where to train.
         devices: How many devices share each batch.
+        engine: Who starts a process for each.
         precision: What to compute in.
         compile: Whether to compile the model.
         max_time: How long to train at most, in seconds or as ``10m``.
@@ -130,6 +133,7 @@ def resolve_config(
         "fanout": fanout,
         "device": device,
         "devices": devices,
+        "engine": engine,
         "precision": precision,
         "compile": compile,
         "max_time": max_time,

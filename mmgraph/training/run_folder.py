@@ -18,6 +18,7 @@ from mmgraph.atomic import atomic_folder
 from mmgraph.config import Config, parse, read_yaml
 from mmgraph.errors import Fault, RunError
 from mmgraph.graph import Graph, load_graph
+from mmgraph.graph.fetched import is_address
 from mmgraph.training.assemble import assemble
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import describe_environment, reproducible
@@ -34,7 +35,9 @@ class GraphRecord(Config):
 
     name: str
     fingerprint: str
-    path: str | None = Field(None, description="Where it is, from the run folder; nothing if not on disk.")
+    path: str | None = Field(
+        None, description="Its address, or where it is, from the run folder; nothing if not on disk."
+    )
 
 
 class RunRecord(Config):
@@ -80,7 +83,9 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
         folder: An empty folder.
         destination: Where the folder will be; the path to the graph starts there.
     """
-    graph_path = os.path.relpath(run.graph.folder, destination) if run.graph.folder else None
+    graph_path = run.graph.address if run.graph.folder else None
+    if run.graph.folder and graph_path is None:
+        graph_path = os.path.relpath(run.graph.folder, destination)
     record = RunRecord(
         **run.describe(),
         graph=GraphRecord(
@@ -137,15 +142,16 @@ def _find_graph(record: GraphRecord, folder: Path, graph: Graph | str | Path | N
                 where=str(folder / MARKER),
                 fix="Pass --graph GRAPH, the folder of that graph.",
             )
-        graph_folder = Path(graph) if graph is not None else folder / str(record.path)
-        if graph is None and not (graph_folder / "manifest.json").is_file():
+        place = record.path if graph is None else graph
+        assert place is not None
+        if graph is None and not is_address(place) and not (folder / place / "manifest.json").is_file():
             raise RunError(
                 f"the graph {record.name!r} that it was trained on is no longer at "
-                f"{os.path.normpath(graph_folder)}",
+                f"{os.path.normpath(folder / place)}",
                 where=str(folder / MARKER),
                 fix="Pass --graph GRAPH, the folder of that graph.",
             )
-        graph = load_graph(graph_folder)
+        graph = load_graph(place if graph is not None or is_address(place) else folder / place)
     if graph.fingerprint() != record.fingerprint:
         raise RunError(
             f"the graph at hand has the fingerprint {graph.fingerprint()}, but the run was trained on "

@@ -17,7 +17,7 @@ from mmgraph.training.run_folder import MARKER, load_run, read_record
 
 RECORD = "training.json"
 
-SAME_RESULT = frozenset({"batch_threads", "checkpoint_seconds", "report_to"})
+SAME_RESULT = frozenset({"batch_threads", "checkpoint_seconds", "engine", "report_to"})
 """Keys of the config that alter no number."""
 
 AGAINST_DIVERGENCE = frozenset({"lr", "clip_norm"})

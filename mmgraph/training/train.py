@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mmgraph.atomic import atomic_folder, require_place
+from mmgraph.atomic import atomic_folder
 from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.models.fanout import Fanout, takes_none, write_fanout
@@ -22,9 +22,9 @@ from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
 from mmgraph.training.how_to_go_on import saying_how_to_go_on
 from mmgraph.training.init_from import initialise
-from mmgraph.training.launch import launch
 from mmgraph.training.logs import check_logs, copy_logs, report
 from mmgraph.training.memory import memory_told
+from mmgraph.training.new_processes import train_in_new_processes
 from mmgraph.training.order import Order
 from mmgraph.training.processes import Processes, connected, for_processes, told_processes
 from mmgraph.training.resolve import resolve_config
@@ -46,6 +46,7 @@ def train(
     fanout: Fanout | str | None = None,
     device: str | None = None,
     devices: int | None = None,
+    engine: str | None = None,
     precision: str | None = None,
     compile: bool | None = None,
     max_time: float | str | None = None,
@@ -81,6 +82,8 @@ def train(
         device: Where to train: ``auto``, ``cpu``, ``cuda`` or e.g. ``cuda:1``; by default the config's.
         devices: How many GPUs, or processes on the CPU, share each batch; by default the config's, and under
             ``torchrun`` as many as it started. The graph must be a folder, and there must be an ``out``.
+        engine: Who starts these processes: ``local`` on this machine, or ``ray`` on a cluster, which needs a
+            folder and an ``out`` that all its nodes see; by default the config's.
         precision: What a step computes in: ``32``, ``bf16-mixed``, or on a GPU ``16-mixed``; by default the
             config's.
         compile: Compile the model by ``torch.compile``; by default the config's.
@@ -106,7 +109,7 @@ def train(
             one of several processes is ended from outside, or what is at ``out`` is another training than the
             one to resume.
         UserError: If ``out`` is there already and must not be replaced.
-        MissingDependencyError: If the library of a log is not installed.
+        MissingDependencyError: If the library of a log, or Ray, is not installed.
     """
     progress = progress or Progress(quiet=True)
     resolved = resolve_config(
@@ -118,6 +121,7 @@ def train(
         fanout=fanout,
         device=device,
         devices=devices,
+        engine=engine,
         precision=precision,
         compile=compile,
         max_time=max_time,
@@ -136,40 +140,14 @@ def train(
         overwrite=overwrite,
         resume=resume,
     ).replacing_less_time(opened)
-    if order.config.devices > processes.size:
-        return _train_on_devices(opened, order, progress, on_epoch)
+    if order.config.devices > processes.size or order.config.engine == "ray":
+        return train_in_new_processes(opened, order, _work, progress, on_epoch)
     return _join(opened, order, processes, progress, on_epoch)
 
 
-def _train_on_devices(
-    graph: Graph, order: Order, progress: Progress, on_epoch: Callable[[Epoch], None] | None
-) -> Run:
-    """Train in new processes, one for each device, and return the run that they leave."""
-    problem, fix = "", ""
-    if graph.folder is None:
-        problem = "the graph is in the memory of this one"
-        fix = "Save it (graph.save(folder)) and train on the folder, or start the script by torchrun."
-    elif order.out is None:
-        problem, fix = "the run would stay in one of them", "Give an out."
-    elif on_epoch is not None:
-        problem = "on_epoch is a function of this one"
-        fix = "Leave it out, or start the script by torchrun."
-    if problem:
-        raise ConfigError(f"each device has a process of its own, but {problem}", where="devices", fix=fix)
-    assert order.out is not None
-    assert graph.folder is not None
-    if (run := order.finished(graph, progress)) is not None:
-        return run
-    devices = order.config.devices
-    own_device(order.config.device, Processes(size=devices, local_size=devices))
-    require_place(order.out, marker=MARKER, overwrite=order.overwrite)
-    launch(_work, {"graph": graph.folder, "order": order, "quiet": progress.quiet}, devices)
-    return load_run(order.out, graph=graph)
-
-
-def _work(graph: Path, order: Order, quiet: bool) -> None:
-    """Take the part of one device."""
-    _join(load_graph(graph), order, told_processes(), Progress(quiet=quiet), None)
+def _work(graph: str | Path, order: Order, progress: Progress) -> None:
+    """Take the part of a new process."""
+    _join(load_graph(graph), order, told_processes(), progress, None)
 
 
 def _join(

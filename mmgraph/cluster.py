@@ -1,0 +1,157 @@
+"""A Ray cluster: reached or started, quiet, and with room for the workers that are asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmgraph.counted import counted
+from mmgraph.errors import ConfigError, MissingDependencyError, RunError
+
+_ADDRESS = "RAY_ADDRESS"
+_SECONDS_TO_ANSWER = 10.0
+
+MOST_LOSSES = 5
+"""How often workers that are lost are replaced before it is given up."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What each of the workers on a cluster has.
+
+    Args:
+        number: How many workers there are.
+        cpus: How many CPUs each of them is given.
+        gpus: How many GPUs each of them is given, 0 or 1.
+    """
+
+    number: int
+    cpus: int
+    gpus: int
+
+    @property
+    def threads(self) -> int:
+        """How many threads each of them computes with."""
+        return int(os.environ.get("OMP_NUM_THREADS", self.cpus))
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What a worker takes of its node, as Ray counts it."""
+        return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
+
+
+@contextlib.contextmanager
+def ray_cluster() -> Iterator[Any]:
+    """Yield the library ray, connected to a cluster.
+
+    It is the one that this process is connected to, or that ``RAY_ADDRESS`` names; else one is started that
+    has this machine alone, and ends with the block. Ray's reports of its usage stay off.
+
+    Raises:
+        MissingDependencyError: If Ray is not installed.
+        RunError: If the cluster cannot be reached.
+    """
+    # Read when Ray is imported.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_TRAIN_METRICS_ENABLED", "0")
+    try:
+        with _quiet():
+            import ray
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the engine ray needs Ray, which cannot be loaded: {error}",
+            where="engine",
+            fix="Install it with `pip install 'mmgraph[ray]'`.",
+        ) from None
+    if ray.is_initialized():
+        yield ray
+        return
+    with _quiet():
+        _connect(ray)
+    try:
+        yield ray
+    finally:
+        with _quiet():
+            ray.shutdown()
+
+
+def room_for(ray: Any, workers: int, *, device: str = "cpu") -> Workers:
+    """Return what each of some workers has: an equal part of the cluster's CPUs, and a GPU where it may.
+
+    Args:
+        ray: From :func:`ray_cluster`.
+        workers: How many.
+        device: ``cpu``, ``cuda`` for a GPU each, or ``auto`` for that where there are enough.
+
+    Raises:
+        ConfigError: If the cluster is too small for them, or one named GPU is asked for.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = ([int(node.get(kind, 0)) for node in nodes] for kind in ("CPU", "GPU"))
+    if ":" in device:
+        raise ConfigError(
+            f"got {device}, which is one device of a machine; workers have any GPU of the cluster",
+            where="device",
+            fix="Set the device to cuda, auto or cpu.",
+        )
+    wanted = device == "cuda" or (device == "auto" and sum(gpus) >= workers)
+    each = share_of(cpus, workers)
+    for kind, enough, there in (("CPU", each > 0, cpus), ("GPU", not wanted or sum(gpus) >= workers, gpus)):
+        if not enough:
+            raise ConfigError(
+                f"got {workers:,}, each of which takes a {kind}, but the cluster has "
+                f"{counted(sum(there), kind)} on {counted(len(nodes), 'node')}",
+                where="workers",
+                fix="Ask for fewer, or start more nodes (`ray start --address HOST:PORT`).",
+            )
+    return Workers(workers, each, int(wanted))
+
+
+def share_of(cpus: Sequence[int], workers: int) -> int:
+    """Return how many CPUs each worker may have, none of them over two nodes; 0 where there are too few.
+
+    Args:
+        cpus: Of each node.
+        workers: How many there are to be.
+
+    Example:
+        >>> share_of([8, 4], 3), share_of([8, 4], 2), share_of([1], 2)
+        (4, 4, 0)
+    """
+    shares = range(max(cpus, default=0), 0, -1)
+    return next((share for share in shares if sum(node // share for node in cpus) >= workers), 0)
+
+
+def _connect(ray: Any) -> None:
+    address = os.environ.get(_ADDRESS)
+    options = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if not address:
+        ray.init(address="local", include_dashboard=False, **options)
+        return
+    try:
+        host, _, port = address.rpartition(":")
+        if host and port.isdigit() and "/" not in host:
+            # Ray itself asks for minutes.
+            socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
+        ray.init(address=address, **options)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise RunError(
+            f"there is no cluster that answers at {address}: {error}",
+            where=_ADDRESS,
+            fix="Start it (`ray start --head`), name another address, or unset the variable for a Ray on "
+            "this machine alone.",
+        ) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Ray warn nobody of what becomes of its settings in later versions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
