@@ -1,4 +1,4 @@
-"""Baselines: linear models on the concatenated features, without a graph; for links, the links alone."""
+"""Baselines without a graph: linear models on features; for links, the links alone; for retrieval, maps."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from mmgraph.evaluation.link_baselines import (
     matrix_factorisation,
     popularity,
 )
+from mmgraph.evaluation.retrieval_baselines import Output, cca, chance, linear_map
 from mmgraph.tasks.classification import Classification
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.regression import Regression
+from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.task import Task
 
 _INVERSE_STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0, 10.0)
@@ -141,6 +143,17 @@ def _of_links(name: str, find: Callable[[LinkPrediction], Found]) -> Baseline:
     return Baseline(name, "link_prediction", fit, reads_features=False)
 
 
+def _of_modalities(name: str, find: Callable[[Retrieval], tuple[Output, dict[str, Any]]]) -> Baseline:
+    """Return a baseline that finds one modality by another."""
+
+    def fit(task: Task, features: Features | None) -> Fitted:  # noqa: ARG001 - it reads each by itself
+        assert isinstance(task, Retrieval)
+        output, chosen = find(task)
+        return Fitted(output, task.predictions(output), {"name": name, **chosen})
+
+    return Baseline(name, "retrieval", fit, reads_features=False)
+
+
 BASELINES: dict[str, Baseline] = {
     baseline.name: baseline
     for baseline in (
@@ -150,6 +163,9 @@ BASELINES: dict[str, Baseline] = {
         _of_links("adamic_adar", adamic_adar),
         _of_links("popularity", popularity),
         _of_links("matrix_factorisation", matrix_factorisation),
+        _of_modalities("chance", chance),
+        _of_modalities("cca", cca),
+        _of_modalities("linear_map", linear_map),
     )
 }
 

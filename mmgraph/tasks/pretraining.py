@@ -19,9 +19,10 @@ from mmgraph.graph.graph import Graph
 from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
+from mmgraph.tasks.content import Content
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
 from mmgraph.tasks.options import TaskOptions
-from mmgraph.tasks.pretext import PRETEXTS, Content, Pretext, Subject
+from mmgraph.tasks.pretext import PRETEXTS, Pretext, Subject
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 

@@ -5,6 +5,7 @@ Shapes: N entities, R of them that are asked for, C channels of the model, D of 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from mmgraph.graph.schema import GraphSchema
 from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.registry import TASKS
+from mmgraph.tasks.content import Content
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
 from mmgraph.tasks.objectives import Contrast, related_in
 from mmgraph.tasks.options import TaskOptions
@@ -46,16 +48,23 @@ class Retrieval(Task):
         spec: What the dataset says about it.
         schema: The node types and edge types of the graph.
         contrast: The loss.
+        content: What each modality holds, by its name.
     """
 
     has_views = True
     held_out: Tensor
 
     def __init__(
-        self, labels: Labels, spec: RetrievalTaskSpec, schema: GraphSchema, contrast: Contrast
+        self,
+        labels: Labels,
+        spec: RetrievalTaskSpec,
+        schema: GraphSchema,
+        contrast: Contrast,
+        content: Mapping[str, Content],
     ) -> None:
         super().__init__(labels)
         self.contrast = contrast
+        self.content = (content[spec.query], content[spec.answer])
         self.sides = {
             name: Side(
                 schema,
@@ -86,7 +95,7 @@ class Retrieval(Task):
         assert isinstance(spec, RetrievalTaskSpec)
         labels = _read_labels(graph, name, spec)
         options.refuse_others(labels, "contrast")
-        return cls(labels, spec, graph.schema, options.contrast)
+        return cls(labels, spec, graph.schema, options.contrast, Content.in_graph(graph, spec.entity))
 
     @property
     def monitor(self) -> tuple[str, Direction]:
@@ -111,17 +120,24 @@ class Retrieval(Task):
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of some training entities, each of whose sides is seen without the other."""
         rows = self._to_ask() if batch.seeds is None else batch.seeds
-        asked = self.held_out.clone()
-        asked[rows] = True
         entity = self.labels.entity
         # The seeds of a sample are its first nodes.
         here = rows if batch.seeds is None else torch.arange(len(rows), device=rows.device)
-        sides = [encode(side.view(asked)(batch))[entity][here] for side in self.sides.values()]
+        views = [self._view_of(name, rows) for name in self.sides]
+        sides = [encode(view(batch))[entity][here] for view in views]
         output: Tensor = head(*sides).float()
         if not len(rows):
             return Step(output.sum() * 0, 0, output)
         related = related_in(batch, entity, here) if self.contrast.reads_graph else None
         return Step(self.contrast.of(_logits(output), related), len(rows), output)
+
+    def _view_of(self, side: str, rows: Tensor) -> View:
+        """Return what is seen from a side in a step that asks for some training entities."""
+        if not self.contrast.context:
+            return self._view(side, everyone=True)
+        asked = self.held_out.clone()
+        asked[rows] = True
+        return self.sides[side].view(asked)
 
     def _to_ask(self) -> Tensor:
         """Return which training entities a step over the whole graph learns from, int64 [R]."""
@@ -133,15 +149,16 @@ class Retrieval(Task):
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
         """Return both sides of some entities, [R, 2, D + 1], whose inner products are logits.
 
-        Of training entities, all training entities are asked for, so that none sees its own answer.
+        Of training entities, all entities are asked for, so that none sees its own answer, and so they are of
+        held-out ones if training knows no context.
         """
-        everyone = not bool(self.held_out[rows].all())
+        everyone = not self.contrast.context or not bool(self.held_out[rows].all())
         entity = self.labels.entity
-        sides = [unify({entity: rows}, self._view(name, everyone))[entity] for name in self.sides]
+        sides = [unify({entity: rows}, self._view(name, everyone=everyone))[entity] for name in self.sides]
         output: Tensor = head(*sides)
         return output
 
-    def _view(self, side: str, everyone: bool) -> View:
+    def _view(self, side: str, *, everyone: bool) -> View:
         """Return what is seen from a side where the held-out entities are asked for, or everyone is."""
         key = (side, everyone, self.held_out.device)
         if key not in self._views:
@@ -166,7 +183,14 @@ class Retrieval(Task):
         return found | {"gallery_size": float(len(output))}
 
     def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:
+        """Return for each entity what is found for it; see :meth:`predictions`."""
+        return self.predictions(lambda rows: self.output(head, unify, rows))
+
+    def predictions(self, output: Callable[[Tensor], Tensor]) -> pd.DataFrame:
         """Return for each entity which one's answer is first in the gallery of its split, and the own rank.
+
+        Args:
+            output: From entities, int64 [R], to both sides of them, [R, 2, D].
 
         Returns:
             One row for each of the N entities: ``id``, ``split``, ``target`` (the id; missing where it lacks
@@ -180,7 +204,7 @@ class Retrieval(Task):
         table[["rank", "rank_back"]] = np.nan
         for split in self.labelled_splits():
             rows = self.rows(split)
-            logits, place = _logits(self.output(head, unify, rows)).cpu(), rows.cpu().numpy()
+            logits, place = _logits(output(rows)).cpu(), rows.cpu().numpy()
             table.loc[place, "prediction"] = ids[place[logits.argmax(dim=1).numpy()]]
             table.loc[place, "rank"] = _ranking(logits).ranks.numpy()
             table.loc[place, "rank_back"] = _ranking(logits.T).ranks.numpy()

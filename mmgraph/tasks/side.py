@@ -57,10 +57,15 @@ class Side:
             asked: Which entities of the whole graph, bool [N].
         """
 
+        last: list[GraphBatch] = []
+
         def see(batch: GraphBatch) -> GraphBatch:
-            sample = batch.sample
-            here = asked if sample is None else asked[sample.numbers[self._entity]]
-            return self._see(batch, here)
+            if batch.sample is not None:
+                return self._see(batch, asked[batch.sample.numbers[self._entity]])
+            # The same tensors for the whole graph each time, with which layers keep what they work out.
+            if not last or last[0] is not batch:
+                last[:] = [batch, self._see(batch, asked)]
+            return last[1]
 
         return see
 

@@ -136,11 +136,44 @@ def test_a_training_step_asks_for_some_and_hides_their_other_side(graph):
     assert step.loss.requires_grad
 
 
-def test_without_context_every_training_entity_is_asked_for_in_each_step(graph):
+@pytest.mark.parametrize("batch_size", [0, 30])
+def test_without_context_nobody_is_ever_seen_as_a_whole(graph, batch_size):
+    overrides = [*QUICK, "contrastive.context=0", "max_epochs=2", "model.num_layers=1"]
+    run = mg.train(
+        graph, task="image_to_text", model="hetero_sage", overrides=overrides, batch_size=batch_size
+    )
+    task, seen = run.task, []
+    unify = run._unify
+
+    def spied(rows, view=None):
+        seen.append(view(GraphBatch.of(graph)))
+        return unify(rows, view)
+
+    task.output(run.module.head, spied, task.rows("test"))
+
+    def encode(part):
+        seen.append(part)
+        return run.module.unify(part)
+
+    step = task.step(run.module.head, encode, GraphBatch.of(graph))
+    assert step.num_rows == len(task.rows("train"))
+    of = [("thing/image", "of", "thing"), ("thing/text", "of", "thing")]
+    counts = [[part.edge_index_dict[triple].shape[1] for triple in of] for part in seen]
+    assert counts == [[152, 0], [0, 160]] * 2
+
+
+def test_what_is_seen_of_the_whole_graph_is_the_same_each_time_for_layers_to_know_it(graph):
     config = resolve_config(model="mlp", overrides=[*QUICK, "contrastive.context=0"])
-    module = assemble(graph, "image_to_text", config)
-    step = module.task.step(module.head, module.unify, GraphBatch.of(graph))
-    assert step.num_rows == len(module.task.rows("train"))
+    task, batch, seen = assemble(graph, "image_to_text", config).task, GraphBatch.of(graph), []
+
+    def encode(part):
+        seen.append(part)
+        return {"thing": torch.zeros(COUNT, 32)}
+
+    for _ in range(2):
+        task.step(task.make_head(32), encode, batch)
+    assert seen[0] is seen[2]
+    assert seen[1] is seen[3]
 
 
 def test_training_entities_are_measured_without_their_own_answers(graph, run):

@@ -1,7 +1,6 @@
 """What a model can be asked for without labels: the objectives of pre-training, by name."""
 
 from mmgraph.tasks.pretext.alignment import Alignment
-from mmgraph.tasks.pretext.content import Content
 from mmgraph.tasks.pretext.graph_infomax import GraphInfomax
 from mmgraph.tasks.pretext.masked_features import MaskedFeatures
 from mmgraph.tasks.pretext.masked_modality import MaskedModality
@@ -17,7 +16,6 @@ PRETEXTS: dict[str, type[Pretext]] = {
 __all__ = [
     "PRETEXTS",
     "Alignment",
-    "Content",
     "GraphInfomax",
     "MaskedFeatures",
     "MaskedModality",

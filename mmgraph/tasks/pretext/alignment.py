@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
-from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.tasks.objectives import Contrast, related_in
 from mmgraph.tasks.pretext.pretext import Pretext, Subject
 from mmgraph.tasks.side import Side
@@ -51,20 +51,23 @@ class Alignment(Pretext):
             rows, here = rows[chosen], here[chosen]
         if not len(rows):
             return None
-        asked = subject.mask(rows) | subject.held_out.to(rows.device)
-        states = [
-            encode(self._sides[name].view(asked)(batch))[subject.entity][here].float() for name in names
-        ]
+        states = [encode(self._view(name, rows)(batch))[subject.entity][here].float() for name in names]
         related = related_in(batch, subject.entity, here) if contrast.reads_graph else None
         return contrast.of(head(*names, *states), related)
 
+    def _view(self, name: str, rows: Tensor) -> View:
+        """Return what is seen from a side in a step that asks for some training entities."""
+        if not self.subject.contrast.context:
+            return self.side_of_measured(self._sides[name], rows, everyone=True)
+        return self._sides[name].view(self.subject.mask(rows) | self.subject.held_out.to(rows.device))
+
     def measure(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor | None:
         """Return the mean loss over every two modalities, each over the entities that have both."""
-        subject, losses = self.subject, []
-        states = {
-            name: unify({subject.entity: rows}, self.side_of_measured(side, rows))[subject.entity]
-            for name, side in self._sides.items()
-        }
+        subject, losses, states = self.subject, [], {}
+        everyone = not subject.contrast.context
+        for name, side in self._sides.items():
+            view = self.side_of_measured(side, rows, everyone=everyone)
+            states[name] = unify({subject.entity: rows}, view)[subject.entity]
         for names in self._pairs:
             both = subject.has(names[0], rows) & subject.has(names[1], rows)
             if both.any():

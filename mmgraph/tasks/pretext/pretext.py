@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.tasks.content import Content
 from mmgraph.tasks.objectives import Contrast
-from mmgraph.tasks.pretext.content import Content
 from mmgraph.tasks.side import Side
 from mmgraph.tasks.step import Encode, Unify
 
@@ -97,15 +97,16 @@ class Pretext(ABC):
             here: Their numbers in the batch, int64 [R].
         """
 
-    def side_of_measured(self, side: Side, rows: Tensor) -> View:
+    def side_of_measured(self, side: Side, rows: Tensor, *, everyone: bool = False) -> View:
         """Return what is seen where entities are measured from a side: held-out ones, or else everyone.
 
         Args:
             side: The side.
             rows: The entities that are measured, int64 [R].
+            everyone: Whether all entities are looked at from the side in any case.
         """
         held_out = self.subject.held_out.to(rows.device)
-        everyone = not bool(held_out[rows].all())
+        everyone = everyone or not bool(held_out[rows].all())
         key = (side, everyone, rows.device)
         if key not in self._views:
             self._views[key] = side.view(held_out | everyone)

@@ -1,0 +1,103 @@
+"""Baselines for retrieval: they find linear relations between two modalities, and chance finds nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mmgraph.data.spec import RetrievalTaskSpec
+from mmgraph.evaluation.baselines import BASELINES
+from mmgraph.graph.schema import GraphSchema, NodeType
+from mmgraph.tasks import Labels, Retrieval
+from mmgraph.tasks.content import Content
+from mmgraph.tasks.objectives import Contrast
+
+COUNT = 200
+SPLIT = np.array(["train"] * 100 + ["validation"] * 40 + ["test"] * 60)
+
+
+@pytest.fixture(scope="module")
+def task():
+    """Return a retrieval whose modalities are linear images of the same numbers."""
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(COUNT, 5))
+    features = {
+        name: (latent @ rng.normal(size=(5, width)) + 0.05 * rng.normal(size=(COUNT, width)) + 3).astype("f4")
+        for name, width in (("image", 9), ("text", 7))
+    }
+    ids = np.array([f"t{row}" for row in range(COUNT)])
+    labels = Labels(
+        task="find",
+        kind="retrieval",
+        entity="thing",
+        column="image or text",
+        ids=ids,
+        values=pd.Series(ids),
+        split=SPLIT,
+        where="tasks.find",
+    )
+    spec = RetrievalTaskSpec(kind="retrieval", entity="thing", query="image", answer="text", split="s")
+    node_types = [NodeType("thing", COUNT, 0, "thing")]
+    node_types += [
+        NodeType(f"thing/{n}", COUNT, x.shape[1], "thing", n, "features") for n, x in features.items()
+    ]
+    content = {name: Content(x, np.arange(COUNT), COUNT) for name, x in features.items()}
+    return Retrieval(labels, spec, GraphSchema(tuple(node_types), ()), Contrast(), content)
+
+
+def metrics(task, name, split="test"):
+    fitted = BASELINES[name].fit(task, None)
+    rows = task.rows(split)
+    return task.metrics(fitted.output(rows), rows), fitted
+
+
+@pytest.mark.parametrize("name", ["cca", "linear_map"])
+def test_linear_relations_are_found(task, name):
+    found, fitted = metrics(task, name)
+    assert found["mrr"] > 0.7
+    test = fitted.predictions[fitted.predictions["split"] == "test"]
+    assert (1 / test["rank"]).mean() == pytest.approx(found["image_to_text_mrr"])
+    assert fitted.config["name"] == name
+
+
+@pytest.mark.parametrize("name", ["cca", "linear_map"])
+def test_what_is_chosen_is_the_best_on_validation_and_knows_nothing_of_test(task, name):
+    found, fitted = metrics(task, name, "validation")
+    _, again = metrics(task, name, "validation")
+    assert again.config == fitted.config
+    assert found["mrr"] > 0.7
+
+
+def test_chance_is_chance(task):
+    found, _ = metrics(task, "chance")
+    expected = sum(1 / rank for rank in range(1, 61)) / 60
+    assert found["mrr"] == pytest.approx(expected, abs=0.04)
+
+
+def test_a_linear_map_adds_the_cosines_of_both_directions(task):
+    _, fitted = metrics(task, "linear_map")
+    rows = task.rows("test")
+    output = fitted.output(rows)
+    train = [content.of(task.rows("train")).double() for content in task.content]
+    means = [x.mean(0) for x in train]
+    x, y = (content.of(rows).double() - mean for content, mean in zip(task.content, means, strict=True))
+    a, b = (one - mean for one, mean in zip(train, means, strict=True))
+    alpha = fitted.config["alpha"]
+
+    def mapped(source, target, new):
+        return new @ torch.linalg.solve(
+            source.T @ source + alpha * torch.eye(source.shape[1]), source.T @ target
+        )
+
+    def cosines(one, other):
+        return torch.nn.functional.cosine_similarity(one[:, None], other[None], dim=2)
+
+    wanted = (cosines(mapped(a, b, x), y) + cosines(x, mapped(b, a, y))) / 2
+    assert torch.allclose((output[:, 0] @ output[:, 1].T).double(), wanted, atol=1e-4)
+
+
+def test_baselines_of_other_kinds_say_which_to_take(task):
+    with pytest.raises(Exception, match="'chance' or 'cca' or 'linear_map'"):
+        BASELINES["ridge"].check(task)
