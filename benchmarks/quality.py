@@ -19,7 +19,6 @@ import json
 import multiprocessing
 import statistics
 import sys
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from prepared import prepared
 from quality_page import render_page
 
 GRID = [
@@ -124,7 +124,7 @@ def main() -> int:
     cases = [case for case in CASES if case.key in names]
     if options.quick:
         options.seeds = 1
-    datasets = _prepare({case.dataset for case in cases}, options.source, options.data)
+    datasets = prepared({case.dataset for case in cases}, options.source, options.data)
     results: dict[str, Any] = {}
     if options.json and options.json.is_file():
         results = json.loads(options.json.read_text(encoding="utf-8"))
@@ -179,22 +179,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one seed, no search")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
     return parser.parse_args()
-
-
-def _prepare(names: set[str], sources: list[str], data: Path | None) -> dict[str, Path]:
-    """Return where each dataset is, prepared if it was not."""
-    import mmgraph as mg
-    from mmgraph.data.prepare import Recipe
-
-    given = dict(source.partition("=")[::2] for source in sources)
-    folder = data or Path(tempfile.mkdtemp(prefix="mmgraph-quality-"))
-    found = {}
-    for name in sorted(names):
-        found[name] = folder / name
-        if not Recipe(name).made(found[name]):
-            source = Path(given[name]) if given.get(name) else None
-            mg.prepare_dataset(name, source=source, out=found[name], overwrite=True)
-    return found
 
 
 def _search(pool: ProcessPoolExecutor, case: Case, folder: Path) -> dict[str, dict[str, float]]:

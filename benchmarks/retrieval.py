@@ -1,0 +1,193 @@
+"""How well one modality finds another: both directions on the shipped tasks, over seeds of split and weights.
+
+Every entry gets the same features and splits. ``chance``, ``cca`` and ``linear_map`` (ridge regression, both
+ways) read the two modalities alone, and so does ``mlp``, a pair of towers; graph models hear of neighbours
+through relations that were made from the side at hand. No entry sees anything of the answer (see
+docs/how_to/retrieval.md). Test entities are unseen, and the gallery is all of them.
+
+    python benchmarks/retrieval.py --source emoji=DIR --source countries=DIR --json retrieval.json
+
+``--quick`` runs one seed, few epochs and few entries of the smallest case, unless ``--only`` names others;
+``--check`` prints a line for each goal that falls short and exits with 1 if any does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machine import machine, versions
+from prepared import prepared
+
+ENTRIES = {
+    "chance": "chance",
+    "cca": "cca",
+    "ridge": "linear_map",
+    "two towers": "mlp",
+    "cross_modal_transformer": "cross_modal_transformer",
+    "hetero_gat": "hetero_gat",
+    "hetero_gat, graph-aware": "hetero_gat[contrastive.related=ignored,contrastive.hard_negatives=2]",
+    "hetero_gat, no context": "hetero_gat[contrastive.context=0]",
+}
+_QUICK = ("chance", "cca", "ridge", "two towers", "hetero_gat")
+_LEARNT = ("two towers", "cross_modal_transformer", "hetero_gat", "hetero_gat, graph-aware")
+_SHOWN = ("mrr", "recall@1", "recall@10", "median_rank")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A retrieval on a shipped dataset.
+
+    Args:
+        key: Its name.
+        dataset: The name of the dataset.
+        task: The name of the task.
+        split: The split whose seed varies.
+        directions: From which modality to which, both ways.
+        goal: What the best graph model should reach as the MRR of the first direction.
+        settings: Settings of every training.
+    """
+
+    key: str
+    dataset: str
+    task: str
+    split: str
+    directions: tuple[str, str]
+    goal: float | None = None
+    settings: tuple[str, ...] = ()
+
+
+CASES = [
+    Case(
+        "emoji: picture and name",
+        "emoji",
+        "picture_to_name",
+        "by_family",
+        ("picture_to_name", "name_to_picture"),
+        goal=0.060,
+    ),
+    Case(
+        "countries: flag and its description",
+        "countries",
+        "flag_to_description",
+        "by_region",
+        ("flag_to_flag_description", "flag_description_to_flag"),
+    ),
+    Case(
+        "glyphs: picture and name",
+        "glyphs",
+        "picture_to_name",
+        "by_script",
+        ("sans_to_name_for_script", "name_for_script_to_sans"),
+        settings=("max_epochs=100",),
+    ),
+]
+_SMALLEST = "countries: flag and its description"
+
+
+def main() -> int:
+    """Run the cases that were asked for; return the exit code."""
+    options = _options()
+    names = options.only or ([_SMALLEST] if options.quick else [case.key for case in CASES])
+    cases = [case for case in CASES if case.key in names]
+    seeds = 1 if options.quick else options.seeds
+    entries = [name for name in ENTRIES if not options.quick or name in _QUICK]
+    folders = prepared({case.dataset for case in cases}, options.source, options.data)
+    results: dict[str, Any] = {}
+    for case in cases:
+        settings = (*case.settings, *(("max_epochs=10",) if options.quick else ()))
+        trials = [_trial(case, folders[case.dataset], seed, entries, settings) for seed in range(seeds)]
+        results[case.key] = {name: [trial[name] for trial in trials] for name in entries}
+        _print_case(case, results[case.key])
+    if options.json:
+        document = {
+            "quick": options.quick,
+            "machine": machine(),
+            "versions": versions(("mmgraph", "torch", "torch-geometric", "scikit-learn")),
+            "results": results,
+        }
+        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    shortfalls = _shortfalls(results) if options.check else []
+    for line in shortfalls:
+        print(line)
+    return 1 if shortfalls else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--only", action="append", choices=[case.key for case in CASES], help="a case; repeat"
+    )
+    parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
+    parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="one seed, few epochs, few entries")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
+    return parser.parse_args()
+
+
+def _trial(
+    case: Case, folder: Path, seed: int, entries: list[str], settings: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """Return the test metrics of each entry on one split."""
+    import torch
+
+    import mmgraph as mg
+
+    torch.set_num_threads(1)
+    dataset = mg.load_dataset(folder, overrides=[f"splits.{case.split}.seed={seed}"])
+    comparison = mg.compare(
+        mg.build_graph(dataset, previews=False),
+        task=case.task,
+        models=[ENTRIES[name] for name in entries],
+        seeds=[seed],
+        overrides=settings,
+    )
+    if comparison.failures:
+        raise comparison.failures[0].error
+    return {name: comparison.of(ENTRIES[name])[0].metrics["test"] for name in entries}
+
+
+def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
+    trials = next(iter(found.values()))
+    sizes = sorted({int(trial["gallery_size"]) for trial in trials})
+    gallery = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    print(f"\n{case.key}: test, a gallery of {gallery}, {len(trials)} seeds")
+    for direction in case.directions:
+        print(f"  {direction:28s}" + "".join(f"{name:>16s}" for name in _SHOWN))
+        for name, of_seeds in found.items():
+            cells = [_cell([trial[f"{direction}_{metric}"] for trial in of_seeds]) for metric in _SHOWN]
+            print(f"    {name:26s}" + "".join(f"{cell:>16s}" for cell in cells), flush=True)
+
+
+def _cell(values: list[float]) -> str:
+    digits = 1 if statistics.fmean(values) >= 1.5 else 3
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):.{digits}f} ± {spread:.{digits}f}"
+
+
+def _shortfalls(results: dict[str, Any]) -> list[str]:
+    """Return a line for each goal missed, and for each learnt entry that is not far above chance."""
+    lines = []
+    for case in (case for case in CASES if case.key in results):
+        found, metric = results[case.key], f"{case.directions[0]}_mrr"
+        means = {name: statistics.fmean(trial[metric] for trial in trials) for name, trials in found.items()}
+        best = max(value for name, value in means.items() if name.startswith("hetero_gat"))
+        if case.goal is not None and best < case.goal:
+            lines.append(f"{case.key}: the best hetero_gat reaches {best:.3f}; goal {case.goal}")
+        lines += [
+            f"{case.key}: {name} reaches {means[name]:.3f}, chance {means['chance']:.3f}; goal: twice that"
+            for name in _LEARNT
+            if name in means and means[name] < 2 * means["chance"]
+        ]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
