@@ -39,7 +39,7 @@ class ContrastiveConfig(Config):
     )
     channels: int = Field(default=128, ge=1, description="Width of the space in which both are compared.")
     context: float = Field(
-        default=0.5,
+        default=0.2,
         ge=0,
         lt=1,
         description="With the whole graph in each step: the share of training entities that a step does not "

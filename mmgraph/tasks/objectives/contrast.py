@@ -47,7 +47,7 @@ class Contrast:
     share: float = 0.1
     hard_negatives: float = 1.0
     channels: int = 128
-    context: float = 0.5
+    context: float = 0.2
 
     def refuse(self, labels: Labels) -> None:
         """Refuse whatever was set, for a task that brings no two kinds of states together.
