@@ -37,8 +37,8 @@ class EntityTask(Task):
         """Return the task of this kind that a graph has by a name."""
         labels = read_labels(graph, name)
         # Whether it has classes, the kind itself knows.
-        options.refuse_others(labels, "class_loss")
-        return cls.from_labels(labels, options.class_loss)
+        options.refuse_others(labels, "class_loss", "few_labels")
+        return cls.from_labels(options.few_labels.of(labels), options.class_loss)
 
     @classmethod
     @abstractmethod

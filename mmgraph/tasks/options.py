@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from mmgraph.errors import ConfigError
 from mmgraph.tasks.class_loss import ClassLoss
+from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.objectives import Contrast
@@ -50,12 +51,14 @@ class TaskOptions:
         links: How a task that asks for links scores and learns them.
         contrast: The loss of a task that brings two kinds of states together.
         objectives: What a pre-training asks for.
+        few_labels: How many labels of training a task with a target of each entity may read.
     """
 
     class_loss: ClassLoss = field(default_factory=ClassLoss)
     links: LinkOptions = field(default_factory=LinkOptions)
     contrast: Contrast = field(default_factory=Contrast)
     objectives: Objectives = field(default_factory=Objectives)
+    few_labels: FewLabels = field(default_factory=FewLabels)
 
     def refuse_others(self, labels: Labels, *read: str) -> None:
         """Refuse whatever was set that a kind of task does not read.
@@ -67,6 +70,6 @@ class TaskOptions:
         Raises:
             ConfigError: If something else was set.
         """
-        for name in ("class_loss", "links", "contrast", "objectives"):
+        for name in ("class_loss", "links", "contrast", "objectives", "few_labels"):
             if name not in read:
                 getattr(self, name).refuse(labels)

@@ -6,6 +6,7 @@ from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import build
 from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions
+from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.module import TaskModule
@@ -48,8 +49,9 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     links = LinkOptions(**config.links.model_dump())
     contrast = Contrast(**config.contrastive.model_dump())
     objectives = Objectives(config.objectives, config.mask_share)
+    few = FewLabels(config.label_share, config.seed)
     # Of the graph itself: what a task asks for is the same in the controls.
-    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, objectives))
+    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, objectives, few))
     options = config.model
     model = build(
         view.schema,

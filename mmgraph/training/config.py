@@ -174,6 +174,13 @@ class TrainConfig(Config):
         description="Of a pre-training: the share of entities whose modality a step hides, and of values "
         "that it hides.",
     )
+    label_share: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="The share of the training labels that is read, at least one of each class; `seed` says "
+        "which. Validation and test keep theirs.",
+    )
     init_from: str | None = Field(
         default=None,
         description="A run folder, whose model's weights this one begins with as far as they are of the same "

@@ -263,3 +263,15 @@ def test_the_config_of_a_run_keeps_where_it_began(graph, pretrained, tmp_path):
     mg.train(graph, task="colour", overrides=overrides, init_from=pretrained.folder, out=tmp_path / "run")
     assert str(pretrained.folder) in (tmp_path / "run" / "config.yaml").read_text()
     assert json.loads((tmp_path / "run" / "run.json").read_text())["notes"]
+
+
+def test_a_training_reads_as_many_labels_as_it_may(graph):
+    overrides = [*QUICK, "max_epochs=1"]
+    few = mg.train(graph, task="colour", model="mlp", overrides=[*overrides, "label_share=0.1"])
+    all_ = mg.train(graph, task="colour", model="mlp", overrides=overrides)
+    counts = [len(run.task.rows("train")) for run in (few, all_)]
+    assert 8 <= counts[0] <= 10
+    assert counts[1] == 80
+    assert len(few.task.rows("test")) == len(all_.task.rows("test"))
+    with pytest.raises(ConfigError, match=r"label_share: got 0\.1, but 'pretrain' is a pretraining"):
+        mg.train(graph, task="pretrain", overrides=[*overrides, "label_share=0.1"])
