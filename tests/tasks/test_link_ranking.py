@@ -35,6 +35,15 @@ def _rows(links: TaskLinks, part: str) -> Tensor:
     return torch.from_numpy(np.flatnonzero(links.part == part))
 
 
+@pytest.mark.parametrize(("target_type", "cold"), [("a", [2, 4]), ("b", [2, 3, 4])])
+def test_a_link_is_cold_if_either_end_has_no_training_link(target_type: str, cold: list[int]) -> None:
+    source, target = torch.tensor([[0, 1, 3, 2, 0], [1, 2, 1, 0, 4]])
+    part = np.array(["train", "train", "validation", "validation", "test"])
+    links = TaskLinks(("a", "to", target_type), 5, 5, source, target, part)
+    # Among nodes of one type, a link makes both of its ends known, whatever its direction.
+    assert links.cold.nonzero().flatten().tolist() == cold
+
+
 def test_ranks_equal_brute_force_in_the_order_of_the_rows(links: TaskLinks, scores: Tensor) -> None:
     rows = _rows(links, "test").flip(0)
     ranked = RankedLinks.of(rank_links(links, rows, lambda sources: scores[sources]))
