@@ -16,17 +16,15 @@ from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.models.receptive_field import num_hops, receptive_field
 from mmgraph.sampling import BatchLoader
 from mmgraph.tasks import LinkPrediction
-from mmgraph.training.config import TrainConfig
+from mmgraph.training.config import USUAL_BATCH_SIZE, TrainConfig
 from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.heap import give_back_large_blocks
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
-from mmgraph.training.layer_by_layer import LayerByLayer
+from mmgraph.training.layer_by_layer import USUAL_AT_A_TIME, LayerByLayer
 from mmgraph.training.module import TaskModule
 from mmgraph.training.processes import ALONE, Processes
 from mmgraph.training.sampled_graph import SampledGraph
 from mmgraph.training.shared_inference import SharedInference
-
-USUAL_BATCH_SIZE = 1024
 
 # The estimate may be too low, and others take memory too.
 _SHARE_OF_FREE_MEMORY = 0.8
@@ -135,10 +133,10 @@ def open_batches(
     """
     if not config.batch_size:
         batch = GraphBatch.of(graph).to(device)
-        return FullBatch(batch), AtOnce(batch)
+        return FullBatch(batch), _inference(graph, module, config, device, whole=batch)
     sampled = _sampled(graph, module, config)
     loader = _loader(sampled, module, config, device, processes)
-    inference = _inference(graph, sampled, module, config, device)
+    inference = _inference(graph, module, config, device, sampled=sampled)
     return SampledBatches(loader), SharedInference(inference, processes) if processes.size > 1 else inference
 
 
@@ -189,9 +187,7 @@ def open_inference(graph: Graph, module: TaskModule, config: TrainConfig) -> Inf
         module: The model and its task.
         config: The config that it was trained with.
     """
-    if not config.batch_size:
-        return AtOnce(GraphBatch.of(graph))
-    return _inference(graph, _sampled(graph, module, config), module, config, torch.device("cpu"))
+    return _inference(graph, module, config, torch.device("cpu"))
 
 
 def _sampled(graph: Graph, module: TaskModule, config: TrainConfig) -> SampledGraph:
@@ -200,13 +196,30 @@ def _sampled(graph: Graph, module: TaskModule, config: TrainConfig) -> SampledGr
 
 
 def _inference(
-    graph: Graph, sampled: SampledGraph, module: TaskModule, config: TrainConfig, device: torch.device
+    graph: Graph,
+    module: TaskModule,
+    config: TrainConfig,
+    device: torch.device,
+    *,
+    whole: GraphBatch | None = None,
+    sampled: SampledGraph | None = None,
 ) -> Inference:
-    """Return the way that is exact for a model and takes the least memory."""
-    if module.model.not_in_parts:
-        return AtOnce(GraphBatch.of(graph).to(device))
+    """Return the way that is exact for a model and takes as little memory as the config asks for.
+
+    Args:
+        graph: The graph as the model sees it.
+        module: The model and its task.
+        config: The config, in which nothing is left open.
+        device: Where to compute.
+        whole: The whole graph on the device, where it is there already.
+        sampled: The graph of which parts are taken, where it is open already.
+    """
+    why = module.model.not_in_parts
+    if why or not (config.batch_size or config.eval_batch_size):
+        return AtOnce(whole or GraphBatch.of(graph).to(device), why)
+    sampled = sampled or _sampled(graph, module, config)
     if module.model.missing.missing != "absent" or module.task.has_views:
         # What stands for a missing modality is no node of the graph, so that layers cannot be passed apart;
         # and what a view hides is known of whole neighbourhoods.
-        return ByNeighbourhoods(sampled, config.batch_size or USUAL_BATCH_SIZE)
-    return LayerByLayer(sampled)
+        return ByNeighbourhoods(sampled, config.eval_batch_size or config.batch_size or USUAL_BATCH_SIZE)
+    return LayerByLayer(sampled, config.eval_batch_size or USUAL_AT_A_TIME)

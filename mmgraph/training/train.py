@@ -23,7 +23,7 @@ from mmgraph.training.history import Epoch, history_table
 from mmgraph.training.how_to_go_on import saying_how_to_go_on
 from mmgraph.training.init_from import initialise
 from mmgraph.training.logs import check_logs, copy_logs, report
-from mmgraph.training.memory import memory_told
+from mmgraph.training.memory import training_told
 from mmgraph.training.new_processes import train_in_new_processes
 from mmgraph.training.order import Order
 from mmgraph.training.processes import Processes, connected, for_processes, told_processes
@@ -104,7 +104,7 @@ def train(
         ConfigError: If the config cannot be used, or the graph has no such task.
         GraphError: If the graph or its labels cannot be used.
         DivergedError: If the loss, its gradient or what the model makes of validation entities stops being
-            finite.
+            finite. What it makes of test entities is told by :meth:`Run.evaluate`, so that it costs no run.
         RunError: If the run to begin from cannot be used, memory runs out, torch cannot compile the model,
             one of several processes is ended from outside, or what is at ``out`` is another training than the
             one to resume.
@@ -208,7 +208,7 @@ def _take_part(
 def _write(run: Run, order: Order, unfinished: UnfinishedRun) -> None:
     assert order.out is not None
     new = atomic_folder(order.out, marker=MARKER, overwrite=order.overwrite, inside=unfinished.folder)
-    with memory_told(run.config), new as folder:
+    with training_told(run.config), new as folder:
         write_run(run, folder, destination=order.out)
         copy_logs(unfinished.folder, folder)
 
@@ -224,7 +224,7 @@ def _train(
 ) -> Run:
     task, config = order.task, order.config
     check_precision(config.precision, device)
-    with reproducible(config.seed, device), memory_told(config):
+    with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
         module = assemble(graph, task, config)
         if note := initialise(module, graph, config):
@@ -236,13 +236,13 @@ def _train(
         progress.say(f"train on {reason}")
         if config.fanout is not None and takes_none(config.fanout):
             module.notes.append(f"sampled without neighbours, by the fanout {write_fanout(config.fanout)}")
-        if config.batch_size and (why := module.model.not_in_parts):
+        if (config.batch_size or config.eval_batch_size) and (why := module.model.not_in_parts):
             module.notes.append(f"measured on the whole graph at once, since {why}")
         for note in module.notes:
             progress.say(f"note: {note}")
         metric, folder = module.task.monitor[0], unfinished.folder if unfinished is not None else None
         reporting = report(config, task=task, metric=metric, folder=folder)
-        with memory_told(config), reporting if processes.first else contextlib.nullcontext() as reporter:
+        with training_told(config), reporting if processes.first else contextlib.nullcontext() as reporter:
             data, inference = open_batches(view, module, config, device, processes)
             if unfinished is not None and processes.first:
                 unfinished.begin(config)
