@@ -10,6 +10,7 @@ from mmgraph.tasks.objectives import Contrast
 from mmgraph.training.config import ModelConfig, TrainConfig
 from mmgraph.training.memory import memory_told
 from mmgraph.training.module import TaskModule
+from mmgraph.training.temporal import check_temporal
 
 
 @memory_told("while the graph was made ready for the task", fix="Free some memory.")
@@ -33,7 +34,8 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
 
     Raises:
         GraphError: If the graph has nothing that a model could learn from, or its labels cannot be used.
-        ConfigError: If the graph has no such task, or an option of the model or the loss cannot be used.
+        ConfigError: If the graph has no such task, an option of the model or the loss cannot be used, or
+            times are to be kept to and that cannot be done.
     """
     view = visible_graph(graph, task, config)
     modal = any(node_type.modality is not None for node_type in view.schema.node_types)
@@ -60,10 +62,14 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
     if featured and not model.edge_channels:
         module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")
+    if config.temporal != "none":
+        check_temporal(view, learn, model)
+        return module
     timed = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.timed))
     if timed:
         module.notes.append(
-            f"the times of {', '.join(timed)} are not looked at: every entity sees all edges, also later ones"
+            f"the times of {', '.join(timed)} are not looked at, unless temporal is set: every entity sees "
+            "all edges, also later ones"
         )
     return module
 

@@ -54,8 +54,8 @@ def choose_batches(
         device: Where to train.
 
     Raises:
-        ConfigError: If there is a fanout, or batches are accumulated or to be shared, but nothing is sampled,
-            or the fanout does not fit the model.
+        ConfigError: If there is a fanout, or times are to be kept to, or batches are accumulated or to be
+            shared, but nothing is sampled, or the fanout does not fit the model.
         GraphError: If the graph lacks edges that sampling needs.
     """
     size, why = config.batch_size, "as the config says"
@@ -64,6 +64,12 @@ def choose_batches(
             f"got {write_fanout(config.fanout)}, but with batch_size 0 nothing is sampled",
             where="fanout",
             fix="Leave one of them out.",
+        )
+    if size == 0 and config.temporal != "none":
+        raise ConfigError(
+            f"got {config.temporal}, but with batch_size 0 all entities see the same graph, the whole one",
+            where="temporal",
+            fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or leave temporal out.",
         )
     if size == 0 and config.accumulate > 1:
         raise ConfigError(
@@ -80,6 +86,8 @@ def choose_batches(
         )
     if size is None and (config.fanout is not None or config.accumulate > 1):
         size = USUAL_BATCH_SIZE
+    if size is None and config.temporal != "none":
+        size, why = USUAL_BATCH_SIZE, "since each entity sees what was there at its own time"
     if size is None and config.devices > 1:
         size, why = USUAL_BATCH_SIZE, f"since {config.devices} devices share batches"
     if size is None:
@@ -192,7 +200,9 @@ def open_inference(graph: Graph, module: TaskModule, config: TrainConfig) -> Inf
 
 def _sampled(graph: Graph, module: TaskModule, config: TrainConfig) -> SampledGraph:
     give_back_large_blocks()
-    return SampledGraph(graph, module.model, seed=config.seed, threads=config.batch_threads)
+    return SampledGraph(
+        graph, module.model, seed=config.seed, threads=config.batch_threads, temporal=config.temporal
+    )
 
 
 def _inference(
@@ -218,8 +228,10 @@ def _inference(
     if why or not (config.batch_size or config.eval_batch_size):
         return AtOnce(whole or GraphBatch.of(graph).to(device), why)
     sampled = sampled or _sampled(graph, module, config)
-    if module.model.missing.missing != "absent" or module.task.has_views:
-        # What stands for a missing modality is no node of the graph, so that layers cannot be passed apart;
-        # and what a view hides is known of whole neighbourhoods.
+    apart = module.model.missing.missing == "absent" and config.temporal == "none"
+    if not apart or module.task.has_views:
+        # Layers cannot be passed apart: what stands for a missing modality is no node of the graph, by times
+        # each entity sees other states of the same nodes, and what a view hides is known of whole
+        # neighbourhoods.
         return ByNeighbourhoods(sampled, config.eval_batch_size or config.batch_size or USUAL_BATCH_SIZE)
     return LayerByLayer(sampled, config.eval_batch_size or USUAL_AT_A_TIME)

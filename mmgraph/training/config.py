@@ -209,6 +209,12 @@ class TrainConfig(Config):
         "further hop. Also by relation, e.g. `{looks_like: [15, 10], '*': [5, 5]}`, where `*` stands for the "
         "others, and a reverse relation follows the one that it reverses.",
     )
+    temporal: Literal["none", "uniform", "last"] = Field(
+        default="none",
+        description="Whether an entity sees only what was there at its own time: no later edge, and no later "
+        "node. A sample then takes any of these neighbours (`uniform`) or the latest ones (`last`), and "
+        "metrics are of all of them. Entities need times (`time` in `dataset.yaml`, or a split by time).",
+    )
     accumulate: int = Field(
         default=1,
         ge=1,

@@ -44,6 +44,7 @@ def train(
     seed: int | None = None,
     batch_size: int | None = None,
     fanout: Fanout | str | None = None,
+    temporal: str | None = None,
     device: str | None = None,
     devices: int | None = None,
     engine: str | None = None,
@@ -79,6 +80,8 @@ def train(
             whole graph in each step. By default the config's, or what memory allows.
         fanout: How many neighbours a sample takes, hop after hop, e.g. ``[15, 10]``, also by relation, e.g.
             ``{"looks_like": [15, 10], "*": [5, 5]}``; by default the config's.
+        temporal: ``uniform`` or ``last``, so that an entity sees only what was there at its own time; a
+            sample takes any of these neighbours or the latest ones. By default the config's.
         device: Where to train: ``auto``, ``cpu``, ``cuda`` or e.g. ``cuda:1``; by default the config's.
         devices: How many GPUs, or processes on the CPU, share each batch; by default the config's, and under
             ``torchrun`` as many as it started. The graph must be a folder, and there must be an ``out``.
@@ -119,6 +122,7 @@ def train(
         seed=seed,
         batch_size=batch_size,
         fanout=fanout,
+        temporal=temporal,
         device=device,
         devices=devices,
         engine=engine,
