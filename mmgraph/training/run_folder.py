@@ -149,6 +149,8 @@ def load_run(
     with reproducible(config.seed, torch.device("cpu")):
         module = assemble(found, record.task, config)
     _load_weights(module, folder / BEST)
+    # Those of the training are among them: what time it had, where it was resumed.
+    module.notes = record.notes
     return Run(
         graph=found,
         config=config,

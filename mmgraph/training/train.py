@@ -17,6 +17,7 @@ from mmgraph.sampling.streams import stream_of
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
+from mmgraph.training.disk import disk_told
 from mmgraph.training.environment import check_precision, own_device, reproducible, seed_all
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
@@ -108,9 +109,9 @@ def train(
         GraphError: If the graph or its labels cannot be used.
         DivergedError: If the loss, its gradient or what the model makes of validation entities stops being
             finite. What it makes of test entities is told by :meth:`Run.evaluate`, so that it costs no run.
-        RunError: If the run to begin from cannot be used, memory runs out, torch cannot compile the model,
-            one of several processes is ended from outside, or what is at ``out`` is another training than the
-            one to resume.
+        RunError: If the run to begin from cannot be used, memory or the disk runs out, torch cannot compile
+            the model, one of several processes is ended from outside or cannot reach the others, or what is
+            at ``out`` is another training than the one to resume.
         UserError: If ``out`` is there already and must not be replaced.
         MissingDependencyError: If the library of a log, or Ray, is not installed.
     """
@@ -202,7 +203,7 @@ def _take_part(
             return unfinished
 
         unfinished = processes.from_first(open_folder)
-        with saying_how_to_go_on(unfinished, processes, progress):
+        with saying_how_to_go_on(unfinished, processes, progress), disk_told(order.out):
             run = _train(graph, order, device, processes, progress, on_epoch, unfinished)
             processes.from_first(lambda: _write(run, order, unfinished))
     run.folder = order.out

@@ -15,7 +15,7 @@ from lightning.pytorch import Trainer
 
 from mmgraph.errors import DivergedError, RunError
 from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.training import resolve_config, train
+from mmgraph.training import load_run, resolve_config, train
 from mmgraph.training.assemble import assemble
 from mmgraph.training.non_finite import Origin, find_origin, rows_not_finite
 from mmgraph.training.processes import Processes
@@ -164,6 +164,7 @@ def test_test_entities_that_are_lost_are_named_and_cost_no_training(lonely, tmp_
     assert list(json.loads((tmp_path / "run/metrics.json").read_text())) == ["train", "validation"]
     notes = json.loads((tmp_path / "run/run.json").read_text())["notes"]
     assert re.fullmatch(f"not measured on test: {told}", notes[-1])
+    assert load_run(tmp_path / "run", graph=run.graph).describe()["notes"] == notes
     predictions = pd.read_parquet(tmp_path / "run/predictions.parquet")
     missing = predictions[predictions["prediction"].isna()]
     assert missing["split"].tolist() == ["test"] * 4
