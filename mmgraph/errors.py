@@ -83,7 +83,7 @@ class RunError(UserError):
 
 
 class DivergedError(RunError):
-    """A loss, a gradient or what a model makes of validation entities is no longer finite."""
+    """A loss, a gradient or what a model makes of entities is not finite."""
 
 
 class UnknownNameError(UserError):

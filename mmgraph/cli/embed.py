@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli.options import (
+    EvalBatchSizeOption,
     GraphOption,
     JsonOption,
     OverwriteFileOption,
@@ -35,6 +36,7 @@ def embed(
         typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
     ] = None,
     graph: GraphOption = None,
+    eval_batch_size: EvalBatchSizeOption = None,
     overwrite: OverwriteFileOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -46,7 +48,7 @@ def embed(
     from mmgraph.evaluation.embeddings import check_target, write_embeddings
 
     check_target(out, overwrite=overwrite)
-    loaded = mg.load_run(run, graph=graph)
+    loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     chosen = entity or loaded.task.labels.entity
     ids, vectors = loaded.embed(chosen)
     files = write_embeddings(out, ids.tolist(), vectors)

@@ -6,10 +6,22 @@ from typing import Annotated, Literal
 
 import typer
 
-from mmgraph.cli.options import GraphOption, JsonOption, PluginOption, QuietOption, RunArgument, begin
+from mmgraph.cli.options import (
+    EvalBatchSizeOption,
+    GraphOption,
+    JsonOption,
+    PluginOption,
+    QuietOption,
+    RunArgument,
+    begin,
+)
 from mmgraph.cli.output import write_metrics
 
-EXAMPLES = ("mmgraph evaluate run", "mmgraph evaluate run --split validation --json")
+EXAMPLES = (
+    "mmgraph evaluate run",
+    "mmgraph evaluate run --split validation --json",
+    "mmgraph evaluate run --eval-batch-size 1024",
+)
 
 
 def evaluate(
@@ -18,6 +30,7 @@ def evaluate(
         Literal["train", "validation", "test"], typer.Option("--split", help="The entities to measure on.")
     ] = "test",
     graph: GraphOption = None,
+    eval_batch_size: EvalBatchSizeOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
@@ -26,5 +39,5 @@ def evaluate(
     begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
 
-    loaded = mg.load_run(run, graph=graph)
+    loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     write_metrics(loaded, split, json=json)

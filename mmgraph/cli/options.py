@@ -60,6 +60,16 @@ EngineOption = Annotated[
         help="Where workers run: local, or ray for a Ray cluster (RAY_ADDRESS, else this machine).",
     ),
 ]
+EvalBatchSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--eval-batch-size",
+        min=1,
+        metavar="N",
+        help="Nodes that are measured at a time with all of their neighbours, where more take too much "
+        "memory; by default as in training.",
+    ),
+]
 GraphOption = Annotated[
     str | None,
     typer.Option("--graph", metavar="GRAPH", help="The graph, where it is not where the run was made."),

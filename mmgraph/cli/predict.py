@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli.options import (
+    EvalBatchSizeOption,
     GraphOption,
     JsonOption,
     OverwriteFileOption,
@@ -45,6 +46,7 @@ def predict(
     ] = None,
     overwrite: OverwriteFileOption = False,
     graph: GraphOption = None,
+    eval_batch_size: EvalBatchSizeOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
@@ -56,7 +58,7 @@ def predict(
 
     if out is not None:
         require_answer_file(out, overwrite=overwrite)
-    loaded = mg.load_run(run, graph=graph)
+    loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     table = mg.predict(loaded, entities, progress=progress)
     if out is not None:
         write_answers(out, table)

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mmgraph.cli.options import GraphOption, JsonOption, PluginOption, QuietOption, RunArgument, begin
+from mmgraph.cli.options import (
+    EvalBatchSizeOption,
+    GraphOption,
+    JsonOption,
+    PluginOption,
+    QuietOption,
+    RunArgument,
+    begin,
+)
 from mmgraph.cli.output import write_json, write_line, write_table
 from mmgraph.counted import counted
 
@@ -69,6 +77,7 @@ def search(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier page.")] = False,
     graph: GraphOption = None,
+    eval_batch_size: EvalBatchSizeOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
@@ -82,7 +91,8 @@ def search(
 
     if page is not None:
         require_file(page, overwrite=overwrite, option="--page")
-    searching = mg.VectorSearch(mg.load_run(run, graph=graph), entity=entity, table=table, progress=progress)
+    loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
+    searching = mg.VectorSearch(loaded, entity=entity, table=table, progress=progress)
     question = read_question(
         searching, query, text=text or [], image=image or [], audio=audio or [], weight=weight or []
     )

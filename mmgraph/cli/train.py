@@ -68,6 +68,15 @@ def train(
             "'looks_like=15,10 *=5,5'.",
         ),
     ] = None,
+    temporal: Annotated[
+        str | None,
+        typer.Option(
+            "--temporal",
+            metavar="T",
+            help="uniform or last: an entity sees only what was there at its own time; a sample takes any of "
+            "these neighbours or the latest ones.",
+        ),
+    ] = None,
     device: Annotated[
         str | None,
         typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, or one of several GPUs: cuda:1."),
@@ -148,6 +157,7 @@ def train(
         seed=seed,
         batch_size=batch_size,
         fanout=fanout,
+        temporal=temporal,
         device=device,
         devices=devices,
         engine=engine,

@@ -176,7 +176,7 @@ class Column:
         Raises:
             DataError: If a cell is empty, or the cells are neither all numbers nor all dates.
         """
-        fix = "Fill it, or take another column for the split."
+        fix = "Fill it, or take another column."
         self._refuse_if_any(self.missing, "a number or a date", fix)
         return self.moments()[0]
 

@@ -169,6 +169,21 @@ class Dataset:
         cells = table.column(title, where=f"{self.file}: entities.{entity}.title").text()
         return [cell or name for cell, name in zip(cells, table.ids, strict=True)]
 
+    def times(self, entity: str) -> npt.NDArray[np.float64] | None:
+        """Return when each entity comes into being, float64 [N]; dates as seconds since 1970.
+
+        Returns:
+            Nothing for an entity type that has no times.
+
+        Raises:
+            ConfigError: If there is no such entity type.
+            DataError: If its table or the column of times cannot be used.
+        """
+        table, column = self.entity_table(entity), self.spec.time_column(entity)
+        if column is None:
+            return None
+        return table.column(column, where=f"{self.file}: entities.{entity}.time").times()
+
     def modality(self, entity: str, name: str) -> RawModality:
         """Return the raw content of a modality.
 

@@ -112,6 +112,9 @@ class _Examination:
         if self._try(dataset.entity_table, entity) is None:
             return False
         self._try(dataset.titles, entity)
+        if spec.time is not None:
+            # What a split names is told with the split.
+            self._try(dataset.times, entity)
         for name in spec.modalities:
             raw = self._try(dataset.modality, entity, name)
             if raw is not None and open_files and raw.kind in ("image", "audio"):

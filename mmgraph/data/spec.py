@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from mmgraph.config import Config, override, parse, read_yaml
 from mmgraph.data.name import Name
 from mmgraph.data.references import LINK_PREDICTION, PRETRAINING, RETRIEVAL, reference_faults
-from mmgraph.data.split_spec import EdgeSplit, EntitySplit, HoldOut, Split
+from mmgraph.data.split_spec import EdgeSplit, EntitySplit, HoldOut, Split, TimeSplit
 from mmgraph.errors import ConfigError, Fault
 
 
@@ -151,6 +151,11 @@ class EntitySpec(Config):
     )
     id: str = Field("id", description="The column that holds the unique id.")
     title: str | None = Field(None, description="The column that names an entity to people; else its id.")
+    time: str | None = Field(
+        None,
+        description="The column that says when an entity comes into being: numbers or dates, none of them "
+        "empty, on the same clock as the times of edges. If nothing is set, that of its split by time.",
+    )
     modalities: dict[Name, Modality] = Field(
         default_factory=dict,
         description="By name, what describes an entity; any may be missing for any entity.",
@@ -163,11 +168,11 @@ class EntitySpec(Config):
             raise PydanticCustomError(
                 "entity_source", "got {came}; wanted one of them", {"came": came, "fix": "Give one of them."}
             )
-        if self.values_of is not None and (self.id != "id" or self.title is not None):
+        if self.values_of is not None and (self.id != "id" or self.title or self.time):
             raise PydanticCustomError(
                 "entity_source",
-                "got id or title beside values_of; a value is its own id and title",
-                {"fix": "Remove id and title."},
+                "got id, title or time beside values_of; a value is its own id and title, and has no time",
+                {"fix": "Remove them."},
             )
         return self
 
@@ -333,6 +338,12 @@ class DatasetSpec(Config):
     def entity_splits(self) -> dict[str, EntitySplit]:
         """The splits of entities."""
         return {name: split for name, split in self.splits.items() if isinstance(split, EntitySplit)}
+
+    def time_column(self, entity: str) -> str | None:
+        """Return the column with the times of an entity type; nothing if it has none, or splits disagree."""
+        splits = [split for split in self.entity_splits.values() if isinstance(split, TimeSplit)]
+        columns = {split.column for split in splits if split.entity == entity}
+        return self.entities[entity].time or (columns.pop() if len(columns) == 1 else None)
 
     @property
     def edge_splits(self) -> dict[str, EdgeSplit]:

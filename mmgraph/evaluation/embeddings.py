@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmgraph.atomic import atomic_write, require_file
+from mmgraph.counted import counted
+from mmgraph.training.memory import memory_told
 
 _FORMATS = (".parquet", ".npy")
 
@@ -36,7 +38,17 @@ def write_embeddings(file: Path, ids: Sequence[str], vectors: npt.NDArray[np.flo
             into ``x.ids.csv`` in the same order.
         ids: The ids, [N].
         vectors: float32 [N, D].
+
+    Raises:
+        RunError: If memory runs out.
     """
+    doing = f"while {counted(len(vectors), 'vector')} of width {vectors.shape[1]} were written"
+    with memory_told(doing, fix="Train with a smaller model.hidden_channels, or free some memory."):
+        _write(file, ids, vectors)
+    return _files(file)
+
+
+def _write(file: Path, ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
     content = io.BytesIO()
     if file.suffix == ".npy":
         np.save(content, vectors, allow_pickle=False)
@@ -47,7 +59,6 @@ def write_embeddings(file: Path, ids: Sequence[str], vectors: npt.NDArray[np.flo
         column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
         pq.write_table(pa.table({"id": pa.array(list(ids), pa.string()), "embedding": column}), content)
     atomic_write(file, content.getvalue())
-    return _files(file)
 
 
 def _files(file: Path) -> list[Path]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def part_digests(graph: Graph, known: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return a hash of each node table and of the edges of each edge type but reverse ones.
 
-    Of a node table, ids, positions, targets and splits count.
+    Of a node table, ids, positions, times, targets and splits count.
 
     Args:
         graph: The graph.
@@ -53,13 +53,13 @@ def _hash_edges(graph: Graph, edge_type: EdgeType) -> Hasher:
 def _hash_table(graph: Graph, name: str) -> Hasher:
     table, hasher = graph.nodes[name], Hasher()
     for column in table.columns:
-        if column in ("id", "position") or column.startswith(("target:", "split:")):
+        if column in ("id", "position", "time") or column.startswith(("target:", "split:")):
             _add_column(hasher.text(column), table[column])
     return hasher
 
 
 def fingerprint(graph: Graph, digests: Mapping[str, str] | None = None) -> str:
-    """Return a hash of schema, tasks, ids, positions, targets, splits, features and edges.
+    """Return a hash of schema, tasks, ids, positions, times, targets, splits, features and edges.
 
     Titles, previews and the history of the graph do not count: they change nothing that a model can learn.
 

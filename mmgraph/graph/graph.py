@@ -47,9 +47,9 @@ class Graph:
             ``dataset`` (its spec), ``relations`` (builder, parameters, counts and warnings of
             each), ``encoders`` and ``changes`` (what views and controls did).
         tasks: The tasks, by name.
-        nodes: By node type, a table. Entities: ``id``, ``title``, ``training``, ``target:<task>``,
-            ``split:<task>``. Modalities: ``id`` (of the entity), ``entity_index``, ``preview``,
-            and ``position`` of the elements of a sequence.
+        nodes: By node type, a table. Entities: ``id``, ``title``, where they have times ``time``,
+            ``training``, ``target:<task>``, ``split:<task>``. Modalities: ``id`` (of the entity),
+            ``entity_index``, ``preview``, and ``position`` of the elements of a sequence.
         features: By modality node type, float32 [M, D].
         edges: By edge type, its edges, sorted by (target, source).
         held_out: By relation whose edges are split, the edges that the graph does not have.

@@ -20,14 +20,14 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
     """Return the tables of entity types.
 
     Returns:
-        By entity type: N rows with ``id``, ``title``, ``training`` (whether no split holds the entity out),
-        and for every task of the entity type ``target:<task>`` (numbers for a regression, else text; missing
-        where unlabelled; of a task that asks for no column the id, for a retrieval missing where one of
-        the modalities is) and
-        ``split:<task>`` (``train``, ``validation``, ``test`` or empty).
+        By entity type: N rows with ``id``, ``title``, where entities have times ``time`` (float64),
+        ``training`` (whether no split holds the entity out), and for every task of the entity type
+        ``target:<task>`` (numbers for a regression, else text; missing where unlabelled; of a task that asks
+        for no column the id, for a retrieval missing where one of the modalities is) and ``split:<task>``
+        (``train``, ``validation``, ``test`` or empty).
 
     Raises:
-        DataError: With all faults of all target columns.
+        DataError: With all faults of all columns of times and targets.
     """
     faults = Faults()
     tables = {}
@@ -36,6 +36,9 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
         titled = dataset.spec.entities[entity].title is not None
         columns = {"id": ids, "title": pd.Series(dataset.titles(entity), dtype="str") if titled else ids}
         try:
+            times = dataset.times(entity)
+            if times is not None:
+                columns["time"] = pd.Series(times)
             columns["training"] = pd.Series(dataset.training_rows(entity))
         except MMGraphError as error:
             faults.extend(error)

@@ -55,7 +55,7 @@ class Adjacency:
         return Adjacency(self.num_target, self.num_source, indptr, indices)
 
 
-def adjacency_of_graph(graph: Graph, triple: Triple, *, timed: bool = False) -> Adjacency:
+def adjacency_of_graph(graph: Graph, triple: Triple, *, time: Times | None = None) -> Adjacency:
     """Return a relation of a graph; one that a folder holds stays there, and is mapped into memory.
 
     A reverse relation is in no folder. It is made from the one that it reverses, in 4 bytes an edge, and 4
@@ -64,7 +64,8 @@ def adjacency_of_graph(graph: Graph, triple: Triple, *, timed: bool = False) -> 
     Args:
         graph: The graph.
         triple: The edge type.
-        timed: Whether times of edges are needed: those that have some are sorted by them, in memory.
+        time: From when on each edge is there, [E], in the order of the edges that are stored. Edges are then
+            sorted in memory.
     """
     edge_type = graph.schema.edge_type(triple)
     sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
@@ -77,14 +78,16 @@ def adjacency_of_graph(graph: Graph, triple: Triple, *, timed: bool = False) -> 
         edges = graph.edges[edge_type.target, edge_type.reverse_of, edge_type.source]
         indptr, indices = (_plain(array) for array in edges.compressed(num_source))
         carry = any(part is not None for part in (edges.weight, edges.attr, edges.time))
-        indptr, indices, position = transpose(indptr, indices, num_target, positions=carry)
+        wanted = carry or time is not None
+        indptr, indices, position = transpose(indptr, indices, num_target, positions=wanted)
+        time = None if time is None or position is None else time[position]
+        position = position if carry else None
     weight = None if edges.weight is None else _plain(edges.weight)
-    if not timed or edges.time is None:
+    if time is None:
         return Adjacency(
             num_source, num_target, indptr, indices, weight=weight, weight_at=position, position=position
         )
-    time = edges.time if position is None else edges.time[position]
-    by_time = np.argsort(time, kind="stable")
+    by_time = np.argsort(time.ordered, kind="stable")
     target = np.repeat(np.arange(num_target), np.diff(indptr))
     order = by_time[compress(target[by_time], num_target)[1]]
     return Adjacency(
@@ -95,7 +98,7 @@ def adjacency_of_graph(graph: Graph, triple: Triple, *, timed: bool = False) -> 
         edge=order,
         weight=weight,
         weight_at=order if position is None else position[order],
-        time=Times(time[order], False),
+        time=time[order],
         position=position,
     )
 

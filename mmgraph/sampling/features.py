@@ -127,7 +127,7 @@ def _of_graph(graph: Graph, adjacency: Mapping[Triple, Adjacency]) -> tuple[Attr
         else:
             stored = graph.stored_features
             nodes["x"][name] = stored[name] if name in stored else graph.features[name]
-            nodes["entity_index"][name] = _entity_index(graph, node_type)
+            nodes["entity_index"][name] = entity_index(graph, node_type)
     edges: Attributes = {"edge_weight": {}, "edge_attr": {}, "time": {}}
     for edge_type in graph.schema.edge_types:
         triple = edge_type.triple
@@ -145,7 +145,7 @@ def _of_graph(graph: Graph, adjacency: Mapping[Triple, Adjacency]) -> tuple[Attr
     return nodes, edges
 
 
-def _entity_index(graph: Graph, node_type: NodeType) -> NDArray[np.int64]:
+def entity_index(graph: Graph, node_type: NodeType) -> NDArray[np.int64]:
     """Return the entity of each modality node, from the ``of`` edges: its table holds texts, and is large."""
     num_entities = graph.schema.node_type(node_type.entity).num_nodes
     indptr, indices = graph.edges[node_type.name, OF, node_type.entity].compressed(num_entities)

@@ -54,8 +54,8 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         replace: Whether a node's edge may be picked several times.
         disjoint: Whether each seed gets nodes of its own. Times make it so.
         weight_attr: Pick edges in proportion to these weights, where a relation has them.
-        time_attr: The times of nodes or of edges. No edge is sampled that is later than its seed's time, or
-            whose source is.
+        time_attr: The times of nodes or of edges; ``time`` for those of a graph of mmgraph, where both may
+            have some. No edge is sampled that is later than its seed's time, or whose source is.
         temporal_strategy: Among the edges that are not too late, ``uniform``, any, or ``last``, the latest.
         groups: Whether entities bring all their modality nodes: ``of`` edges are not sampled but taken whole,
             and one hop more follows, for the entities that the last hop found.
@@ -119,6 +119,15 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             weighted=weight_attr is not None,
             last=temporal_strategy == "last",
         )
+        if isinstance(data, Graph) and self._source.node_time:
+            # pyg-lib knows the times of nodes or those of edges.
+            if backend == "pyg_lib":
+                raise ConfigError(
+                    "pyg-lib cannot keep to times of entities and of edges",
+                    where="backend",
+                    fix="Choose 'numba'.",
+                )
+            backend = "numba"
         self.backend = choose_backend(backend, seed)
         self._pyg: PyGBackend | None = None
         if self.backend == "pyg_lib":

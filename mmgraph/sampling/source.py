@@ -15,6 +15,7 @@ from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, Faults, GraphError, did_you_mean
 from mmgraph.graph import Graph, Triple
 from mmgraph.sampling.adjacency import Adjacency, adjacency_of_edges, adjacency_of_graph
+from mmgraph.sampling.graph_times import TIME, edge_times, entity_times
 from mmgraph.sampling.times import Times, read_times
 
 
@@ -68,11 +69,11 @@ def read_source(data: Graph | HeteroData, *, weight_attr: str | None, time_attr:
     Args:
         data: The graph.
         weight_attr: The name of the edge types' weights; ``edge_weight`` in a graph of mmgraph.
-        time_attr: The name of the times of node types or of edge types; ``time`` in a graph of mmgraph, whose
-            edges may have times.
+        time_attr: The name of the times of node types or of edge types; ``time`` in a graph of mmgraph, where
+            entities and edges may have times.
 
     Raises:
-        ConfigError: If no type has such an attribute, or node types and edge types have times.
+        ConfigError: If no type has such an attribute, or node types and edge types of a ``HeteroData`` have.
         GraphError: If edges, weights or times cannot be used; all faults at once.
     """
     if isinstance(data, Graph):
@@ -89,13 +90,21 @@ def read_source(data: Graph | HeteroData, *, weight_attr: str | None, time_attr:
 def _of_graph(graph: Graph, weight_attr: str | None, time_attr: str | None) -> Source:
     if weight_attr not in (None, "edge_weight") or (weight_attr and not graph.schema.weighted):
         raise _no_such("weight_attr", weight_attr, ["edge_weight"] if graph.schema.weighted else [])
-    timed = any(edge_type.timed for edge_type in graph.schema.edge_types)
-    if time_attr not in (None, "time") or (time_attr and not timed):
-        raise _no_such("time_attr", time_attr, ["time"] if timed else [])
-    wanted = time_attr is not None
+    nodes = entity_times(graph) if time_attr is not None else {}
+    timed = bool(nodes) or any(edge_type.timed for edge_type in graph.schema.edge_types)
+    if time_attr not in (None, TIME) or (time_attr and not timed):
+        raise _no_such("time_attr", time_attr, [TIME] if timed else [])
+    adjacency: dict[Triple, Adjacency] = {}
+    for edge_type in graph.schema.edge_types:
+        stored = edge_type
+        if edge_type.reverse_of is not None:
+            stored = graph.schema.edge_type((edge_type.target, edge_type.reverse_of, edge_type.source))
+        times = edge_times(graph, stored, nodes) if time_attr is not None else None
+        adjacency[edge_type.triple] = adjacency_of_graph(graph, edge_type.triple, time=times)
     return Source(
         {t.name: t.num_nodes for t in graph.schema.node_types},
-        {t.triple: adjacency_of_graph(graph, t.triple, timed=wanted) for t in graph.schema.edge_types},
+        adjacency,
+        {name: read_times(times, f"{name}: {TIME}") for name, times in nodes.items()},
     )
 
 

@@ -6,6 +6,7 @@ down to a float64: neither changes what is later than the limit, however large n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,32 @@ class Limits:
     def of(self, times: Times) -> Ints:
         """Return the limits that such times are compared with."""
         return self.fractional if times.fractional else self.whole
+
+
+def latest(times: Sequence[Times]) -> Times:
+    """Return the latest of several times in each row.
+
+    Args:
+        times: One or more, [N] each.
+
+    Example:
+        >>> latest([read_times([1, 5], "a"), read_times([2, 3], "b")]).ordered.tolist()
+        [2, 5]
+    """
+    if len({part.fractional for part in times}) > 1:
+        times = [part if part.fractional else _as_fractional(part) for part in times]
+    ordered = times[0].ordered
+    for part in times[1:]:
+        ordered = np.maximum(ordered, part.ordered)
+    return Times(ordered, times[0].fractional)
+
+
+def _as_fractional(times: Times) -> Times:
+    """Return whole times as the next float64 that is not earlier, so that nothing is seen too early."""
+    near = times.ordered.astype(np.float64)
+    # What float64 rounds up to 2^63 was below it.
+    below = (near < _BEYOND) & (np.where(near < _BEYOND, near, 0).astype(np.int64) < times.ordered)
+    return Times(_ordered(np.where(below, np.nextafter(near, np.inf), near)), True)
 
 
 def read_times(values: Any, where: str) -> Times:

@@ -141,7 +141,7 @@ def filter_table(graph: Graph, entity: str, table: str | Path | pd.DataFrame | N
     id_column = described.get("id", "id")
     frame = table if isinstance(table, pd.DataFrame) else read_table(Path(table))
     file = "the table" if isinstance(table, pd.DataFrame) else str(table)
-    spec = EntitySpec(table=file, values_of=None, id=id_column, title=None)
+    spec = EntitySpec(table=file, values_of=None, id=id_column, title=None, time=None)
     checked = check_entity_table(frame, spec, file=file, where="--table")
     place = {name: row for row, name in enumerate(checked.ids)}
     rows = np.array([place.get(name, -1) for name in nodes["id"]], dtype=np.int64)

@@ -12,7 +12,7 @@ from mmgraph.graph import Graph
 from mmgraph.models import MultimodalModel
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.training.inference import AtOnce, Rows
-from mmgraph.training.layer_by_layer import LayerByLayer
+from mmgraph.training.layer_by_layer import USUAL_AT_A_TIME, LayerByLayer
 from mmgraph.training.run import Run
 from mmgraph.training.sampled_graph import SampledGraph
 
@@ -32,12 +32,13 @@ class KnownStates:
         self._model = run.module.model
         self._sizes = {t.name: t.num_nodes for t in view.schema.node_types}
         self._kept: dict[int, dict[str, Tensor]] = {}
-        self._whole = AtOnce(GraphBatch.of(view)) if not run.config.batch_size else None
+        config = run.config
+        whole = not (config.batch_size or config.eval_batch_size)
+        self._whole = AtOnce(GraphBatch.of(view)) if whole else None
         self._sampled = (
-            SampledGraph(view, self._model, seed=run.config.seed, threads=run.config.batch_threads)
-            if self._whole is None
-            else None
+            None if whole else SampledGraph(view, self._model, seed=config.seed, threads=config.batch_threads)
         )
+        self._at_a_time = config.eval_batch_size or USUAL_AT_A_TIME
 
     def after(self, depth: int, rows: Rows) -> dict[str, Tensor]:
         """Return the states of some nodes after some of the layers, [R, C] by node type.
@@ -49,7 +50,7 @@ class KnownStates:
         model = _first_layers(self._model, depth)
         if self._whole is None:
             assert self._sampled is not None
-            return LayerByLayer(self._sampled).unify(model, rows)
+            return LayerByLayer(self._sampled, self._at_a_time).unify(model, rows)
         for name in rows.keys() - self._kept.setdefault(depth, {}).keys():
             every = {name: torch.arange(self._sizes[name])}
             self._kept[depth] |= self._whole.unify(model, every)

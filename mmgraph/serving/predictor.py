@@ -31,6 +31,8 @@ from mmgraph.training.assemble import visible_graph
 from mmgraph.training.environment import reproducible
 from mmgraph.training.inference import AtOnce
 from mmgraph.training.known_nodes import known_nodes
+from mmgraph.training.memory import memory_told
+from mmgraph.training.non_finite import Origin, not_finite, origin_in_features, rows_not_finite
 from mmgraph.training.run import Run
 
 
@@ -114,6 +116,8 @@ class Predictor:
 
         Raises:
             ConfigError: If the run's task says nothing of single entities.
+            DivergedError: If the output for one of them is not finite.
+            RunError: If memory runs out.
             MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
         """
         task = self.run.task
@@ -126,6 +130,11 @@ class Predictor:
         found = self.embed(entities, folder=folder, progress=progress)
         with torch.no_grad():
             output: Tensor = self.run.module.head(torch.from_numpy(found.vectors))
+        bad = rows_not_finite(output)
+        if len(bad):
+            highest = np.abs(found.vectors).max()
+            origin = Origin(f"their unified representations are finite, and go up to {highest:.3g}")
+            raise not_finite("the output", task.labels.entity, found.ids[bad.numpy()], len(output), origin)
         table = task.decode(output)
         if "probabilities" in table:
             most = [float(np.max(row)) for row in table["probabilities"]]
@@ -133,6 +142,7 @@ class Predictor:
         table.insert(0, "id", found.ids.astype(object))
         return table.assign(notes=found.notes)
 
+    @memory_told("while new entities were encoded, tied and embedded", fix="Give fewer at a time.")
     def embed(
         self,
         entities: NewEntities,
@@ -151,6 +161,8 @@ class Predictor:
 
         Raises:
             ConfigError: If there is no such entity type.
+            DivergedError: If one of them is not finite.
+            RunError: If memory runs out.
             MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
         """
         entity, progress = entity or self.run.task.labels.entity, progress or Progress(quiet=True)
@@ -175,6 +187,7 @@ class Predictor:
             )
         with reproducible(self.run.config.seed, torch.device("cpu")):
             vectors = self._unify(attached)[entity].numpy()
+        self._require_finite(vectors, entity, attached)
         read = _relations_read(self._model, self.view, entity)
         notes = notes_on(self.view, attached, entity, read=read, untied=self.untied)
         ids = np.array(attached.new[entity], dtype=str)
@@ -188,7 +201,19 @@ class Predictor:
         batch = GraphBatch.of(attached.graph)
         sizes = {t.name: t.num_nodes for t in self.view.schema.node_types if t.modality is None}
         rows = {name: torch.arange(size, size + len(attached.new[name])) for name, size in sizes.items()}
-        return AtOnce(batch).unify(self._model, rows)
+        return AtOnce(batch, self.whole_graph).unify(self._model, rows)
+
+    def _require_finite(self, vectors: NDArray[np.float32], entity: str, attached: AttachedGraph) -> None:
+        bad = rows_not_finite(torch.from_numpy(vectors))
+        if len(bad):
+            factory, features, owners = attached.factory, {}, {}
+            for name in self.view.features:
+                features[name] = factory.encoded(name).features
+                new = np.array(attached.new[factory.parts(name)[0]], dtype=str)
+                owners[name] = new[factory.entity_index(name)]
+            ids = np.array(attached.new[entity], dtype=str)[bad.numpy()]
+            origin = origin_in_features(features, owners)
+            raise not_finite("the unified representation", entity, ids, len(vectors), origin)
 
     @functools.cached_property
     def _hearing(self) -> Hearing:

@@ -15,6 +15,7 @@ from mmgraph.counted import counted
 from mmgraph.errors import MissingDependencyError, UserError
 from mmgraph.hashing import Hasher
 from mmgraph.progress import Progress
+from mmgraph.training.memory import memory_told
 from mmgraph.training.run import Run
 
 FLAT_UP_TO = 200_000
@@ -91,7 +92,9 @@ def open_index(run: Run, entity: str, *, progress: Progress | None = None) -> Ve
 
     Raises:
         ConfigError: If there is no such entity type.
+        DivergedError: If a vector is not finite.
         MissingDependencyError: If faiss is not installed.
+        RunError: If memory runs out.
     """
     progress = progress or Progress(quiet=True)
     key = _key(run, entity)
@@ -119,9 +122,16 @@ def make_index(
 
     Raises:
         MissingDependencyError: If faiss is not installed.
+        RunError: If memory runs out.
     """
     faiss, progress = _faiss(), progress or Progress(quiet=True)
-    units = as_units(vectors)
+    doing = f"while an index of {counted(len(vectors), 'vector')} of width {vectors.shape[1]} was made"
+    with memory_told(doing, fix="Train with a smaller model.hidden_channels, or free some memory."):
+        return _make(faiss, as_units(vectors), flat_up_to, progress)
+
+
+def _make(faiss: Any, units: NDArray[np.float32], flat_up_to: int, progress: Progress) -> VectorIndex:
+    """Return an index of unit vectors, [N, C]."""
     flat = faiss.IndexFlatIP(units.shape[1])
     flat.add(units)
     if len(units) <= flat_up_to:
@@ -161,9 +171,8 @@ def as_units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _key(run: Run, entity: str) -> str:
     """Return a hash of all that the vectors follow from."""
-    hasher = Hasher().json(
-        {"format": _FORMAT, "entity": entity, "config": run.config.model_dump(mode="json")}
-    )
+    config = run.config.model_dump(mode="json", exclude={"eval_batch_size"})
+    hasher = Hasher().json({"format": _FORMAT, "entity": entity, "config": config})
     hasher.text(run.graph.fingerprint())
     for name, value in sorted(run.module.state_dict().items()):
         hasher.text(name).array(value.cpu().numpy())

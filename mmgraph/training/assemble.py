@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
-from mmgraph.models import build
+from mmgraph.models import MultimodalModel, build
 from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions
 from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.objectives import Contrast
-from mmgraph.training.config import TrainConfig
+from mmgraph.training.config import ModelConfig, TrainConfig
+from mmgraph.training.memory import memory_told
 from mmgraph.training.module import TaskModule
+from mmgraph.training.temporal import check_temporal
 
 
+@memory_told("while the graph was made ready for the task", fix="Free some memory.")
 def visible_graph(graph: Graph, task: str, config: TrainConfig) -> Graph:
     """Return the graph without what the task must not see, and with the edges that the config asks for."""
     view = graph.view(task)
@@ -32,7 +35,8 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
 
     Raises:
         GraphError: If the graph has nothing that a model could learn from, or its labels cannot be used.
-        ConfigError: If the graph has no such task, or an option of the model or the loss cannot be used.
+        ConfigError: If the graph has no such task, an option of the model or the loss cannot be used, or
+            times are to be kept to and that cannot be done.
     """
     view = visible_graph(graph, task, config)
     modal = any(node_type.modality is not None for node_type in view.schema.node_types)
@@ -53,7 +57,27 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     # Of the graph itself: what a task asks for is the same in the controls.
     learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, objectives, few))
     options = config.model
-    model = build(
+    doing = f"while a model of hidden_channels {options.hidden_channels} was made"
+    with memory_told(doing, fix="Take a smaller model.hidden_channels, or fewer layers."):
+        model = _build(view, options)
+        module = TaskModule(model, options.hidden_channels, learn, config.optimiser)
+    featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
+    if featured and not model.edge_channels:
+        module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")
+    if config.temporal != "none":
+        check_temporal(view, learn, model)
+        return module
+    timed = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.timed))
+    if timed:
+        module.notes.append(
+            f"the times of {', '.join(timed)} are not looked at, unless temporal is set: every entity sees "
+            "all edges, also later ones"
+        )
+    return module
+
+
+def _build(view: Graph, options: ModelConfig) -> MultimodalModel:
+    return build(
         view.schema,
         model=options.name,
         layers=[(layer.name, layer.parameters) for layer in options.layers] if options.layers else None,
@@ -68,13 +92,3 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
         modality_dropout=options.modality_dropout,
         featureless=options.featureless,
     )
-    module = TaskModule(model, options.hidden_channels, learn, config.optimiser)
-    featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
-    if featured and not model.edge_channels:
-        module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")
-    timed = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.timed))
-    if timed:
-        module.notes.append(
-            f"the times of {', '.join(timed)} are not looked at: every entity sees all edges, also later ones"
-        )
-    return module

@@ -16,17 +16,15 @@ from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.models.receptive_field import num_hops, receptive_field
 from mmgraph.sampling import BatchLoader
 from mmgraph.tasks import LinkPrediction
-from mmgraph.training.config import TrainConfig
+from mmgraph.training.config import USUAL_BATCH_SIZE, TrainConfig
 from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.heap import give_back_large_blocks
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Inference
-from mmgraph.training.layer_by_layer import LayerByLayer
+from mmgraph.training.layer_by_layer import USUAL_AT_A_TIME, LayerByLayer
 from mmgraph.training.module import TaskModule
 from mmgraph.training.processes import ALONE, Processes
 from mmgraph.training.sampled_graph import SampledGraph
 from mmgraph.training.shared_inference import SharedInference
-
-USUAL_BATCH_SIZE = 1024
 
 # The estimate may be too low, and others take memory too.
 _SHARE_OF_FREE_MEMORY = 0.8
@@ -56,8 +54,8 @@ def choose_batches(
         device: Where to train.
 
     Raises:
-        ConfigError: If there is a fanout, or batches are accumulated or to be shared, but nothing is sampled,
-            or the fanout does not fit the model.
+        ConfigError: If there is a fanout, or times are to be kept to, or batches are accumulated or to be
+            shared, but nothing is sampled, or the fanout does not fit the model.
         GraphError: If the graph lacks edges that sampling needs.
     """
     size, why = config.batch_size, "as the config says"
@@ -66,6 +64,12 @@ def choose_batches(
             f"got {write_fanout(config.fanout)}, but with batch_size 0 nothing is sampled",
             where="fanout",
             fix="Leave one of them out.",
+        )
+    if size == 0 and config.temporal != "none":
+        raise ConfigError(
+            f"got {config.temporal}, but with batch_size 0 all entities see the same graph, the whole one",
+            where="temporal",
+            fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or leave temporal out.",
         )
     if size == 0 and config.accumulate > 1:
         raise ConfigError(
@@ -82,6 +86,8 @@ def choose_batches(
         )
     if size is None and (config.fanout is not None or config.accumulate > 1):
         size = USUAL_BATCH_SIZE
+    if size is None and config.temporal != "none":
+        size, why = USUAL_BATCH_SIZE, "since each entity sees what was there at its own time"
     if size is None and config.devices > 1:
         size, why = USUAL_BATCH_SIZE, f"since {config.devices} devices share batches"
     if size is None:
@@ -135,10 +141,10 @@ def open_batches(
     """
     if not config.batch_size:
         batch = GraphBatch.of(graph).to(device)
-        return FullBatch(batch), AtOnce(batch)
+        return FullBatch(batch), _inference(graph, module, config, device, whole=batch)
     sampled = _sampled(graph, module, config)
     loader = _loader(sampled, module, config, device, processes)
-    inference = _inference(graph, sampled, module, config, device)
+    inference = _inference(graph, module, config, device, sampled=sampled)
     return SampledBatches(loader), SharedInference(inference, processes) if processes.size > 1 else inference
 
 
@@ -189,24 +195,43 @@ def open_inference(graph: Graph, module: TaskModule, config: TrainConfig) -> Inf
         module: The model and its task.
         config: The config that it was trained with.
     """
-    if not config.batch_size:
-        return AtOnce(GraphBatch.of(graph))
-    return _inference(graph, _sampled(graph, module, config), module, config, torch.device("cpu"))
+    return _inference(graph, module, config, torch.device("cpu"))
 
 
 def _sampled(graph: Graph, module: TaskModule, config: TrainConfig) -> SampledGraph:
     give_back_large_blocks()
-    return SampledGraph(graph, module.model, seed=config.seed, threads=config.batch_threads)
+    return SampledGraph(
+        graph, module.model, seed=config.seed, threads=config.batch_threads, temporal=config.temporal
+    )
 
 
 def _inference(
-    graph: Graph, sampled: SampledGraph, module: TaskModule, config: TrainConfig, device: torch.device
+    graph: Graph,
+    module: TaskModule,
+    config: TrainConfig,
+    device: torch.device,
+    *,
+    whole: GraphBatch | None = None,
+    sampled: SampledGraph | None = None,
 ) -> Inference:
-    """Return the way that is exact for a model and takes the least memory."""
-    if module.model.not_in_parts:
-        return AtOnce(GraphBatch.of(graph).to(device))
-    if module.model.missing.missing != "absent" or module.task.has_views:
-        # What stands for a missing modality is no node of the graph, so that layers cannot be passed apart;
-        # and what a view hides is known of whole neighbourhoods.
-        return ByNeighbourhoods(sampled, config.batch_size or USUAL_BATCH_SIZE)
-    return LayerByLayer(sampled)
+    """Return the way that is exact for a model and takes as little memory as the config asks for.
+
+    Args:
+        graph: The graph as the model sees it.
+        module: The model and its task.
+        config: The config, in which nothing is left open.
+        device: Where to compute.
+        whole: The whole graph on the device, where it is there already.
+        sampled: The graph of which parts are taken, where it is open already.
+    """
+    why = module.model.not_in_parts
+    if why or not (config.batch_size or config.eval_batch_size):
+        return AtOnce(whole or GraphBatch.of(graph).to(device), why)
+    sampled = sampled or _sampled(graph, module, config)
+    apart = module.model.missing.missing == "absent" and config.temporal == "none"
+    if not apart or module.task.has_views:
+        # Layers cannot be passed apart: what stands for a missing modality is no node of the graph, by times
+        # each entity sees other states of the same nodes, and what a view hides is known of whole
+        # neighbourhoods.
+        return ByNeighbourhoods(sampled, config.eval_batch_size or config.batch_size or USUAL_BATCH_SIZE)
+    return LayerByLayer(sampled, config.eval_batch_size or USUAL_AT_A_TIME)

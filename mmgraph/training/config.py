@@ -22,6 +22,9 @@ ReportTo = Literal["tensorboard", "csv", "wandb", "mlflow"]
 Engine = Literal["local", "ray"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+USUAL_BATCH_SIZE = 1024
+"""Training entities of a step, where samples are taken and nobody says how many."""
+
 
 class ModelConfig(Config):
     """Which model, and its size."""
@@ -213,6 +216,12 @@ class TrainConfig(Config):
         "further hop. Also by relation, e.g. `{looks_like: [15, 10], '*': [5, 5]}`, where `*` stands for the "
         "others, and a reverse relation follows the one that it reverses.",
     )
+    temporal: Literal["none", "uniform", "last"] = Field(
+        default="none",
+        description="Whether an entity sees only what was there at its own time: no later edge, and no later "
+        "node. A sample then takes any of these neighbours (`uniform`) or the latest ones (`last`), and "
+        "metrics are of all of them. Entities need times (`time` in `dataset.yaml`, or a split by time).",
+    )
     accumulate: int = Field(
         default=1,
         ge=1,
@@ -221,6 +230,14 @@ class TrainConfig(Config):
     )
     batch_threads: int = Field(
         default=2, ge=0, description="How many batches are sampled ahead at a time; the result is the same."
+    )
+    eval_batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many nodes are measured at a time, each with all of its neighbours: fewer take less "
+        "memory, and the result is the same. If nothing is set, all at once where a step sees the whole "
+        "graph, else 4096 that pass one layer, or `batch_size` that pass the model where `model.missing` is "
+        "set.",
     )
     patience: int = Field(
         default=40, ge=1, description="Epochs without a better validation metric after which training stops."

@@ -8,8 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from mmgraph.counted import counted
 from mmgraph.models import MultimodalModel
 from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.training.memory import measuring_told, memory_told
 from mmgraph.training.sampled_graph import SampledGraph
 
 Rows = Mapping[str, Tensor]
@@ -34,23 +36,37 @@ class AtOnce:
 
     Args:
         batch: The whole graph.
+        why: Why it cannot be passed in parts; nothing if it could.
     """
 
-    def __init__(self, batch: GraphBatch) -> None:
-        self._batch = batch
+    def __init__(self, batch: GraphBatch, why: str | None = None) -> None:
+        self._batch, self._why = batch, why
         # What layers work out about edges is kept by the identity of the tensors.
         self._seen: dict[View, GraphBatch] = {}
 
     def unify(self, model: MultimodalModel, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return the unified representations; see :class:`Inference`."""
         batch = self._batch
-        if view is not None:
-            if view not in self._seen:
-                self._seen[view] = view(batch)
-            batch = self._seen[view]
-        with torch.no_grad():
+        nodes = sum(len(x) for x in batch.x_dict.values())
+        edges = sum(index.shape[1] for index in batch.edge_index_dict.values())
+        size = f"{nodes:,} nodes and {edges:,} edges in hidden_channels {model.hidden_channels}"
+        doing = f"while the whole graph passed the model at once, {size}"
+        with memory_told(doing, fix=self._remedy), torch.no_grad():
+            if view is not None:
+                if view not in self._seen:
+                    self._seen[view] = view(batch)
+                batch = self._seen[view]
             unified = model(*batch[:-1])
-        return {name: unified[name][index] for name, index in rows.items()}
+            return {name: unified[name][index] for name, index in rows.items()}
+
+    @property
+    def _remedy(self) -> str:
+        if self._why:
+            return (
+                f"It cannot be passed in parts, since {self._why}: train with a smaller "
+                "model.hidden_channels, fewer layers or another model."
+            )
+        return "Set eval_batch_size to 4096 (for a run: --eval-batch-size 4096), to pass it in parts."
 
 
 class ByNeighbourhoods:
@@ -71,10 +87,11 @@ class ByNeighbourhoods:
         for name, index in rows.items():
             parts = [torch.empty(0, model.hidden_channels, device=device)]
             loader = self._graph.loader(model, name, index.cpu(), batch_size=self._batch_size, device=device)
-            for batch in loader:
-                seen = batch.to(device) if view is None else view(batch.to(device))
-                with torch.no_grad():
+            part = counted(self._batch_size, "entity", "entities")
+            with measuring_told(part, self._batch_size, model.hidden_channels), torch.no_grad():
+                for batch in loader:
+                    seen = batch.to(device) if view is None else view(batch.to(device))
                     unified = model(*seen[:-1])
-                parts.append(unified[name][: len(batch.seeds)])
-            result[name] = torch.cat(parts)
+                    parts.append(unified[name][: len(batch.seeds)])
+                result[name] = torch.cat(parts)
         return result

@@ -132,7 +132,9 @@ def _work(
         work(**arguments)
     except BaseException as error:
         last_word = as_told(error)
-    sender.send(last_word)
+    with contextlib.suppress(BrokenPipeError):
+        # Nobody listens where the process that started this one is gone.
+        sender.send(last_word)
     sys.stdout.flush()
     sys.stderr.flush()
     # What libraries do when an interpreter ends may wait for processes that are gone.
@@ -209,6 +211,14 @@ def _last_word(workers: Sequence[_Worker], rank: int) -> BaseException | None:
 def _silent(process: SpawnProcess, rank: int, size: int) -> RunError:
     process.join()
     code = process.exitcode or 0
+    if code == 1:
+        # What Python raised before the work began, it has written by itself.
+        return RunError(
+            f"process {rank + 1} of {size} ended before it had begun",
+            where="devices",
+            fix="New processes run the script once more: guard what it does by `if __name__ == '__main__':`, "
+            "and run it from a file.",
+        )
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return RunError(
         f"process {rank + 1} of {size} was ended from outside ({how}), so the training stopped",

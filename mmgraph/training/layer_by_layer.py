@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch_geometric.sampler import NodeSamplerInput
 
+from mmgraph.counted import counted
 from mmgraph.graph.schema import Triple
 from mmgraph.layers import Layer
 from mmgraph.models import MultimodalModel
@@ -22,10 +23,14 @@ from mmgraph.models.receptive_field import ALL
 from mmgraph.models.sample import Sample
 from mmgraph.sampling import NeighbourSampler
 from mmgraph.training.inference import Rows
+from mmgraph.training.memory import measuring_told
 from mmgraph.training.sampled_graph import SampledGraph, adopt_sampled
 from mmgraph.training.state_file import StateFile
 
 States = dict[str, StateFile]
+
+USUAL_AT_A_TIME = 4096
+"""How many nodes pass a layer at a time, where nobody says it."""
 
 _FEATURE_BYTES = 32 << 20
 """How many bytes of features are projected at a time."""
@@ -42,7 +47,7 @@ class LayerByLayer:
         at_a_time: How many nodes pass a layer at a time.
     """
 
-    def __init__(self, graph: SampledGraph, at_a_time: int = 4096) -> None:
+    def __init__(self, graph: SampledGraph, at_a_time: int = USUAL_AT_A_TIME) -> None:
         self._graph, self._at_a_time = graph, at_a_time
         self._sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
         self._plan: tuple[list[tuple[str, int]], Rows, list[dict[str, Tensor]]] | None = None
@@ -50,8 +55,9 @@ class LayerByLayer:
     def unify(self, model: MultimodalModel, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return the unified representations; see :class:`~mmgraph.training.inference.Inference`."""
         assert view is None, "a task that has views of its own is measured in another way"
-        needed = self._needed(model, rows)
-        with torch.no_grad():
+        part = counted(self._at_a_time, "node")
+        with measuring_told(part, self._at_a_time, model.hidden_channels), torch.no_grad():
+            needed = self._needed(model, rows)
             state = self._project(model, needed[0])
             states = []
             for number in range(len(model.layers)):

@@ -1,18 +1,30 @@
-"""Where a number that is not finite comes from, once a training has one."""
+"""Where a number that is not finite comes from, once a training has one or a trained model makes one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mmgraph.counted import counted
+from mmgraph.errors import DivergedError
+from mmgraph.graph.graph import Graph
 from mmgraph.models.graph_batch import GraphBatch
 
 if TYPE_CHECKING:
     from mmgraph.training.module import TaskModule
+
+_MEND = "Mend them where they come from, and build the graph again."
+
+# How many ids an error names.
+_NAMED = 3
+
+# So many values are looked at together, as each takes a byte more.
+_VALUES_AT_A_TIME = 1 << 24
 
 
 class Origin(NamedTuple):
@@ -65,23 +77,124 @@ def describe_validation(module: TaskModule, output: Tensor) -> str:
     return f"the output goes up to {output.abs().max().item():.3g}"
 
 
+def rows_not_finite(values: Tensor) -> Tensor:
+    """Return the rows in which a number is not finite, int64 [R].
+
+    Args:
+        values: [N, ...]; they may be mapped from a file, of which a part is read at a time.
+    """
+    step = max(_VALUES_AT_A_TIME // max(values[:1].numel(), 1), 1)
+    bad = [~part.isfinite().flatten(1).all(dim=1) for part in torch.split(values.unsqueeze(-1), step)]
+    return torch.cat(bad).nonzero().flatten() if bad else torch.empty(0, dtype=torch.int64)
+
+
+def not_finite(what: str, entity: str, ids: NDArray[np.str_], of: int, origin: Origin) -> DivergedError:
+    """Return the error of a trained model that makes of some entities what is not finite.
+
+    Args:
+        what: What it makes of them.
+        entity: Their type.
+        ids: Their ids, [R].
+        of: Among how many.
+        origin: Where it comes from.
+
+    Example:
+        >>> origin = Origin("the features of 'a/x' are not finite", given=True)
+        >>> print(not_finite("the output", "a", np.array(["a7"]), 30, origin))
+        the output is not finite for 1 of 30 entities of the type 'a', 'a7': the features of 'a/x' are not \
+finite. Mend them where they come from, and build the graph again.
+    """
+    named = ", ".join(map(repr, ids[:_NAMED].tolist()))
+    more = f"first {named}" if len(ids) > _NAMED else named
+    return DivergedError(
+        f"{what} is not finite for {len(ids):,} of {counted(of, 'entity', 'entities')} of the type "
+        f"{entity!r}, {more}: {origin.text}",
+        fix=_MEND
+        if origin.given
+        else "Scale extreme features down and build the graph again, or train with a lower learning rate.",
+    )
+
+
+def origin_in_graph(graph: Graph) -> Origin:
+    """Return what a graph gives that is not finite, or how far its features go if all are.
+
+    Args:
+        graph: The graph as the model sees it.
+    """
+    stored = graph.stored_features
+    features = {name: stored[name] if name in stored else graph.features[name] for name in graph.features}
+
+    def owner(name: str, row: int) -> str:
+        return str(graph.nodes[name]["id"].iloc[row])
+
+    of_nodes: list[tuple[str, str, Mapping[Any, Any]]] = [("features of", "nodes", features)]
+    of_edges: list[tuple[str, str, Mapping[Any, Any]]] = [
+        ("weights of the edges", "edges", graph.edge_weight),
+        ("features of the edges", "edges", graph.edge_attr),
+    ]
+    return (
+        _in_values(of_nodes, lambda name, row: f", first that of {owner(name, row)!r}")
+        or _in_values(of_edges, lambda _, row: f", first in number {row}")
+        or _furthest(features, owner)
+    )
+
+
+def origin_in_features(
+    features: Mapping[str, NDArray[np.float32]], ids: Mapping[str, NDArray[np.str_]]
+) -> Origin:
+    """Return which features of new nodes are not finite, or how far they go if all are.
+
+    Args:
+        features: By modality node type, float32 [M, D].
+        ids: By modality node type, the id of each node's entity, text [M].
+    """
+    places: list[tuple[str, str, Mapping[Any, Any]]] = [("features of", "nodes", features)]
+    named = _in_values(places, lambda name, row: f", first that of {str(ids[name][row])!r}")
+    return named or _furthest(features, lambda name, row: str(ids[name][row]))
+
+
 def _in_graph(batch: GraphBatch) -> Origin | None:
-    places: list[tuple[str, str, Mapping[Any, Tensor]]] = [
+    places: list[tuple[str, str, Mapping[Any, Any]]] = [
         ("features of", "nodes", batch.x_dict),
         ("weights of the edges", "edges", batch.edge_weight_dict),
         ("features of the edges", "edges", batch.edge_attr_dict),
     ]
+    # In a sample, nodes and edges have other numbers than in the graph.
+    return _in_values(places, lambda _, row: f", first in number {row}" if batch.sample is None else "")
+
+
+def _in_values(
+    places: Sequence[tuple[str, str, Mapping[Any, Any]]], first: Callable[[Any, int], str]
+) -> Origin | None:
+    """Return the first of some places in which a number is not finite.
+
+    Args:
+        places: What stands there, of what things, and by type the values, [N, ...].
+        first: Tells a type's row of the first such number.
+    """
     for what, things, values in places:
         for name, x in values.items():
-            bad = ~x.isfinite()
-            rows = bad.flatten(1).any(dim=1) if x.dim() > 1 else bad
-            if rows.any():
-                # In a sample, nodes and edges have other numbers than in the graph.
-                first = f", first in number {int(rows.nonzero()[0])}" if batch.sample is None else ""
+            bad = rows_not_finite(torch.as_tensor(x))
+            if len(bad):
                 shown = name if isinstance(name, str) else " ".join(name)
-                many = f"{int(rows.sum()):,} of {len(x):,} {things}{first}"
+                many = f"{len(bad):,} of {len(x):,} {things}{first(name, int(bad[0]))}"
                 return Origin(f"the {what} {shown!r} are not finite in {many}", given=True)
     return None
+
+
+def _furthest(features: Mapping[str, Any], owner: Callable[[str, int], str]) -> Origin:
+    """Return how far features go that are finite."""
+    most, text = 0.0, "nothing has features"
+    for name, x in features.items():
+        step = max(_VALUES_AT_A_TIME // max(x.shape[1], 1), 1)
+        for start in range(0, len(x), step):
+            rows = np.abs(x[start : start + step]).max(axis=1, initial=0)
+            if rows.size and rows.max() > most:
+                most, at = float(rows.max()), start + int(rows.argmax())
+                text = (
+                    f"all features are finite; they go up to {most:.3g}, in {name!r} of {owner(name, at)!r}"
+                )
+    return Origin(text)
 
 
 def _in_weights(module: nn.Module) -> Origin | None:

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from mmgraph.errors import ConfigError, MMGraphError
+from mmgraph.errors import ConfigError, MMGraphError, RunError
 from mmgraph.training.config import TrainConfig
 
 T = TypeVar("T")
@@ -193,13 +193,23 @@ def connected(processes: Processes, device: torch.device, asked: Any) -> Iterato
 
     Raises:
         ConfigError: If another process is going to do something else.
+        RunError: If the processes cannot reach each other.
     """
     if processes.size == 1:
         yield
         return
     if mine := not dist.is_initialized():
         backend = backend_of(device.type)
-        dist.init_process_group(backend, rank=processes.rank, world_size=processes.size, timeout=PATIENCE)
+        try:
+            dist.init_process_group(backend, rank=processes.rank, world_size=processes.size, timeout=PATIENCE)
+        except (RuntimeError, ValueError) as error:
+            raise RunError(
+                f"process {processes.rank + 1} of {processes.size} cannot reach the others: "
+                f"{str(error).partition(chr(10))[0]}",
+                where="devices",
+                fix="Name a network interface that is there by GLOO_SOCKET_IFNAME (and NCCL_SOCKET_IFNAME), "
+                "e.g. lo on one machine; under torchrun, check MASTER_ADDR and MASTER_PORT as well.",
+            ) from None
     if any(other != asked for other in processes.gather(asked)):
         raise ConfigError(
             f"the {processes.size} processes were asked for different trainings",

@@ -23,6 +23,7 @@ class TrainingChoice(TypedDict):
     seed: int | None
     batch_size: int | None
     fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None
+    temporal: str | None
     device: str | None
     devices: int | None
     engine: str | None
@@ -67,6 +68,7 @@ def resolve_config(
     seed: int | None = None,
     batch_size: int | None = None,
     fanout: Sequence[int] | Mapping[str, Sequence[int]] | str | None = None,
+    temporal: str | None = None,
     device: str | None = None,
     devices: int | None = None,
     engine: str | None = None,
@@ -91,6 +93,7 @@ def resolve_config(
         batch_size: Training entities of a step.
         fanout: How many neighbours a sample takes, hop after hop; ``[15, 10]`` or ``15,10``, also by
             relation.
+        temporal: Whether an entity sees only what was there at its own time.
         device: Where to train.
         devices: How many devices share each batch.
         engine: Who starts a process for each.
@@ -131,6 +134,7 @@ def resolve_config(
         "seed": seed,
         "batch_size": batch_size,
         "fanout": fanout,
+        "temporal": temporal,
         "device": device,
         "devices": devices,
         "engine": engine,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.errors import ConfigError, DivergedError, did_you_mean
 from mmgraph.graph.graph import Graph
 from mmgraph.models.graph_batch import View
 from mmgraph.tasks import Task
+from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.training.assemble import visible_graph
 from mmgraph.training.batching import open_inference
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import reproducible
 from mmgraph.training.inference import Inference, Rows
+from mmgraph.training.memory import memory_told
 from mmgraph.training.module import TaskModule
+from mmgraph.training.non_finite import not_finite, origin_in_graph, rows_not_finite
 
 
 class Run:
@@ -58,7 +61,7 @@ class Run:
         self.best_epoch = best_epoch
         self.folder = folder
         self._last_weights = last_weights
-        self._seen: dict[View, dict[str, Tensor]] = {}
+        self._kept: dict[View | None, dict[str, Tensor]] = {}
 
     @property
     def task(self) -> Task:
@@ -88,23 +91,39 @@ class Run:
         Raises:
             ConfigError: If there is no such split.
             GraphError: If none of its entities is labelled.
+            DivergedError: If the output for one of them is not finite, as metrics would be of no worth.
+            RunError: If memory runs out.
         """
         rows = self.task.rows(split)
-        with torch.no_grad():
+        with memory_told("while the output was made", fix="Free some memory."), torch.no_grad():
             output = self.task.output(self.module.head, self._unify, rows)
+        bad = rows_not_finite(output)
+        if len(bad):
+            ids = self.task.labels.ids[rows[bad].numpy()]
+            raise self._not_finite(
+                f"the output for the {split} split", self.task.labels.entity, ids, len(rows)
+            )
         return self.task.metrics(output, rows)
 
     def metrics(self) -> dict[str, dict[str, float]]:
-        """Return the metrics of every split that has labelled entities."""
+        """Return the metrics of every split that has labelled entities; see :meth:`evaluate`."""
         return {split: self.evaluate(split) for split in self.task.labelled_splits()}
 
     def predictions(self) -> pd.DataFrame:
         """Return id, split, target and prediction of every entity of the task's type.
 
-        A classification adds ``probabilities``, in the order of ``run.task.classes``.
+        A classification adds ``probabilities``, in the order of ``run.task.classes``. Where the output for an
+        entity is not finite, its prediction is missing.
         """
-        with torch.no_grad():
-            return self.task.predict(self.module.head, self._unify)
+        task = self.task
+        with memory_told("while predictions were made", fix="Free some memory."), torch.no_grad():
+            if not isinstance(task, EntityTask):
+                return task.predict(self.module.head, self._unify)
+            output = task.output(self.module.head, self._unify, torch.arange(len(task.labels.ids)))
+        table, bad = task.predictions(output), rows_not_finite(output)
+        if len(bad):
+            table.loc[bad.numpy(), table.columns[table.columns.get_loc("prediction") :]] = None
+        return table
 
     def embed(self, entity: str | None = None) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
         """Return the unified representation of every entity of a type.
@@ -117,16 +136,20 @@ class Run:
 
         Raises:
             ConfigError: If there is no such entity type.
+            DivergedError: If one of them is not finite.
+            RunError: If memory runs out.
         """
         entity = entity or self.task.labels.entity
-        if entity not in self._unified:
+        known = self.module.model.outputs
+        if entity not in known:
             raise ConfigError(
-                f"there is no entity type {entity!r}",
-                where="--entity",
-                fix=did_you_mean(entity, self._unified),
+                f"there is no entity type {entity!r}", where="--entity", fix=did_you_mean(entity, known)
             )
-        ids = self.graph.nodes[entity]["id"].to_numpy(dtype=str)
-        return ids, self._unified[entity].numpy()
+        unified, ids = self._unified([entity])[entity], self.graph.nodes[entity]["id"].to_numpy(dtype=str)
+        bad = rows_not_finite(unified).numpy()
+        if len(bad):
+            raise self._not_finite("the unified representation", entity, ids[bad], len(ids))
+        return ids, unified.numpy()
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the run to a folder.
@@ -159,29 +182,31 @@ class Run:
         }
 
     @functools.cached_property
-    def _inference(self) -> Inference:
-        """What tells what the model makes of entities."""
-        view = visible_graph(self.graph, self.task.labels.task, self.config)
-        return open_inference(view, self.module, self.config)
+    def _view(self) -> Graph:
+        """The graph as the model sees it."""
+        return visible_graph(self.graph, self.task.labels.task, self.config)
 
     @functools.cached_property
-    def _unified(self) -> dict[str, Tensor]:
-        """The unified representation of every entity type, [N, hidden_channels]."""
-        return self._unify_all(None)
+    def _inference(self) -> Inference:
+        """What tells what the model makes of entities."""
+        with memory_told("while the graph was read", fix="Free some memory."):
+            return open_inference(self._view, self.module, self.config)
 
     def _unify(self, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return unified representations; those of all entities are worked out once for each view."""
-        if view is None:
-            unified = self._unified
-        else:
-            if view not in self._seen:
-                self._seen[view] = self._unify_all(view)
-            unified = self._seen[view]
+        unified = self._unified(rows, view)
         return {name: unified[name][index] for name, index in rows.items()}
 
-    def _unify_all(self, view: View | None) -> dict[str, Tensor]:
-        types = [self.graph.schema.node_type(name) for name in self.module.model.outputs]
-        rows = {t.name: torch.arange(t.num_nodes) for t in types}
-        self.module.eval()
-        with reproducible(self.config.seed, torch.device("cpu")):
-            return self._inference.unify(self.module.model, rows, view)
+    def _unified(self, names: Iterable[str], view: View | None = None) -> dict[str, Tensor]:
+        """Return the unified representation of entity types, [N, hidden_channels] each, and keep it."""
+        kept = self._kept.setdefault(view, {})
+        sizes = {name: self.graph.schema.node_type(name).num_nodes for name in names}
+        rows = {name: torch.arange(size) for name, size in sizes.items() if name not in kept}
+        if rows:
+            self.module.eval()
+            with reproducible(self.config.seed, torch.device("cpu")):
+                kept |= self._inference.unify(self.module.model, rows, view)
+        return kept
+
+    def _not_finite(self, what: str, entity: str, ids: npt.NDArray[np.str_], of: int) -> DivergedError:
+        return not_finite(what, entity, ids, of, origin_in_graph(self._view))

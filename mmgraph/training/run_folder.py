@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.config import Config, parse, read_yaml
-from mmgraph.errors import Fault, RunError
+from mmgraph.errors import DivergedError, Fault, RunError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.graph.fetched import is_address
 from mmgraph.training.assemble import assemble
@@ -83,6 +83,7 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
         folder: An empty folder.
         destination: Where the folder will be; the path to the graph starts there.
     """
+    metrics = _finite_metrics(run)
     graph_path = run.graph.address if run.graph.folder else None
     if run.graph.folder and graph_path is None:
         graph_path = os.path.relpath(run.graph.folder, destination)
@@ -101,28 +102,55 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
         save_file(saved, folder / name)
         # It would be for the owner's eyes alone, unlike all files beside it.
         (folder / name).chmod((folder / MARKER).stat().st_mode)
-    _write_json(folder / "metrics.json", run.metrics())
+    _write_json(folder / "metrics.json", metrics)
     run.predictions().to_parquet(folder / "predictions.parquet", index=False)
     run.history.to_csv(folder / "history.csv", index=False)
 
 
-def load_run(folder: str | Path, *, graph: Graph | str | Path | None = None) -> Run:
+def _finite_metrics(run: Run) -> dict[str, dict[str, float]]:
+    """Return the metrics by split; one in which a number is not finite has a note instead.
+
+    What a test entity holds that no other does shall not cost a training that is done.
+    """
+    metrics = {}
+    for split in run.task.labelled_splits():
+        try:
+            metrics[split] = run.evaluate(split)
+        except DivergedError as error:
+            note = f"not measured on {split}: {error.faults[0].problem}"
+            run.module.notes += [note] if note not in run.module.notes else []
+    return metrics
+
+
+def load_run(
+    folder: str | Path,
+    *,
+    graph: Graph | str | Path | None = None,
+    eval_batch_size: int | None = None,
+) -> Run:
     """Return the run that a folder holds.
 
     Args:
         folder: The run folder.
         graph: The graph that it was trained on, where that is not where it was.
+        eval_batch_size: How many nodes to measure at a time, each with all of its neighbours, where another
+            number would take too much memory; by default the config's.
 
     Raises:
         RunError: If the folder holds no run, or the graph is not there or not the same.
-        ConfigError: If ``run.json`` or ``config.yaml`` holds what cannot be used.
+        ConfigError: If ``run.json`` or ``config.yaml`` holds what cannot be used, or the number is below 1.
     """
     folder = Path(folder)
     record, config = read_record(folder)
+    if eval_batch_size is not None:
+        given = {**config.model_dump(), "eval_batch_size": eval_batch_size}
+        config = parse(TrainConfig, given, where="load_run")
     found = _find_graph(record.graph, folder, graph)
     with reproducible(config.seed, torch.device("cpu")):
         module = assemble(found, record.task, config)
     _load_weights(module, folder / BEST)
+    # Those of the training are among them: what time it had, where it was resumed.
+    module.notes = record.notes
     return Run(
         graph=found,
         config=config,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,8 +20,11 @@ from mmgraph.models.sample import Sample, Trim
 from mmgraph.ops import EdgePlan, adopt_plan, make_plan
 from mmgraph.sampling import BatchLoader, NeighbourSampler
 from mmgraph.sampling.features import Features
+from mmgraph.sampling.graph_times import TIME, entity_times
 from mmgraph.sampling.negatives import Negatives
+from mmgraph.sampling.times import read_limits
 from mmgraph.training.known_nodes import known_nodes
+from mmgraph.training.timed_degrees import TimedDegrees
 
 _CPU = torch.device("cpu")
 
@@ -33,13 +37,34 @@ class SampledGraph:
         model: Any model that shall get parts of it; all must treat nodes without features alike.
         seed: Seeds what is sampled.
         threads: How many batches are made at a time.
+        temporal: ``uniform`` or ``last`` for entities that see only what was there at their own time, each in
+            nodes of its own; ``none`` for the graph as it is.
     """
 
-    def __init__(self, graph: Graph, model: MultimodalModel, *, seed: int, threads: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        model: MultimodalModel,
+        *,
+        seed: int,
+        threads: int,
+        temporal: Literal["none", "uniform", "last"] = "none",
+    ) -> None:
         self.schema = graph.schema
-        self.sampler = NeighbourSampler(graph, [ALL], seed=seed, backend="numba")
+        self.sampler = NeighbourSampler(
+            graph,
+            [ALL],
+            time_attr=None if temporal == "none" else TIME,
+            temporal_strategy="last" if temporal == "last" else "uniform",
+            seed=seed,
+            backend="numba",
+        )
         self.features = Features(graph, self.sampler.adjacency)
         self.known = known_nodes(model.featureless, graph)
+        self._times, self._degrees = None, None
+        if temporal != "none":
+            self._times = entity_times(graph)
+            self._degrees = TimedDegrees(model.featureless, self.sampler.adjacency)
         self._graph, self._threads = graph, threads
         self._entities = [t.name for t in graph.schema.node_types if t.modality is None]
 
@@ -56,6 +81,8 @@ class SampledGraph:
         share: Callable[[Tensor], Tensor] | None = None,
     ) -> BatchLoader:
         """Return a loader of :class:`GraphBatch` for a model: some entities and their neighbourhoods.
+
+        Where entities see what was there at their own time, those of a type without times see all.
 
         Args:
             model: The model.
@@ -78,6 +105,7 @@ class SampledGraph:
             self._graph,
             sampler,
             input_nodes=(entity, rows),
+            input_time=self._time_of(entity, rows),
             batch_size=batch_size,
             shuffle=shuffle,
             share=share,
@@ -150,6 +178,25 @@ class SampledGraph:
 
         return self.sampler.with_neighbors(field.fanout), complete
 
+    def _time_of(self, entity: str, rows: Tensor) -> Tensor | None:
+        """Return the latest time that each entity may see, float64 [R]; nothing where times do not matter."""
+        if self._times is None:
+            return None
+        if entity not in self._times:
+            return torch.full((len(rows),), torch.inf, dtype=torch.float64)
+        return torch.from_numpy(self._times[entity])[rows]
+
+    def _known(self, batch: HeteroData) -> dict[str, Tensor]:
+        """Return what tells nodes without features apart."""
+        nodes = {name: batch[name].n_id for name in batch.node_types}
+        known = {name: table[nodes[name]] for name, table in self.known.items()}
+        if self._degrees is None:
+            return known
+        trees = {name: batch[name].batch for name in batch.node_types}
+        # The type that was asked for has it.
+        (times,) = (batch[name].seed_time for name in batch.node_types if "seed_time" in batch[name])
+        return known | self._degrees.at(read_limits(times, "seed_time"), nodes, trees)
+
     def _graph_batch(
         self, batch: HeteroData, seeds: Tensor, parts: Sequence[tuple[int, frozenset[Triple]]]
     ) -> GraphBatch:
@@ -169,11 +216,7 @@ class SampledGraph:
             edges,
             batch.collect("edge_weight", allow_empty=True),
             batch.collect("edge_attr", allow_empty=True),
-            Sample(
-                {name: table[batch[name].n_id] for name, table in self.known.items()},
-                trims,
-                {name: batch[name].n_id for name in self._entities},
-            ),
+            Sample(self._known(batch), trims, {name: batch[name].n_id for name in self._entities}),
             seeds,
         )
 

@@ -17,13 +17,14 @@ from mmgraph.sampling.streams import stream_of
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
+from mmgraph.training.disk import disk_told
 from mmgraph.training.environment import check_precision, own_device, reproducible, seed_all
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
 from mmgraph.training.how_to_go_on import saying_how_to_go_on
 from mmgraph.training.init_from import initialise
 from mmgraph.training.logs import check_logs, copy_logs, report
-from mmgraph.training.memory import memory_told
+from mmgraph.training.memory import training_told
 from mmgraph.training.new_processes import train_in_new_processes
 from mmgraph.training.order import Order
 from mmgraph.training.processes import Processes, connected, for_processes, told_processes
@@ -44,6 +45,7 @@ def train(
     seed: int | None = None,
     batch_size: int | None = None,
     fanout: Fanout | str | None = None,
+    temporal: str | None = None,
     device: str | None = None,
     devices: int | None = None,
     engine: str | None = None,
@@ -79,6 +81,8 @@ def train(
             whole graph in each step. By default the config's, or what memory allows.
         fanout: How many neighbours a sample takes, hop after hop, e.g. ``[15, 10]``, also by relation, e.g.
             ``{"looks_like": [15, 10], "*": [5, 5]}``; by default the config's.
+        temporal: ``uniform`` or ``last``, so that an entity sees only what was there at its own time; a
+            sample takes any of these neighbours or the latest ones. By default the config's.
         device: Where to train: ``auto``, ``cpu``, ``cuda`` or e.g. ``cuda:1``; by default the config's.
         devices: How many GPUs, or processes on the CPU, share each batch; by default the config's, and under
             ``torchrun`` as many as it started. The graph must be a folder, and there must be an ``out``.
@@ -104,10 +108,10 @@ def train(
         ConfigError: If the config cannot be used, or the graph has no such task.
         GraphError: If the graph or its labels cannot be used.
         DivergedError: If the loss, its gradient or what the model makes of validation entities stops being
-            finite.
-        RunError: If the run to begin from cannot be used, memory runs out, torch cannot compile the model,
-            one of several processes is ended from outside, or what is at ``out`` is another training than the
-            one to resume.
+            finite. What it makes of test entities is told by :meth:`Run.evaluate`, so that it costs no run.
+        RunError: If the run to begin from cannot be used, memory or the disk runs out, torch cannot compile
+            the model, one of several processes is ended from outside or cannot reach the others, or what is
+            at ``out`` is another training than the one to resume.
         UserError: If ``out`` is there already and must not be replaced.
         MissingDependencyError: If the library of a log, or Ray, is not installed.
     """
@@ -119,6 +123,7 @@ def train(
         seed=seed,
         batch_size=batch_size,
         fanout=fanout,
+        temporal=temporal,
         device=device,
         devices=devices,
         engine=engine,
@@ -198,7 +203,7 @@ def _take_part(
             return unfinished
 
         unfinished = processes.from_first(open_folder)
-        with saying_how_to_go_on(unfinished, processes, progress):
+        with saying_how_to_go_on(unfinished, processes, progress), disk_told(order.out):
             run = _train(graph, order, device, processes, progress, on_epoch, unfinished)
             processes.from_first(lambda: _write(run, order, unfinished))
     run.folder = order.out
@@ -208,7 +213,7 @@ def _take_part(
 def _write(run: Run, order: Order, unfinished: UnfinishedRun) -> None:
     assert order.out is not None
     new = atomic_folder(order.out, marker=MARKER, overwrite=order.overwrite, inside=unfinished.folder)
-    with memory_told(run.config), new as folder:
+    with training_told(run.config), new as folder:
         write_run(run, folder, destination=order.out)
         copy_logs(unfinished.folder, folder)
 
@@ -224,7 +229,7 @@ def _train(
 ) -> Run:
     task, config = order.task, order.config
     check_precision(config.precision, device)
-    with reproducible(config.seed, device), memory_told(config):
+    with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
         module = assemble(graph, task, config)
         if note := initialise(module, graph, config):
@@ -236,13 +241,13 @@ def _train(
         progress.say(f"train on {reason}")
         if config.fanout is not None and takes_none(config.fanout):
             module.notes.append(f"sampled without neighbours, by the fanout {write_fanout(config.fanout)}")
-        if config.batch_size and (why := module.model.not_in_parts):
+        if (config.batch_size or config.eval_batch_size) and (why := module.model.not_in_parts):
             module.notes.append(f"measured on the whole graph at once, since {why}")
         for note in module.notes:
             progress.say(f"note: {note}")
         metric, folder = module.task.monitor[0], unfinished.folder if unfinished is not None else None
         reporting = report(config, task=task, metric=metric, folder=folder)
-        with memory_told(config), reporting if processes.first else contextlib.nullcontext() as reporter:
+        with training_told(config), reporting if processes.first else contextlib.nullcontext() as reporter:
             data, inference = open_batches(view, module, config, device, processes)
             if unfinished is not None and processes.first:
                 unfinished.begin(config)

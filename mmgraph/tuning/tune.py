@@ -85,6 +85,12 @@ def tune(
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     resolved = resolve_config(model=model, config=config, overrides=overrides, seed=seed)
     _require_logs_elsewhere(resolved)
+    if resolved.devices > 1:
+        raise ConfigError(
+            f"got {resolved.devices}, but a trial trains on one",
+            where="devices",
+            fix="Leave it out, and train the best config on several devices.",
+        )
     with quiet_optuna(), contextlib.ExitStack() as held:
         objective = _objective(opened, task, resolved, space, overrides)
         storage, folder = None, None

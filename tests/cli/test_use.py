@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import mmgraph as mg
+
 Call = Callable[..., Any]
 
 
@@ -55,3 +57,25 @@ def test_search_prints_one_document_and_writes_a_page(call: Call, trained: str, 
     shown = call("search", trained, "U+0041", "-k", "2", "--quiet")
     assert "among 47 glyphs; flat index, exact" in shown.out
     assert "U+0041" not in shown.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("evaluate",),
+        ("embed", "--out", "{}/v.npy"),
+        ("predict", "--input", "{}/new.csv"),
+        ("search", "U+0041"),
+    ],
+)
+def test_every_use_of_a_run_can_measure_in_parts(
+    call: Call, trained: str, newcomers: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    name, *rest = [part.format(newcomers.parent) for part in command]
+    seen = []
+    loaded = mg.load_run
+    monkeypatch.setattr(
+        mg, "load_run", lambda *args, **options: seen.append(options) or loaded(*args, **options)
+    )
+    assert call(name, trained, *rest, "--eval-batch-size", "7", "--quiet").code == 0
+    assert seen == [{"graph": None, "eval_batch_size": 7}]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmgraph.data.dataset_faults import dataset_faults
 from mmgraph.errors import ConfigError, DataError
 
 
@@ -132,3 +133,30 @@ def test_fingerprint_reads_nothing_outside_the_folder(shop: Any) -> None:
     before = shop.open().fingerprint()
     (shop.folder.parent / "outside.csv").write_text("b\n")
     assert shop.open().fingerprint() == before
+
+
+def test_times_are_those_of_a_column_or_of_a_split_by_time(shop: Any) -> None:
+    second = 86_400.0
+    found = shop.open().times("product")
+    assert found is not None
+    assert np.diff(found).tolist() == [second] * 23
+    shop.change_spec("entities.product.time", "rating")
+    named = shop.open().times("product")
+    assert named is not None
+    assert named.tolist() == [number / 10 for number in range(1, 25)]
+    shop.change_spec("entities.product.time", ...)
+    shop.change_spec("splits.other", {**shop.open().spec.splits["time"].model_dump(), "column": "rating"})
+    assert shop.open().times("product") is None
+
+
+def test_a_column_of_times_that_cannot_be_used_is_told(shop: Any) -> None:
+    for column, message in (
+        ("mad", "no such column"),
+        ("price", "wanted a number or a date"),
+        ("brand", "wanted a number or"),
+    ):
+        shop.change_spec("entities.product.time", column)
+        with pytest.raises(DataError, match=message):
+            shop.open().times("product")
+        faults = dataset_faults(shop.open(), open_files=False)
+        assert len(faults) == 1

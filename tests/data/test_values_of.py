@@ -41,7 +41,7 @@ def test_its_values_can_be_read_as_text(shop):
         (
             {"title": "x", "values_of": {"entity": "product", "column": "rating"}},
             "entities.label",
-            "got id or title",
+            "got id, title or time",
         ),
         (
             {"values_of": {"entity": "label", "column": "rating"}},

@@ -26,3 +26,5 @@ def test_a_fingerprint_sees_every_number(graph: Graph):
     assert replace(graph, nodes={**graph.nodes, "product": products}).fingerprint() != graph.fingerprint()
     titled = graph.nodes["product"].assign(title="x")
     assert replace(graph, nodes={**graph.nodes, "product": titled}).fingerprint() == graph.fingerprint()
+    dated = graph.nodes["product"].assign(time=0.0)
+    assert replace(graph, nodes={**graph.nodes, "product": dated}).fingerprint() != graph.fingerprint()

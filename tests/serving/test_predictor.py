@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import mmgraph as mg
-from mmgraph.errors import MMGraphError
+from mmgraph.errors import DivergedError, MMGraphError, RunError
 from mmgraph.graph import build_graph
 from mmgraph.graph.attach import attach
+from mmgraph.graph.nodes import NodeFactory
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.serving import Predictor
 from mmgraph.serving.new_rows import read_new
@@ -231,3 +232,63 @@ def test_types_with_learned_vectors_take_no_new_entities(make_run, tmp_path):
     with pytest.raises(MMGraphError, match="whose known ones have a learned vector each"):
         predictor.embed(tmp_path, entity="maker")
     assert len(predictor.predict([{"sku": "n", "title": "warm"}])) == 1
+
+
+def test_new_entities_that_a_model_makes_nothing_finite_of_are_named(make_run, shop_folder, monkeypatch):
+    encoded = NodeFactory.encoded
+
+    def spoilt(factory, name):
+        result = encoded(factory, name)
+        if name == "product/facts":
+            result.features[1, 0] = np.nan
+        return result
+
+    monkeypatch.setattr(NodeFactory, "encoded", spoilt)
+    message = (
+        r"the unified representation is not finite for 1 of 3 entities of the type 'product', 'new-p2': the "
+        r"features of 'product/facts' are not finite in 1 of 3 nodes, first that of 'new-p2'\. Mend them"
+    )
+    with pytest.raises(DivergedError, match=message):
+        Predictor(make_run("mlp")).predict(rows_of(shop_folder, ["p1", "p2", "p6"]), folder=shop_folder)
+
+
+def test_an_output_that_is_not_finite_is_no_prediction(make_run, shop_folder, monkeypatch):
+    run = make_run("mlp")
+    monkeypatch.setattr(run.module.head.bias, "data", torch.full_like(run.module.head.bias, torch.inf))
+    with pytest.raises(
+        DivergedError,
+        match=r"the output is not finite for 2 of 2 entities of the type 'product', 'new-p1', 'new-p2': "
+        r"their unified representations are finite, and go up to \d",
+    ):
+        Predictor(run).predict(rows_of(shop_folder, ["p1", "p2"]), folder=shop_folder)
+
+
+def test_memory_that_runs_out_is_told_with_what_helps(make_run, shop_folder, monkeypatch):
+    rows = rows_of(shop_folder, ["p1", "p2"])
+
+    def allocate(*_):
+        torch.empty(1 << 60)
+
+    predictor, whole = Predictor(make_run()), Predictor(make_run("han"))
+    with monkeypatch.context() as patch:
+        patch.setattr("mmgraph.serving.hearing.Hearing.unify", allocate)
+        with pytest.raises(
+            RunError, match=r"ran out while new entities were encoded, .*\. Give fewer at a time\.$"
+        ):
+            predictor.embed(rows, folder=shop_folder)
+    monkeypatch.setattr("mmgraph.models.MultimodalModel.forward", allocate)
+    with pytest.raises(
+        RunError, match=r"the whole graph passed the model at once.* Set eval_batch_size to 4096"
+    ):
+        Predictor(make_run()).embed(rows, folder=shop_folder)
+    # With the whole graph for each question there is no part to take.
+    with pytest.raises(RunError, match=r"It cannot be passed in parts, since "):
+        whole.embed(rows, folder=shop_folder)
+
+
+def test_known_entities_are_passed_in_parts_where_that_is_asked_for(make_run, shop_folder, monkeypatch):
+    run, rows = make_run(), rows_of(shop_folder, ["p1", "p2"])
+    wanted = Predictor(run).embed(rows, folder=shop_folder).vectors
+    monkeypatch.setattr("mmgraph.models.MultimodalModel.forward", None)
+    parts = mg.load_run(run.folder, eval_batch_size=5)
+    np.testing.assert_allclose(Predictor(parts).embed(rows, folder=shop_folder).vectors, wanted, atol=1e-5)

@@ -15,8 +15,9 @@ import pytest
 import torch
 
 import mmgraph as mg
-from mmgraph.errors import MMGraphError
+from mmgraph.errors import MMGraphError, RunError
 from mmgraph.graph.lazy import LazyMapping
+from mmgraph.progress import Progress
 from mmgraph.serving.asked import Question, read_question
 from mmgraph.serving.page import search_page
 from mmgraph.serving.predictor import Predictor
@@ -279,3 +280,23 @@ def test_a_run_without_a_folder_is_searched_as_well(run, tmp_path):
     assert len(found.table) == 2
     json.dumps(found.table.to_dict("records"))
     assert not list(Path(tmp_path).iterdir())
+
+
+def test_an_index_that_takes_too_much_memory_is_told_with_its_size(monkeypatch):
+    def allocate(*_):
+        raise MemoryError("std::bad_alloc")
+
+    monkeypatch.setattr("mmgraph.serving.vector_index.as_units", allocate)
+    with pytest.raises(
+        RunError, match=r"memory ran out while an index of 30 vectors of width 4 was made \(std::bad_alloc\)"
+    ):
+        make_index(np.ones((30, 4), dtype=np.float32))
+
+
+def test_the_index_does_not_depend_on_how_many_nodes_are_measured_at_a_time(run, capsys):
+    open_index(run, "product")
+    parts = mg.load_run(run.folder, eval_batch_size=5)
+    assert (
+        open_index(parts, "product", progress=Progress()).describe() == open_index(run, "product").describe()
+    )
+    assert "index of" not in capsys.readouterr().err

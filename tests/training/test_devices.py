@@ -22,6 +22,7 @@ from mmgraph.errors import ConfigError, RunError
 from mmgraph.training import TrainConfig, train
 from mmgraph.training.assemble import assemble
 from mmgraph.training.batching import choose_batches
+from mmgraph.training.module import TaskModule
 from mmgraph.training.processes import Processes, for_processes, told_processes
 from mmgraph.training.same_training import Training
 
@@ -149,21 +150,25 @@ def test_a_training_that_is_told_to_stop_goes_on_to_the_same_bytes(folder):
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_ends_all_and_one_can_go_on(folder):
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_is_killed_ends_all_and_one_can_go_on(folder, rank):
     checkpoint = folder / "run.unfinished" / "checkpoint.before.pt"
 
     def kill_one() -> None:
         until(checkpoint.exists)
-        second = next(
-            process for process in multiprocessing.active_children() if process.name == "mmgraph-device-1"
+        one = next(
+            process
+            for process in multiprocessing.active_children()
+            if process.name == f"mmgraph-device-{rank}"
         )
-        second.kill()
+        one.kill()
 
     options = {"task": "colour", "batch_size": 16, "out": "run"}
     overrides = [*STILL, "device=cpu", "max_epochs=15", "checkpoint_seconds=0"]
     killer = threading.Thread(target=kill_one)
     killer.start()
-    with pytest.raises(RunError, match=r"process 2 of 2 was ended from outside \(SIGKILL\).*--resume"):
+    message = rf"process {rank + 1} of 2 was ended from outside \(SIGKILL\).*--resume"
+    with pytest.raises(RunError, match=message):
         train("graph", overrides=overrides, devices=2, **options)
     killer.join()
     assert multiprocessing.active_children() == []
@@ -188,6 +193,48 @@ def test_what_one_process_raises_is_told_once_and_ends_all(folder):
         # Neither has read the features into its memory: both have mapped the file.
         mapped = (folder / f"{rank}.maps").read_text()
         assert str(folder / "graph" / "features" / "thing" / "text.npy") in mapped
+
+
+def test_processes_that_cannot_reach_each_other_say_so_once(folder, monkeypatch):
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "nowhere0")
+    with pytest.raises(
+        RunError, match=r"devices: process \d of 2 cannot reach the others: .*nowhere0.* Name a net"
+    ):
+        train("graph", task="colour", batch_size=16, devices=2, out="run", device="cpu")
+    assert [path.name for path in folder.iterdir()] == ["graph"]
+
+
+def test_a_script_without_a_guard_is_told_to_have_one(folder):
+    (folder / "script.py").write_text(
+        "import mmgraph as mg\n"
+        "mg.train('graph', task='colour', batch_size=16, devices=2, out='run', device='cpu')\n"
+    )
+    done = python("script.py")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert (
+        "of 2 ended before it had begun. New processes run the script once more: guard what it does" in last
+    )
+    assert not list(folder.glob("run*"))
+
+
+@pytest.mark.slow
+def test_one_device_can_be_gone_on_from_by_two(folder, monkeypatch):
+    step, options = TaskModule.training_step, {"task": "colour", "batch_size": 16, "out": "run"}
+    overrides = [*STILL, "device=cpu", "checkpoint_seconds=0"]
+
+    def stopped(module, batch, number):
+        if module.current_epoch == 2:
+            raise KeyboardInterrupt
+        return step(module, batch, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TaskModule, "training_step", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train("graph", overrides=overrides, **options)
+    run = train("graph", overrides=overrides, resume=True, devices=2, **options)
+    assert run.describe()["notes"] == ["begun on 1 and resumed on 2 devices, whose dropout differs"]
+    assert len(run.history) == 4
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 
+import numpy as np
 import pytest
 import torch
 
-from mmgraph.errors import RunError
-from mmgraph.training import TrainConfig, train
-from mmgraph.training.memory import memory_told
+from mmgraph.errors import ConfigError, RunError
+from mmgraph.evaluation.embeddings import write_embeddings
+from mmgraph.models import MultimodalModel
+from mmgraph.training import TrainConfig, load_run, train
+from mmgraph.training.layer_by_layer import LayerByLayer
+from mmgraph.training.memory import memory_told, training_told
 from mmgraph.training.module import TaskModule
 
 
@@ -46,12 +50,106 @@ def test_the_allocator_of_the_cpu(graph, quick, monkeypatch, arguments, message,
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("place", ["assemble", "write_run"])
-def test_before_the_first_step_and_after_the_last(graph, quick, monkeypatch, tmp_path, place):
-    monkeypatch.setattr(importlib.import_module("mmgraph.training.train"), place, allocate)
-    with pytest.raises(RunError, match=r"memory ran out in a training with .*hidden_channels 16"):
-        train(graph, task="colour", overrides=[*quick, "max_epochs=1"], out=tmp_path / "run")
+@pytest.mark.parametrize(
+    ("place", "name", "message"),
+    [
+        ("mmgraph.training.assemble", "build", "while a model of hidden_channels 16 was made"),
+        ("mmgraph.training.train", "open_batches", "in a training with the whole graph in each step, hidden"),
+        ("mmgraph.training.train", "write_run", "in a training with the whole graph in each step, hidden"),
+    ],
+)
+def test_before_the_first_step_and_after_the_last(graph, quick, monkeypatch, tmp_path, place, name, message):
+    monkeypatch.setattr(importlib.import_module(place), name, allocate)
+    with pytest.raises(RunError, match=f"memory ran out {message}"):
+        train(graph, task="colour", overrides=[*quick, "max_epochs=1"], out=tmp_path / "run", batch_size=0)
     assert list(tmp_path.iterdir()) == []
+
+
+WHOLE = r"while the whole graph passed the model at once, 326 nodes and .* edges in hidden_channels 16 \(.*"
+IN_PARTS = r"Set eval_batch_size to 4096 \(for a run: --eval-batch-size 4096\), to pass it in parts"
+
+
+@pytest.mark.parametrize(
+    ("model", "overrides", "place", "message"),
+    [
+        ("hetero_gat", ["batch_size=0"], "forward", WHOLE + IN_PARTS),
+        (
+            "han",
+            ["batch_size=0"],
+            "forward",
+            WHOLE + r"cannot be passed in parts, since .*: train with a sma",
+        ),
+        (
+            "hetero_gat",
+            ["batch_size=40"],
+            "project",
+            r"while 4,096 nodes at a time passed the model with all of their neighbours, in hidden_channels "
+            r"16 \(.*\)\. Set eval_batch_size to 2048 \(for a run: --eval-batch-size 2048\)",
+        ),
+        (
+            "hetero_gat",
+            ["batch_size=40", "eval_batch_size=1"],
+            "project",
+            r"while 1 node at a time .*\)\. Train with a smaller model\.hidden_channels or fewer layers\.$",
+        ),
+        (
+            "hetero_gat",
+            ["batch_size=40", "eval_batch_size=30", "model.missing=token"],
+            "forward",
+            r"while 30 entities at a time .* Set eval_batch_size to 15 ",
+        ),
+    ],
+)
+def test_measuring_tells_of_itself(graph, quick, monkeypatch, model, overrides, place, message):
+    method = getattr(MultimodalModel, place)
+
+    def unless_measuring(self, *arguments):
+        return method(self, *arguments) if self.training else allocate()
+
+    options = {"task": "colour", "model": model, "overrides": [*quick, "max_epochs=1", *overrides]}
+    run = train(graph, **options)
+    monkeypatch.setattr(MultimodalModel, place, unless_measuring)
+    for use in (run.evaluate, run.embed, lambda: train(graph, **options)):
+        with pytest.raises(RunError, match=message):
+            use()
+
+
+def test_a_run_that_takes_too_much_at_once_is_measured_in_parts(graph, quick, monkeypatch, tmp_path):
+    graph.save(tmp_path / "graph")
+    run = train(
+        tmp_path / "graph",
+        task="colour",
+        overrides=[*quick, "max_epochs=2"],
+        batch_size=0,
+        out=tmp_path / "run",
+    )
+    accuracy, (_, tags) = run.evaluate("test"), run.embed("tag")
+    monkeypatch.setattr(MultimodalModel, "forward", allocate)
+    parts = []
+    split = LayerByLayer.__init__
+    monkeypatch.setattr(
+        LayerByLayer, "__init__", lambda self, *args: parts.append(args[1]) or split(self, *args)
+    )
+    opened = load_run(tmp_path / "run", eval_batch_size=7)
+    assert opened.evaluate("test") == accuracy
+    np.testing.assert_allclose(opened.embed("tag")[1], tags, rtol=1e-5, atol=1e-6)
+    assert parts == [7]
+    with pytest.raises(ConfigError, match=r"load_run: eval_batch_size: got 0"):
+        load_run(tmp_path / "run", eval_batch_size=0)
+
+
+def test_what_comes_after_the_model(graph, quick, monkeypatch, tmp_path):
+    run = train(graph, task="colour", overrides=[*quick, "max_epochs=1"])
+    ids, vectors = run.embed()
+    monkeypatch.setattr("mmgraph.evaluation.embeddings.pq.write_table", allocate)
+    with pytest.raises(RunError, match="memory ran out while 120 vectors of width 16 were written"):
+        write_embeddings(tmp_path / "a.parquet", ids.tolist(), vectors)
+    assert list(tmp_path.iterdir()) == []
+    opened = importlib.import_module("mmgraph.training.run")
+    monkeypatch.setattr(opened, "open_inference", allocate)
+    run = train(graph, task="colour", overrides=[*quick, "max_epochs=1"])
+    with pytest.raises(RunError, match="memory ran out while the graph was read"):
+        run.evaluate()
 
 
 @pytest.mark.parametrize(
@@ -59,10 +157,10 @@ def test_before_the_first_step_and_after_the_last(graph, quick, monkeypatch, tmp
     [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), OSError(12, "Cannot allocate memory")],
 )
 def test_other_kinds(error):
-    with pytest.raises(RunError, match="memory ran out"), memory_told(TrainConfig(batch_size=0)):
+    with pytest.raises(RunError, match="memory ran out"), training_told(TrainConfig(batch_size=0)):
         raise error
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(RuntimeError, match="shapes"), memory_told(TrainConfig(batch_size=0)):
+    with pytest.raises(RuntimeError, match="shapes"), memory_told("while", fix="Stop."):
         raise RuntimeError("shapes do not fit")

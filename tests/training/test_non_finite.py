@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import importlib
+import json
 import math
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from mmgraph.errors import RunError
+from mmgraph.errors import DivergedError, RunError
 from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.training import resolve_config, train
+from mmgraph.training import load_run, resolve_config, train
 from mmgraph.training.assemble import assemble
-from mmgraph.training.non_finite import Origin, find_origin
+from mmgraph.training.non_finite import Origin, find_origin, rows_not_finite
 from mmgraph.training.processes import Processes
 
 MODULE = importlib.import_module("mmgraph.training.train")
 """The file; ``mmgraph.training.train`` is the function."""
+
+
+IDS = r"'thing-\d+', 'thing-\d+', 'thing-\d+'"
 
 
 def planted(graph, node_type: str, row: int, value: float):
@@ -126,3 +132,62 @@ def test_a_gradient_that_is_not_finite_stops_before_the_step(graph, quick, monke
     monkeypatch.setattr(MODULE, "assemble", spoilt)
     with pytest.raises(RunError, match=message):
         train(graph, task="colour", model="mlp", overrides=quick)
+
+
+@pytest.fixture
+def lonely(graph, quick):
+    """Return a function that plants a number in test entities, which no training entity looks at."""
+
+    def lonely(value, out=None):
+        rows = np.flatnonzero(graph.nodes["thing"]["split:colour"] == "test")[:4]
+        graph.features["thing/text"][rows, 2] = value
+        overrides = [*quick, "model.input_dropout=0", "max_epochs=2"]
+        return train(graph, task="colour", model="mlp", overrides=overrides, out=out, batch_size=16)
+
+    return lonely
+
+
+def test_test_entities_that_are_lost_are_named_and_cost_no_training(lonely, tmp_path):
+    run = lonely(np.nan, tmp_path / "run")
+    told = (
+        r"the output for the test split is not finite for 4 of 30 entities of the type 'thing', first "
+        rf"{IDS}: the features of 'thing/text' are not finite in 4 of 120 nodes, first that of 'thing-\d+'"
+    )
+    for use in (run.evaluate, run.metrics):
+        with pytest.raises(DivergedError, match=told + r"\. Mend them where they come from, and build"):
+            use()
+    with pytest.raises(
+        DivergedError, match=r"the unified representation is not finite for 4 of 120 entities"
+    ):
+        run.embed()
+    assert run.embed("tag")[1].shape == (3, 16)
+    assert list(json.loads((tmp_path / "run/metrics.json").read_text())) == ["train", "validation"]
+    notes = json.loads((tmp_path / "run/run.json").read_text())["notes"]
+    assert re.fullmatch(f"not measured on test: {told}", notes[-1])
+    assert load_run(tmp_path / "run", graph=run.graph).describe()["notes"] == notes
+    predictions = pd.read_parquet(tmp_path / "run/predictions.parquet")
+    missing = predictions[predictions["prediction"].isna()]
+    assert missing["split"].tolist() == ["test"] * 4
+    assert missing["probabilities"].isna().all()
+    assert set(predictions["id"]) == set(run.graph.nodes["thing"]["id"])
+
+
+def test_features_that_are_finite_but_too_large_are_told_with_how_far_they_go(lonely):
+    run = lonely(3e38)
+    with pytest.raises(
+        DivergedError,
+        match=r"test split is not finite for \d of 30 .*: all features are finite; they go up to 3e\+38, in "
+        r"'thing/text' of 'thing-\d+'\. Scale extreme features down",
+    ):
+        run.evaluate()
+    assert math.isfinite(run.evaluate("validation")["accuracy"])
+
+
+@pytest.mark.parametrize("large", [1, 5])
+def test_rows_are_looked_at_in_parts(monkeypatch, large):
+    monkeypatch.setattr("mmgraph.training.non_finite._VALUES_AT_A_TIME", large)
+    values = torch.zeros(7, 2)
+    values[[1, 6], 1] = torch.tensor([math.inf, math.nan])
+    assert rows_not_finite(values).tolist() == [1, 6]
+    assert rows_not_finite(values[:, 1]).tolist() == [1, 6]
+    assert rows_not_finite(torch.empty(0, 3)).tolist() == []

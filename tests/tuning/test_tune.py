@@ -342,6 +342,11 @@ def test_without_optuna_the_command_that_installs_it_is_told(graph, monkeypatch,
     assert not (tmp_path / "study").exists()
 
 
+def test_several_devices_are_refused_before_the_first_trial(graph):
+    with pytest.raises(ConfigError, match=r"devices: got 2, but a trial trains on one\. Leave it out"):
+        quick(graph, 1, overrides=["devices=2"])
+
+
 def test_what_optuna_logs_is_left_as_it_was(graph):
     before = optuna.logging.get_verbosity()
     with contextlib.suppress(UserError):

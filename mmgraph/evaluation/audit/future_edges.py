@@ -12,6 +12,7 @@ from mmgraph.counted import agreed, counted
 from mmgraph.evaluation.audit.report import Finding
 from mmgraph.evaluation.audit.subject import CannotLookError, Subject
 from mmgraph.graph.schema import EdgeType
+from mmgraph.sampling.graph_times import TIME
 
 _ORDER = {"train": 0.0, "validation": 1.0, "test": 2.0}
 
@@ -19,9 +20,9 @@ _ORDER = {"train": 0.0, "validation": 1.0, "test": 2.0}
 def future_edges(subject: Subject) -> Iterator[Finding]:
     """Yield the edge types by which an entity hears from a later one, where the task is split by time.
 
-    With the dataset the time of each entity is known; without it, that a test entity is later than one of
-    validation, and that than one of training. Reverse relations count: they lead to the past what led to the
-    future.
+    The graph knows the time of each entity. One that came from elsewhere may know only that a test entity is
+    later than one of validation, and that than one of training. Reverse relations count: they lead to the
+    past what led to the future.
 
     Raises:
         CannotLookError: If the split is not by time.
@@ -49,6 +50,9 @@ def _split(subject: Subject) -> Mapping[str, Any]:
 
 def _times(subject: Subject, column: str) -> NDArray[np.float64]:
     """Return when each entity is, float64 [N]; NaN, which is neither sooner nor later, if that is unknown."""
+    table = subject.graph.nodes[subject.entity]
+    if TIME in table:
+        return table[TIME].to_numpy(dtype=np.float64)
     if subject.dataset is not None:
         return subject.dataset.entity_table(subject.entity).column(column, where="dataset").times()
     return np.array([_ORDER.get(part, np.nan) for part in subject.labels.split])
@@ -70,8 +74,9 @@ def _finding(
         of=of,
         sure="counted",
         fix=(
-            "Let edges lead from earlier to later entities alone, and build the relation with scope: "
-            "training, which makes no reverse relation."
+            "Train with temporal: uniform, by which no entity sees what is later. Or let edges lead from "
+            "earlier to later entities alone, and build the relation with scope: training, which makes no "
+            "reverse relation."
         ),
         figure=len(source) / of,
         examples=tuple(

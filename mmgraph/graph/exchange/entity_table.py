@@ -19,8 +19,8 @@ def entity_table(
     """Return the node table of an entity type, and the task that its columns ``y`` and ``split`` make.
 
     Args:
-        columns: ``id``; if they are there, ``title``, ``training`` and, by task, ``target:<task>`` and
-            ``split:<task>``; or ``y`` and ``split`` for one task, called after the entity type: a
+        columns: ``id``; if they are there, ``title``, ``time``, ``training`` and, by task, ``target:<task>``
+            and ``split:<task>``; or ``y`` and ``split`` for one task, called after the entity type: a
             classification for text and whole numbers, a regression for others. A missing cell is no label.
             Other columns are left out.
         entity: The entity type.
@@ -36,6 +36,8 @@ def entity_table(
     table: dict[str, pd.Series[Any]] = {"id": ids, "title": ids}
     if "title" in columns:
         table["title"] = _text(columns["title"]).fillna(ids)
+    if "time" in columns:
+        table["time"] = _times(columns["time"], f"{where}.time", faults)
     if "training" in columns:
         training = columns["training"]
         if not training.map(lambda value: isinstance(value, bool)).all():
@@ -82,6 +84,16 @@ def _target(values: pd.Series[Any], kind: str, where: str, faults: Faults) -> pd
         first = values[wrong].iloc[0]
         faults.add(where, f"got {first!r}; wanted a finite number", "Mend it, or leave it out.")
     return numbers
+
+
+def _times(values: pd.Series[Any], where: str, faults: Faults) -> pd.Series[Any]:
+    """Return numbers; missing for an entity that has joined the graph of late."""
+    times = pd.to_numeric(values, errors="coerce").astype(float)
+    wrong = values.notna() & times.isna()
+    if wrong.any():
+        got = values[wrong].iloc[0]
+        faults.add(where, f"got {got!r}; wanted a number, when the entity comes into being", "Rename it.")
+    return times
 
 
 def _split(values: pd.Series[Any], where: str, faults: Faults) -> pd.Series[Any]:

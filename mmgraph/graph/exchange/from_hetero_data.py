@@ -47,7 +47,8 @@ def from_hetero_data(
     Relations keep their names, ``edge_weight``, ``edge_attr`` (one row an edge, its columns called by
     ``attr_names`` if there are such) and ``time``, whole numbers; each gets its reverse, unless its edges
     lead both ways already. Parallel edges at the same time are merged: weights are added up, edge features
-    averaged. A node type with ``y`` and ``train_mask`` is a task of the same name: a classification for whole
+    averaged. The ``time`` of a node type, a number for each node, says when they come into being. A node type
+    with ``y`` and ``train_mask`` is a task of the same name: a classification for whole
     numbers (below 0: no label), a regression for others (NaN: no label), on the split of ``train_mask``,
     ``val_mask`` and ``test_mask``. Its entities are called by ``id``, a list, if there is one.
 

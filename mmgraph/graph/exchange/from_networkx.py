@@ -195,7 +195,7 @@ class _Reader:
 
     def _columns(self, node_type: str, nodes: list[Hashable]) -> dict[str, list[Any]]:
         """Return what entity nodes hold under the names that mean something, and their ids."""
-        known = {"title", "training", "y", "split"}
+        known = {"title", "time", "training", "y", "split"}
         names = {
             str(key): None
             for node in nodes

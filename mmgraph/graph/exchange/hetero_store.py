@@ -126,7 +126,8 @@ def task_kind(store: Any) -> str | None:
 
 
 def entity_table(store: Any, entity: str, size: int) -> pd.DataFrame:
-    """Return the node table of an entity type: ``id``, ``title`` and, where it is a task, target and split.
+    """Return the node table of an entity type: ``id``, ``title``, where there is one ``time``, and of a task
+    target and split.
 
     Args:
         store: The node type.
@@ -134,7 +135,7 @@ def entity_table(store: Any, entity: str, size: int) -> pd.DataFrame:
         size: The number of its nodes, N.
 
     Raises:
-        GraphError: If ids, targets or masks cannot be used; all faults at once.
+        GraphError: If ids, times, targets or masks cannot be used; all faults at once.
     """
     faults = Faults()
     where = f"data[{entity!r}]"
@@ -143,11 +144,23 @@ def entity_table(store: Any, entity: str, size: int) -> pd.DataFrame:
         problem = f"got {len(ids)} ids, {len(set(ids))} of them different; wanted {size} different ones"
         faults.add(f"{where}.id", problem, "Give each node its own.")
     columns = {"id": pd.Series(ids, dtype="str"), "title": pd.Series(ids, dtype="str")}
+    if "time" in store:
+        columns["time"] = _times(store, size, f"{where}.time", faults)
     if task_kind(store):
         columns[f"target:{entity}"] = _target(store, size, f"{where}.y", faults)
         columns[f"split:{entity}"] = _split(store, size, where, faults)
     faults.raise_if_any(GraphError)
     return pd.DataFrame(columns)
+
+
+def _times(store: Any, size: int, where: str, faults: Faults) -> pd.Series:
+    """Return when each node comes into being."""
+    time = torch.as_tensor(store["time"]).detach().cpu().double()
+    if time.shape != (size,) or time.isnan().any():
+        problem = f"got shape {tuple(time.shape)}; wanted ({size},), and no NaN"
+        faults.add(where, problem, "Give each node one time, or rename it.")
+        return pd.Series([None] * size, dtype=float)
+    return pd.Series(time.numpy())
 
 
 def _target(store: Any, size: int, where: str, faults: Faults) -> pd.Series:

@@ -142,6 +142,23 @@ def test_reverse_relations_lead_to_the_past(timed: Callable[..., list[mg.Finding
     assert coarse.count < finding.count
 
 
+def test_a_graph_that_knows_times_needs_no_dataset(
+    timed: Callable[..., list[mg.Finding]], monkeypatch: pytest.MonkeyPatch, parts: MakeParts
+) -> None:
+    days = np.random.default_rng(1).permutation(300) % 100
+    (finding,) = timed(days)
+    graph = type(parts(0)).graph
+
+    def dated(spoilt: Any) -> mg.Graph:
+        made = graph(spoilt)
+        return replace(made, nodes={**made.nodes, "thing": made.nodes["thing"].assign(time=days)})
+
+    monkeypatch.setattr(type(parts(0)), "graph", dated)
+    (found,) = timed(days, with_days=False)
+    assert found.count == finding.count
+    assert "temporal: uniform" in found.fix
+
+
 def test_groups_by_a_column_and_by_a_relation(parts: MakeParts, tmp_path: Path) -> None:
     spoilt = parts(0)
     spoilt.ids = [f"t{n}" for n in range(spoilt.count)]
