@@ -9,6 +9,7 @@ import typer
 
 from mmgraph.cli.options import (
     DatasetArgument,
+    EngineOption,
     JsonOption,
     OverwriteOption,
     PluginOption,
@@ -46,8 +47,15 @@ def build_graph(
             "--explain", help="Say of each modality and relation whether it was built anew, and why."
         ),
     ] = False,
+    engine: EngineOption = None,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="How many relations to build at a time.")
+        int,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="How many relations to build at a time, or with --engine ray how many workers build each.",
+        ),
     ] = 1,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -73,6 +81,7 @@ def build_graph(
         progress=progress,
         out=folder,
         overwrite=overwrite,
+        engine=engine or "local",
         workers=workers,
         notes=notes,
     )

@@ -9,6 +9,7 @@ import typer
 
 from mmgraph.cli.options import (
     ConfigOption,
+    EngineOption,
     GraphArgument,
     JsonOption,
     ModelOption,
@@ -57,6 +58,13 @@ def tune(
         "mmgraph-study"
     ),
     seed: SeedOption = None,
+    engine: EngineOption = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", min=1, metavar="N", help="How many trials run at a time, with --engine ray."
+        ),
+    ] = 1,
     whole: Annotated[
         bool, typer.Option("--no-prune", help="Train every trial to its end, also those that fall behind.")
     ] = False,
@@ -82,6 +90,8 @@ def tune(
         config=config,
         overrides=assignments or (),
         seed=seed,
+        engine=engine,
+        workers=workers,
         prune=not whole,
         out=out,
         resume=resume,

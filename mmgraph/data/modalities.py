@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -52,6 +52,16 @@ class RawModality:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> RawModality:
+        """Return some of the items, in the order of ``rows``, int64 [B]."""
+        values = self.values
+        if isinstance(values, pd.DataFrame):
+            some: Any = values.iloc[rows].reset_index(drop=True)
+        else:
+            some = values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
+        position = None if self.position is None else self.position[rows]
+        return replace(self, index=self.index[rows], values=some, position=position)
 
 
 def read_modality(

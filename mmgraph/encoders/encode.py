@@ -12,8 +12,10 @@ from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.spec import Choice
+from mmgraph.elsewhere import Elsewhere
 from mmgraph.encoders.build import build_encoder, encoder_name
 from mmgraph.encoders.cache import FeatureCache, description_key
+from mmgraph.encoders.describe_elsewhere import describe_elsewhere
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.errors import ConfigError, DataError, Fault, MMGraphError
 from mmgraph.progress import Progress
@@ -40,6 +42,7 @@ def encode_modality(
     choice: Choice | None = None,
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Encoded:
     """Return the features of a modality, from an encoder that saw training entities only.
 
@@ -50,6 +53,7 @@ def encode_modality(
         choice: An encoder and its parameters, instead of what ``dataset.yaml`` says.
         cache: Where descriptions are kept; nothing to keep none.
         progress: Told what is going on.
+        elsewhere: Who describes items, where that costs much; nothing where this process does.
 
     Raises:
         ConfigError: If there is no such entity type or modality, or its encoder cannot be used.
@@ -69,7 +73,7 @@ def encode_modality(
             fix="Change the splits, or remove the modality.",
         )
     try:
-        described = _described(encoder, raw, cache, progress or Progress(quiet=True))
+        described = _described(encoder, raw, cache, progress or Progress(quiet=True), elsewhere)
         encoder.fit(described[training])
         return Encoded(_checked(encoder, encoder.transform(described), len(raw)), encoder)
     except MMGraphError as error:
@@ -107,12 +111,24 @@ def encode(
 
 
 def _described(
-    encoder: Encoder[Any, Any], raw: RawModality, cache: FeatureCache | None, progress: Progress
+    encoder: Encoder[Any, Any],
+    raw: RawModality,
+    cache: FeatureCache | None,
+    progress: Progress,
+    elsewhere: Elsewhere | None = None,
 ) -> Any:
-    if cache is None or not encoder.cached:
+    if not encoder.cached:
         return encoder.describe(raw, progress)
+
+    def describe() -> Any:
+        if elsewhere is None:
+            return encoder.describe(raw, progress)
+        return describe_elsewhere(encoder, raw, elsewhere, progress)
+
+    if cache is None:
+        return describe()
     key = description_key(encoder, encoder_name(encoder), raw)
-    return cache.get_or_compute(key, lambda: encoder.describe(raw, progress), progress=progress)
+    return cache.get_or_compute(key, describe, progress=progress)
 
 
 def _checked(

@@ -74,6 +74,20 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
             MissingDependencyError: If an optional library is needed and not installed.
         """
 
+    @property
+    def together(self) -> int:
+        """How many items are described together, so that the bits depend on their neighbours; usually 1."""
+        return 1
+
+    def order(self, raw: RawModality) -> npt.NDArray[np.int64]:
+        """Return the order of items, int64 [M], that may be cut after each ``together`` of them: the parts,
+        described one by one, have the bits of the whole.
+
+        Args:
+            raw: The items.
+        """
+        return np.arange(len(raw))
+
     @abstractmethod
     def fit(self, described: Described) -> None:
         """Learn from the descriptions of training items.

@@ -65,8 +65,7 @@ class SentenceTransformer(Encoder[npt.NDArray[Any], Affine]):
         """
         model = load_sentence_transformer(pretrained_folder(self.model, where=_PLACE), where=_PLACE)
         texts = [str(text) for text in raw.values]
-        # Texts of like length share a batch, so that little is padded.
-        order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), row))
+        order = self.order(raw)
         vectors: npt.NDArray[np.float32] | None = None
         with progress.job("sentence vectors", total=len(texts)) as advance:
             for start in range(0, len(order), self.batch_size):
@@ -80,6 +79,16 @@ class SentenceTransformer(Encoder[npt.NDArray[Any], Affine]):
                 advance(len(rows))
         assert vectors is not None, "a modality has at least one item"
         return vectors
+
+    @property
+    def together(self) -> int:
+        """The size of a batch: what is padded in it may change last bits."""
+        return self.batch_size
+
+    def order(self, raw: RawModality) -> npt.NDArray[np.int64]:
+        """Return the order of batches, int64 [M]: texts of like length share one, so little is padded."""
+        lengths = np.array([len(str(text)) for text in raw.values], dtype=np.int64)
+        return np.argsort(lengths, kind="stable")
 
     def fit(self, described: npt.NDArray[Any]) -> None:
         """Learn the mean of the training vectors and their spread."""

@@ -13,6 +13,7 @@ from mmgraph.data.dataset import Dataset
 from mmgraph.data.dataset_faults import leaking_targets
 from mmgraph.data.id_index import text_array
 from mmgraph.data.load import load_dataset
+from mmgraph.elsewhere import elsewhere_on
 from mmgraph.encoders import FeatureCache
 from mmgraph.errors import Fault, Faults, GraphError, MMGraphError
 from mmgraph.graph.assemble import assemble
@@ -48,6 +49,7 @@ def build_graph(
     progress: Progress | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
+    engine: str = "local",
     workers: int = 1,
     notes: BuildNotes | None = None,
 ) -> Graph:
@@ -75,7 +77,10 @@ def build_graph(
             memory; nothing to keep the graph in memory. Of a graph that is there already, relations whose
             inputs have not changed are taken over, unless ``cache`` is false.
         overwrite: Replace an earlier graph at ``out``.
-        workers: How many relations and modalities are built at a time.
+        engine: Where the work is done: ``local`` in this process, or ``ray``, where a cluster whose nodes see
+            the dataset describes raw content and looks for nearest neighbours by the exact search.
+        workers: How many relations and modalities are built at a time; how many workers the cluster has for
+            each of them.
         notes: Is told what was built and what was taken over, and why.
 
     Returns:
@@ -96,13 +101,15 @@ def build_graph(
         dataset = load_dataset(dataset, progress=progress)
     chosen = choose_relations(dataset.spec.relations, relations, file=str(dataset.file))
     kept = FeatureCache() if cache is True else cache or None
-    factory = NodeFactory(dataset, cache=kept, progress=progress)
-    making = _Making(factory, chosen, previews, progress, workers, notes or BuildNotes())
-    if out is None:
-        return making.graph()
-    path = Path(out)
-    with atomic_folder(path, marker=MANIFEST, overwrite=overwrite) as folder:
-        making.write(folder, None if kept is None else Reuse(path, folder, factory))
+    with elsewhere_on(engine, workers, dataset.folder) as elsewhere:
+        factory = NodeFactory(dataset, cache=kept, progress=progress, elsewhere=elsewhere)
+        at_a_time = workers if elsewhere is None else 1
+        making = _Making(factory, chosen, previews, progress, at_a_time, notes or BuildNotes())
+        if out is None:
+            return making.graph()
+        path = Path(out)
+        with atomic_folder(path, marker=MANIFEST, overwrite=overwrite) as folder:
+            making.write(folder, None if kept is None else Reuse(path, folder, factory))
     return load_graph(path)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmgraph.data.dataset import Dataset
     from mmgraph.data.entity_table import EntityTable
     from mmgraph.data.spec import Choice
+    from mmgraph.elsewhere import Elsewhere
     from mmgraph.encoders import Encoder
     from mmgraph.graph.nodes import NodeFactory
     from mmgraph.graph.relation import Edges, Fitted, Nodes, Scope
@@ -34,6 +35,7 @@ class BuildContext(Remarks):
         scope: ``training`` if nodes of held-out entities must not send.
         edges_of: Gives the edges of another relation.
         ends_of: Gives the node types at its ends.
+        elsewhere: Who does large pieces of work; nothing where this process does.
 
     Attributes:
         fitted: What the builder's ``fit`` gave.
@@ -52,12 +54,14 @@ class BuildContext(Remarks):
         scope: Scope = "all",
         edges_of: Callable[[str], Edges] | None = None,
         ends_of: Callable[[str], tuple[str, str]] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         super().__init__()
         self._factory = factory
         self.name = name
         self.where = where
         self.progress = progress
+        self.elsewhere = elsewhere
         self.fitted: Fitted = {}
         self.encoders: dict[str, Encoder[Any, Any]] = {}
         self._scope = scope

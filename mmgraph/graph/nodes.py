@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.spec import Choice
+from mmgraph.elsewhere import Elsewhere
 from mmgraph.encoders import Encoded, Encoder, FeatureCache, encode, encode_modality, encoder_faults
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
@@ -28,6 +29,7 @@ class NodeFactory:
         progress: Told about every modality that is encoded.
         encoders: By modality node type, encoders that are fitted already, for new entities of a graph;
             nothing to fit those of the dataset on its training entities.
+        elsewhere: Who describes items; nothing where this process does.
 
     Attributes:
         from_cache: By modality node type, whether its description was in the cache; nothing where no cache
@@ -41,8 +43,10 @@ class NodeFactory:
         cache: FeatureCache | None,
         progress: Progress,
         encoders: Mapping[str, Encoder[Any, Any]] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.dataset = dataset
+        self.elsewhere = elsewhere
         self._encoders = encoders
         self._cache = cache
         self._progress = progress
@@ -127,7 +131,13 @@ class NodeFactory:
         entity, modality = self.parts(node_type)
         assert modality is not None
         return encode_modality(
-            self.dataset, entity, modality, choice=choice, cache=self._cache, progress=self._progress
+            self.dataset,
+            entity,
+            modality,
+            choice=choice,
+            cache=self._cache,
+            progress=self._progress,
+            elsewhere=self.elsewhere,
         )
 
     def encode_by(self, node_type: str, encoder: Encoder[Any, Any]) -> NDArray[np.float32]:
@@ -168,7 +178,9 @@ class NodeFactory:
         if self._encoders is not None:
             return Encoded(self.encode_by(node_type, self._encoders[node_type]), self._encoders[node_type])
         cache = copy.copy(self._cache)
-        result = encode_modality(self.dataset, entity, modality, cache=cache, progress=self._progress)
+        result = encode_modality(
+            self.dataset, entity, modality, cache=cache, progress=self._progress, elsewhere=self.elsewhere
+        )
         self.from_cache[node_type] = None if cache is None else cache.found
         self._progress.say(
             f"{node_type}: {counted(len(result.features), 'node')} with "

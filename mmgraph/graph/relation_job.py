@@ -64,6 +64,7 @@ class RelationJob:
             scope=relation.builder.scope,
             edges_of=self._edges_of,
             ends_of=self._ends_of,
+            elsewhere=factory.elsewhere,
         )
         self._endpoints = ("", "")
         self.held_out: HeldOutEdges | None = None

@@ -8,7 +8,9 @@ to the lower index. Where all look for neighbours among all, each product serves
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ from mmgraph.relations.vector_space import Metric
 
 _BLOCK = 2048
 
+Blocks: TypeAlias = Callable[..., Neighbours]
+"""Takes what :func:`search_blocks` takes."""
+
 
 def exact_neighbours(
     sources: NDArray[np.float32],
@@ -29,6 +34,7 @@ def exact_neighbours(
     queries: NDArray[np.float32] | None = None,
     own: NDArray[np.int64] | None = None,
     advance: Advance | None = None,
+    search: Blocks | None = None,
 ) -> Neighbours:
     """Return the k nearest sources of every query.
 
@@ -39,6 +45,7 @@ def exact_neighbours(
         queries: float32 [Q, D]; nothing where every source looks for its neighbours among the others.
         own: The source that each query is itself and must not find, -1 for none, int64 [Q].
         advance: Told the number of queries done.
+        search: Searches among distinct sources; by default :func:`search_blocks`.
 
     Example:
         >>> line = np.array([[0.0], [1.0], [3.0]], dtype=np.float32)
@@ -46,11 +53,11 @@ def exact_neighbours(
         [1, 0, 1]
     """
     advance = advance or Advance()
-    search = partial(_search, metric=metric, advance=advance)
-    return among_distinct(search, sources, k, metric, queries=queries, own=own, advance=advance)
+    searched = partial(search or search_blocks, metric=metric, advance=advance)
+    return among_distinct(searched, sources, k, metric, queries=queries, own=own, advance=advance)
 
 
-def _search(
+def search_blocks(
     sources: NDArray[np.float32],
     k: int,
     queries: NDArray[np.float32] | None,
@@ -59,6 +66,16 @@ def _search(
     metric: Metric,
     advance: Advance,
 ) -> Neighbours:
+    """Return the k nearest sources of every query, here.
+
+    Args:
+        sources: Distinct vectors, float32 [N, D].
+        k: The number of neighbours.
+        queries: float32 [Q, D]; nothing where every source looks for its neighbours among the others.
+        own: The source that each query is itself, -1 for none, int64 [Q].
+        metric: How near is measured.
+        advance: Told the number of queries done.
+    """
     rows = sources if queries is None else queries
     if not len(sources):
         return Neighbours.none(len(rows), k)

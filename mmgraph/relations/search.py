@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from mmgraph.progress import Progress
 from mmgraph.relations.candidates import Neighbours
 from mmgraph.relations.clusters import ApproximateSearch
 from mmgraph.relations.nearest import exact_neighbours
+from mmgraph.relations.nearest_elsewhere import search_elsewhere
 from mmgraph.relations.vector_space import Metric
 
 Method = Literal["auto", "exact", "approximate"]
@@ -34,6 +36,8 @@ def nearest_neighbours(
 ) -> Neighbours:
     """Return the k nearest sources of every query, and count what an approximate search found of them.
 
+    An exact search for a relation of a graph goes to the workers of a cluster, where there are any.
+
     Args:
         sources: From :meth:`VectorSpace.place`, float32 [N, D].
         k: The number of neighbours.
@@ -49,7 +53,11 @@ def nearest_neighbours(
     exact = method == "exact" or (method == "auto" and len(sources) <= EXACT_UP_TO)
     with progress.job(f"{context.name}: nearest neighbours", total=total) as advance:
         if exact:
-            return exact_neighbours(sources, k, metric, queries=queries, own=own, advance=advance)
+            elsewhere = context.elsewhere if isinstance(context, BuildContext) else None
+            there = None if elsewhere is None else partial(search_elsewhere, elsewhere=elsewhere)
+            return exact_neighbours(
+                sources, k, metric, queries=queries, own=own, advance=advance, search=there
+            )
         search = ApproximateSearch(metric, recall, advance=advance)
         found = search.neighbours(sources, k, queries=queries, own=own)
     context.count("recall", round(search.recall, 4))

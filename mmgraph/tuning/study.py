@@ -143,8 +143,6 @@ def _rank(trial: optuna.trial.FrozenTrial, direction: Direction) -> tuple[float,
 
 def _row(trial: optuna.trial.FrozenTrial, metric: str, keys: list[str]) -> dict[str, Any]:
     noted = trial.user_attrs
-    # Nobody knows when a process was killed.
-    known = trial.duration is not None and not interrupted(trial)
     return {
         "trial": trial.number,
         "state": _STATES[trial.state.name],
@@ -152,7 +150,7 @@ def _row(trial: optuna.trial.FrozenTrial, metric: str, keys: list[str]) -> dict[
         "validation_loss": noted.get("validation_loss"),
         "best_epoch": noted.get("best_epoch"),
         "epochs": noted.get("epochs"),
-        "seconds": round(trial.duration.total_seconds(), 3) if known and trial.duration else None,
+        "seconds": noted.get("seconds"),
         "reason": "interrupted" if interrupted(trial) else noted.get("reason"),
         **{key: trial.params.get(key) for key in keys},
     }

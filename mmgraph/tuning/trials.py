@@ -1,10 +1,11 @@
-"""The trials of a study, one after the other, in an order that a killed process does not change."""
+"""The trials of a study, one after the other or in rounds, in an order that no killed process changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from mmgraph.errors import ConfigError, MMGraphError
 from mmgraph.progress import Advance, Progress
 from mmgraph.training.history import Epoch
 from mmgraph.tuning.objective import Objective
+from mmgraph.tuning.parameter import Value
 from mmgraph.tuning.study import interrupted
 
 if TYPE_CHECKING:
@@ -39,6 +41,38 @@ class Budget:
         within = self.trials is None or finished < self.trials
         return within and (self.seconds is None or spent < self.seconds)
 
+    def at_most(self, wanted: int, finished: int) -> int:
+        """Return how many trials may begin together, of those wanted."""
+        return wanted if self.trials is None else min(wanted, self.trials - finished)
+
+
+class Came(NamedTuple):
+    """What came of a trial."""
+
+    state: optuna.trial.TrialState
+    value: float | None
+
+
+class OtherWorkers(Protocol):
+    """Those who run several trials at a time.
+
+    Args:
+        number: How many.
+    """
+
+    number: int
+
+    def run(
+        self, study: optuna.Study, values: Sequence[Mapping[str, Value]]
+    ) -> Iterator[optuna.trial.FrozenTrial]:
+        """Yield what came of trials with some values each, in their order.
+
+        Args:
+            study: The study, whose complete trials tell when one falls behind.
+            values: By config key, of each trial.
+        """
+        ...
+
 
 def open_study(
     objective: Objective, *, prune: bool, storage: optuna.storages.RDBStorage | None
@@ -52,14 +86,11 @@ def open_study(
     """
     import optuna
 
-    pruner = optuna.pruners.MedianPruner(
-        n_startup_trials=_TRIALS_WHOLE, n_warmup_steps=int(_SHARE_WHOLE * objective.config.max_epochs)
-    )
     study = optuna.create_study(
         storage=storage,
         study_name=objective.task,
         direction="maximize" if objective.monitor[1] == "max" else "minimize",
-        pruner=pruner if prune else optuna.pruners.NopPruner(),
+        pruner=pruner_of(objective, prune=prune),
         load_if_exists=True,
     )
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
@@ -67,26 +98,88 @@ def open_study(
     return study
 
 
+def pruner_of(objective: Objective, *, prune: bool) -> optuna.pruners.BasePruner:
+    """Return what stops trials that fall behind, or stops none."""
+    import optuna
+
+    if not prune:
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.MedianPruner(
+        n_startup_trials=_TRIALS_WHOLE, n_warmup_steps=int(_SHARE_WHOLE * objective.config.max_epochs)
+    )
+
+
 def run_trials(
-    study: optuna.Study, objective: Objective, budget: Budget, progress: Progress
+    study: optuna.Study,
+    objective: Objective,
+    budget: Budget,
+    progress: Progress,
+    others: OtherWorkers | None = None,
 ) -> Iterator[optuna.trial.FrozenTrial]:
-    """Run trials while the budget allows it, and yield each that is done."""
+    """Run trials while the budget allows it, and yield each that is done.
+
+    Args:
+        study: The study.
+        objective: What each trial does.
+        budget: How much there may be of it.
+        progress: Told of every trial.
+        others: Who runs them, several at a time; nothing for this process, one after the other.
+    """
+    size = 1 if others is None else others.number
     with progress.job(f"tune {objective.config.model.name}", total=budget.trials) as advance:
         finished, spent = _so_far(study)
         advance(finished)
-        while budget.allows(finished, spent):
-            done = _run_one(study, objective, finished, advance)
-            progress.say(_line(done, objective.monitor[0]))
-            advance(1)
-            yield done
+        while budget.allows(finished, spent / size):
+            if others is None:
+                done = [_run_one(study, objective, finished, advance)]
+            else:
+                done = _run_round(study, objective, finished, budget.at_most(size, finished), others)
+            for trial in done:
+                progress.say(_line(trial, objective.monitor[0]))
+                advance(1)
+                yield trial
             finished, spent = _so_far(study)
+
+
+def carry_out(
+    objective: Objective, trial: optuna.Trial, values: Mapping[str, Value], tell: Callable[[Epoch], None]
+) -> Came:
+    """Train with the values of a trial, which keeps how long that took, and why it came to nothing if so.
+
+    Args:
+        objective: What the trial does.
+        trial: The trial.
+        values: By config key.
+        tell: Called with every epoch.
+    """
+    import optuna
+
+    state, value = optuna.trial.TrialState.FAIL, None
+    began = time.monotonic()
+    try:
+        value = objective.run(trial, values, tell)
+        state = optuna.trial.TrialState.COMPLETE
+        if np.isnan(value):
+            trial.set_user_attr("reason", f"{objective.monitor[0]} is not a number")
+            state, value = optuna.trial.TrialState.FAIL, None
+    except optuna.TrialPruned:
+        state = optuna.trial.TrialState.PRUNED
+    except ConfigError as error:
+        # Values that do not go together, such as 3 heads for 128 channels: to the sampler the worst there is.
+        trial.set_user_attr("reason", str(error))
+        state = optuna.trial.TrialState.PRUNED
+    except Exception as error:  # whatever a model or a plugin raises, the study goes on
+        own = isinstance(error, MMGraphError)
+        trial.set_user_attr("reason", str(error) if own else f"{type(error).__name__}: {error}")
+    trial.set_user_attr("seconds", round(time.monotonic() - began, 3))
+    return Came(state, value)
 
 
 def _so_far(study: optuna.Study) -> tuple[int, float]:
     """Return how many trials came to an end of their own, and how many seconds those took."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     own = [trial for trial in done if not interrupted(trial)]
-    return len(own), sum(trial.duration.total_seconds() for trial in own if trial.duration is not None)
+    return len(own), sum(trial.user_attrs.get("seconds", 0.0) for trial in own)
 
 
 def _run_one(
@@ -100,6 +193,39 @@ def _run_one(
         position: How many trials came to an end before.
         advance: Told of every epoch.
     """
+    trial, values = _ask(study, objective, position)
+
+    def tell(epoch: Epoch) -> None:
+        metric = objective.monitor[0]
+        advance(0, f"trial {trial.number}, epoch {epoch.epoch}, {metric} {epoch.validation[metric]:.3f}")
+
+    came = carry_out(objective, trial, values, tell)
+    return study.tell(trial, came.value, state=came.state)
+
+
+def _run_round(
+    study: optuna.Study, objective: Objective, position: int, size: int, others: OtherWorkers
+) -> list[optuna.trial.FrozenTrial]:
+    """Run several trials at a time, and note what came of each once all are done.
+
+    None of them is noted before, so that the next ones are chosen by the same, whoever is done first.
+    """
+    asked = [_ask(study, objective, position + number) for number in range(size)]
+    came = list(others.run(study, [values for _, values in asked]))
+    done = []
+    for (trial, _), found in zip(asked, came, strict=True):
+        for step, reported in found.intermediate_values.items():
+            trial.report(reported, step)
+        for name, noted in found.user_attrs.items():
+            trial.set_user_attr(name, noted)
+        # One that was pruned has its last report for a value already.
+        value = found.value if found.state.name == "COMPLETE" else None
+        done.append(study.tell(trial, value, state=found.state))
+    return done
+
+
+def _ask(study: optuna.Study, objective: Objective, position: int) -> tuple[optuna.Trial, dict[str, Value]]:
+    """Return the next trial and its values."""
     import optuna
 
     # A sampler's random state is not kept, so each trial has one of its own: a trial that is repeated after
@@ -110,32 +236,11 @@ def _run_one(
     if position == 0 and not waiting:
         study.enqueue_trial(objective.present())
     trial = study.ask()
-
-    def tell(epoch: Epoch) -> None:
-        metric = objective.monitor[0]
-        advance(0, f"trial {trial.number}, epoch {epoch.epoch}, {metric} {epoch.validation[metric]:.3f}")
-
-    try:
-        value = objective.run(trial, objective.draw(trial), tell)
-    except optuna.TrialPruned:
-        return study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    except ConfigError as error:
-        # Values that do not go together, such as 3 heads for 128 channels: to the sampler the worst there is.
-        trial.set_user_attr("reason", str(error))
-        return study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    except Exception as error:  # whatever a model or a plugin raises, the study goes on
-        own = isinstance(error, MMGraphError)
-        trial.set_user_attr("reason", str(error) if own else f"{type(error).__name__}: {error}")
-        return study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    if np.isnan(value):
-        trial.set_user_attr("reason", f"{objective.monitor[0]} is not a number")
-        return study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    return study.tell(trial, value)
+    return trial, objective.draw(trial)
 
 
 def _line(trial: optuna.trial.FrozenTrial, metric: str) -> str:
     reason = trial.user_attrs.get("reason")
     state = {"COMPLETE": "", "PRUNED": "pruned, ", "FAIL": "failed, "}[trial.state.name]
     shown = reason or f"validation {metric} {trial.value:.4f}, {trial.user_attrs['epochs']} epochs"
-    seconds = trial.duration.total_seconds() if trial.duration is not None else 0.0
-    return f"trial {trial.number}: {state}{shown} ({seconds:.1f} s)"
+    return f"trial {trial.number}: {state}{shown} ({trial.user_attrs['seconds']:.1f} s)"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmgraph.cluster import ray_cluster, room_for
 from mmgraph.config import override
 from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
@@ -24,6 +25,7 @@ from mmgraph.tuning.space import SearchSpace, find_space, space_names
 from mmgraph.tuning.study import Study, parameter_importances, study_of
 from mmgraph.tuning.study_folder import StudyRecord, open_database, open_folder, write_study
 from mmgraph.tuning.trials import Budget, open_study, run_trials
+from mmgraph.tuning.trials_on_ray import RayWorkers
 
 if TYPE_CHECKING:
     import optuna
@@ -42,6 +44,8 @@ def tune(
     config: TrainConfig | str | Path | None = None,
     overrides: Sequence[str] = (),
     seed: int | None = None,
+    engine: str | None = None,
+    workers: int = 1,
     prune: bool = True,
     out: str | Path | None = None,
     resume: bool = False,
@@ -55,6 +59,9 @@ def tune(
     worse than the median of earlier trials at that epoch is pruned. One that raises is noted with its reason,
     and the study goes on. The same arguments give the same trials, in one go or resumed.
 
+    Several workers of a cluster run a round of trials at a time, each chosen by the trials of the rounds
+    before: another number of workers gives other trials.
+
     Args:
         graph: A graph, or its folder.
         task: One of the graph's tasks.
@@ -66,6 +73,9 @@ def tune(
         config: The name of a shipped config, a path, or a config: what trials do not vary.
         overrides: Assignments to config keys, e.g. ``max_epochs=50``; trials do not vary these keys.
         seed: Seeds the choice of configs and every training; by default the config's.
+        engine: Where trials run: ``local`` in this process, or ``ray`` in the workers of a cluster, which
+            needs a graph folder that all its nodes see; by default the config's.
+        workers: How many trials run at a time, with the engine ``ray``.
         prune: Stop trials that fall behind.
         out: The folder of the study, to be gone on with later; nothing is written by default.
         resume: Go on with the study in ``out``, up to ``trials`` and ``minutes`` in all. If there is none, it
@@ -78,12 +88,14 @@ def tune(
         GraphError: If the graph or its labels cannot be used.
         RunError: If no trial came to an end, or another process is at the study.
         UserError: If ``out`` is there already and must not be replaced.
-        MissingDependencyError: If Optuna is not installed.
+        MissingDependencyError: If Optuna, or Ray, is not installed.
     """
     progress = progress or Progress(quiet=True)
     budget = _budget(trials, minutes)
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
-    resolved = resolve_config(model=model, config=config, overrides=overrides, seed=seed)
+    resolved = resolve_config(model=model, config=config, overrides=overrides, seed=seed, engine=engine)
+    engine = resolved.engine
+    _check_workers(engine, workers, opened)
     _require_logs_elsewhere(resolved)
     if resolved.devices > 1:
         raise ConfigError(
@@ -91,6 +103,8 @@ def tune(
             where="devices",
             fix="Leave it out, and train the best config on several devices.",
         )
+    # Whoever runs a trial trains in its own process.
+    resolved = resolved.model_copy(update={"engine": "local"})
     with quiet_optuna(), contextlib.ExitStack() as held:
         objective = _objective(opened, task, resolved, space, overrides)
         storage, folder = None, None
@@ -104,7 +118,12 @@ def tune(
         elif resume:
             raise ConfigError("a study without a folder cannot go on", where="resume", fix="Pass out.")
         optimised = open_study(objective, prune=prune, storage=storage)
-        for trial in run_trials(optimised, objective, budget, progress):
+        others = None
+        if engine == "ray":
+            ray = held.enter_context(ray_cluster())
+            room = room_for(ray, workers, device=resolved.device)
+            others = RayWorkers(ray, room, objective, prune=prune)
+        for trial in run_trials(optimised, objective, budget, progress, others):
             # What is found so far is in the folder whenever the process is killed.
             if folder is not None and trial.state.name == "COMPLETE":
                 write_study(_found(optimised, objective, folder))
@@ -112,6 +131,28 @@ def tune(
         if folder is not None:
             write_study(found)
     return found
+
+
+def _check_workers(engine: str, workers: int, graph: Graph) -> None:
+    """Make sure that there can be so many workers.
+
+    Raises:
+        ConfigError: If there cannot.
+    """
+    if workers < 1:
+        raise ConfigError(f"got {workers}; wanted at least 1", where="workers", fix="Change the value.")
+    if engine == "local" and workers > 1:
+        raise ConfigError(
+            f"got {workers}, but trials run one after the other in this process",
+            where="workers",
+            fix="Set the engine to ray, which needs no cluster beyond this machine.",
+        )
+    if engine == "ray" and graph.place is None:
+        raise ConfigError(
+            "got ray, but the graph is in the memory of this process",
+            where="engine",
+            fix="Save it (graph.save(folder)) and tune on the folder.",
+        )
 
 
 def _require_logs_elsewhere(config: TrainConfig) -> None:

@@ -1,0 +1,152 @@
+"""One large piece of work, cut into parts that the workers of a cluster do."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from mmgraph.cluster import Workers, ray_cluster, room_for
+from mmgraph.errors import ConfigError, DataError, MMGraphError, did_you_mean
+from mmgraph.plugins import load_plugin, loaded_plugins
+
+PARTS_A_WORKER = 4
+"""Into how many parts work is cut for each worker, so that all end at about the same time."""
+
+
+class Elsewhere(Protocol):
+    """Whoever does the parts of a piece of work.
+
+    Args:
+        number: How many parts are done at a time.
+    """
+
+    number: int
+
+    def do(
+        self,
+        work: Callable[[Any, Any], Any],
+        common: Any,
+        parts: Sequence[Any],
+        done: Callable[[int], object],
+    ) -> list[Any]:
+        """Return what a function makes of each part.
+
+        Args:
+            work: A function of a module, of what all parts have in common and of one part.
+            common: What all parts have in common.
+            parts: What each part has of its own.
+            done: Called with the number of each part that is done.
+
+        Raises:
+            MMGraphError: What the function raised.
+        """
+        ...
+
+
+@contextlib.contextmanager
+def elsewhere_on(engine: str, workers: int, folder: Path) -> Iterator[Elsewhere | None]:
+    """Yield who does large pieces of work; nothing where this process does.
+
+    Args:
+        engine: ``local`` or ``ray``.
+        workers: How many workers a cluster is to have for it.
+        folder: What they read from.
+
+    Raises:
+        ConfigError: If there is no such engine, or the cluster is too small.
+        RunError: If the cluster cannot be reached.
+        MissingDependencyError: If Ray is not installed.
+    """
+    if engine == "local":
+        yield None
+    elif engine == "ray":
+        with ray_cluster() as ray:
+            yield RayData(ray, room_for(ray, workers), folder)
+    else:
+        raise ConfigError(
+            f"got {engine!r}; wanted local or ray", where="engine", fix=did_you_mean(engine, ["local", "ray"])
+        )
+
+
+class RayData:
+    """The workers of a Ray cluster, which do parts as tasks of Ray Data; one that is lost is done again.
+
+    Args:
+        ray: From :func:`~mmgraph.cluster.ray_cluster`.
+        workers: How many, and what each has.
+        folder: What they read from; all nodes see it.
+    """
+
+    def __init__(self, ray: Any, workers: Workers, folder: Path) -> None:
+        self.number = workers.number
+        self._ray, self._workers, self._folder = ray, workers, folder.absolute()
+
+    def do(
+        self,
+        work: Callable[[Any, Any], Any],
+        common: Any,
+        parts: Sequence[Any],
+        done: Callable[[int], object],
+    ) -> list[Any]:
+        """Return what a function makes of each part; see :class:`Elsewhere`."""
+        import ray.data
+
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        settings = ray.data.DataContext.get_current()
+        settings.enable_progress_bars = settings.print_on_execution_start = False
+        # Nodes map arrays in it; nothing of it is copied for a part.
+        shared = [self._ray.put(common)]
+        plugins = [str(Path(plugin).absolute()) for plugin in loaded_plugins()]
+        given = {"work": work, "common": shared, "threads": self._workers.threads, "plugins": plugins}
+        items = [{"part": number, "content": pickle.dumps(part)} for number, part in enumerate(parts)]
+        tasks = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+            _do_part,
+            fn_kwargs=given | {"folder": self._folder},
+            batch_size=1,
+            num_cpus=self._workers.cpus,
+            compute=ray.data.TaskPoolStrategy(size=self.number),
+        )
+        results: list[Any] = [None] * len(parts)
+        for row in tasks.iter_rows():
+            # Made by this program a moment ago, as all that Ray carries between its processes.
+            result = pickle.loads(row["result"])  # noqa: S301
+            if isinstance(result, MMGraphError):
+                raise result
+            results[row["part"]] = result
+            done(row["part"])
+        return results
+
+
+def _do_part(
+    batch: dict[str, Any],
+    *,
+    work: Callable[[Any, Any], Any],
+    common: list[Any],
+    threads: int,
+    plugins: Sequence[str],
+    folder: Path,
+) -> dict[str, Any]:
+    """Do one part, the only row of a batch."""
+    import ray
+    import torch
+
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    torch.set_num_threads(threads)
+    try:
+        if not folder.is_dir():
+            raise DataError(
+                f"is not there on the node {os.uname().nodename} of the cluster",
+                where=str(folder),
+                fix="Put it on storage that every node sees under the same path.",
+            )
+        for plugin in plugins:
+            load_plugin(plugin)
+        result = work(ray.get(common[0]), pickle.loads(batch["content"][0]))  # noqa: S301 - as above
+    except MMGraphError as error:
+        result = error
+    return {"part": batch["part"], "result": [pickle.dumps(result)]}
