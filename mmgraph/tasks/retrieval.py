@@ -95,7 +95,8 @@ class Retrieval(Task):
         assert isinstance(spec, RetrievalTaskSpec)
         labels = _read_labels(graph, name, spec)
         options.refuse_others(labels, "contrast")
-        return cls(labels, spec, graph.schema, options.contrast, Content.in_graph(graph, spec.entity))
+        content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
+        return cls(labels, spec, graph.schema, options.contrast, content)
 
     @property
     def monitor(self) -> tuple[str, Direction]:
