@@ -10,12 +10,13 @@ import numpy as np
 
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.raw_content import content_problem
-from mmgraph.data.spec import EntitySpec, TabularModality, TaskSpec, TextModality
+from mmgraph.data.spec import EntitySpec, RetrievalTaskSpec, TabularModality, TaskSpec, TextModality
 from mmgraph.data.splits import PARTS
 from mmgraph.errors import Fault, Faults, UserError
 from mmgraph.progress import Progress
 
 _SHOWN = 5
+_FEWEST_PAIRS = 2
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -98,6 +99,10 @@ class _Examination:
             if task.entity in sound_entities:
                 self._task(name, task, split_is_sound=task.split in sound_splits)
 
+        for name, pairs in dataset.spec.untargeted_tasks.items():
+            if isinstance(pairs, RetrievalTaskSpec) and pairs.entity in sound_entities:
+                self._retrieval(name, pairs, split_is_sound=pairs.split in sound_splits)
+
     def _try(self, read: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:
         """Return what ``read`` returns, or note its faults."""
         try:
@@ -149,6 +154,22 @@ class _Examination:
             own = [name for name, split in known.items() if split.entity == entity]
             if set(own) <= set(splits):
                 self._try(self._dataset.training_rows, entity)
+
+    def _retrieval(self, name: str, task: RetrievalTaskSpec, *, split_is_sound: bool) -> None:
+        """Note that a part has too few entities with both modalities of a retrieval to tell them apart."""
+        sides = [self._try(self._dataset.modality, task.entity, m) for m in (task.query, task.answer)]
+        if not split_is_sound or None in sides:
+            return
+        parts = self._dataset.split(task.split)
+        has = [np.isin(np.arange(len(parts)), side.index) for side in sides if side is not None]
+        few = [part for part in PARTS if np.sum((parts == part) & np.all(has, axis=0)) < _FEWEST_PAIRS]
+        if few:
+            self.faults.add(
+                f"{self._at}tasks.{name}",
+                f"fewer than {_FEWEST_PAIRS} entities in {' and in '.join(few)} of the split {task.split!r} "
+                f"have both {task.query} and {task.answer}, to be told apart",
+                "Take other modalities or another split.",
+            )
 
     def _task(self, name: str, task: TaskSpec, *, split_is_sound: bool) -> None:
         where = f"{self._at}tasks.{name}"

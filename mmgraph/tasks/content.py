@@ -5,6 +5,8 @@ Shapes: N entities, M nodes, R entities that are asked for, D width of the featu
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -39,8 +41,16 @@ class Content:
         self.channels = int(features.shape[1])
 
     @classmethod
-    def in_graph(cls, graph: Graph, entity: str) -> dict[str, Content]:
-        """Return the content of each modality of an entity type, by the name of the modality."""
+    def in_graph(
+        cls, graph: Graph, entity: str, modalities: Collection[str] | None = None
+    ) -> dict[str, Content]:
+        """Return the content of modalities, by their names.
+
+        Args:
+            graph: The graph.
+            entity: The entity type.
+            modalities: Which; all by default.
+        """
         return {
             str(t.modality): cls(
                 graph.features[t.name],
@@ -48,7 +58,9 @@ class Content:
                 graph.schema.node_type(entity).num_nodes,
             )
             for t in graph.schema.node_types
-            if t.entity == entity and t.modality is not None
+            if t.entity == entity
+            and t.modality is not None
+            and (modalities is None or t.modality in modalities)
         }
 
     def of(self, rows: Tensor) -> Tensor:

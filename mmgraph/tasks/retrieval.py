@@ -22,6 +22,7 @@ from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
+from mmgraph.tasks.gathered import as_share, gather, gather_blocks
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
 from mmgraph.tasks.objectives import Contrast, related_in
 from mmgraph.tasks.options import TaskOptions
@@ -95,7 +96,8 @@ class Retrieval(Task):
         assert isinstance(spec, RetrievalTaskSpec)
         labels = _read_labels(graph, name, spec)
         options.refuse_others(labels, "contrast")
-        return cls(labels, spec, graph.schema, options.contrast, Content.in_graph(graph, spec.entity))
+        content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
+        return cls(labels, spec, graph.schema, options.contrast, content)
 
     @property
     def monitor(self) -> tuple[str, Direction]:
@@ -126,10 +128,15 @@ class Retrieval(Task):
         views = [self._view_of(name, rows) for name in self.sides]
         sides = [encode(view(batch))[entity][here] for view in views]
         output: Tensor = head(*sides).float()
+        everybody = torch.cat(gather(output))
+        related = None
+        if self.contrast.reads_graph:
+            related = gather_blocks(related_in(batch, entity, here))
+        # Where a batch has fewer entities than there are processes, some have none.
         if not len(rows):
             return Step(output.sum() * 0, 0, output)
-        related = related_in(batch, entity, here) if self.contrast.reads_graph else None
-        return Step(self.contrast.of(_logits(output), related), len(rows), output)
+        loss = self.contrast.of(_logits(everybody), related)
+        return Step(as_share(loss, len(rows), len(everybody)), len(rows), output)
 
     def _view_of(self, side: str, rows: Tensor) -> View:
         """Return what is seen from a side in a step that asks for some training entities."""

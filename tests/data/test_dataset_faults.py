@@ -53,3 +53,18 @@ def test_splits_that_hold_out_everything(shop: Any) -> None:
     shop.change_spec("splits.other", {"kind": "column", "entity": "product", "column": "other"})
     (fault,) = dataset_faults(shop.open())
     assert fault.where.endswith("dataset.yaml: splits")
+
+
+def test_retrieval_with_too_few_pairs_in_one_part(shop: Any) -> None:
+    task = {"kind": "retrieval", "entity": "product", "query": "photo", "answer": "description"}
+    shop.change_spec("tasks.photo_to_text", {**task, "split": "fixed"})
+    assert dataset_faults(shop.open()) == []
+
+    def clear(table: Any) -> None:
+        held_out = table.index[table["part"] == "test"]
+        table.loc[held_out[1:], "description"] = ""
+
+    shop.change_table(clear)
+    (fault,) = dataset_faults(shop.open())
+    assert fault.where.endswith("dataset.yaml: tasks.photo_to_text")
+    assert "fewer than 2 entities in test of the split 'fixed' have both photo and descrip" in fault.problem

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import mmgraph as mg
 from mmgraph.errors import ConfigError, GraphError, MMGraphError
 from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.tasks import Task
+from mmgraph.tasks import Task, gathered
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
 
@@ -324,3 +325,39 @@ def test_models_are_compared_on_it(graph, tmp_path):
     assert comparison.headline == "mrr"
     page = (tmp_path / "cmp" / "report.html").read_text()
     assert "test entities" in page
+
+
+def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypatch):
+    """Two processes have the losses and the weights of one, though each has half of a batch."""
+    graph.save(tmp_path / "graph")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    overrides = [
+        *QUICK,
+        "model.dropout=0",
+        "max_epochs=3",
+        "optimiser.name=sgd",
+        "contrastive.context=0",
+        "report_to=csv",
+    ]
+    # The last batch has one entity, so that one of the two processes has none.
+    options = {"task": "image_to_text", "model": "hetero_sage", "batch_size": 11, "fanout": [-1, -1]}
+    one = mg.train("graph", overrides=overrides, out="one", **options)
+    two = mg.train("graph", overrides=overrides, out="two", devices=2, **options)
+    assert len(one.task.rows("train")) % 11 == 1
+    losses = [pd.read_csv(tmp_path / run / "csv" / "steps.csv")["loss"].to_numpy() for run in ("one", "two")]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0, atol=1e-4)
+    weights = [run.module.state_dict() for run in (one, two)]
+    for name, value in weights[0].items():
+        assert torch.allclose(weights[1][name], value, rtol=0, atol=1e-4), name
+    assert two.evaluate("test") == pytest.approx(one.evaluate("test"), rel=1e-3)
+
+
+def test_what_is_related_within_a_process_is_related_among_all(monkeypatch):
+    blocks = [
+        torch.tensor([[False, True], [True, False]]),
+        torch.zeros(1, 1).bool(),
+        torch.zeros(0, 0).bool(),
+    ]
+    monkeypatch.setattr(gathered, "gather", lambda own: [block.flatten().byte() for block in blocks])
+    assert gathered.gather_blocks(blocks[0]).int().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]

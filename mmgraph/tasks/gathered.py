@@ -1,0 +1,60 @@
+"""What all processes of a training make of a batch, for losses in which rows stand against each other."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def gather(own: Tensor) -> list[Tensor]:
+    """Return what each process has, in the order of their numbers; only this one's part has gradients.
+
+    All processes call it, also one that has no rows. Where each takes the gradient of one and the same loss
+    of all parts by its own, the sum of their gradients is that of the loss: how CLIP is trained (`Radford et
+    al. 2021 <https://arxiv.org/abs/2103.00020>`_), without sending gradients.
+
+    Args:
+        own: The rows of this process, [R, ...], of which the others may have more or fewer.
+
+    Example:
+        >>> [part.tolist() for part in gather(torch.tensor([1, 2]))]  # of a process that is alone
+        [[1, 2]]
+    """
+    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+        return [own]
+    size = dist.get_world_size()
+    counts = [torch.zeros(1, dtype=torch.int64, device=own.device) for _ in range(size)]
+    dist.all_gather(counts, torch.tensor([len(own)], device=own.device))
+    most = max(int(count) for count in counts)
+    padded = own.new_zeros(most, *own.shape[1:])
+    padded[: len(own)] = own.detach()
+    found = [torch.empty_like(padded) for _ in range(size)]
+    dist.all_gather(found, padded)
+    parts = [part[: int(count)] for part, count in zip(found, counts, strict=True)]
+    parts[dist.get_rank()] = own
+    return parts
+
+
+def gather_blocks(own: Tensor) -> Tensor:
+    """Return what is true of pairs of rows of all processes, bool [S, S]; false between two processes.
+
+    Args:
+        own: What is true of the pairs of this process, bool [R, R].
+    """
+    sizes = [(part, round(len(part) ** 0.5)) for part in gather(own.flatten().byte())]
+    return torch.block_diag(*(part.view(size, size) for part, size in sizes)).bool()
+
+
+def as_share(loss: Tensor, own: int, total: int) -> Tensor:
+    """Return the loss of all rows of all processes with the gradient that stands for a process's own rows.
+
+    What a process has of a batch is weighed by its share of the rows, as if its loss were a mean over these
+    alone; a gradient that is already that of the whole must not be made smaller.
+
+    Args:
+        loss: The same in all processes, a scalar.
+        own: How many rows this process has, at least one.
+        total: How many all have.
+    """
+    return loss.detach() + (loss - loss.detach()) * (total / own)
