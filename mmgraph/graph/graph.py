@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from mmgraph.counted import counted
 from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
-from mmgraph.data.split_spec import HoldOut
 from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges
@@ -26,7 +25,7 @@ from mmgraph.graph.save import save_graph
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.graph.shuffle import shuffled_edges
 from mmgraph.graph.unprepared import unprepared_task
-from mmgraph.graph.without_links import link_type, made_of, without_links
+from mmgraph.graph.without_links import without_links
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -188,40 +187,13 @@ class Graph:
             GraphError: If there is no such task, or it asks for edges that cannot be split.
         """
         spec = self.task(task)
-        if isinstance(spec, LinkTaskSpec):
-            return self._without_links(task, spec)
-        return self._without_hidden(spec)
-
-    def _without_hidden(self, spec: AnyTaskSpec) -> Graph:
-        hidden = spec.without
         # Not every modality and relation of the dataset need have been built into this graph.
         modalities = {t.modality for t in self.schema.node_types}
-        return self.without(
-            modalities=[m for m in hidden.modalities if m in modalities],
-            relations=[r for r in hidden.relations if r in self.schema.relations],
+        view = self.without(
+            modalities=[m for m in spec.without.modalities if m in modalities],
+            relations=[r for r in spec.without.relations if r in self.schema.relations],
         )
-
-    def _without_links(self, task: str, spec: LinkTaskSpec) -> Graph:
-        where, view = f"tasks.{task}", self._without_hidden(spec)
-        edge_type = link_type(view, spec.relation, where=where)
-        if edge_type.held_out:
-            # By the split of the dataset, and what is made of the relation never saw those edges.
-            return view
-        view = view.without(relations=made_of(view, spec.relation))
-        chosen = spec.hold_out or HoldOut()
-        left = without_links(view, edge_type, chosen, where=where)
-        change = {"held_out": {"relation": spec.relation, **chosen.model_dump(mode="json")}}
-        edges = LazyMapping(
-            view.schema.metadata[1],
-            lambda triple: left.edges[triple] if triple in left.edges else view.edges[triple],
-        )
-        held_out = {name: view.held_out[name] for name in view.schema.held_out}
-        return replace(
-            view._with(view.schema, change),
-            schema=left.schema,
-            edges=edges,
-            held_out=held_out | {spec.relation: left.held_out},
-        )
+        return without_links(view, spec, where=f"tasks.{task}") if isinstance(spec, LinkTaskSpec) else view
 
     def without(self, *, modalities: Iterable[str] = (), relations: Iterable[str] = ()) -> Graph:
         """Return the graph without some modalities and relations.
@@ -239,7 +211,7 @@ class Graph:
         if not hidden and not removed:
             return self
         schema = restricted_schema(self.schema, modalities=hidden, relations=removed)
-        return self._with(schema, {"without": {"modalities": hidden, "relations": removed}})
+        return self.restricted(schema, {"without": {"modalities": hidden, "relations": removed}})
 
     def without_relations(self) -> Graph:
         """Return the control that has no edges but ``of`` and its reverse."""
@@ -254,7 +226,7 @@ class Graph:
         Args:
             seed: The seed of the shuffle.
         """
-        same = self._with(self.schema, {"shuffled": {"seed": seed}})
+        same = self.restricted(self.schema, {"shuffled": {"seed": seed}})
         return replace(same, edges=shuffled_edges(self.schema, self.edges, seed=seed))
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -277,8 +249,13 @@ class Graph:
     def _computed_fingerprint(self) -> str:
         return fingerprint(self)
 
-    def _with(self, schema: GraphSchema, change: Mapping[str, Any]) -> Graph:
-        """Return the part of this graph that a smaller schema names, with a note of what was done."""
+    def restricted(self, schema: GraphSchema, change: Mapping[str, Any]) -> Graph:
+        """Return the part of this graph that a smaller schema names.
+
+        Args:
+            schema: The schema.
+            change: What was done, as JSON, for the manifest.
+        """
         names, triples = schema.metadata
         modal = [t.name for t in schema.node_types if t.modality is not None]
         kept = {edge_type.relation for edge_type in schema.edge_types}

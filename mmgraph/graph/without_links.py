@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mmgraph.data.spec import LinkTaskSpec
 from mmgraph.data.split_spec import HoldOut
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges, attr_scale
-from mmgraph.graph.hold_out import HeldOutEdges, hold_out
-from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
+from mmgraph.graph.hold_out import hold_out
+from mmgraph.graph.lazy import LazyMapping
+from mmgraph.graph.schema import EdgeType, GraphSchema
 
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
 
 _PREFIX = "link:"
-
-
-class WithoutLinks(NamedTuple):
-    """What is left of a graph.
-
-    Args:
-        schema: The schema, with the counts of what is left.
-        edges: By edge type of the relation, what is left of its edges.
-        held_out: The edges that are asked for.
-    """
-
-    schema: GraphSchema
-    edges: Mapping[Triple, StoredEdges]
-    held_out: HeldOutEdges
 
 
 def unprepared_link_task(name: str) -> LinkTaskSpec | None:
@@ -84,21 +70,27 @@ def link_type(graph: Graph, relation: str, *, where: str) -> EdgeType:
     return edge_type
 
 
-def without_links(graph: Graph, edge_type: EdgeType, chosen: HoldOut, *, where: str) -> WithoutLinks:
-    """Return a graph without the edges of a relation that a task asks for, in either direction.
+def without_links(graph: Graph, spec: LinkTaskSpec, *, where: str) -> Graph:
+    """Return a graph without the edges that a task asks for, in either direction, and what was made of them.
 
     Args:
-        graph: The graph, which has no relation that was made of this one.
-        edge_type: The relation.
-        chosen: Which edges the task asks for.
+        graph: The graph.
+        spec: The task.
         where: The place of the task, for messages.
 
     Raises:
-        GraphError: If edges have no times to split by, or a part would hold no edge.
+        GraphError: If there is no such relation between entities, its edges have no times to split by, or a
+            part would hold no edge.
     """
-    ids = [graph.nodes[end]["id"].to_numpy(dtype=object) for end in (edge_type.source, edge_type.target)]
+    edge_type = link_type(graph, spec.relation, where=where)
+    if edge_type.held_out:
+        # By the split of the dataset, and what is made of the relation never saw those edges.
+        return graph
+    made_of = dict.fromkeys(t.relation for t in graph.schema.edge_types if spec.relation in t.made_of)
+    view, chosen = graph.without(relations=made_of), spec.hold_out or HoldOut()
+    ids = [view.nodes[end]["id"].to_numpy(dtype=object) for end in (edge_type.source, edge_type.target)]
     kept, held_out = hold_out(
-        graph.edges[edge_type.triple].edges(edge_type.attr_names),
+        view.edges[edge_type.triple].edges(edge_type.attr_names),
         chosen.split(edge_type.name),
         ids=(ids[0], ids[1]),
         homogeneous=edge_type.source == edge_type.target,
@@ -106,7 +98,7 @@ def without_links(graph: Graph, edge_type: EdgeType, chosen: HoldOut, *, where: 
         where=where,
     )
     types, left = [], {edge_type.triple: StoredEdges.of(kept)}
-    for known in graph.schema.edge_types:
+    for known in view.schema.edge_types:
         if known.relation == edge_type.name and known.kind != "of":
             known = replace(
                 known, num_edges=len(kept), attr_scale=attr_scale(kept.attr), held_out=len(held_out)
@@ -114,9 +106,13 @@ def without_links(graph: Graph, edge_type: EdgeType, chosen: HoldOut, *, where: 
             if known.reverse_of is not None:
                 left[known.triple] = left[edge_type.triple].reversed()
         types.append(known)
-    return WithoutLinks(GraphSchema(graph.schema.node_types, tuple(types)), left, held_out)
-
-
-def made_of(graph: Graph, relation: str) -> list[str]:
-    """Return the relations that were made of a relation, whose edges would tell of those held out of it."""
-    return list(dict.fromkeys(t.relation for t in graph.schema.edge_types if relation in t.made_of))
+    schema = GraphSchema(view.schema.node_types, tuple(types))
+    change = {"held_out": {"relation": spec.relation, **chosen.model_dump(mode="json")}}
+    return replace(
+        view.restricted(view.schema, change),
+        schema=schema,
+        edges=LazyMapping(schema.metadata[1], lambda triple: left.get(triple) or view.edges[triple]),
+        held_out=LazyMapping(
+            schema.held_out, lambda name: held_out if name == spec.relation else view.held_out[name]
+        ),
+    )

@@ -9,11 +9,9 @@ from pydantic import Field, field_validator
 
 from mmgraph.config import Config
 from mmgraph.data.spec import Choice
-from mmgraph.sampling.negatives import Strategy
-from mmgraph.tasks.decoders import DecoderName
-from mmgraph.tasks.link_options import LinkLossName
 from mmgraph.training.contrastive_config import ContrastiveConfig
 from mmgraph.training.duration import parse_duration
+from mmgraph.training.link_config import LinkConfig
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
@@ -113,35 +111,6 @@ class OptimiserConfig(Config):
         if warmup is not None and warmup > 1 and warmup != round(warmup):
             raise ValueError(f"got {warmup:g}; wanted a share below 1, or a whole number of steps")
         return warmup
-
-
-class LinkConfig(Config):
-    """How a task that asks for links scores and learns them."""
-
-    decoder: DecoderName = Field(
-        default="dot",
-        description="What makes a score of the states of both ends: `dot`, their dot product; `distmult`, "
-        "one with a weight for each channel; `complex` and `mlp` also know a direction.",
-    )
-    loss: LinkLossName = Field(
-        default="softmax",
-        description="`softmax`, the cross-entropy of the true target among it and the drawn ones, or "
-        "`binary`, that of each link and of the drawn ones, which weigh as much together.",
-    )
-    negatives: Strategy = Field(
-        default="uniform",
-        description="How targets are drawn that a source is not linked to in training: `uniform`, any; "
-        "`degree`, in proportion to their degree to the power of 3/4; `in_batch`, targets of other links of "
-        "the step; `hard`, those that share a source with the true target.",
-    )
-    num_negatives: int = Field(default=10, ge=1, description="How many for each link.")
-    asked: float = Field(
-        default=0.3,
-        gt=0,
-        lt=1,
-        description="With the whole graph in each step: the share of training links that a step asks for, "
-        "and leaves out of the edges; 16,384 at most.",
-    )
 
 
 class TrainConfig(Config):

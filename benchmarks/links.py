@@ -1,0 +1,179 @@
+"""How well missing edges are found: the link tasks of the shipped datasets, over seeds of split and weights.
+
+Every entry is asked for the same held-out edges, each among all that its source is not known to have.
+``popularity``, ``common_neighbours``, ``adamic_adar`` and ``matrix_factorisation`` read the training edges of
+the relation alone, ``mlp`` the modalities of both ends alone, and ``hetero_sage`` all of the graph but what
+is asked for (docs/how_to/links.md).
+
+    python benchmarks/links.py --source emoji=DIR --source countries=DIR --json links.json
+
+``--quick`` runs one seed, few epochs and few entries of the smallest case, unless ``--only`` names others;
+``--check`` prints a line for each goal that falls short and exits with 1 if any does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from machine import machine, versions
+from prepared import prepared
+
+ENTRIES = {
+    "popularity": "popularity",
+    "common neighbours": "common_neighbours",
+    "Adamic-Adar": "adamic_adar",
+    "matrix factorisation": "matrix_factorisation",
+    "mlp": "mlp",
+    "hetero_sage": "hetero_sage",
+    "hetero_sage, mlp decoder": "hetero_sage[links.decoder=mlp]",
+    "hetero_sage, shuffled edges": "hetero_sage[edges=shuffled]",
+}
+_QUICK = ("popularity", "common neighbours", "Adamic-Adar", "matrix factorisation", "hetero_sage")
+_SHOWN = ("mrr", "hits@1", "hits@10", "ndcg@10", "auroc", "cold_start_mrr")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Links of a shipped dataset.
+
+    Args:
+        dataset: The name of the dataset.
+        task: The name of the task.
+        ahead_of: Entries that the best graph model should be ahead of, by the mean of the MRR.
+        settings: Settings of every training.
+    """
+
+    dataset: str
+    task: str
+    ahead_of: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+        return f"{self.dataset}/{self.task}"
+
+
+CASES = [
+    Case("countries", "borders", ("popularity", "common neighbours", "matrix factorisation", "mlp")),
+    Case("countries", "trade", ("common neighbours", "matrix factorisation", "mlp")),
+    Case("emoji", "shared_tags", ("popularity", "matrix factorisation", "mlp")),
+    Case(
+        "glyphs",
+        "decomposition",
+        ("popularity", "common neighbours", "Adamic-Adar", "matrix factorisation"),
+        settings=("max_epochs=100",),
+    ),
+]
+_SMALLEST = "countries/borders"
+
+
+def main() -> int:
+    """Run the cases that were asked for; return the exit code."""
+    options = _options()
+    names = options.only or ([_SMALLEST] if options.quick else [case.key for case in CASES])
+    cases = [case for case in CASES if case.key in names]
+    entries = [name for name in ENTRIES if not options.quick or name in _QUICK]
+    folders = prepared({case.dataset for case in cases}, options.source, options.data)
+    results: dict[str, Any] = {}
+    for case in cases:
+        settings = (*case.settings, *(("max_epochs=80",) if options.quick else ()))
+        seeds = 1 if options.quick else options.seeds
+        results[case.key] = _results(case, folders[case.dataset], seeds, entries, settings)
+        _print_case(case, results[case.key])
+    if options.json:
+        document = {
+            "quick": options.quick,
+            "machine": machine(),
+            "versions": versions(("mmgraph", "torch", "torch-geometric", "scikit-learn")),
+            "results": results,
+        }
+        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    shortfalls = _shortfalls(results) if options.check else []
+    for line in shortfalls:
+        print(line)
+    return 1 if shortfalls else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--only", action="append", choices=[case.key for case in CASES], help="a case; repeat"
+    )
+    parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
+    parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="one seed, few epochs, few entries")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
+    return parser.parse_args()
+
+
+def _results(
+    case: Case, folder: Path, seeds: int, entries: list[str], settings: tuple[str, ...]
+) -> dict[str, list[dict[str, float]]]:
+    """Return the test metrics of each entry, one for each seed, which holds out other edges."""
+    import torch
+
+    import mmgraph as mg
+    from mmgraph.data.split_spec import HoldOut
+
+    torch.set_num_threads(1)
+    graph = mg.build_graph(mg.load_dataset(folder), previews=False)
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in entries}
+    for seed in range(seeds):
+        spec = graph.tasks[case.task].model_copy(update={"hold_out": HoldOut(seed=seed)})
+        comparison = mg.compare(
+            dataclasses.replace(graph, tasks=graph.tasks | {case.task: spec}),
+            task=case.task,
+            models=[ENTRIES[name] for name in entries],
+            seeds=[seed],
+            overrides=settings,
+        )
+        if comparison.failures:
+            raise comparison.failures[0].error
+        for name in entries:
+            results[name].append(comparison.of(ENTRIES[name])[0].metrics["test"])
+    return results
+
+
+def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
+    print(f"\n{case.key}: test, {len(next(iter(found.values())))} seeds")
+    print(" " * 28 + "".join(f"{name:>16s}" for name in _SHOWN))
+    for name, trials in found.items():
+        cells = [_cell([trial[metric] for trial in trials if metric in trial]) for metric in _SHOWN]
+        print(f"{name:28s}" + "".join(f"{cell:>16s}" for cell in cells), flush=True)
+
+
+def _cell(values: list[float]) -> str:
+    """Return mean and spread; of no values nothing, as where a split has no cold start."""
+    if not values:
+        return ""
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):.3f} ± {spread:.3f}"
+
+
+def _shortfalls(results: dict[str, Any]) -> list[str]:
+    """Return a line for each goal missed: entries that the best graph model is not ahead of."""
+    lines = []
+    for case in (case for case in CASES if case.key in results):
+        found = results[case.key]
+        means = {name: statistics.fmean(trial["mrr"] for trial in trials) for name, trials in found.items()}
+        ours = [name for name in ("hetero_sage", "hetero_sage, mlp decoder") if name in means]
+        best = max(ours, key=lambda name: means[name])
+        lines += [
+            f"{case.key}: {best} reaches an MRR of {means[best]:.3f}, {name} {means[name]:.3f}; goal: ahead"
+            for name in case.ahead_of
+            if name in means and means[best] <= means[name]
+        ]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
