@@ -283,3 +283,10 @@ def test_a_training_that_does_not_keep_to_times_says_so(tmp_path):
     assert run.describe()["notes"][-1].startswith(
         "the times of sold are not looked at, unless temporal is set"
     )
+
+
+def test_a_task_that_asks_for_links_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"temporal: .* the task '.*like' is link_prediction, which asks for some"
+    ):
+        train(made(), task="link:like", temporal="uniform", overrides=[*QUICK])
