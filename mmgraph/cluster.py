@@ -46,20 +46,24 @@ class Workers:
         return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
 
 
-@contextlib.contextmanager
-def ray_cluster() -> Iterator[Any]:
-    """Yield the library ray, connected to a cluster.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    # What is lost is told as part of the progress; Ray tells it on standard output.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
+}
+"""Read when Ray is imported."""
 
-    It is the one that this process is connected to, or that ``RAY_ADDRESS`` names; else one is started that
-    has this machine alone, and ends with the block. Ray's reports of its usage stay off.
+
+def load_ray() -> Any:
+    """Return the library ray, which keeps to itself: no reports of usage, nothing on the terminal.
 
     Raises:
-        MissingDependencyError: If Ray is not installed.
-        RunError: If the cluster cannot be reached.
+        MissingDependencyError: If it is not installed.
     """
-    # Read when Ray is imported.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_TRAIN_METRICS_ENABLED", "0")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         with _quiet():
             import ray
@@ -69,6 +73,21 @@ def ray_cluster() -> Iterator[Any]:
             where="engine",
             fix="Install it with `pip install 'mmgraph[ray]'`.",
         ) from None
+    return ray
+
+
+@contextlib.contextmanager
+def ray_cluster() -> Iterator[Any]:
+    """Yield the library ray, connected to a cluster.
+
+    It is the one that this process is connected to, or that ``RAY_ADDRESS`` names; else one is started that
+    has this machine alone, and ends with the block.
+
+    Raises:
+        MissingDependencyError: If Ray is not installed.
+        RunError: If the cluster cannot be reached.
+    """
+    ray = load_ray()
     if ray.is_initialized():
         yield ray
         return

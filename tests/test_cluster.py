@@ -67,7 +67,6 @@ def test_where_ray_is_missing_the_extra_is_named(monkeypatch):
 
 
 def test_a_cluster_that_does_not_answer_is_named_at_once(monkeypatch):
-    pytest.importorskip("ray")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
