@@ -9,10 +9,12 @@ import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, MissingDependencyError, RunError
+from mmgraph.plugins import load_plugin, loaded_plugins
 
 _ADDRESS = "RAY_ADDRESS"
 _SECONDS_TO_ANSWER = 10.0
@@ -44,6 +46,43 @@ class Workers:
     def resources(self) -> dict[str, float]:
         """What a worker takes of its node, as Ray counts it."""
         return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What this process has and its workers are to have as well, whatever machine they are on.
+
+    Args:
+        directory: Where relative paths begin.
+        plugins: The files of the plugins that are loaded.
+        threads: How many threads a worker computes with.
+    """
+
+    directory: Path
+    plugins: tuple[Path, ...]
+    threads: int
+
+    @classmethod
+    def of(cls, workers: Workers) -> Surroundings:
+        """Return those of some workers."""
+        plugins = tuple(Path(plugin).absolute() for plugin in loaded_plugins())
+        return cls(Path.cwd(), plugins, workers.threads)
+
+    def take_over(self) -> None:
+        """Make them those of this process, which is a worker.
+
+        Raises:
+            ConfigError: If a plugin is not there on its machine.
+        """
+        import torch
+
+        # A command of absolute paths alone may be given in a folder that no other machine has.
+        if self.directory.is_dir():
+            os.chdir(self.directory)
+        os.environ["OMP_NUM_THREADS"] = str(self.threads)
+        torch.set_num_threads(self.threads)
+        for plugin in self.plugins:
+            load_plugin(plugin)
 
 
 _SETTINGS = {

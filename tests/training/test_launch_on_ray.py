@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.training import train
@@ -45,12 +46,17 @@ def same_bytes(one: Path, other: Path) -> None:
         assert (one / file).read_bytes() == (other / file).read_bytes(), file
 
 
-def test_two_workers_leave_the_bytes_of_two_processes(folder):
+def test_a_worker_leaves_the_bytes_of_a_process(folder):
     overrides = [*OVERRIDES, "max_epochs=3"]
-    train("graph", overrides=overrides, out="local", devices=2, **OPTIONS)
-    run = train("graph", overrides=overrides, out="ray", devices=2, engine="ray", **OPTIONS)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        train("graph", overrides=overrides, out="local", **OPTIONS)
+    finally:
+        torch.set_num_threads(threads)
+    run = train("graph", overrides=overrides, out="ray", engine="ray", **OPTIONS)
     same_bytes(folder / "local", folder / "ray")
-    assert (run.config.engine, run.config.devices) == ("ray", 2)
+    assert run.config.engine == "ray"
     assert sorted(path.name for path in folder.iterdir()) == ["graph", "local", "ray"]
 
 
