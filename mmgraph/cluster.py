@@ -9,10 +9,12 @@ import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, MissingDependencyError, RunError
+from mmgraph.plugins import load_plugin, loaded_plugins
 
 _ADDRESS = "RAY_ADDRESS"
 _SECONDS_TO_ANSWER = 10.0
@@ -46,20 +48,61 @@ class Workers:
         return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
 
 
-@contextlib.contextmanager
-def ray_cluster() -> Iterator[Any]:
-    """Yield the library ray, connected to a cluster.
+@dataclass(frozen=True)
+class Surroundings:
+    """What this process has and its workers are to have as well, whatever machine they are on.
 
-    It is the one that this process is connected to, or that ``RAY_ADDRESS`` names; else one is started that
-    has this machine alone, and ends with the block. Ray's reports of its usage stay off.
+    Args:
+        directory: Where relative paths begin.
+        plugins: The files of the plugins that are loaded.
+        threads: How many threads a worker computes with.
+    """
+
+    directory: Path
+    plugins: tuple[Path, ...]
+    threads: int
+
+    @classmethod
+    def of(cls, workers: Workers) -> Surroundings:
+        """Return those of some workers."""
+        plugins = tuple(Path(plugin).absolute() for plugin in loaded_plugins())
+        return cls(Path.cwd(), plugins, workers.threads)
+
+    def take_over(self) -> None:
+        """Make them those of this process, which is a worker.
+
+        Raises:
+            ConfigError: If a plugin is not there on its machine.
+        """
+        import torch
+
+        # A command of absolute paths alone may be given in a folder that no other machine has.
+        if self.directory.is_dir():
+            os.chdir(self.directory)
+        os.environ["OMP_NUM_THREADS"] = str(self.threads)
+        torch.set_num_threads(self.threads)
+        for plugin in self.plugins:
+            load_plugin(plugin)
+
+
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    # What is lost is told as part of the progress; Ray tells it on standard output.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
+}
+"""Read when Ray is imported."""
+
+
+def load_ray() -> Any:
+    """Return the library ray, which keeps to itself: no reports of usage, nothing on the terminal.
 
     Raises:
-        MissingDependencyError: If Ray is not installed.
-        RunError: If the cluster cannot be reached.
+        MissingDependencyError: If it is not installed.
     """
-    # Read when Ray is imported.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_TRAIN_METRICS_ENABLED", "0")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         with _quiet():
             import ray
@@ -69,6 +112,21 @@ def ray_cluster() -> Iterator[Any]:
             where="engine",
             fix="Install it with `pip install 'mmgraph[ray]'`.",
         ) from None
+    return ray
+
+
+@contextlib.contextmanager
+def ray_cluster() -> Iterator[Any]:
+    """Yield the library ray, connected to a cluster.
+
+    It is the one that this process is connected to, or that ``RAY_ADDRESS`` names; else one is started that
+    has this machine alone, and ends with the block.
+
+    Raises:
+        MissingDependencyError: If Ray is not installed.
+        RunError: If the cluster cannot be reached.
+    """
+    ray = load_ray()
     if ray.is_initialized():
         yield ray
         return

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from mmgraph.cluster import Workers, ray_cluster, room_for
+from mmgraph.cluster import Surroundings, Workers, ray_cluster, room_for
 from mmgraph.errors import ConfigError, DataError, MMGraphError, did_you_mean
-from mmgraph.plugins import load_plugin, loaded_plugins
 
 PARTS_A_WORKER = 4
 """Into how many parts work is cut for each worker, so that all end at about the same time."""
@@ -101,8 +100,7 @@ class RayData:
         settings.enable_progress_bars = settings.print_on_execution_start = False
         # Nodes map arrays in it; nothing of it is copied for a part.
         shared = [self._ray.put(common)]
-        plugins = [str(Path(plugin).absolute()) for plugin in loaded_plugins()]
-        given = {"work": work, "common": shared, "threads": self._workers.threads, "plugins": plugins}
+        given = {"work": work, "common": shared, "surroundings": Surroundings.of(self._workers)}
         items = [{"part": number, "content": pickle.dumps(part)} for number, part in enumerate(parts)]
         tasks = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
             _do_part,
@@ -127,16 +125,12 @@ def _do_part(
     *,
     work: Callable[[Any, Any], Any],
     common: list[Any],
-    threads: int,
-    plugins: Sequence[str],
+    surroundings: Surroundings,
     folder: Path,
 ) -> dict[str, Any]:
     """Do one part, the only row of a batch."""
     import ray
-    import torch
 
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    torch.set_num_threads(threads)
     try:
         if not folder.is_dir():
             raise DataError(
@@ -144,8 +138,7 @@ def _do_part(
                 where=str(folder),
                 fix="Put it on storage that every node sees under the same path.",
             )
-        for plugin in plugins:
-            load_plugin(plugin)
+        surroundings.take_over()
         result = work(ray.get(common[0]), pickle.loads(batch["content"][0]))  # noqa: S301 - as above
     except MMGraphError as error:
         result = error

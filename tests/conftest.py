@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from mmgraph.cluster import load_ray
+
 # The first example of a test may compile a kernel; how long one takes is no test here.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -29,10 +31,9 @@ def forget_plugins() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def two_nodes() -> Iterator[Any]:
     """Start a Ray cluster of two nodes with a CPU each, which `RAY_ADDRESS` names."""
-    pytest.importorskip("ray")
+    load_ray()
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
         from ray.cluster_utils import Cluster
 

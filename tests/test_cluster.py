@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import builtins
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from mmgraph.cluster import ray_cluster, room_for, share_of
+from mmgraph.cluster import Surroundings, Workers, ray_cluster, room_for, share_of
 from mmgraph.errors import ConfigError, MissingDependencyError, RunError
+from mmgraph.plugins import load_plugin
 
 
 class Nodes:
@@ -50,6 +54,28 @@ def test_gpus_are_taken_where_there_is_one_for_each(monkeypatch):
         room_for(nodes, 2, device="cuda:1")
 
 
+def test_workers_take_over_directory_plugins_and_threads(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    (tmp_path / "plugin.py").write_text("")
+    load_plugin(tmp_path / "plugin.py")
+    monkeypatch.chdir(tmp_path)
+    surroundings = Surroundings.of(Workers(2, cpus=8, gpus=0))
+    assert surroundings.plugins == (tmp_path / "plugin.py",)
+    before = torch.get_num_threads()
+    monkeypatch.chdir("/")
+    try:
+        surroundings.take_over()
+        assert (Path.cwd(), torch.get_num_threads()) == (tmp_path, 3)
+    finally:
+        torch.set_num_threads(before)
+    (tmp_path / "plugin.py").unlink()
+    for name in [name for name in sys.modules if name.startswith("mmgraph_plugin_plugin")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ConfigError, match=r"plugin\.py: there is no such file"):
+        surroundings.take_over()
+    torch.set_num_threads(before)
+
+
 def test_where_ray_is_missing_the_extra_is_named(monkeypatch):
     load = builtins.__import__
 
@@ -67,7 +93,6 @@ def test_where_ray_is_missing_the_extra_is_named(monkeypatch):
 
 
 def test_a_cluster_that_does_not_answer_is_named_at_once(monkeypatch):
-    pytest.importorskip("ray")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"

@@ -130,7 +130,10 @@ def test_other_engines_are_refused(pictures):
 
 
 @pytest.mark.slow
-def test_a_cluster_builds_the_same_graph(pictures, tmp_path, two_nodes):
+def test_a_cluster_builds_the_same_graph(pictures, tmp_path, two_nodes, monkeypatch):
+    # Workers begin relative paths where this process does.
+    monkeypatch.chdir(pictures.parent)
+    pictures = pictures.relative_to(pictures.parent)
     local = build_graph(pictures, cache=False, out=tmp_path / "local")
     ray = build_graph(pictures, cache=False, out=tmp_path / "ray", engine="ray", workers=2)
     assert ray.fingerprint() == local.fingerprint()

@@ -10,12 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from mmgraph.cluster import MOST_LOSSES, Workers
+from mmgraph.cluster import MOST_LOSSES, Surroundings, Workers
 from mmgraph.counted import counted
 from mmgraph.errors import GraphError, RunError
-from mmgraph.plugins import load_plugin, loaded_plugins
 from mmgraph.progress import Progress
 from mmgraph.training.desk import Desk, ShownProgress, ToldProgress
 from mmgraph.training.launch import as_told
@@ -60,7 +57,12 @@ def launch_on_ray(
     desk = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=_here(ray)).remote()
     with tempfile.TemporaryDirectory(prefix=".ray-", dir=shared[-1]) as storage:
         took_part = _worker_loop(
-            work, dict(arguments), workers.threads, desk, [*shared, Path(storage)], progress.quiet
+            work,
+            dict(arguments),
+            Surroundings.of(workers),
+            desk,
+            [*shared, Path(storage)],
+            progress.quiet,
         )
         fitting = _Fitting(_trainer(took_part, workers, storage))
         shown = ShownProgress(progress)
@@ -144,16 +146,15 @@ def _watch(
 def _worker_loop(
     work: Callable[..., None],
     arguments: dict[str, Any],
-    threads: int,
+    surroundings: Surroundings,
     desk: Any,
     shared: Sequence[Path],
     quiet: bool,
 ) -> Callable[[], None]:
     """Return what each worker calls: Ray Train takes a function without arguments."""
-    plugins = [str(Path(plugin).absolute()) for plugin in loaded_plugins()]
 
     def loop() -> None:
-        _take_part(work, arguments, threads, desk, shared, quiet, plugins)
+        _take_part(work, arguments, surroundings, desk, shared, quiet)
 
     return loop
 
@@ -161,17 +162,14 @@ def _worker_loop(
 def _take_part(
     work: Callable[..., None],
     arguments: dict[str, Any],
-    threads: int,
+    surroundings: Surroundings,
     desk: Any,
     shared: Sequence[Path],
     quiet: bool,
-    plugins: Sequence[str],
 ) -> None:
     """Do the work of one worker, and tell what it raised if that would come again."""
     import ray
 
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    torch.set_num_threads(threads)
     desk.come.remote(ray.get_runtime_context().current_actor)
     processes = told_processes()
     before = processes.from_first(lambda: ray.get(desk.begin.remote()))
@@ -183,8 +181,7 @@ def _take_part(
             desk.tell.remote("anew")
             progress.say("note: a worker was lost, and others take over")
         require_shared(shared)
-        for plugin in plugins:
-            load_plugin(plugin)
+        surroundings.take_over()
         work(**arguments, again=before > 0, progress=progress)
     except Exception as error:
         # What torch raises where others are lost is a RuntimeError: Ray Train starts all of them again.

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from mmgraph.cluster import MOST_LOSSES, Workers
+from mmgraph.cluster import MOST_LOSSES, Surroundings, Workers
 from mmgraph.errors import MMGraphError
 from mmgraph.graph import load_graph
-from mmgraph.plugins import load_plugin, loaded_plugins
 from mmgraph.tasks.task import Direction
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.history import Epoch
@@ -37,8 +33,7 @@ class _Sent:
     space: SearchSpace
     monitor: tuple[str, Direction]
     prune: bool
-    threads: int
-    plugins: Sequence[str]
+    surroundings: Surroundings
 
     def objective(self) -> Objective:
         return Objective(load_graph(self.graph), self.task, self.config, self.space, self.monitor)
@@ -67,8 +62,7 @@ class RayWorkers:
             space=objective.space,
             monitor=objective.monitor,
             prune=prune,
-            threads=workers.threads,
-            plugins=[str(Path(plugin).absolute()) for plugin in loaded_plugins()],
+            surroundings=Surroundings.of(workers),
         )
         self._run = ray.remote(_run_trial).options(
             num_cpus=workers.cpus, num_gpus=workers.gpus, max_retries=MOST_LOSSES
@@ -116,10 +110,7 @@ def _run_trial(
     sent: _Sent, complete: Sequence[optuna.trial.FrozenTrial], values: Mapping[str, Value]
 ) -> optuna.trial.FrozenTrial:
     """Run a trial in a study of its own, which knows what others have come to."""
-    os.environ["OMP_NUM_THREADS"] = str(sent.threads)
-    torch.set_num_threads(sent.threads)
-    for plugin in sent.plugins:
-        load_plugin(plugin)
+    sent.surroundings.take_over()
     objective = sent.objective()
     with quiet_optuna():
         study = open_study(objective, prune=sent.prune, storage=None)

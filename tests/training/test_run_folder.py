@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -240,6 +241,19 @@ def test_a_broken_folder_is_the_users_fault_and_says_which_file(folder, fault):
     break_it(run)
     with pytest.raises(UserError, match=message):
         load_run(run)
+
+
+def test_a_run_remembers_the_address_of_its_graph(made, tmp_path, monkeypatch, quick):
+    monkeypatch.setenv("MMGRAPH_HOME", str(tmp_path / "home"))
+    memory = fsspec.filesystem("memory")
+    memory.put(f"{made / 'graph'}/", "/bucket/graph/", recursive=True)
+    try:
+        train("memory://bucket/graph", task="colour", overrides=quick, out=tmp_path / "run")
+        assert json.loads((tmp_path / "run/run.json").read_text())["graph"]["path"] == "memory://bucket/graph"
+        shutil.rmtree(tmp_path / "home")
+        assert load_run(tmp_path / "run").graph.address == "memory://bucket/graph"
+    finally:
+        memory.rm("/bucket", recursive=True)
 
 
 def test_loading_draws_no_random_numbers(made):
