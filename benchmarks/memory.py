@@ -20,7 +20,7 @@ import pandas as pd
 from measure import in_own_process, peak_above
 
 import mmgraph as mg
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.graph import estimate_memory
 from mmgraph.graph.exchange.parts import Modality, Parts
 

@@ -17,7 +17,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.loader import NeighborLoader
 
 import mmgraph as mg
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.graph.exchange.parts import Modality, Parts
 from mmgraph.models.receptive_field import receptive_field
 from mmgraph.sampling import BatchLoader, NeighbourSampler

@@ -10,8 +10,9 @@ import numpy as np
 
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.raw_content import content_problem
-from mmgraph.data.spec import EntitySpec, RetrievalTaskSpec, TabularModality, TaskSpec, TextModality
+from mmgraph.data.spec import EntitySpec, TabularModality, TextModality
 from mmgraph.data.splits import PARTS
+from mmgraph.data.task_spec import RetrievalTaskSpec, TaskSpec
 from mmgraph.errors import Fault, Faults, UserError
 from mmgraph.progress import Progress
 

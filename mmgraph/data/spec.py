@@ -6,22 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    GetJsonSchemaHandler,
-    Tag,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from mmgraph.config import Config, override, parse, read_yaml
 from mmgraph.data.name import Name
-from mmgraph.data.references import LINK_PREDICTION, PRETRAINING, RETRIEVAL, reference_faults
-from mmgraph.data.split_spec import EdgeSplit, EntitySplit, HoldOut, Split, TimeSplit
+from mmgraph.data.references import reference_faults
+from mmgraph.data.split_spec import EdgeSplit, EntitySplit, Split, TimeSplit
+from mmgraph.data.task_spec import PretrainingTaskSpec, RetrievalTaskSpec, TaskOfItsKind, TaskSpec
 from mmgraph.errors import ConfigError, Fault
 
 
@@ -190,129 +183,6 @@ class RelationSpec(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Without(Config):
-    """What a task must not see."""
-
-    modalities: tuple[Name, ...] = Field(default=(), description="Names of modalities.")
-    relations: tuple[Name, ...] = Field(
-        default=(), description="Names of relations; their reverse ones go with them."
-    )
-
-
-class TaskSpec(Config):
-    """What to predict, for which entities, on which split."""
-
-    entity: Name = Field(description="The entity type whose column is predicted.")
-    kind: str = Field("classification", description="The task (`mmgraph list tasks`).")
-    target: str = Field(description="The column to predict; an entity with an empty cell is unlabelled.")
-    split: Name = Field(description="The name of a split of the same entity type.")
-    without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
-    description: str = Field("", description="For people: what is predicted, and why that is hard.")
-
-
-class LinkTaskSpec(Config):
-    """Which edges of a relation to predict."""
-
-    kind: Literal["link_prediction"] = Field(description="Says that it asks for edges.")
-    relation: Name = Field(description="The relation between entities whose edges are predicted.")
-    split: Name | None = Field(
-        default=None,
-        description="A split of the relation's edges, which holds them out for every task. By default "
-        "`hold_out` says which.",
-    )
-    hold_out: HoldOut | None = Field(
-        default=None,
-        description="In place of a split: which edges are held out for this task alone. By default a tenth "
-        "for validation and a tenth for test, at random.",
-    )
-    without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
-    description: str = Field(default="", description="For people: what is predicted, and why that is hard.")
-
-    @model_validator(mode="after")
-    def _held_out_once(self) -> LinkTaskSpec:
-        if self.split is not None and self.hold_out is not None:
-            raise PydanticCustomError(
-                "hold_out", "got both split and hold_out; wanted one of them", {"fix": "Remove one of them."}
-            )
-        return self
-
-
-class RetrievalTaskSpec(Config):
-    """Which of two modalities belong to one entity, to find either by the other.
-
-    The two sides of an entity that is asked for are seen apart: the query with nothing but its modality and
-    relations that were made from it, and the answer likewise. What else is seen must be named, and what both
-    sides saw would give each other away.
-    """
-
-    kind: Literal["retrieval"] = Field(description="Says that it asks which modalities belong to one entity.")
-    entity: Name = Field(description="The entity type.")
-    query: Name = Field(description="The modality to find the other one by.")
-    answer: Name = Field(description="The modality to find; both directions are learnt and measured.")
-    query_with: tuple[Name, ...] = Field(
-        default=(), description="Further modalities and relations that are seen on the side of the query."
-    )
-    answer_with: tuple[Name, ...] = Field(
-        default=(), description="Further modalities and relations that are seen on the side of the answer."
-    )
-    split: Name = Field(description="The name of a split of the same entity type.")
-    without: Without = Field(
-        default=Without(), description="Modalities and relations that are not seen of any entity."
-    )
-    description: str = Field("", description="For people: what is looked for, and why that is hard.")
-
-    @model_validator(mode="after")
-    def _apart(self) -> RetrievalTaskSpec:
-        both = {self.query, *self.query_with} & {self.answer, *self.answer_with}
-        if both:
-            raise PydanticCustomError(
-                "both_sides",
-                "got {name} on both sides, which would give each other away",
-                {"name": repr(min(both)), "fix": "Name it on one side."},
-            )
-        return self
-
-
-class PretrainingTaskSpec(Config):
-    """Of which entities a model learns without labels."""
-
-    kind: Literal["pretraining"] = Field(description="Says that nothing is predicted.")
-    entity: Name = Field(description="The entity type.")
-    split: Name = Field(description="The name of a split of the same entity type.")
-    without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
-    description: str = Field("", description="For people: what it is for.")
-
-
-EntitiesTaskSpec = TaskSpec | RetrievalTaskSpec | PretrainingTaskSpec
-"""A task whose rows are the entities of a type."""
-
-AnyTaskSpec = EntitiesTaskSpec | LinkTaskSpec
-
-
-def task_model(content: Any) -> type[AnyTaskSpec]:
-    """Return what checks a task: that depends on its ``kind``.
-
-    Args:
-        content: The mapping that a file holds, or a task.
-    """
-    kind = content.get("kind") if isinstance(content, Mapping) else getattr(content, "kind", None)
-    models: dict[str, type[AnyTaskSpec]] = {
-        LINK_PREDICTION: LinkTaskSpec,
-        RETRIEVAL: RetrievalTaskSpec,
-        PRETRAINING: PretrainingTaskSpec,
-    }
-    return models.get(str(kind), TaskSpec)
-
-
-_TaskOfItsKind = Annotated[
-    Annotated[TaskSpec, Tag("TaskSpec")]
-    | Annotated[LinkTaskSpec, Tag("LinkTaskSpec")]
-    | Annotated[RetrievalTaskSpec, Tag("RetrievalTaskSpec")]
-    | Annotated[PretrainingTaskSpec, Tag("PretrainingTaskSpec")],
-    Discriminator(lambda content: task_model(content).__name__),
-]
-
-
 class DatasetSpec(Config):
     """The content of ``dataset.yaml``."""
 
@@ -332,7 +202,7 @@ class DatasetSpec(Config):
         default_factory=dict,
         description="By name, the ways to part entities, or edges of a relation, for training and testing.",
     )
-    tasks: dict[Name, _TaskOfItsKind] = Field(default_factory=dict, description="By name, what to predict.")
+    tasks: dict[Name, TaskOfItsKind] = Field(default_factory=dict, description="By name, what to predict.")
 
     @property
     def entity_splits(self) -> dict[str, EntitySplit]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec
 from mmgraph.errors import Fault, MMGraphError, UserError
 from mmgraph.evaluation.entries import Entry
 

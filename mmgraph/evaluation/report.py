@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mmgraph.data.spec import LinkTaskSpec
+from mmgraph.data.task_spec import LinkTaskSpec
 from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.report_data import data_section
 from mmgraph.evaluation.report_errors import errors_section

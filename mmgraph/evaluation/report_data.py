@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmgraph.data.spec import EntitiesTaskSpec, LinkTaskSpec
+from mmgraph.data.task_spec import EntitiesTaskSpec, LinkTaskSpec
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.statistics import summarise

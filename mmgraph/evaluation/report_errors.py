@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.counted import agreed, counted
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.evaluation.charts import ScatterChart, scatter_chart
 from mmgraph.evaluation.comparison import Comparison, Trial, best
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.counted import counted
-from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
 from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import entr, xlogy
 
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType
 

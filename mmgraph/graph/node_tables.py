@@ -9,7 +9,7 @@ import pandas as pd
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.entity_table import text_series
-from mmgraph.data.spec import PretrainingTaskSpec, RetrievalTaskSpec
+from mmgraph.data.task_spec import PretrainingTaskSpec, RetrievalTaskSpec
 from mmgraph.errors import DataError, Faults, MMGraphError
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.preview import previews

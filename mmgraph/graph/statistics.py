@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmgraph.data.spec import EntitiesTaskSpec, LinkTaskSpec
+from mmgraph.data.task_spec import EntitiesTaskSpec, LinkTaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.hold_out import HELD_OUT
 from mmgraph.graph.label_statistics import label_statistics

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mmgraph.config import parse
 from mmgraph.counted import counted
-from mmgraph.data.spec import task_model
+from mmgraph.data.task_spec import task_model
 from mmgraph.encoders import Encoder, load_encoder
 from mmgraph.errors import Faults, GraphError, MMGraphError
 from mmgraph.graph.edge_files import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mmgraph.config import parse
 from mmgraph.data.references import PRETRAINING, RETRIEVAL
-from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, PretrainingTaskSpec, RetrievalTaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, PretrainingTaskSpec, RetrievalTaskSpec
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.without_links import unprepared_link_task
 

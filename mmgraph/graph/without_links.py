@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmgraph.data.spec import LinkTaskSpec
 from mmgraph.data.split_spec import HoldOut
+from mmgraph.data.task_spec import LinkTaskSpec
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges, attr_scale
 from mmgraph.graph.hold_out import hold_out

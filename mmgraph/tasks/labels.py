@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.counted import counted
-from mmgraph.data.spec import AnyTaskSpec, TaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, TaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.unprepared import unprepared_task

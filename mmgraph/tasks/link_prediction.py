@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mmgraph.counted import agreed, counted
-from mmgraph.data.spec import LinkTaskSpec
+from mmgraph.data.task_spec import LinkTaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.without_links import link_type
 from mmgraph.models.graph_batch import GraphBatch

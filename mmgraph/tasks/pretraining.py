@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
-from mmgraph.data.spec import PretrainingTaskSpec
+from mmgraph.data.task_spec import PretrainingTaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.unprepared import split_column

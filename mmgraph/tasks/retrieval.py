@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mmgraph.counted import agreed, counted
-from mmgraph.data.spec import RetrievalTaskSpec
+from mmgraph.data.task_spec import RetrievalTaskSpec
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import GraphSchema

@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmgraph.data.load import load_dataset
 from mmgraph.data.prepare import prepare_dataset
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 
 FONTS = ("sans", "serif", "mono")
 RELATIONS = ("decomposes_to", "compatible_with", "case_pair", "mirrored", "next_codepoint")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.evaluation.comparison import Comparison, Trial
 from mmgraph.evaluation.entries import Entry
 from mmgraph.graph.edges import StoredEdges

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mmgraph.data.spec import RetrievalTaskSpec
+from mmgraph.data.task_spec import RetrievalTaskSpec
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.graph.schema import GraphSchema, NodeType
 from mmgraph.tasks import Labels, Retrieval

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mmgraph as mg
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.errors import GraphError
 from mmgraph.graph.exchange.description import describe, read_description
 from mmgraph.graph.exchange.parts import Modality, Parts

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.tasks.labels import read_labels
 

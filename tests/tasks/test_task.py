@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.errors import UnknownNameError
 from mmgraph.tasks import Classification, ClassLoss, Regression, Task, TaskOptions
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mmgraph.data.load import load_dataset
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.graph.build import build_graph
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mmgraph.data.spec import LinkTaskSpec, TaskSpec
+from mmgraph.data.task_spec import LinkTaskSpec, TaskSpec
 from mmgraph.errors import UserError
 from mmgraph.graph.exchange.parts import Modality, Parts
 from mmgraph.graph.graph import Graph

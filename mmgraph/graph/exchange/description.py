@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmgraph.config import parse
-from mmgraph.data.spec import AnyTaskSpec, task_model
+from mmgraph.data.task_spec import AnyTaskSpec, task_model
 from mmgraph.errors import GraphError
 from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmgraph.data.spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
 from mmgraph.errors import Faults
 
 PARTS = ("train", "validation", "test")

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch_geometric.data import HeteroData
 
-from mmgraph.data.spec import TaskSpec
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.exchange.hetero_store import (
     entity_table,

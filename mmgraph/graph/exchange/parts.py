@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.config_faults import NAME_PATTERN
-from mmgraph.data.spec import AnyTaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.edges import StoredEdges, attr_scale, merge

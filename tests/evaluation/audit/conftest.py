@@ -14,8 +14,8 @@ import yaml
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
-from mmgraph.data.spec import TaskSpec
 from mmgraph.data.split_spec import RandomEdgeSplit
+from mmgraph.data.task_spec import TaskSpec
 from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.edges import StoredEdges, merge, symmetrise
 from mmgraph.graph.graph import Graph
