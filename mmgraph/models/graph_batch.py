@@ -23,6 +23,8 @@ class GraphBatch(NamedTuple):
         edge_attr_dict: Edge type with edge features to these, float32 [E, F].
         sample: What is known besides of a sampled neighbourhood; nothing of a whole graph.
         seeds: The entities of the task that a sample was made for, int64 [B]: its first nodes of their type.
+            Of a task that asks for links, places in the batch: of sources, targets, and K targets that
+            stand against each, int64 [B, 2 + K].
     """
 
     x_dict: dict[str, Tensor]
