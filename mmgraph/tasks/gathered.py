@@ -43,7 +43,9 @@ def gather_blocks(own: Tensor) -> Tensor:
         own: What is true of the pairs of this process, bool [R, R].
     """
     sizes = [(part, round(len(part) ** 0.5)) for part in gather(own.flatten().byte())]
-    return torch.block_diag(*(part.view(size, size) for part, size in sizes)).bool()
+    blocks = [part.view(size, size) for part, size in sizes]
+    joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+    return joined.bool()
 
 
 def as_share(loss: Tensor, own: int, total: int) -> Tensor:
