@@ -43,7 +43,7 @@ class CheckpointFile(CheckpointIO):
             raise RunError(
                 f"the checkpoint cannot be written: {error}",
                 where=str(path),
-                fix="Make room on that disk, and go on from the checkpoint before with --resume.",
+                fix="Make room on that disk.",
             ) from None
 
     def load_checkpoint(

@@ -28,6 +28,8 @@ def quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             # Lightning's use of torch's tree functions; nothing that a user could change.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            # Nor is how torch lays out the gradients that several processes average.
+            warnings.filterwarnings("ignore", message="Grad strides do not match", category=UserWarning)
             yield
     except SystemExit as error:
         if isinstance(error.__context__, KeyboardInterrupt):
