@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
+import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -133,7 +136,8 @@ def ray_cluster() -> Iterator[Any]:
     with _quiet():
         _connect(ray)
     try:
-        yield ray
+        with _sigterm_ends():
+            yield ray
     finally:
         with _quiet():
             ray.shutdown()
@@ -205,6 +209,19 @@ def _connect(ray: Any) -> None:
             fix="Start it (`ray start --head`), name another address, or unset the variable for a Ray on "
             "this machine alone.",
         ) from None
+
+
+@contextlib.contextmanager
+def _sigterm_ends() -> Iterator[None]:
+    """Let SIGTERM raise SystemExit in the block; Ray's own handler prints a stack and aborts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextlib.contextmanager

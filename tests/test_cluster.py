@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import builtins
+import os
+import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from mmgraph.cluster import Surroundings, Workers, ray_cluster, room_for, share_of
+from mmgraph.cluster import Surroundings, Workers, load_ray, ray_cluster, room_for, share_of
 from mmgraph.errors import ConfigError, MissingDependencyError, RunError
 from mmgraph.plugins import load_plugin
 
@@ -102,3 +105,19 @@ def test_a_cluster_that_does_not_answer_is_named_at_once(monkeypatch):
         ray_cluster(),
     ):
         pass
+
+
+@pytest.mark.slow
+def test_sigterm_ends_the_command_as_everywhere(two_nodes):
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def be_told_to_stop() -> None:
+        with ray_cluster():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    with pytest.raises(SystemExit) as ended:
+        be_told_to_stop()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert not load_ray().is_initialized()
+    signal.signal(signal.SIGTERM, handler)
