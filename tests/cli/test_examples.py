@@ -30,29 +30,16 @@ def test_every_command_has_an_example_of_itself(call: Call, command: str) -> Non
     assert all(line.startswith(f"mmgraph {command}") for line in lines)
 
 
-@pytest.fixture(scope="module")
-def done(call: Call, house: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return the result of every example, run from first to last."""
-    results = {}
+def test_examples_work(call: Call, house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One test: they build on each other, and tests apart would run all of them in each process of pytest's.
     # Tests that came before in this process may have prepared what an example prepares.
     shutil.rmtree(house / "home" / "datasets", ignore_errors=True)
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("examples")
-        patch.chdir(folder)
-        (folder / "new-glyphs").mkdir()
-        (folder / "new-glyphs" / "glyphs.csv").write_text(
-            "id,title,sans,name\nnew1,New,,letter with stem 1\n"
-        )
-        for command in COMMANDS:
-            for line in _examples(call, command):
-                results[line] = call(*shlex.split(line)[1:])
-    return results
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_examples_work(done: dict[str, Any], command: str) -> None:
-    for line, result in done.items():
-        if line.startswith(f"mmgraph {command} ") or line == f"mmgraph {command}":
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new-glyphs").mkdir()
+    (tmp_path / "new-glyphs" / "glyphs.csv").write_text("id,title,sans,name\nnew1,New,,letter with stem 1\n")
+    for command in COMMANDS:
+        for line in _examples(call, command):
+            result = call(*shlex.split(line)[1:])
             # An audit ends with 1 if it finds something, which in so small a dataset it does.
             assert result.code == (1 if command == "audit" else 0), f"{line}\n{result.err}"
-            assert result.out
+            assert result.out, line
