@@ -31,21 +31,22 @@ class HiddenLinks:
     def both_ways(
         cls, triple: Triple, source: Ints, target: Ints, reverse: Triple | None, owner: Ints | None
     ) -> HiddenLinks:
-        """Return the links of a batch, and their reverses.
+        """Return the links of a batch and their reverses; between nodes of one type in either direction.
 
         Args:
             triple: Their edge type.
             source: int64 [B].
             target: int64 [B].
-            reverse: The edge type of their reverses, perhaps the same; nothing if they have none.
+            reverse: The edge type of their reverses; nothing if they have none.
             owner: See the class.
         """
         number = np.arange(source.size)
+        if triple[0] == triple[2]:
+            # Who is linked to whom is half told by who is linked back, so a split holds both out as well.
+            source, target = np.concatenate([source, target]), np.concatenate([target, source])
+            number = np.tile(number, 2)
         links = {triple: (source, target, number)}
-        if reverse == triple:
-            ends = np.concatenate([source, target]), np.concatenate([target, source])
-            links[triple] = *ends, np.tile(number, 2)
-        elif reverse is not None:
+        if reverse is not None:
             links[reverse] = target, source, number
         return cls(links, owner)
 

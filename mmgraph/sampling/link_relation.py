@@ -70,14 +70,6 @@ class LinkRelation:
         return self.by_target.by_source()
 
     @cached_property
-    def is_symmetric(self) -> bool:
-        """Whether each link is there in the other direction as well, so that it is its own reverse."""
-        if not self.same_type:
-            return False
-        one, other = self.by_source, self.by_source.by_source()
-        return np.array_equal(one.indptr, other.indptr) and np.array_equal(one.indices, other.indices)
-
-    @cached_property
     def degree_weights(self) -> Mapping[End, NDArray[np.float64]]:
         """By end, the degrees of nodes to the power of 3/4, summed up, float64 [S] and [N]."""
         ends: dict[End, Adjacency] = {"source": self.by_source, "target": self.by_target}

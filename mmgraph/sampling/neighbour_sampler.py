@@ -60,10 +60,10 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         groups: Whether entities bring all their modality nodes: ``of`` edges are not sampled but taken whole,
             and one hop more follows, for the entities that the last hop found.
         hide_links: Whether links that a batch is made for, and their reverses, are left out of its edges, so
-            that a model cannot read off what it shall predict. Without times, those of all links of the batch
-            are; where samples are disjoint, of each link its own.
-        reverse_types: By edge type, its reverse, where that has another name than ``rev_`` and its own. A
-            relation that has every edge in both directions is its own reverse.
+            that a model cannot read off what it shall predict; between nodes of one type also the links in
+            the other direction. Without times, those of all links of the batch are; where samples are
+            disjoint, of each link its own.
+        reverse_types: By edge type, its reverse, where that has another name than ``rev_`` and its own.
         seed: For batches that can be made again. Without one it is drawn from torch's generator.
         backend: ``numba`` or ``pyg_lib``. ``auto`` is pyg-lib where it is installed and no seed is asked for,
             since it keeps none, and numba otherwise.
@@ -297,11 +297,8 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         return self._relations[triple]
 
     def _hidden(self, triple: Triple, links: Links, found: LinkSeeds) -> HiddenLinks:
-        reverse = self._reverse.get(triple)
-        if reverse is None and self._relation(triple).is_symmetric:
-            reverse = triple
         owner = found.owner if self._rules.disjoint else None
-        return HiddenLinks.both_ways(triple, links.source, links.target, reverse, owner)
+        return HiddenLinks.both_ways(triple, links.source, links.target, self._reverse.get(triple), owner)
 
 
 def _check_choice(where: str, given: str, known: list[str]) -> None:
