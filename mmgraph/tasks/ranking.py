@@ -25,9 +25,9 @@ class Ranking:
     A rank is *filtered*: the query's other relevant candidates do not stand in the way (Bordes et al.,
     `Translating embeddings for modeling multi-relational data
     <https://papers.nips.cc/paper/2013/hash/1cecc7a77928ca8133fa24680a88d2f9-Abstract.html>`_, 2013). A tie
-    favours nobody: the rank is the mean of the best and the worst one that the order of equals allows, and
-    recall, precision and gain are means over all such orders, so that a model that scores all candidates
-    alike is as good as chance.
+    favours nobody: every metric is the mean over all orders of equals, and so is the rank itself, so that a
+    model that scores all candidates alike is as good as chance. A metric of the mean rank would not be:
+    among 101 equals it is 51, which is never among the first ten.
 
     Args:
         query: The query of each relevant candidate, int64 [P].
@@ -55,12 +55,17 @@ class Ranking:
 
     @property
     def ranks(self) -> Tensor:
-        """The filtered rank of each relevant candidate, from 1, float64 [P]."""
+        """The filtered rank of each relevant candidate, of equals the mean one, from 1, float64 [P]."""
         return 1 + self.above + self.tied.double() / 2
 
     def mrr(self) -> float:
-        """Return the mean reciprocal rank of the relevant candidates."""
-        return self.ranks.reciprocal().mean().item()
+        r"""Return the mean reciprocal rank of the relevant candidates.
+
+        With a candidates above it and m equal ones, itself among them, one has the mean
+        :math:`\frac{1}{m} \sum_{i=1}^{m} \frac{1}{a + i} = \frac{\psi(a + m + 1) - \psi(a + 1)}{m}`.
+        """
+        above, equal = self.above.double(), self.tied.double() + 1
+        return ((torch.digamma(above + equal + 1) - torch.digamma(above + 1)) / equal).mean().item()
 
     def median_rank(self) -> float:
         """Return the median rank of the relevant candidates, of an even number the mean of the middle two."""
@@ -68,7 +73,8 @@ class Ranking:
 
     def hits(self, k: int) -> float:
         """Return the share of relevant candidates whose rank is at most k, R@k where each query has one."""
-        return (self.ranks <= k).double().mean().item()
+        within = (k - self.above).clamp(min=0).double() / (self.tied + 1)
+        return within.clamp(max=1).mean().item()
 
     def recall(self, k: int) -> float:
         """Return the share of a query's relevant candidates among its first k, a mean over queries.

@@ -66,14 +66,16 @@ def test_every_metric_with_ties_and_exclusions_equals_the_mean_over_all_orders()
     scores = torch.tensor([[3.0, 2.0, 2.0, 2.0, 1.0, 9.0]])
     relevant = torch.tensor([[False, True, True, False, False, False]])
     excluded = torch.tensor([[False, False, False, False, False, True]])
-    recalls, reciprocal = [], []
+    recalls, ranks = [], []
     for order in itertools.permutations((1, 2, 3)):
         places = {candidate: place for place, candidate in enumerate([0, *order, 4])}
         recalls.append(sum(places[c] < 2 for c in (1, 2)) / 2)
-        reciprocal.append([1 + (places[0] < places[c]) + (places[3] < places[c]) for c in (1, 2)])
+        ranks.append([1 + (places[0] < places[c]) + (places[3] < places[c]) for c in (1, 2)])
     ranking = rank(scores, relevant, excluded)
     assert ranking.recall(2) == pytest.approx(np.mean(recalls))
-    assert ranking.ranks.tolist() == np.mean(reciprocal, axis=0).tolist() == [2.5, 2.5]
+    assert ranking.ranks.tolist() == np.mean(ranks, axis=0).tolist() == [2.5, 2.5]
+    assert ranking.mrr() == pytest.approx(np.mean(1 / np.array(ranks)))
+    assert ranking.hits(2) == np.mean(np.array(ranks) <= 2) == 0.5
     assert ranking.num_candidates.tolist() == [4, 4]
 
 
@@ -96,7 +98,8 @@ def test_scores_that_are_all_alike_are_as_good_as_chance() -> None:
     ranking = rank(torch.zeros(2, 101), relevant)
     assert ranking.ranks.tolist() == [51, 51]
     assert ranking.recall(10) == pytest.approx(10 / 101)
-    assert ranking.hits(10) == 0
+    assert ranking.hits(10) == pytest.approx(10 / 101)
+    assert ranking.mrr() == pytest.approx(np.mean(1 / np.arange(1, 102)))
 
 
 def test_parts_joined_equal_the_whole(drawn: tuple[Tensor, Tensor]) -> None:
