@@ -27,7 +27,7 @@ from mmgraph.tasks.labels import SPLITS, Labels, find_task
 from mmgraph.tasks.objectives import Contrast, related_in
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.ranking import Ranking, rank
-from mmgraph.tasks.side import Side
+from mmgraph.tasks.side import Side, refuse_shared
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 
@@ -89,15 +89,17 @@ class Retrieval(Task):
 
         Raises:
             ConfigError: If something was set that needs classes or links.
-            GraphError: If the graph lacks one of the modalities, or a split has fewer than two entities that
-                have both.
+            GraphError: If the graph lacks one of the modalities, a split has fewer than two entities that
+                have both, or both sides see something that goes back to the same.
         """
         spec = find_task(graph, name)
         assert isinstance(spec, RetrievalTaskSpec)
         labels = _read_labels(graph, name, spec)
         options.refuse_others(labels, "contrast")
         content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
-        return cls(labels, spec, graph.schema, options.contrast, content)
+        task = cls(labels, spec, graph.view(name).schema, options.contrast, content)
+        refuse_shared(task.sides["query"], task.sides["answer"], where=labels.where)
+        return task
 
     @property
     def monitor(self) -> tuple[str, Direction]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
+from mmgraph.errors import GraphError
 from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
 from mmgraph.layers.groups import OF
 from mmgraph.models.graph_batch import GraphBatch, View
@@ -28,6 +29,10 @@ class Side:
         entity: The entity type.
         modalities: The modalities that are seen.
         relations: Relations that are seen whatever they were made from.
+
+    Attributes:
+        origins: The modality node types and relations that what is seen goes back to, each with what it is
+            seen by: itself, or a relation that was made from it.
     """
 
     def __init__(
@@ -41,7 +46,12 @@ class Side:
         self._entity = entity
         self._owned = [t.name for t in schema.node_types if t.entity == entity and t.modality is not None]
         self._seen = {f"{entity}/{name}" for name in modalities}
-        self._kept = {t.triple for t in schema.edge_types if self._stays(t, relations)}
+        kept = [t for t in schema.edge_types if self._stays(t, relations)]
+        self._kept = {t.triple for t in kept}
+        tied = [t for t in kept if t.kind != OF]
+        self.origins = {origin: t.relation for t in tied for origin in (*t.made_of, *t.made_from)}
+        near = [*(t.relation for t in tied), *(name for name in self._owned if name in self._seen)]
+        self.origins |= {name: name for name in near}
 
     def _stays(self, edge_type: EdgeType, relations: Collection[str]) -> bool:
         """Return whether an edge type stays at entities that are looked at from this side."""
@@ -106,6 +116,31 @@ class Side:
         if name not in hidden or (triple in self._kept and not unseen):
             return None
         return ~hidden[name][index[end]]
+
+
+def refuse_shared(query: Side, answer: Side, *, where: str) -> None:
+    """Refuse two sides that see the same thing, by which either would know the other without learning.
+
+    Args:
+        query: One side.
+        answer: The other side.
+        where: The place of the task, for messages.
+
+    Raises:
+        GraphError: If there is a modality or a relation that what is seen on both sides goes back to.
+    """
+    shared = query.origins.keys() & answer.origins.keys()
+    if not shared:
+        return
+    # One that the sides see in different ways tells more than a name that stands on both.
+    origin = min(shared, key=lambda name: (query.origins[name] == answer.origins[name], name))
+    ways = [side.origins[origin] for side in (query, answer)]
+    told = ["as it is" if way == origin else f"by {way!r}" for way in ways]
+    raise GraphError(
+        f"both sides see {origin!r}, the query {told[0]} and the answer {told[1]}, which tells who is who",
+        where=where,
+        fix="Let one side alone see it (query_with, answer_with), or name the relation in `without`.",
+    )
 
 
 def _both(left: list[Tensor | None]) -> Tensor | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 import mmgraph as mg
 from mmgraph.errors import ConfigError, GraphError, MMGraphError
@@ -251,6 +252,66 @@ def test_what_cannot_be_meant_is_a_fault_of_the_file(write_two_views, tmp_path, 
     write_two_views(tmp_path, **changes)
     with pytest.raises(ConfigError, match=message):
         mg.load_dataset(tmp_path)
+
+
+SOUNDS = {"sounds_alike": {"builder": "knn", "on": "thing/sound", "k": 3, "connect": "entity"}}
+FURTHER = {"further": {"builder": "meta_path", "path": ["beside", "beside"]}}
+BESIDE_ALIKE = {"beside_alike": {"builder": "meta_path", "path": ["looks_like", "beside"]}}
+
+
+@pytest.fixture
+def task_of(write_two_views, tmp_path):
+    """Return a function that makes the retrieval of a dataset with more relations and other keys."""
+
+    def make(relations, **changes):
+        file = write_two_views(tmp_path, **changes) / "dataset.yaml"
+        spec = yaml.safe_load(file.read_text())
+        file.write_text(yaml.safe_dump(spec | {"relations": spec["relations"] | relations}))
+        graph = mg.build_graph(mg.load_dataset(tmp_path), cache=False, previews=False)
+        return Task.from_graph(graph, "image_to_text")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("relations", "changes", "message"),
+    [
+        (
+            {},
+            {"query_with": ["says_alike"]},
+            "image_to_text: both sides see 'thing/text', the query by 'says_alike' and the answer as it is",
+        ),
+        (
+            SOUNDS,
+            {"query_with": ["sound"], "answer_with": ["sounds_alike"]},
+            "see 'thing/sound', the query as it is and the answer by 'sounds_alike'",
+        ),
+        (
+            FURTHER,
+            {"query_with": ["beside"], "answer_with": ["further"]},
+            "see 'beside', the query as it is and the answer by 'further'",
+        ),
+        # Made from pictures, so that the query sees it unnamed.
+        (
+            BESIDE_ALIKE,
+            {"answer_with": ["beside"]},
+            "see 'beside', the query by 'beside_alike' and the answer as it is",
+        ),
+    ],
+)
+def test_what_both_sides_see_by_different_names_is_refused(task_of, relations, changes, message):
+    with pytest.raises(GraphError, match=message):
+        task_of(relations, **changes)
+
+
+def test_what_one_side_sees_in_several_ways_is_accepted(task_of):
+    task = task_of(SOUNDS | FURTHER, query_with=["sound", "sounds_alike"], answer_with=["beside", "further"])
+    assert {"sounds_alike", "thing/sound"} <= task.sides["query"].origins.keys()
+
+
+def test_what_the_task_hides_gives_nothing_away(task_of):
+    task = task_of(BESIDE_ALIKE, answer_with=["beside"], without={"relations": ["beside_alike"]})
+    assert "beside" not in task.sides["query"].origins
 
 
 def test_a_graph_that_was_built_without_a_modality_is_refused(graph):
