@@ -33,7 +33,7 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
         What a reader of the metrics should know; nothing if the config names no run.
 
     Raises:
-        ConfigError: If weights shall be held fast, but there is no run.
+        ConfigError: If weights shall be held fast, but there is no run, or nothing is left to train.
         RunError: If the run cannot be read, or has no weight for the model.
     """
     if config.init_from is None:
@@ -67,6 +67,13 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
         )
     if config.finetune == "linear_probe":
         module.probe()
+    if not any(weight.requires_grad for weight in module.parameters()):
+        raise ConfigError(
+            f"got {config.finetune}, which leaves nothing to train: all weights of the model are held fast, "
+            "and the head has none",
+            where="finetune",
+            fix="Set it to full, or take a head that learns; of links, links.decoder=distmult or mlp.",
+        )
     more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
     others = f"; new are {', '.join(new[:_SHOWN])}{more}" if new else ""
     return (

@@ -196,6 +196,17 @@ def test_what_is_held_fast_does_not_move(graph, pretrained, finetune, moved):
     assert not torch.equal(run.module.head.weight, fresh.head.weight)
 
 
+@pytest.mark.parametrize("finetune", ["frozen", "linear_probe"])
+def test_a_head_without_weights_cannot_be_all_that_learns(graph, pretrained, finetune):
+    def start(decoder):
+        overrides = [*QUICK, "max_epochs=1", f"finetune={finetune}", f"links.decoder={decoder}"]
+        return mg.train(graph, task="link:beside", overrides=overrides, init_from=pretrained.folder)
+
+    with pytest.raises(ConfigError, match=f"finetune: got {finetune}, which leaves nothing to train"):
+        start("dot")
+    assert len(start("distmult").history) == 1
+
+
 def test_a_probe_reads_states_without_dropout(graph, pretrained):
     overrides = [*QUICK, "model.dropout=0.9", "finetune=linear_probe", "max_epochs=1"]
     run = mg.train(graph, task="colour", overrides=overrides, init_from=pretrained.folder)
