@@ -14,6 +14,8 @@ from mmgraph.evaluation.report_errors import errors_section
 from mmgraph.evaluation.report_results import curves_section, results_section
 from mmgraph.evaluation.verdict import judge
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.without_links import link_type
+from mmgraph.tasks.task_links import read_links
 from mmgraph.training.environment import describe_environment
 from mmgraph.yaml_text import dump_yaml
 
@@ -78,7 +80,9 @@ def render_report(comparison: Comparison, graph: Graph) -> str:
 def _num_tested(comparison: Comparison, view: Graph) -> int:
     """Return how many entities, or links, the metrics were measured on."""
     if isinstance(comparison.spec, LinkTaskSpec):
-        return len(view.held_out[comparison.spec.relation].of("test"))
+        where = f"tasks.{comparison.task}"
+        links = read_links(view, link_type(view, comparison.spec.relation, where=where), where=where)
+        return int((links.part == "test").sum())
     predictions = comparison.trials[0].predictions
     labelled = predictions[predictions["target"].notna()]
     return int((labelled["split"] == "test").sum())

@@ -75,13 +75,13 @@ class LinkPrediction(Task):
 
         Raises:
             ConfigError: If something was set that needs classes.
-            GraphError: If the relation's edges cannot be split.
+            GraphError: If the relation's edges cannot be split, or none of a part is new.
         """
         spec = graph.task(name)
         assert isinstance(spec, LinkTaskSpec)
         view = graph.view(name)
         edge_type = link_type(view, spec.relation, where=f"tasks.{name}")
-        links = read_links(view, edge_type)
+        links = read_links(view, edge_type, where=f"tasks.{name}")
         ids = tuple(view.nodes[end]["id"].to_numpy(dtype=object) for end in links.triple[::2])
         labels = Labels(
             task=name,
@@ -125,6 +125,11 @@ class LinkPrediction(Task):
                     f"{cold:,} of {counted(len(rows), f'{part} link')} {agreed(cold, 'has', 'have')} an end "
                     "without any training link (cold start); they are measured apart as well"
                 )
+        if links.repeats:
+            notes.append(
+                f"{counted(links.repeats, 'held-out link')} {agreed(links.repeats, 'is', 'are')} not asked "
+                "for, as an earlier part has the same"
+            )
         if self._left_out:
             notes.append(f"left out, as the task must not see it: {', '.join(self._left_out)}")
         return notes

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, Triple
 from mmgraph.tasks.labels import SPLITS
@@ -29,6 +30,7 @@ class TaskLinks:
         source: int64 [L].
         target: int64 [L].
         part: ``train``, ``validation`` or ``test``, text [L].
+        repeats: How many held-out links are not among these, since an earlier part has the same.
     """
 
     triple: Triple
@@ -37,6 +39,7 @@ class TaskLinks:
     source: Tensor
     target: Tensor
     part: npt.NDArray[np.str_]
+    repeats: int = 0
 
     @property
     def same_type(self) -> bool:
@@ -102,17 +105,25 @@ class TaskLinks:
         return torch.cat([count.new_zeros(1), count.cumsum(0)]), target[source.argsort(stable=True)]
 
 
-def read_links(view: Graph, edge_type: EdgeType) -> TaskLinks:
-    """Return the links of a relation.
+def read_links(view: Graph, edge_type: EdgeType, *, where: str) -> TaskLinks:
+    """Return the links of a relation, each in the earliest part that has it.
+
+    Where edges are split by time, two nodes may be linked again in a later part. Asked for there, the link
+    could be read off the edges of training.
 
     Args:
         view: The graph as the task sees it: its edges are the training links.
         edge_type: The relation, of which the graph holds edges out.
+        where: The place of the task, for messages.
+
+    Raises:
+        GraphError: If a part has such repeats alone.
     """
     held_out = view.held_out[edge_type.name]
     sizes = {t.name: t.num_nodes for t in view.schema.node_types}
     num_source, num_target = sizes[edge_type.source], sizes[edge_type.target]
     sources, targets, parts = [], [], []
+    seen, repeats = np.empty(0, dtype=np.int64), 0
     for part in SPLITS:
         if part == "train":
             source, target = view.edge_index[edge_type.triple]
@@ -121,7 +132,16 @@ def read_links(view: Graph, edge_type: EdgeType) -> TaskLinks:
             if edge_type.symmetric:
                 source, target = np.concatenate([source, target]), np.concatenate([target, source])
         # A pair may have several edges, at several times.
-        source, target = np.divmod(np.unique(source * num_target + target), num_target)
+        links = np.unique(source * num_target + target)
+        new = np.setdiff1d(links, seen, assume_unique=True)
+        if len(links) and not len(new):
+            raise GraphError(
+                f"every {part} link of {edge_type.name!r} is in an earlier part as well, so that none is new",
+                where=where,
+                fix=f"Raise the fraction of {part!r}, or hold edges out at random.",
+            )
+        seen, repeats = np.concatenate([seen, new]), repeats + len(links) - len(new)
+        source, target = np.divmod(new, num_target)
         sources.append(source)
         targets.append(target)
         parts.append(np.full(len(source), part))
@@ -132,4 +152,5 @@ def read_links(view: Graph, edge_type: EdgeType) -> TaskLinks:
         source=torch.from_numpy(np.concatenate(sources)),
         target=torch.from_numpy(np.concatenate(targets)),
         part=np.concatenate(parts),
+        repeats=repeats,
     )
