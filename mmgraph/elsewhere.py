@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import pickle
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mmgraph.cluster import Surroundings, Workers, ray_cluster, room_for
-from mmgraph.errors import ConfigError, DataError, MMGraphError, did_you_mean
+from mmgraph.cluster import MOST_LOSSES, Surroundings, Workers, ray_cluster, room_for
+from mmgraph.errors import ConfigError, DataError, MMGraphError, RunError, did_you_mean
 
 PARTS_A_WORKER = 4
 """Into how many parts work is cut for each worker, so that all end at about the same time."""
@@ -92,32 +92,61 @@ class RayData:
         parts: Sequence[Any],
         done: Callable[[int], object],
     ) -> list[Any]:
-        """Return what a function makes of each part; see :class:`Elsewhere`."""
+        """Return what a function makes of each part; see :class:`Elsewhere`.
+
+        Raises:
+            MMGraphError: What the function raised.
+            RunError: If Ray cannot do a part, whose workers are lost again and again.
+        """
         import ray.data
+        from ray.exceptions import RayError, RayTaskError
 
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         settings = ray.data.DataContext.get_current()
         settings.enable_progress_bars = settings.print_on_execution_start = False
-        # Nodes map arrays in it; nothing of it is copied for a part.
-        shared = [self._ray.put(common)]
-        given = {"work": work, "common": shared, "surroundings": Surroundings.of(self._workers)}
-        items = [{"part": number, "content": pickle.dumps(part)} for number, part in enumerate(parts)]
+        given = {
+            "work": work,
+            # Nodes map arrays in it; nothing of it is copied for a part.
+            "common": [self._ray.put(common)],
+            "parts": [self._ray.put(part) for part in parts],
+            "surroundings": Surroundings.of(self._workers),
+            "folder": self._folder,
+        }
+        items = [{"part": number} for number in range(len(parts))]
         tasks = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
             _do_part,
-            fn_kwargs=given | {"folder": self._folder},
+            fn_kwargs=given,
             batch_size=1,
             num_cpus=self._workers.cpus,
+            max_retries=MOST_LOSSES,
             compute=ray.data.TaskPoolStrategy(size=self.number),
         )
         results: list[Any] = [None] * len(parts)
-        for row in tasks.iter_rows():
-            # Made by this program a moment ago, as all that Ray carries between its processes.
-            result = pickle.loads(row["result"])  # noqa: S301
-            if isinstance(result, MMGraphError):
-                raise result
-            results[row["part"]] = result
-            done(row["part"])
+        try:
+            for row in tasks.iter_rows():
+                result = row["done"].result
+                if isinstance(result, MMGraphError):
+                    raise result
+                results[row["part"]] = result
+                done(row["part"])
+        except RayTaskError:
+            raise
+        except RayError as error:
+            why = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            raise RunError(
+                f"Ray could not do a part of the work: {why}",
+                where="engine",
+                fix="Ray ends what makes a node's memory run out: take fewer workers, or nodes with more "
+                "memory. `ray status` tells which nodes are left.",
+            ) from None
         return results
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What came of a part, which Ray Data carries as it is: of a bare array it makes columns of its own."""
+
+    result: Any
 
 
 def _do_part(
@@ -125,6 +154,7 @@ def _do_part(
     *,
     work: Callable[[Any, Any], Any],
     common: list[Any],
+    parts: list[Any],
     surroundings: Surroundings,
     folder: Path,
 ) -> dict[str, Any]:
@@ -139,7 +169,7 @@ def _do_part(
                 fix="Put it on storage that every node sees under the same path.",
             )
         surroundings.take_over()
-        result = work(ray.get(common[0]), pickle.loads(batch["content"][0]))  # noqa: S301 - as above
+        result = work(ray.get(common[0]), ray.get(parts[batch["part"][0]]))
     except MMGraphError as error:
         result = error
-    return {"part": batch["part"], "result": [pickle.dumps(result)]}
+    return {"part": batch["part"], "done": [_Done(result)]}

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+_ALONE = contextvars.ContextVar("alone", default=False)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let nobody else be asked for their part within the block: it is one that they do not come to.
+
+    Example:
+        >>> with alone():
+        ...     [part.tolist() for part in gather(torch.tensor([1, 2]))]
+        [[1, 2]]
+    """
+    token = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
 
 
 def gather(own: Tensor) -> list[Tensor]:
     """Return what each process has, in the order of their numbers; only this one's part has gradients.
 
-    All processes call it, also one that has no rows. Where each takes the gradient of one and the same loss
-    of all parts by its own, the sum of their gradients is that of the loss: how CLIP is trained (`Radford et
-    al. 2021 <https://arxiv.org/abs/2103.00020>`_), without sending gradients.
+    All processes call it, also one that has no rows; but not one that is :func:`alone`. Where each takes the
+    gradient of one and the same loss of all parts by its own, the sum of their gradients is that of the loss:
+    how CLIP is trained (`Radford et al. 2021 <https://arxiv.org/abs/2103.00020>`_), without sending
+    gradients.
 
     Args:
         own: The rows of this process, [R, ...], of which the others may have more or fewer.
@@ -21,7 +44,7 @@ def gather(own: Tensor) -> list[Tensor]:
         >>> [part.tolist() for part in gather(torch.tensor([1, 2]))]  # of a process that is alone
         [[1, 2]]
     """
-    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+    if _ALONE.get() or not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
         return [own]
     size = dist.get_world_size()
     counts = [torch.zeros(1, dtype=torch.int64, device=own.device) for _ in range(size)]

@@ -16,7 +16,7 @@ from mmgraph.errors import GraphError, RunError
 from mmgraph.progress import Progress
 from mmgraph.training.desk import Desk, ShownProgress, ToldProgress
 from mmgraph.training.launch import as_told
-from mmgraph.training.processes import PATIENCE, backend_of, told_processes
+from mmgraph.training.processes import PATIENCE, backend_of, has_lost_others, told_processes
 
 _SECONDS_BETWEEN_LOOKS = 0.3
 _SECONDS_TO_COME = 20.0
@@ -55,7 +55,9 @@ def launch_on_ray(
         Exception: What a worker raised, if it raised anything else than that it lost the others.
     """
     desk = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=_here(ray)).remote()
-    with tempfile.TemporaryDirectory(prefix=".ray-", dir=shared[-1]) as storage:
+    # NFS keeps files there that a worker which is ending has open.
+    folder = tempfile.TemporaryDirectory(prefix=".ray-", dir=shared[-1], ignore_cleanup_errors=True)
+    with folder as storage:
         took_part = _worker_loop(
             work,
             dict(arguments),
@@ -184,8 +186,8 @@ def _take_part(
         surroundings.take_over()
         work(**arguments, again=before > 0, progress=progress)
     except Exception as error:
-        # What torch raises where others are lost is a RuntimeError: Ray Train starts all of them again.
-        if not isinstance(error, RuntimeError):
+        # Whatever is raised, Ray Train starts all workers again; those begin nothing once the end is told.
+        if not has_lost_others(error):
             ray.get(desk.end.remote(as_told(error)))
         raise
 

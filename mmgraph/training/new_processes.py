@@ -90,7 +90,8 @@ def _on_cluster(
             with open_unfinished(out, order.of(graph), resume=False, overwrite=order.overwrite):
                 pass
         out.parent.mkdir(parents=True, exist_ok=True)
-        arguments = {"take_part": take_part, "graph": place, "order": replace(order, out=out)}
+        order = replace(order, out=out).noting_replaced()
+        arguments = {"take_part": take_part, "graph": place, "order": order}
         # Each machine copies for itself what is at an address.
         shared = [place, out.parent] if isinstance(place, Path) else [out.parent]
         launch_on_ray(ray, _worker, arguments, workers, shared=shared, progress=progress)

@@ -14,6 +14,7 @@ from mmgraph.counted import counted
 from mmgraph.errors import DivergedError
 from mmgraph.graph.graph import Graph
 from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.tasks.gathered import alone
 
 if TYPE_CHECKING:
     from mmgraph.training.module import TaskModule
@@ -219,7 +220,8 @@ def _in_states(module: TaskModule, batch: GraphBatch) -> Origin:
     training = module.training
     try:
         module.eval()
-        with torch.no_grad():
+        # Other processes, whose loss is finite, do not make the step again.
+        with torch.no_grad(), alone():
             output = module.task.step(module.head, module.unify, batch).output
     finally:
         module.train(training)

@@ -179,6 +179,21 @@ def backend_of(device_type: str) -> str:
     return "gloo" if device_type == "cpu" else "cpu:gloo,cuda:nccl"
 
 
+def has_lost_others(error: Exception) -> bool:
+    """Return whether a process raised an error because another one is gone, or cannot be reached.
+
+    Args:
+        error: What it raised.
+
+    Example:
+        >>> has_lost_others(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+        False
+    """
+    # gloo raises bare RuntimeErrors, which begin with the place in its source.
+    of_gloo = isinstance(error, RuntimeError) and "gloo/transport/" in str(error)
+    return of_gloo or isinstance(error, dist.DistError)
+
+
 @contextlib.contextmanager
 def connected(processes: Processes, device: torch.device, asked: Any) -> Iterator[None]:
     """Let processes meet within the block, and make sure that they have the same in mind.

@@ -15,6 +15,7 @@ from lightning.pytorch import Trainer
 
 from mmgraph.errors import DivergedError, RunError
 from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.tasks import gathered
 from mmgraph.training import load_run, resolve_config, train
 from mmgraph.training.assemble import assemble
 from mmgraph.training.non_finite import Origin, find_origin, rows_not_finite
@@ -72,6 +73,20 @@ def test_what_another_process_has_found_is_told_here_too(module, graph):
     module.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     with pytest.raises(RunError, match=r"the loss is nan in epoch 1, batch 4, .*: the weights head\.weight"):
         module.training_step(GraphBatch.of(graph), 3)
+
+
+def test_a_process_looks_for_the_origin_without_the_others(two_views, quick, monkeypatch):
+    def meet(*_):
+        raise AssertionError("nobody else comes")
+
+    module = assemble(two_views.view("image_to_text"), "image_to_text", resolve_config(overrides=quick))
+    monkeypatch.setattr(gathered.dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(gathered.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(gathered.dist, "all_gather", meet)
+    batch = GraphBatch.of(two_views.view("image_to_text"))
+    with pytest.raises(AssertionError, match="nobody else comes"):
+        module.training_step(batch, 0)
+    assert find_origin(module, batch).text.startswith("without dropout, all states are finite")
 
 
 @pytest.fixture
