@@ -124,6 +124,10 @@ class Pretraining(Task):
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the output is over the rows
         """Return the weighed sum of the losses of the objectives."""
         return output @ torch.tensor(list(self.weights.values()), device=output.device)
+    def name_of_output(self, part: int) -> str:
+        """Return which objective's loss a part of the output is."""
+        return f"the loss of {list(self.weights)[part]}"
+
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
         """Return the weighed sum of the losses, and each by itself."""
