@@ -17,7 +17,10 @@ class ContrastiveConfig(Config):
         "`sigmoid`, which asks of each two by themselves (SigLIP).",
     )
     temperature: float = Field(
-        default=0.07, gt=0, le=10, description="What cosines are divided by at first; it is learnt."
+        default=0.07,
+        ge=0.01,
+        le=10,
+        description="What cosines are divided by at first; it is learnt, and never less than 0.01.",
     )
     related: Related = Field(
         default="negative",

@@ -26,6 +26,7 @@ class Alignment(Pretext):
     """
 
     least_modalities = 2
+    reads = "contrast"
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
