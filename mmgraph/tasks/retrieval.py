@@ -25,7 +25,7 @@ from mmgraph.tasks.content import Content
 from mmgraph.tasks.gallery import rank_own
 from mmgraph.tasks.gathered import as_share, gather, gather_blocks
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
-from mmgraph.tasks.objectives import Contrast, related_in
+from mmgraph.tasks.objectives import Contrast, Kin
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.side import Side, refuse_shared
 from mmgraph.tasks.step import Encode, Step, Unify
@@ -131,13 +131,13 @@ class Retrieval(Task):
         sides = [encode(view(batch))[entity][here] for view in views]
         output: Tensor = head(*sides).float()
         everybody = torch.cat(gather(output))
-        related = None
-        if self.contrast.reads_graph:
-            related = gather_blocks(related_in(batch, entity, here))
+        kin = self.contrast.kin_in(batch, entity, here)
+        if kin is not None:
+            kin = Kin(*map(gather_blocks, kin))
         # Where a batch has fewer entities than there are processes, some have none.
         if not len(rows):
             return Step(output.sum() * 0, 0, output)
-        loss = self.contrast.of(_logits(everybody), related)
+        loss = self.contrast.of(_logits(everybody), kin)
         return Step(as_share(loss, len(rows), len(everybody)), len(rows), output)
 
     def _view_of(self, side: str, rows: Tensor) -> View:
