@@ -34,6 +34,7 @@ ENTRIES = {
     "hetero_sage, mlp decoder": "hetero_sage[links.decoder=mlp]",
     "hetero_sage, shuffled edges": "hetero_sage[edges=shuffled]",
 }
+_BASELINES = ("popularity", "common neighbours", "Adamic-Adar", "matrix factorisation", "mlp")
 _QUICK = ("popularity", "common neighbours", "Adamic-Adar", "matrix factorisation", "hetero_sage")
 _SHOWN = ("mrr", "hits@1", "hits@10", "ndcg@10", "auroc", "cold_start_mrr")
 
@@ -45,13 +46,11 @@ class Case:
     Args:
         dataset: The name of the dataset.
         task: The name of the task.
-        ahead_of: Entries that the best graph model should be ahead of, by the mean of the MRR.
         settings: Settings of every training.
     """
 
     dataset: str
     task: str
-    ahead_of: tuple[str, ...]
     settings: tuple[str, ...] = ()
 
     @property
@@ -61,15 +60,10 @@ class Case:
 
 
 CASES = [
-    Case("countries", "borders", ("popularity", "common neighbours", "matrix factorisation", "mlp")),
-    Case("countries", "trade", ("common neighbours", "matrix factorisation", "mlp")),
-    Case("emoji", "shared_tags", ("popularity", "matrix factorisation", "mlp")),
-    Case(
-        "glyphs",
-        "decomposition",
-        ("popularity", "common neighbours", "Adamic-Adar", "matrix factorisation"),
-        settings=("max_epochs=100",),
-    ),
+    Case("countries", "borders"),
+    Case("countries", "trade"),
+    Case("emoji", "shared_tags"),
+    Case("glyphs", "decomposition", settings=("max_epochs=100",)),
 ]
 _SMALLEST = "countries/borders"
 
@@ -160,7 +154,7 @@ def _cell(values: list[float]) -> str:
 
 
 def _shortfalls(results: dict[str, Any]) -> list[str]:
-    """Return a line for each goal missed: entries that the best graph model is not ahead of."""
+    """Return a line for each goal missed: baselines that the best graph model is not ahead of."""
     lines = []
     for case in (case for case in CASES if case.key in results):
         found = results[case.key]
@@ -169,7 +163,7 @@ def _shortfalls(results: dict[str, Any]) -> list[str]:
         best = max(ours, key=lambda name: means[name])
         lines += [
             f"{case.key}: {best} reaches an MRR of {means[best]:.3f}, {name} {means[name]:.3f}; goal: ahead"
-            for name in case.ahead_of
+            for name in _BASELINES
             if name in means and means[best] <= means[name]
         ]
     return lines

@@ -15,6 +15,8 @@ from mmgraph.evaluation.concatenate import concatenated_features
 from mmgraph.evaluation.entries import Entry, parse_entries
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.store import load_graph
+from mmgraph.tasks.few_labels import FewLabels
+from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.task import Task
 from mmgraph.training.resolve import resolve_config
 
@@ -29,7 +31,7 @@ class Plan:
         graph: The graph.
         folder: Where the graph is, if it is on disk.
         view: The graph as the task sees it.
-        task: The task.
+        task: The task, with the training labels that the first seed may read.
         entries: What is compared.
         overrides: Config overrides for all models.
         seeds: The seeds.
@@ -66,7 +68,9 @@ def plan_comparison(
     chosen = _seeds(seeds)
     folder = None if isinstance(graph, Graph) else Path(graph)
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
-    made = Task.from_graph(opened, task)
+    every = Task.from_graph(opened, task)
+    share = resolve_config(overrides=overrides).label_share
+    made = Task.from_graph(opened, task, TaskOptions(few_labels=FewLabels(share, chosen[0])))
     entries = parse_entries(usual_models(made.labels.kind) if models is None else models)
     made.rows("test")
     view = opened.view(task)
@@ -77,7 +81,8 @@ def plan_comparison(
             resolve_config(model=entry.model, overrides=[*overrides, *entry.overrides], seed=chosen[0])
     features = None
     if any(BASELINES[e.model].reads_features for e in entries if e.is_baseline):
-        features = concatenated_features(view, made.labels.entity, made.rows("train").numpy())
+        # The modalities of entities whose labels are not read are there all the same.
+        features = concatenated_features(view, made.labels.entity, every.rows("train").numpy())
     return Plan(opened, folder, view, made, tuple(entries), tuple(overrides), chosen, features)
 
 

@@ -18,7 +18,13 @@ from mmgraph.serving.conditions import filter_table, rows_that_meet
 from mmgraph.serving.predictor import Predictor
 from mmgraph.serving.query import Query, row_of
 from mmgraph.serving.vector_index import VectorIndex, open_index
+from mmgraph.tasks import Retrieval
 from mmgraph.training.run import Run
+
+_OTHER_SPACE = (
+    "the run is a retrieval: compared are unified representations, and not one side of an entity with the "
+    "other, as it has learnt to; its predictions name the answer to each query"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,4 +163,6 @@ class VectorSearch:
             }
         )
         candidates = (len(nodes) - (without is not None)) if among is None else len(among)
+        if isinstance(self.run.task, Retrieval):
+            notes = [*notes, _OTHER_SPACE]
         return Found(table, rows, [note for note in notes if note], candidates)

@@ -24,6 +24,19 @@ class Objectives:
     weights: dict[str, float] | None = None
     mask_share: float = 0.5
 
+    def refuse_mask_share(self) -> None:
+        """Refuse a share, for objectives that hide nothing.
+
+        Raises:
+            ConfigError: If one was set.
+        """
+        if self.mask_share != Objectives().mask_share:
+            raise ConfigError(
+                f"got {self.mask_share}, but none of the objectives hides anything",
+                where="mask_share",
+                fix="Leave it out, or set objectives.masked_modality or objectives.masked_features.",
+            )
+
     def refuse(self, labels: Labels) -> None:
         """Refuse whatever was set, for a task that has a target.
 

@@ -5,6 +5,7 @@ Shapes: N entities, R of them that are asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Pretraining(Task):
 
         Raises:
             ConfigError: If an objective is unknown, needs more modalities than there are, or something was
-                set that needs classes or links.
+                set that needs classes or links, or that none of the objectives reads.
             GraphError: If the entity type has no modality, or a split no entity.
         """
         spec = find_task(graph, name)
@@ -85,7 +86,9 @@ class Pretraining(Task):
             contrast=options.contrast,
             mask_share=options.objectives.mask_share,
         )
-        return cls(labels, subject, _weights(options.objectives.weights, len(content), spec.entity))
+        weights = _weights(options.objectives.weights, len(content), spec.entity)
+        _refuse_unread(options, labels, weights)
+        return cls(labels, subject, weights)
 
     @property
     def monitor(self) -> tuple[str, Direction]:
@@ -120,6 +123,10 @@ class Pretraining(Task):
         assert isinstance(head, ModuleDict)
         losses = [pretext.measure(head[name], unify, rows) for name, pretext in self._pretexts.items()]
         return torch.stack([torch.zeros((), device=rows.device) if x is None else x for x in losses])
+
+    def name_of_output(self, part: int) -> str:
+        """Return which objective's loss a part of the output is."""
+        return f"the loss of {list(self.weights)[part]}"
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the output is over the rows
         """Return the weighed sum of the losses of the objectives."""
@@ -161,3 +168,12 @@ def _weights(asked: dict[str, float] | None, num_modalities: int, entity: str) -
                 fix="Leave it out.",
             )
     return dict(asked)
+
+
+def _refuse_unread(options: TaskOptions, labels: Labels, weights: Iterable[str]) -> None:
+    """Refuse what was set for other objectives than those that are asked for."""
+    read = {PRETEXTS[name].reads for name in weights}
+    if "contrast" not in read:
+        options.contrast.refuse(labels)
+    if "mask_share" not in read:
+        options.objectives.refuse_mask_share()

@@ -5,7 +5,7 @@ Shapes: N entities, R of them that are asked for, C channels of the model, D of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,11 @@ from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
+from mmgraph.tasks.gallery import rank_own
 from mmgraph.tasks.gathered import as_share, gather, gather_blocks
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
-from mmgraph.tasks.objectives import Contrast, related_in
+from mmgraph.tasks.objectives import Contrast, Kin
 from mmgraph.tasks.options import TaskOptions
-from mmgraph.tasks.ranking import Ranking, rank
 from mmgraph.tasks.side import Side, refuse_shared
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
@@ -131,13 +131,13 @@ class Retrieval(Task):
         sides = [encode(view(batch))[entity][here] for view in views]
         output: Tensor = head(*sides).float()
         everybody = torch.cat(gather(output))
-        related = None
-        if self.contrast.reads_graph:
-            related = gather_blocks(related_in(batch, entity, here))
+        kin = self.contrast.kin_in(batch, entity, here)
+        if kin is not None:
+            kin = Kin(*map(gather_blocks, kin))
         # Where a batch has fewer entities than there are processes, some have none.
         if not len(rows):
             return Step(output.sum() * 0, 0, output)
-        loss = self.contrast.of(_logits(everybody), related)
+        loss = self.contrast.of(_logits(everybody), kin)
         return Step(as_share(loss, len(rows), len(everybody)), len(rows), output)
 
     def _view_of(self, side: str, rows: Tensor) -> View:
@@ -181,8 +181,7 @@ class Retrieval(Task):
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:  # noqa: ARG002
         """Return MRR, recall, NDCG and the median rank of both directions, and the size of the gallery."""
-        logits = _logits(output)
-        rankings = [_ranking(logits), _ranking(logits.T)]
+        rankings = [rank_own(*sides)[0] for sides in _both_ways(output)]
         found = {"mrr": sum(ranking.mrr() for ranking in rankings) / 2}
         for direction, ranking in zip(self.directions, rankings, strict=True):
             found[f"{direction}_mrr"] = ranking.mrr()
@@ -213,10 +212,11 @@ class Retrieval(Task):
         table[["rank", "rank_back"]] = np.nan
         for split in self.labelled_splits():
             rows = self.rows(split)
-            logits, place = _logits(output(rows)).cpu(), rows.cpu().numpy()
-            table.loc[place, "prediction"] = ids[place[logits.argmax(dim=1).numpy()]]
-            table.loc[place, "rank"] = _ranking(logits).ranks.numpy()
-            table.loc[place, "rank_back"] = _ranking(logits.T).ranks.numpy()
+            onwards, back = (rank_own(*sides) for sides in _both_ways(output(rows)))
+            (ranking, first), place = onwards, rows.cpu().numpy()
+            table.loc[place, "prediction"] = ids[place[first.numpy()]]
+            table.loc[place, "rank"] = ranking.ranks.numpy()
+            table.loc[place, "rank_back"] = back[0].ranks.numpy()
         return table
 
     def describe(self) -> dict[str, Any]:
@@ -254,9 +254,11 @@ def _logits(output: Tensor) -> Tensor:
     return output[:, 0] @ output[:, 1].T
 
 
-def _ranking(logits: Tensor) -> Ranking:
-    """Return where the answer of each row stands, which is the one in the same column."""
-    return rank(logits, torch.eye(len(logits), dtype=torch.bool, device=logits.device))
+def _both_ways(output: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return what is looked for by what in each direction, [R, D + 1] each: the queries, then the answers."""
+    query, answer = output.unbind(dim=1)
+    yield query, answer
+    yield answer, query
 
 
 def _read_labels(graph: Graph, name: str, spec: RetrievalTaskSpec) -> Labels:

@@ -127,6 +127,14 @@ class Task(nn.Module, ABC):
             unify: The trained model.
         """
 
+    def name_of_output(self, part: int) -> str | None:  # noqa: ARG002 - most outputs are of rows
+        """Return what a part of the output is, where it is of all rows together; nothing where it is of one.
+
+        Args:
+            part: The number of the part, from 0 up to R.
+        """
+        return None
+
     @property
     def notes(self) -> list[str]:
         """What a reader of the metrics should know about the labels."""

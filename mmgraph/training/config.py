@@ -204,7 +204,8 @@ class TrainConfig(Config):
         default=None,
         ge=1,
         description="How many nodes are measured at a time, each with all of its neighbours: fewer take less "
-        "memory, and the result is the same. If nothing is set, all at once where a step sees the whole "
+        "memory, and the result is the same, but for the objective `infomax`, which deals out features among "
+        "those that are measured together. If nothing is set, all at once where a step sees the whole "
         "graph, else 4096 that pass one layer, or `batch_size` that pass the model where `model.missing` is "
         "set.",
     )

@@ -17,7 +17,10 @@ class ContrastiveConfig(Config):
         "`sigmoid`, which asks of each two by themselves (SigLIP).",
     )
     temperature: float = Field(
-        default=0.07, gt=0, le=10, description="What cosines are divided by at first; it is learnt."
+        default=0.07,
+        ge=0.01,
+        le=10,
+        description="What cosines are divided by at first; it is learnt, and never less than 0.01.",
     )
     related: Related = Field(
         default="negative",
@@ -34,8 +37,8 @@ class ContrastiveConfig(Config):
         default=1.0,
         ge=1,
         allow_inf_nan=False,
-        description="How much a wrong answer counts that has a neighbour in common with the right one, and "
-        "is no neighbour of it.",
+        description="How much a wrong answer counts that has a neighbour in common with the right one, of "
+        "whichever type, and is no neighbour of it.",
     )
     channels: int = Field(default=128, ge=1, description="Width of the space in which both are compared.")
     context: float = Field(

@@ -68,13 +68,15 @@ def describe_validation(module: TaskModule, output: Tensor) -> str:
 
     Args:
         module: The model with its head.
-        output: What it makes of the validation entities, [R, C].
+        output: What it makes of the validation entities, [R, ...].
     """
     if weights := _in_weights(module):
         return weights.text
-    bad = int((~output.isfinite()).any(dim=1).sum())
-    if bad:
-        return f"the output for {bad:,} of {counted(len(output), 'entity', 'entities')} is not finite"
+    bad = rows_not_finite(output)
+    if len(bad):
+        if name := module.task.name_of_output(int(bad[0])):
+            return f"{name} is not finite"
+        return f"the output for {len(bad):,} of {counted(len(output), 'entity', 'entities')} is not finite"
     return f"the output goes up to {output.abs().max().item():.3g}"
 
 
@@ -107,9 +109,19 @@ finite. Mend them where they come from, and build the graph again.
     """
     named = ", ".join(map(repr, ids[:_NAMED].tolist()))
     more = f"first {named}" if len(ids) > _NAMED else named
+    of_type = f"{len(ids):,} of {counted(of, 'entity', 'entities')} of the type {entity!r}"
+    return lost(f"{what} is not finite for {of_type}, {more}", origin)
+
+
+def lost(what: str, origin: Origin) -> DivergedError:
+    """Return the error of a trained model that makes what is not finite.
+
+    Args:
+        what: What is not finite, as a sentence.
+        origin: Where it comes from.
+    """
     return DivergedError(
-        f"{what} is not finite for {len(ids):,} of {counted(of, 'entity', 'entities')} of the type "
-        f"{entity!r}, {more}: {origin.text}",
+        f"{what}: {origin.text}",
         fix=_MEND
         if origin.given
         else "Scale extreme features down and build the graph again, or train with a lower learning rate.",

@@ -25,7 +25,7 @@ from mmgraph.training.environment import reproducible
 from mmgraph.training.inference import Inference, Rows
 from mmgraph.training.memory import memory_told
 from mmgraph.training.module import TaskModule
-from mmgraph.training.non_finite import not_finite, origin_in_graph, rows_not_finite
+from mmgraph.training.non_finite import lost, not_finite, origin_in_graph, rows_not_finite
 
 
 class Run:
@@ -102,6 +102,8 @@ class Run:
             output = self.task.output(self.module.head, self._unify, rows)
         bad = rows_not_finite(output)
         if len(bad):
+            if name := self.task.name_of_output(int(bad[0])):
+                raise lost(f"{name} is not finite for the {split} split", origin_in_graph(self._view))
             ids = self.task.labels.ids[rows[bad].numpy()]
             raise self._not_finite(
                 f"the output for the {split} split", self.task.labels.entity, ids, len(rows)

@@ -31,6 +31,7 @@ from mmgraph.training.processes import Processes, connected, for_processes, told
 from mmgraph.training.resolve import resolve_config
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, load_run, write_run
+from mmgraph.training.seen_before import seen_before
 from mmgraph.training.unfinished import UnfinishedRun, open_unfinished
 
 
@@ -239,7 +240,8 @@ def _train(
         view = visible_graph(graph, task, config)
         module = assemble(graph, task, config)
         if note := initialise(module, graph, config):
-            module.notes.append(note)
+            assert config.init_from is not None
+            module.notes += [note, *seen_before(graph, module.task, config.init_from)]
         if unfinished is not None:
             config = unfinished.settled(config)
             module.notes.extend(unfinished.notes)

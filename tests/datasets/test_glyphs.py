@@ -147,6 +147,10 @@ def test_a_task_sees_only_its_own_name(tasks: dict[str, TaskSpec], task: str, ot
     assert set(tasks[task].without.modalities) == {f"name_for_{other}"}
 
 
+def test_what_is_learnt_before_the_task_hides_what_the_task_hides(tasks: dict[str, TaskSpec]) -> None:
+    assert tasks["pretrain_for_script"].without == tasks["script"].without
+
+
 def test_relations_that_give_the_answer_away_are_out(
     tasks: dict[str, TaskSpec], edges: dict[str, set[tuple[str, str]]], glyphs: pd.DataFrame
 ) -> None:

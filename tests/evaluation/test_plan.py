@@ -9,6 +9,7 @@ import pytest
 from mmgraph.errors import MMGraphError, UserError
 from mmgraph.evaluation.plan import plan_comparison
 from mmgraph.graph.graph import Graph
+from mmgraph.training import train
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,16 @@ def test_a_baseline_runs_once_and_a_model_with_every_seed(graph: Graph) -> None:
     assert [plan.seeds_of(entry) for entry in plan.entries] == [(3,), (3, 7)]
     assert plan.features is not None
     assert plan_comparison(graph, "script", ["mlp"], 1).features is None
+
+
+def test_a_baseline_reads_the_labels_that_a_model_reads_with_the_first_seed(graph: Graph) -> None:
+    overrides = ["label_share=0.2", "max_epochs=1", "device=cpu"]
+    plan = plan_comparison(graph, "script", ["logistic_regression", "mlp"], [5, 6], overrides)
+    run = train(graph, task="script", model="mlp", overrides=overrides, seed=5)
+    assert plan.task.rows("train").tolist() == run.task.rows("train").tolist()
+    assert len(plan.task.rows("train")) < 15
+    everything = plan_comparison(graph, "script", ["logistic_regression"], [5])
+    assert len(everything.task.rows("train")) == 45
+    assert plan.features is not None
+    assert everything.features is not None
+    assert (plan.features == everything.features).all()

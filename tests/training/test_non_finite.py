@@ -18,7 +18,7 @@ from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import gathered
 from mmgraph.training import load_run, resolve_config, train
 from mmgraph.training.assemble import assemble
-from mmgraph.training.non_finite import Origin, find_origin, rows_not_finite
+from mmgraph.training.non_finite import Origin, describe_validation, find_origin, rows_not_finite
 from mmgraph.training.processes import Processes
 
 MODULE = importlib.import_module("mmgraph.training.train")
@@ -196,6 +196,25 @@ def test_features_that_are_finite_but_too_large_are_told_with_how_far_they_go(lo
     ):
         run.evaluate()
     assert math.isfinite(run.evaluate("validation")["accuracy"])
+
+
+def test_an_objective_of_a_pretraining_is_named_and_no_entity(two_views, quick, monkeypatch):
+    run = train(two_views, task="pretrain", model="mlp", overrides=[*quick, "max_epochs=1"])
+    output = torch.tensor([1.0, torch.nan])
+    assert describe_validation(run.module, output) == "the loss of masked_modality is not finite"
+    monkeypatch.setattr(run.task, "output", lambda *_: output)
+    with pytest.raises(
+        DivergedError,
+        match=r"^the loss of masked_modality is not finite for the test split: all features are",
+    ):
+        run.evaluate()
+
+
+def test_an_entity_whose_both_sides_are_lost_is_one(two_views, quick):
+    module = assemble(two_views, "image_to_text", resolve_config(model="mlp", overrides=quick))
+    output = torch.zeros(5, 2, 4)
+    output[3] = torch.nan
+    assert describe_validation(module, output) == "the output for 1 of 5 entities is not finite"
 
 
 @pytest.mark.parametrize("large", [1, 5])

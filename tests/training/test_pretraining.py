@@ -237,6 +237,15 @@ def test_new_modalities_are_learnt_where_the_others_are_held_fast(graph, tmp_pat
         (["objectives.contrastiv=1"], "there is no objective 'contrastiv'. Did you mean 'contrastive'"),
         (["objectives.contrastive=0"], r"objectives.contrastive"),
         (["links.decoder=mlp"], "links.decoder: got mlp, but 'pretrain' is a pretraining"),
+        (
+            ["objectives.infomax=1", "contrastive.channels=8"],
+            "contrastive.channels: got 8, but 'pretrain' is a pretraining and has no contrastive loss",
+        ),
+        (
+            ["objectives.contrastive=1", "mask_share=0.3"],
+            "mask_share: got 0.3, but none of the objectives hides anything",
+        ),
+        (["contrastive.temperature=0.001"], r"contrastive\.temperature"),
         (["finetune=frozen"], "finetune: got frozen, but there is no run to begin from"),
     ],
 )

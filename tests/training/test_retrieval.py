@@ -13,7 +13,8 @@ import yaml
 import mmgraph as mg
 from mmgraph.errors import ConfigError, GraphError, MMGraphError
 from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.tasks import Task, gathered
+from mmgraph.tasks import Task, gallery, gathered
+from mmgraph.tasks.ranking import rank
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
 
@@ -82,6 +83,20 @@ def test_predictions_name_the_first_and_the_rank_of_the_right_one(graph, run):
     lacking = table[table["target"].isna()]
     assert len(lacking) == COUNT / 20
     assert lacking[["prediction", "rank", "rank_back"]].isna().all(axis=None)
+
+
+def test_no_more_scores_are_there_at_a_time_than_memory_has(run, monkeypatch):
+    metrics, predictions, sizes = run.metrics(), run.predictions(), []
+
+    def spied(scores, relevant):
+        sizes.append(scores.numel())
+        return rank(scores, relevant)
+
+    monkeypatch.setattr(gallery, "_MOST_AT_ONCE", 300)
+    monkeypatch.setattr(gallery, "rank", spied)
+    assert run.metrics() == {split: pytest.approx(found) for split, found in metrics.items()}
+    pd.testing.assert_frame_equal(run.predictions(), predictions)
+    assert 200 < max(sizes) <= 300
 
 
 @pytest.mark.parametrize("model", ["hetero_gat", "hetero_sage", "hgt", "cross_modal_transformer", "mlp"])

@@ -6,15 +6,24 @@ from mmgraph.tasks.objectives.infomax import Infomax, shuffle_features
 from mmgraph.tasks.objectives.logit_scale import LogitScale
 from mmgraph.tasks.objectives.pair_sigmoid import pair_sigmoid
 from mmgraph.tasks.objectives.reconstruction import masked_squared_error, scaled_cosine_error
-from mmgraph.tasks.objectives.related import related_in, related_pairs, shared_target, two_steps_away
+from mmgraph.tasks.objectives.related import (
+    Kin,
+    neighbours_in,
+    related_in,
+    related_pairs,
+    shared_target,
+    two_steps_away,
+)
 from mmgraph.tasks.objectives.supervised_contrastive import supervised_contrastive
 
 __all__ = [
     "Contrast",
     "Infomax",
+    "Kin",
     "LogitScale",
     "info_nce",
     "masked_squared_error",
+    "neighbours_in",
     "pair_sigmoid",
     "related_in",
     "related_pairs",

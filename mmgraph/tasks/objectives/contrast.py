@@ -8,14 +8,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from mmgraph.errors import ConfigError, Faults
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.objectives.info_nce import info_nce
 from mmgraph.tasks.objectives.logit_scale import LogitScale
 from mmgraph.tasks.objectives.pair_sigmoid import pair_sigmoid
-from mmgraph.tasks.objectives.related import shared_target, two_steps_away
+from mmgraph.tasks.objectives.related import (
+    Kin,
+    neighbours_in,
+    related_in,
+    shared_target,
+    two_steps_away,
+)
 
 ContrastName = Literal["info_nce", "sigmoid"]
 Related = Literal["negative", "ignored", "shared"]
@@ -34,8 +42,8 @@ class Contrast:
         related: What two entities are that an edge ties: ``negative``, as any others; ``ignored``, no
             negatives of each other; or ``shared``, right answers in part.
         share: With ``shared``, the part of the target that an entity's relatives have together.
-        hard_negatives: How much an entity counts as a negative that has a relative in common with the other
-            one and is no relative of it; 1 as any other.
+        hard_negatives: How much an entity counts as a negative that has a neighbour in common with the other
+            one, of whichever type, and is no relative of it; 1 as any other.
         channels: Width of the space in which both are compared.
         context: With the whole graph in each step, the share of training entities that a step does not ask
             for, and sees as a whole.
@@ -68,29 +76,39 @@ class Contrast:
                 )
         faults.raise_if_any(ConfigError)
 
-    @property
-    def reads_graph(self) -> bool:
-        """Whether it matters which entities are related."""
-        return self.related != "negative" or self.hard_negatives != 1
+    def kin_in(self, batch: GraphBatch, entity: str, here: Tensor) -> Kin | None:
+        """Return what matters of what a graph says about pairs of entities; nothing where nothing does.
+
+        Args:
+            batch: The graph, or a sample of it.
+            entity: The entity type.
+            here: The entities as the batch numbers them, each once, int64 [R].
+        """
+        if self.related == "negative" and self.hard_negatives == 1:
+            return None
+        related = related_in(batch, entity, here)
+        if self.hard_negatives == 1:
+            return Kin(related, torch.zeros_like(related))
+        return Kin(related, two_steps_away(neighbours_in(batch, entity, here), related))
 
     def make_scale(self) -> LogitScale:
         """Return what makes logits of likeness, with fresh weights."""
         bias = _FIRST_BIAS if self.loss == "sigmoid" else None
         return LogitScale(temperature=self.temperature, bias=bias)
 
-    def of(self, logits: Tensor, related: Tensor | None = None) -> Tensor:
+    def of(self, logits: Tensor, kin: Kin | None = None) -> Tensor:
         """Return the loss of some pairs, a scalar.
 
         Args:
             logits: How well each goes with each, [R, R]; row i and column i are a pair.
-            related: Which of them are related, bool [R, R]; nothing if nothing is known of that.
+            kin: What a graph says about them; nothing if nothing is known of that.
         """
         target = weight = None
-        if related is not None and self.related == "shared":
-            target = shared_target(related, self.share).to(logits)
-        if related is not None and self.hard_negatives != 1:
-            weight = 1 + (self.hard_negatives - 1) * two_steps_away(related).to(logits)
-        if related is not None and self.related == "ignored":
-            weight = (~related).to(logits) * (1 if weight is None else weight)
+        if kin is not None and self.related == "shared":
+            target = shared_target(kin.related, self.share).to(logits)
+        if kin is not None and self.hard_negatives != 1:
+            weight = 1 + (self.hard_negatives - 1) * kin.alike.to(logits)
+        if kin is not None and self.related == "ignored":
+            weight = (~kin.related).to(logits) * (1 if weight is None else weight)
         loss = info_nce if self.loss == "info_nce" else pair_sigmoid
         return loss(logits, target=target, weight=weight)

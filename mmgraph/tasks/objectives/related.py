@@ -6,11 +6,25 @@ Shapes: R entities, N nodes, E edges.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from mmgraph.layers.groups import OF, REVERSE_OF
 from mmgraph.models.graph_batch import GraphBatch
+
+
+class Kin(NamedTuple):
+    """What a graph says about pairs of entities.
+
+    Args:
+        related: Which of them an edge ties, bool [R, R].
+        alike: Which have a neighbour in common, and no edge that ties them, bool [R, R].
+    """
+
+    related: Tensor
+    alike: Tensor
 
 
 def related_pairs(rows: Tensor, edges: Iterable[Tensor], num_nodes: int) -> Tensor:
@@ -49,22 +63,53 @@ def related_in(batch: GraphBatch, entity: str, here: Tensor) -> Tensor:
     return related_pairs(here, edges, batch.x_dict[entity].shape[0])
 
 
-def two_steps_away(related: Tensor) -> Tensor:
-    """Return which pairs have a relative in common and are no relatives themselves, bool [R, R].
+def neighbours_in(batch: GraphBatch, entity: str, here: Tensor) -> Tensor:
+    """Return the neighbours of some entities by all edges in either direction, int64 [2, E].
+
+    The first row says whose it is, from 0 up to R, the second which node, of all types together. What an
+    entity is made of, its modalities, is no neighbour.
+
+    Args:
+        batch: The graph, or a sample of it.
+        entity: The entity type.
+        here: The entities as the batch numbers them, each once, int64 [R].
+    """
+    place = torch.full((batch.x_dict[entity].shape[0],), -1, device=here.device)
+    place[here] = torch.arange(len(here), device=here.device)
+    ties = {t: e for t, e in batch.edge_index_dict.items() if t[1] not in (OF, REVERSE_OF)}
+    types = sorted({end for source, _, target in ties for end in (source, target)})
+    found = [torch.empty(2, 0, dtype=torch.int64, device=here.device)]
+    for (source, _, target), index in ties.items():
+        for own, other, (one, neighbour) in ((source, target, index), (target, source, index.flip(0))):
+            if own == entity:
+                kept = place[one] >= 0
+                number = neighbour[kept] * len(types) + types.index(other)
+                found.append(torch.stack([place[one[kept]], number]))
+    return torch.cat(found, dim=1)
+
+
+def two_steps_away(neighbours: Tensor, related: Tensor) -> Tensor:
+    """Return which pairs have a neighbour in common and are no relatives themselves, bool [R, R].
 
     They are alike and still wrong: the hard negatives that a graph gives.
 
     Args:
+        neighbours: Whose neighbour which node is, int64 [2, E]; see :func:`neighbours_in`.
         related: Which pairs are related, bool [R, R].
 
     Example:
-        >>> chain = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]]).bool()
-        >>> two_steps_away(chain).int().tolist()
-        [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
+        >>> tags = torch.tensor([[0, 1, 1, 2], [7, 7, 8, 9]])  # both 0 and 1 have the tag 7
+        >>> two_steps_away(tags, torch.zeros(3, 3).bool()).int().tolist()
+        [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
     """
-    # Products of booleans, and of float32 where counts would not be exact beyond 2^24: more than 0 is enough.
-    shared = related.float() @ related.float() > 0
-    return (shared & ~related).fill_diagonal_(False)
+    nodes, column = torch.unique(neighbours[1], return_inverse=True)
+    ones = torch.ones(len(column), device=column.device)
+    places, size = torch.stack([neighbours[0], column]), (len(related), len(nodes))
+    has = torch.sparse_coo_tensor(places, ones, size, check_invariants=False)
+    # Counts of float32 are not exact beyond 2^24: more than 0 is enough.
+    shared = torch.sparse.mm(has, has.T).to_dense() > 0
+    alike: Tensor = (shared & ~related).fill_diagonal_(False)
+    return alike
 
 
 def shared_target(related: Tensor, share: float) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.models.graph_batch import GraphBatch, View
-from mmgraph.tasks.objectives import Contrast, related_in
+from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.pretext.pretext import Pretext, Subject
 from mmgraph.tasks.side import Side
 from mmgraph.tasks.step import Encode, Unify
@@ -26,6 +26,7 @@ class Alignment(Pretext):
     """
 
     least_modalities = 2
+    reads = "contrast"
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
@@ -52,8 +53,7 @@ class Alignment(Pretext):
         if not len(rows):
             return None
         states = [encode(self._view(name, rows)(batch))[subject.entity][here].float() for name in names]
-        related = related_in(batch, subject.entity, here) if contrast.reads_graph else None
-        return contrast.of(head(*names, *states), related)
+        return contrast.of(head(*names, *states), contrast.kin_in(batch, subject.entity, here))
 
     def _view(self, name: str, rows: Tensor) -> View:
         """Return what is seen from a side in a step that asks for some training entities."""

@@ -35,7 +35,11 @@ class GraphInfomax(Pretext):
         return loss
 
     def measure(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor | None:
-        """Return the loss of entities, against the same corrupted graph each time."""
+        """Return the loss of entities, against the same corrupted graph each time.
+
+        Where nodes pass the model in parts, features are dealt out within each, so that the loss is another
+        one for parts of another size.
+        """
         states = [unify({self.subject.entity: rows}, view) for view in (None, _corrupted)]
         loss: Tensor = head(*(state[self.subject.entity] for state in states))
         return loss

@@ -28,6 +28,8 @@ class MaskedFeatures(Pretext):
         subject: What is asked about.
     """
 
+    reads = "mask_share"
+
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
         self._measured: dict[tuple[str, Tensor], tuple[Tensor, View]] = {}

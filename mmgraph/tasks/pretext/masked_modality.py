@@ -26,6 +26,8 @@ class MaskedModality(Pretext):
         subject: What is asked about.
     """
 
+    reads = "mask_share"
+
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
         self._sides = {name: self._without(name) for name in subject.content}

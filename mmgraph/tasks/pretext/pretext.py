@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +71,8 @@ class Pretext(ABC):
 
     least_modalities = 1
     """How many modalities the entity type must have."""
+    reads: Literal["contrast", "mask_share"] | None = None
+    """Which option of the subject it reads, beside what is asked about."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject

@@ -9,10 +9,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks.objectives import (
     Contrast,
+    Kin,
     LogitScale,
     info_nce,
+    neighbours_in,
     pair_sigmoid,
     related_pairs,
     shared_target,
@@ -33,6 +36,11 @@ def logits():
 def related():
     upper = torch.rand(ROWS, ROWS, generator=torch.Generator().manual_seed(1)).triu(1) > 0.7
     return upper | upper.T
+
+
+@pytest.fixture
+def kin(related):
+    return Kin(related, two_steps_away(related.nonzero().T, related))
 
 
 def test_info_nce_is_the_loss_of_clip(logits):
@@ -57,42 +65,42 @@ def brute_info_nce(logits, target, weight):
 
 @pytest.mark.parametrize("hard", [1.0, 4.0])
 @pytest.mark.parametrize("soft", [False, True])
-def test_info_nce_with_targets_and_weights_is_the_sum_that_it_says(logits, related, soft, hard):
-    target = shared_target(related, 0.4).double() if soft else torch.eye(ROWS, dtype=torch.float64)
-    weight = torch.where(two_steps_away(related), hard, 1.0).double()
+def test_info_nce_with_targets_and_weights_is_the_sum_that_it_says(logits, kin, soft, hard):
+    target = shared_target(kin.related, 0.4).double() if soft else torch.eye(ROWS, dtype=torch.float64)
+    weight = torch.where(kin.alike, hard, 1.0).double()
     if not soft:
-        weight = weight * ~related
+        weight = weight * ~kin.related
     wanted = brute_info_nce(logits, target, weight)
     assert info_nce(logits, target=target, weight=weight).item() == pytest.approx(wanted, abs=1e-12)
 
 
-def test_what_is_taken_out_gets_no_gradient(logits, related):
+def test_what_is_taken_out_gets_no_gradient(logits, kin):
     logits.requires_grad_()
+    related = kin.related
     for loss in ("info_nce", "sigmoid"):
-        (gradient,) = torch.autograd.grad(Contrast(loss, related="ignored").of(logits, related), logits)
+        (gradient,) = torch.autograd.grad(Contrast(loss, related="ignored").of(logits, kin), logits)
         assert related.any()
         assert (gradient[related] == 0).all()
         assert (gradient[~related] != 0).all()
 
 
-def test_a_hard_negative_is_pushed_more(logits, related):
+def test_a_hard_negative_is_pushed_more(logits, kin):
     logits.requires_grad_()
-    hard = two_steps_away(related)
+    hard = kin.alike
     for loss in ("info_nce", "sigmoid"):
         plain, harder = (
-            torch.autograd.grad(Contrast(loss, hard_negatives=weight).of(logits, related), logits)[0]
+            torch.autograd.grad(Contrast(loss, hard_negatives=weight).of(logits, kin), logits)[0]
             for weight in (1.0, 3.0)
         )
         assert hard.any()
         assert (harder[hard] > plain[hard]).all()
 
 
-def test_relatives_that_share_the_target_are_drawn_near(logits, related):
+def test_relatives_that_share_the_target_are_drawn_near(logits, kin):
+    related = kin.related
     logits = torch.zeros_like(logits).requires_grad_()
     for loss in ("info_nce", "sigmoid"):
-        (gradient,) = torch.autograd.grad(
-            Contrast(loss, related="shared", share=0.9).of(logits, related), logits
-        )
+        (gradient,) = torch.autograd.grad(Contrast(loss, related="shared", share=0.9).of(logits, kin), logits)
         others = ~related & ~torch.eye(ROWS, dtype=torch.bool)
         assert gradient[related].mean() < gradient[others].mean()
 
@@ -156,6 +164,31 @@ def test_related_are_those_that_an_edge_ties_in_either_direction():
     edges = [torch.tensor([[0, 4, 9], [4, 5, 0]]), torch.tensor([[5, 5], [5, 9]])]
     rows = torch.tensor([4, 0, 5])
     assert related_pairs(rows, edges, 10).nonzero().tolist() == [[0, 1], [0, 2], [1, 0], [2, 0]]
+
+
+def test_a_neighbour_in_common_may_be_any_node_but_a_part_of_the_entity():
+    """Of 0 to 5, which the batch numbers from 1: two have a tag, two lie beside one that is not asked for."""
+    edges = {
+        ("thing", "tagged", "tag"): [[1, 2, 3, 4], [0, 0, 1, 2]],
+        ("tag", "rev_tagged", "thing"): [[0, 0, 1, 2], [1, 2, 3, 4]],
+        ("thing", "beside", "thing"): [[3, 0, 5], [0, 4, 6]],
+        ("thing/text", "of", "thing"): [[0, 0], [1, 6]],
+        ("thing", "rev_of", "thing/text"): [[1, 6], [0, 0]],
+        ("shop", "sells", "thing"): [[0, 0], [5, 6]],
+    }
+    batch = GraphBatch(
+        {name: torch.zeros(count, 1) for name, count in (("thing", 7), ("tag", 3), ("shop", 1))},
+        {triple: torch.tensor(index) for triple, index in edges.items()},
+        {},
+        {},
+    )
+    kin = Contrast(hard_negatives=2).kin_in(batch, "thing", torch.arange(1, 7))
+    assert kin.related.nonzero().tolist() == [[4, 5], [5, 4]]
+    # The shop of 4 and 5 is not told, as they are related.
+    assert kin.alike.nonzero().tolist() == [[0, 1], [1, 0], [2, 3], [3, 2]]
+    assert neighbours_in(batch, "thing", torch.tensor([1])).unique(dim=1).shape == (2, 1)
+    assert not Contrast(related="ignored").kin_in(batch, "thing", torch.arange(1, 7)).alike.any()
+    assert Contrast().kin_in(batch, "thing", torch.arange(1, 7)) is None
 
 
 def test_shares_are_those_of_relatives_and_sum_up_to_one(related):

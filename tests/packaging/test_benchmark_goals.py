@@ -1,0 +1,52 @@
+"""What benchmarks call a shortfall: whatever reads less and does as well."""
+
+from __future__ import annotations
+
+import runpy
+
+import pytest
+
+
+@pytest.fixture
+def shortfalls(root, monkeypatch):
+    """Return a function from a benchmark and its results to the goals that are missed."""
+    monkeypatch.syspath_prepend(root / "benchmarks")
+
+    def shortfalls(name, results):
+        return runpy.run_path(str(root / "benchmarks" / f"{name}.py"), run_name=name)["_shortfalls"](results)
+
+    return shortfalls
+
+
+@pytest.mark.parametrize(
+    "rival", ["popularity", "common neighbours", "Adamic-Adar", "matrix factorisation", "mlp"]
+)
+@pytest.mark.parametrize("case", ["countries/borders", "countries/trade", "glyphs/decomposition"])
+def test_no_baseline_for_links_may_win(shortfalls, case, rival):
+    found = {"hetero_sage": [{"mrr": 0.5}], "hetero_sage, shuffled edges": [{"mrr": 0.9}]}
+    assert shortfalls("links", {case: {**found, rival: [{"mrr": 0.4}]}}) == []
+    assert shortfalls("links", {case: {**found, rival: [{"mrr": 0.6}]}}) == [
+        f"{case}: hetero_sage reaches an MRR of 0.500, {rival} 0.600; goal: ahead"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("case", "ours", "missed"),
+    [
+        ("countries: flag and its description", (0.35, 0.44), []),
+        ("countries: flag and its description", (0.31, 0.60), ["ridge 0.300, ahead by 0.155 ± 0.205"]),
+        ("countries: flag and its description", (0.25, 0.26), ["ridge 0.300, ahead by -0.045 ± 0.007"]),
+        ("emoji: picture and name", (0.65, 0.66), []),
+        ("emoji: picture and name", (0.55, 0.56), ["ridge 0.300; goal: 2 times that"]),
+    ],
+)
+def test_retrieval_has_to_be_ahead_of_ridge_regression(shortfalls, case, ours, missed):
+    first = {
+        "countries: flag and its description": "flag_to_flag_description",
+        "emoji: picture and name": "picture_to_name",
+    }[case]
+    values = {"chance": (0.01, 0.01), "ridge": (0.3, 0.3), "hetero_gat": ours}
+    results = {name: [{f"{first}_mrr": x} for x in seeds] for name, seeds in values.items()}
+    lines = [line for line in shortfalls("retrieval", {case: results}) if "ridge" in line]
+    assert len(lines) == len(missed)
+    assert all(text in line for line, text in zip(lines, missed, strict=True))
