@@ -89,6 +89,8 @@ class Surroundings:
 
 
 _SETTINGS = {
+    # Of tasks that make a node's memory run out: else without end.
+    "RAY_task_oom_retries": str(MOST_LOSSES),
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     # What is lost is told as part of the progress; Ray tells it on standard output.

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from mmgraph.cluster import Surroundings, Workers, ray_cluster, room_for
-from mmgraph.errors import ConfigError, DataError, MMGraphError, did_you_mean
+from mmgraph.cluster import MOST_LOSSES, Surroundings, Workers, ray_cluster, room_for
+from mmgraph.errors import ConfigError, DataError, MMGraphError, RunError, did_you_mean
 
 PARTS_A_WORKER = 4
 """Into how many parts work is cut for each worker, so that all end at about the same time."""
@@ -92,8 +92,14 @@ class RayData:
         parts: Sequence[Any],
         done: Callable[[int], object],
     ) -> list[Any]:
-        """Return what a function makes of each part; see :class:`Elsewhere`."""
+        """Return what a function makes of each part; see :class:`Elsewhere`.
+
+        Raises:
+            MMGraphError: What the function raised.
+            RunError: If Ray cannot do a part, whose workers are lost again and again.
+        """
         import ray.data
+        from ray.exceptions import RayError, RayTaskError
 
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         settings = ray.data.DataContext.get_current()
@@ -107,16 +113,28 @@ class RayData:
             fn_kwargs=given | {"folder": self._folder},
             batch_size=1,
             num_cpus=self._workers.cpus,
+            max_retries=MOST_LOSSES,
             compute=ray.data.TaskPoolStrategy(size=self.number),
         )
         results: list[Any] = [None] * len(parts)
-        for row in tasks.iter_rows():
-            # Made by this program a moment ago, as all that Ray carries between its processes.
-            result = pickle.loads(row["result"])  # noqa: S301
-            if isinstance(result, MMGraphError):
-                raise result
-            results[row["part"]] = result
-            done(row["part"])
+        try:
+            for row in tasks.iter_rows():
+                # Made by this program a moment ago, as all that Ray carries between its processes.
+                result = pickle.loads(row["result"])  # noqa: S301
+                if isinstance(result, MMGraphError):
+                    raise result
+                results[row["part"]] = result
+                done(row["part"])
+        except RayTaskError:
+            raise
+        except RayError as error:
+            why = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            raise RunError(
+                f"Ray could not do a part of the work: {why}",
+                where="engine",
+                fix="Ray ends what makes a node's memory run out: take fewer workers, or nodes with more "
+                "memory. `ray status` tells which nodes are left.",
+            ) from None
         return results
 
 

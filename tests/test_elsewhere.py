@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from mmgraph.cluster import MOST_LOSSES, Workers
 from mmgraph.data import load_dataset
 from mmgraph.data.modalities import RawModality
-from mmgraph.elsewhere import elsewhere_on
+from mmgraph.elsewhere import RayData, elsewhere_on
 from mmgraph.encoders import HOG
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
 from mmgraph.encoders.sentence_transformer import SentenceTransformer
-from mmgraph.errors import ConfigError, DataError
+from mmgraph.errors import ConfigError, DataError, RunError
 from mmgraph.graph import build_graph
 from mmgraph.progress import Advance, Progress
 from mmgraph.relations.nearest import exact_neighbours
@@ -127,6 +129,31 @@ def test_a_search_without_queries_finds_nothing():
 def test_other_engines_are_refused(pictures):
     with pytest.raises(ConfigError, match=r"engine: got 'raj'; wanted local or ray. Did you mean 'ray'\?"):
         build_graph(pictures, engine="raj")
+
+
+# Ray's of its own settings.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_part_whose_workers_are_lost_again_and_again_ends_the_work(tmp_path, monkeypatch):
+    import ray.data
+    from ray.exceptions import OutOfMemoryError
+
+    given: dict[str, Any] = {}
+
+    class Lost:
+        """Stands for parts all of which are lost as often as Ray begins them again."""
+
+        def map_batches(self, work, **options):
+            given.update(options)
+            return self
+
+        def iter_rows(self):
+            raise OutOfMemoryError("Task was killed\nby the node")
+
+    monkeypatch.setattr(ray.data, "from_items", lambda *_, **__: Lost())
+    elsewhere = RayData(SimpleNamespace(put=lambda value: value), Workers(2, cpus=1, gpus=0), tmp_path)
+    with pytest.raises(RunError, match=r"could not do a part of the work: OutOfMemoryError: .*fewer workers"):
+        elsewhere.do(max, 0, [1, 2], lambda _: None)
+    assert given["max_retries"] == MOST_LOSSES
 
 
 @pytest.mark.slow
