@@ -14,6 +14,9 @@ from mmgraph.training.run_folder import MARKER
 from mmgraph.training.same_training import Training, finished_run
 from mmgraph.training.unfinished import has_more_time, remove_unfinished
 
+# An NFS server keeps the lock of a machine that is gone for a while, 90 seconds with Linux's.
+_SECONDS_TO_LET_GO = 180.0
+
 
 @dataclass(frozen=True)
 class Order:
@@ -25,6 +28,7 @@ class Order:
         out: The run folder to write, if any.
         overwrite: Whether an earlier one may be replaced.
         resume: Whether to go on where the same training was.
+        patience: For how many seconds another process may be at it before that is an error.
         replaced: When the earlier run that is to be replaced was written, in ns; nothing if there is none.
     """
 
@@ -33,6 +37,7 @@ class Order:
     out: Path | None
     overwrite: bool
     resume: bool
+    patience: float = 0.0
     replaced: int | None = None
 
     def of(self, graph: Graph) -> Training:
@@ -59,7 +64,7 @@ class Order:
 
     def again(self) -> Order:
         """Return the order for those who take over from processes that were lost."""
-        return replace(self, resume=True)
+        return replace(self, resume=True, patience=_SECONDS_TO_LET_GO)
 
     def finished(self, graph: Graph, progress: Progress) -> Run | None:
         """Return the run that is to be made if it is there already and may be gone on from."""
@@ -70,7 +75,7 @@ class Order:
         asked = self.of(graph)
         run = finished_run(self.out, graph, asked, overwrite=self.overwrite)
         if run is not None:
-            remove_unfinished(self.out, asked)
+            remove_unfinished(self.out, asked, patience=self.patience)
             progress.say(f"{self.out} is complete already")
         return run
 

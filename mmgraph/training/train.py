@@ -196,7 +196,13 @@ def _take_part(
             # Opened first, so that a folder that cannot be written is not found out after the training.
             assert order.out is not None
             unfinished = stack.enter_context(
-                open_unfinished(order.out, order.of(graph), resume=order.resume, overwrite=order.overwrite)
+                open_unfinished(
+                    order.out,
+                    order.of(graph),
+                    resume=order.resume,
+                    overwrite=order.overwrite,
+                    patience=order.patience,
+                )
             )
             if order.resume:
                 unfinished.find(progress)

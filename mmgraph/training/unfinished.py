@@ -159,7 +159,9 @@ def unfinished_folder(run: Path) -> Path:
 
 
 @contextlib.contextmanager
-def open_unfinished(run: Path, asked: Training, *, resume: bool, overwrite: bool) -> Iterator[UnfinishedRun]:
+def open_unfinished(
+    run: Path, asked: Training, *, resume: bool, overwrite: bool, patience: float = 0.0
+) -> Iterator[UnfinishedRun]:
     """Yield the folder of a training, which no other process may have, and remove it once the block is done.
 
     If the block raises, or time was up, the folder stays where there is a checkpoint in it.
@@ -169,6 +171,7 @@ def open_unfinished(run: Path, asked: Training, *, resume: bool, overwrite: bool
         asked: The training.
         resume: Keep a checkpoint that is there.
         overwrite: Let an earlier run folder be replaced and, unless it is to be kept, a checkpoint go.
+        patience: For how many seconds to wait for another process that has it.
 
     Raises:
         UserError: If a folder cannot be written, or holds what is not mmgraph's.
@@ -176,7 +179,7 @@ def open_unfinished(run: Path, asked: Training, *, resume: bool, overwrite: bool
     """
     require_place(run, marker=MARKER, overwrite=overwrite)
     unfinished = UnfinishedRun(unfinished_folder(run), asked)
-    with _locked(unfinished.folder):
+    with _locked(unfinished.folder, patience):
         if not resume:
             if unfinished.has_checkpoint() and not overwrite:
                 raise RunError(
@@ -211,21 +214,26 @@ def has_more_time(run: Path, asked: Training) -> bool:
     return asked.config.max_time is None or asked.config.max_time > finished.config.max_time
 
 
-def remove_unfinished(run: Path, asked: Training) -> None:
+def remove_unfinished(run: Path, asked: Training, *, patience: float) -> None:
     """Remove what the same training left if it was killed when its run folder was there already.
 
     What time was up for stays: it may be given more.
+
+    Args:
+        run: The run folder.
+        asked: The training.
+        patience: For how many seconds to wait for another process that has it.
     """
     folder = unfinished_folder(run)
     if (folder / RECORD).is_file():
-        with _locked(folder):
+        with _locked(folder, patience):
             there = read_training(folder)
             if there.ended != "max_time" and not there.unlike(asked, done=False):
                 UnfinishedRun(folder, asked).clear()
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, patience: float) -> Iterator[None]:
     """Make a folder, let nobody else in meanwhile, and remove it if nothing is left in it."""
     if folder.exists() and not (folder.is_dir() and all(_is_ours(item) for item in folder.iterdir())):
         raise UserError(
@@ -237,10 +245,13 @@ def _locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         # Let go of by the system when the process is killed, unlike a file that is merely there.
         lock = FileLock(folder / _LOCK)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout:
+        nfs = " If its machine is lost, NFS keeps its lock until the server is told so, or is started again."
         raise RunError(
-            "another process is at this training", where=str(folder), fix="Wait for it, or stop it."
+            "another process is at this training",
+            where=str(folder),
+            fix="Wait for it, or stop it." + (nfs if patience else ""),
         ) from None
     except OSError as error:
         raise UserError(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import threading
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from mmgraph.cluster import Workers
+from mmgraph.errors import RunError
 from mmgraph.progress import Progress
 from mmgraph.training import train
 
 MODULE = importlib.import_module("mmgraph.training.new_processes")
+ORDER = importlib.import_module("mmgraph.training.order")
 
 
 @pytest.fixture
@@ -45,6 +50,34 @@ def test_the_run_that_is_to_be_replaced_is_not_taken_for_the_new_one(take_over, 
     take_over(overwrite=True, progress=Progress())
     assert (tmp_path / "run" / "run.json").stat().st_mtime_ns > written
     assert "is complete already" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def lock(tmp_path):
+    """Return the lock of the training, which a machine takes that is lost."""
+    return FileLock(tmp_path / "run.unfinished" / "lock", thread_local=False)
+
+
+def take(lock: FileLock) -> None:
+    Path(lock.lock_file).parent.mkdir()
+    lock.acquire(timeout=0)
+
+
+def test_the_lock_of_a_machine_that_is_lost_is_waited_for(take_over, tmp_path, lock):
+    written = (tmp_path / "run" / "run.json").stat().st_mtime_ns
+
+    def lost_for_a_while() -> None:
+        take(lock)
+        threading.Timer(0.5, lock.release).start()
+
+    take_over(lost_for_a_while, overwrite=True)
+    assert (tmp_path / "run" / "run.json").stat().st_mtime_ns > written
+
+
+def test_a_lock_that_stays_is_told_with_the_reason(take_over, monkeypatch, lock):
+    monkeypatch.setattr(ORDER, "_SECONDS_TO_LET_GO", 0.1)
+    with pytest.raises(RunError, match=r"another process is at this training.* NFS keeps its lock until"):
+        take_over(lambda: take(lock), overwrite=True)
 
 
 def test_what_the_first_group_has_written_itself_is_complete(take_over, tmp_path, capsys):
