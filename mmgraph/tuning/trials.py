@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _TRIALS_WHOLE = 5
 _SHARE_WHOLE = 0.1
 
+_CLOCK = "clock"
+"""The attribute of a trial that ran beside others: its part of the seconds that they took together."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -30,7 +33,7 @@ class Budget:
 
     Args:
         trials: How many trials; nothing for any number.
-        seconds: How long its trials may take, after which none begins; nothing for any time.
+        seconds: How long its trials may take on the clock, after which none begins; nothing for any time.
     """
 
     trials: int | None
@@ -129,7 +132,7 @@ def run_trials(
     with progress.job(f"tune {objective.config.model.name}", total=budget.trials) as advance:
         finished, spent = _so_far(study)
         advance(finished)
-        while budget.allows(finished, spent / size):
+        while budget.allows(finished, spent):
             if others is None:
                 done = [_run_one(study, objective, finished, advance)]
             else:
@@ -176,10 +179,11 @@ def carry_out(
 
 
 def _so_far(study: optuna.Study) -> tuple[int, float]:
-    """Return how many trials came to an end of their own, and how many seconds those took."""
+    """Return how many trials came to an end of their own, and how many seconds on the clock those took."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     own = [trial for trial in done if not interrupted(trial)]
-    return len(own), sum(trial.user_attrs.get("seconds", 0.0) for trial in own)
+    noted = [trial.user_attrs for trial in own]
+    return len(own), sum(each.get(_CLOCK, each.get("seconds", 0.0)) for each in noted)
 
 
 def _run_one(
@@ -211,17 +215,21 @@ def _run_round(
     None of them is noted before, so that the next ones are chosen by the same, whoever is done first.
     """
     asked = [_ask(study, objective, position + number) for number in range(size)]
+    began = time.monotonic()
     came = list(others.run(study, [values for _, values in asked]))
-    done = []
+    clock = (time.monotonic() - began) / size
     for (trial, _), found in zip(asked, came, strict=True):
         for step, reported in found.intermediate_values.items():
             trial.report(reported, step)
         for name, noted in found.user_attrs.items():
             trial.set_user_attr(name, noted)
-        # One that was pruned has its last report for a value already.
-        value = found.value if found.state.name == "COMPLETE" else None
-        done.append(study.tell(trial, value, state=found.state))
-    return done
+        trial.set_user_attr(_CLOCK, round(clock, 3))
+    # All at once, as a kill in between leaves a part of the round. One that was pruned has its last report
+    # for a value already.
+    return [
+        study.tell(trial, found.value if found.state.name == "COMPLETE" else None, state=found.state)
+        for (trial, _), found in zip(asked, came, strict=True)
+    ]
 
 
 def _ask(study: optuna.Study, objective: Objective, position: int) -> tuple[optuna.Trial, dict[str, Value]]:

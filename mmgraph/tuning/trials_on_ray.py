@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmgraph.graph import load_graph
 from mmgraph.tasks.task import Direction
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.history import Epoch
+from mmgraph.training.launch_on_ray import require_shared
 from mmgraph.tuning.objective import Objective
 from mmgraph.tuning.optuna_extra import quiet_optuna
 from mmgraph.tuning.parameter import Value
@@ -79,16 +81,17 @@ class RayWorkers:
         from optuna.trial import TrialState
 
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        began = time.monotonic()
         running = [self._run.remote(self._sent, complete, dict(each)) for each in values]
         try:
             for one in running:
-                yield self._result(one)
+                yield self._result(one, began)
         except BaseException:
             for one in running:
                 self._ray.cancel(one, force=True)
             raise
 
-    def _result(self, running: Any) -> optuna.trial.FrozenTrial:
+    def _result(self, running: Any, began: float) -> optuna.trial.FrozenTrial:
         import optuna
         from ray.exceptions import RayError, RayTaskError
 
@@ -101,8 +104,9 @@ class RayWorkers:
             raise
         except RayError as error:
             reason = f"its worker was lost {MOST_LOSSES + 1} times: {type(error).__name__}"
+            seconds = round(time.monotonic() - began, 3)
             return optuna.trial.create_trial(
-                state=optuna.trial.TrialState.FAIL, user_attrs={"reason": reason, "seconds": 0.0}
+                state=optuna.trial.TrialState.FAIL, user_attrs={"reason": reason, "seconds": seconds}
             )
 
 
@@ -111,6 +115,8 @@ def _run_trial(
 ) -> optuna.trial.FrozenTrial:
     """Run a trial in a study of its own, which knows what others have come to."""
     sent.surroundings.take_over()
+    if isinstance(sent.graph, Path):
+        require_shared([sent.graph])
     objective = sent.objective()
     with quiet_optuna():
         study = open_study(objective, prune=sent.prune, storage=None)
