@@ -93,7 +93,9 @@ def launch(work: Callable[..., None], arguments: Mapping[str, Any], size: int) -
 
 
 def _environment(rank: int, size: int, port: int) -> dict[str, str]:
-    threads = max((os.cpu_count() or 1) // size, 1)
+    # Those of a container or a batch system may be fewer than the machine has.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(cores // size, 1)
     return {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
