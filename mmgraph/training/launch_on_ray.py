@@ -55,7 +55,9 @@ def launch_on_ray(
         Exception: What a worker raised, if it raised anything else than that it lost the others.
     """
     desk = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=_here(ray)).remote()
-    with tempfile.TemporaryDirectory(prefix=".ray-", dir=shared[-1]) as storage:
+    # NFS keeps files there that a worker which is ending has open.
+    folder = tempfile.TemporaryDirectory(prefix=".ray-", dir=shared[-1], ignore_cleanup_errors=True)
+    with folder as storage:
         took_part = _worker_loop(
             work,
             dict(arguments),

@@ -40,7 +40,8 @@ class Run:
         history: One row for each epoch.
         best_epoch: The epoch that the weights are from.
         folder: Where the run is, if it is on disk.
-        last_weights: The weights after the last step, by name; by default those in the folder.
+        last_weights: The weights after the last step, with ``ema`` their average, by name; by default those
+            in the folder.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class Run:
     @property
     def last_weights(self) -> Mapping[str, Tensor]:
         """The weights after the last step, for ``run.module.load_state_dict``; the module has the best ones.
+
+        With ``ema`` they are the average of the weights, as the best ones are.
 
         Raises:
             RunError: If they cannot be read.

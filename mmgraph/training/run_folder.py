@@ -27,7 +27,7 @@ from mmgraph.yaml_text import dump_yaml
 
 MARKER = "run.json"
 BEST, LAST = "model.safetensors", "last.safetensors"
-"""The weights of the best epoch, and those after the last step."""
+"""The weights of the best epoch, and those after the last step; with ``ema``, averages."""
 
 
 class GraphRecord(Config):
