@@ -164,32 +164,40 @@ def room_for(ray: Any, workers: int, *, device: str = "cpu") -> Workers:
             where="device",
             fix="Set the device to cuda, auto or cpu.",
         )
-    wanted = device == "cuda" or (device == "auto" and sum(gpus) >= workers)
-    each = share_of(cpus, workers)
-    for kind, enough, there in (("CPU", each > 0, cpus), ("GPU", not wanted or sum(gpus) >= workers, gpus)):
-        if not enough:
-            raise ConfigError(
-                f"got {workers:,}, each of which takes a {kind}, but the cluster has "
-                f"{counted(sum(there), kind)} on {counted(len(nodes), 'node')}",
-                where="workers",
-                fix="Ask for fewer, or start more nodes (`ray start --address HOST:PORT`).",
-            )
+    with_gpus = share_of(cpus, workers, gpus)
+    wanted = device == "cuda" or (device == "auto" and with_gpus > 0)
+    each = with_gpus if wanted else share_of(cpus, workers)
+    if not each:
+        takes, there = "a CPU", counted(sum(cpus), "CPU")
+        if wanted:
+            takes, there = f"{takes} and a GPU of one node", f"{there} and {counted(sum(gpus), 'GPU')}"
+        raise ConfigError(
+            f"got {workers:,}, each of which takes {takes}, but the cluster has {there} on "
+            f"{counted(len(nodes), 'node')}",
+            where="workers",
+            fix="Ask for fewer, or start more nodes (`ray start --address HOST:PORT`).",
+        )
     return Workers(workers, each, int(wanted))
 
 
-def share_of(cpus: Sequence[int], workers: int) -> int:
+def share_of(cpus: Sequence[int], workers: int, gpus: Sequence[int] | None = None) -> int:
     """Return how many CPUs each worker may have, none of them over two nodes; 0 where there are too few.
 
     Args:
         cpus: Of each node.
         workers: How many there are to be.
+        gpus: Of each node, if each worker is to have one of the node that it is on.
 
     Example:
         >>> share_of([8, 4], 3), share_of([8, 4], 2), share_of([1], 2)
         (4, 4, 0)
+        >>> share_of([8, 64], 2, gpus=[2, 0])
+        4
     """
+    most = [workers] * len(cpus) if gpus is None else gpus
+    nodes = list(zip(cpus, most, strict=True))
     shares = range(max(cpus, default=0), 0, -1)
-    return next((share for share in shares if sum(node // share for node in cpus) >= workers), 0)
+    return next((n for n in shares if sum(min(there // n, room) for there, room in nodes) >= workers), 0)
 
 
 def _connect(ray: Any) -> None:

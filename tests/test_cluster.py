@@ -51,10 +51,22 @@ def test_gpus_are_taken_where_there_is_one_for_each(monkeypatch):
     assert workers.resources == {"CPU": 8, "GPU": 1}
     assert room_for(nodes, 3, device="auto").resources == {"CPU": 4}
     assert room_for(nodes, 2, device="cpu").gpus == 0
-    with pytest.raises(ConfigError, match="each of which takes a GPU, but the cluster has 2 GPUs on 2 nodes"):
+    with pytest.raises(
+        ConfigError, match=r"a CPU and a GPU of one node, but .* 16 CPUs and 2 GPUs on 2 nodes"
+    ):
         room_for(nodes, 3, device="cuda")
     with pytest.raises(ConfigError, match="device: got cuda:1, which is one device of a machine"):
         room_for(nodes, 2, device="cuda:1")
+
+
+def test_workers_with_gpus_share_the_cpus_of_the_nodes_that_have_them():
+    uneven = Nodes((8, 2), (64, 0))
+    assert room_for(uneven, 2, device="cuda").resources == {"CPU": 4, "GPU": 1}
+    assert room_for(uneven, 2, device="auto").resources == {"CPU": 4, "GPU": 1}
+    few_cpus = Nodes((1, 4), (64, 0))
+    assert room_for(few_cpus, 2, device="auto").resources == {"CPU": 32}
+    with pytest.raises(ConfigError, match=r"a CPU and a GPU of one node, .* 65 CPUs and 4 GPUs on 2 nodes"):
+        room_for(few_cpus, 2, device="cuda")
 
 
 def test_workers_take_over_directory_plugins_and_threads(tmp_path, monkeypatch):
