@@ -145,14 +145,14 @@ def seed_all(seed: int) -> None:
 
 
 def random_states() -> dict[str, Any]:
-    """Return the state of everything random, of plain values and tensors alone."""
+    """Return the state of everything random, of plain values and tensors alone; of GPUs, the own one's."""
     version, words, normal = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)
     return {
         "python": [version, torch.tensor(words), normal],
         "numpy": [name, torch.from_numpy(np.asarray(keys, dtype=np.int64)), *rest],
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_available() else [],
     }
 
 
@@ -164,4 +164,4 @@ def set_random_states(states: dict[str, Any]) -> None:
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(states["torch"])
     if states["cuda"]:
-        torch.cuda.set_rng_state_all(states["cuda"])
+        torch.cuda.set_rng_state(states["cuda"][0])

@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from mmgraph.errors import ConfigError
-from mmgraph.training.environment import check_precision, choose_device, describe_environment, reproducible
+from mmgraph.training.environment import (
+    check_precision,
+    choose_device,
+    describe_environment,
+    random_states,
+    reproducible,
+    set_random_states,
+)
 
 CPU = torch.device("cpu")
 
@@ -90,3 +97,18 @@ def test_a_precision_that_needs_a_gpu():
         check_precision("16-mixed", CPU)
     check_precision("16-mixed", torch.device("cuda"))
     check_precision("bf16-mixed", CPU)
+
+
+def test_the_random_state_of_the_own_gpu_alone_is_kept(monkeypatch):
+    own, taken = torch.arange(4, dtype=torch.uint8), []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda *_: own)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *arguments: taken.append(arguments))
+    states = random_states()
+    assert len(states["cuda"]) == 1
+    set_random_states(states)
+    # The current device, whatever its number is where the training goes on.
+    assert len(taken) == 1
+    assert taken[0][0] is own
+    assert len(taken[0]) == 1
