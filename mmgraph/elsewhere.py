@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import pickle
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,13 +104,18 @@ class RayData:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         settings = ray.data.DataContext.get_current()
         settings.enable_progress_bars = settings.print_on_execution_start = False
-        # Nodes map arrays in it; nothing of it is copied for a part.
-        shared = [self._ray.put(common)]
-        given = {"work": work, "common": shared, "surroundings": Surroundings.of(self._workers)}
-        items = [{"part": number, "content": pickle.dumps(part)} for number, part in enumerate(parts)]
+        given = {
+            "work": work,
+            # Nodes map arrays in it; nothing of it is copied for a part.
+            "common": [self._ray.put(common)],
+            "parts": [self._ray.put(part) for part in parts],
+            "surroundings": Surroundings.of(self._workers),
+            "folder": self._folder,
+        }
+        items = [{"part": number} for number in range(len(parts))]
         tasks = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
             _do_part,
-            fn_kwargs=given | {"folder": self._folder},
+            fn_kwargs=given,
             batch_size=1,
             num_cpus=self._workers.cpus,
             max_retries=MOST_LOSSES,
@@ -119,8 +124,7 @@ class RayData:
         results: list[Any] = [None] * len(parts)
         try:
             for row in tasks.iter_rows():
-                # Made by this program a moment ago, as all that Ray carries between its processes.
-                result = pickle.loads(row["result"])  # noqa: S301
+                result = row["done"].result
                 if isinstance(result, MMGraphError):
                     raise result
                 results[row["part"]] = result
@@ -138,11 +142,19 @@ class RayData:
         return results
 
 
+@dataclass(frozen=True)
+class _Done:
+    """What came of a part, which Ray Data carries as it is: of a bare array it makes columns of its own."""
+
+    result: Any
+
+
 def _do_part(
     batch: dict[str, Any],
     *,
     work: Callable[[Any, Any], Any],
     common: list[Any],
+    parts: list[Any],
     surroundings: Surroundings,
     folder: Path,
 ) -> dict[str, Any]:
@@ -157,7 +169,7 @@ def _do_part(
                 fix="Put it on storage that every node sees under the same path.",
             )
         surroundings.take_over()
-        result = work(ray.get(common[0]), pickle.loads(batch["content"][0]))  # noqa: S301 - as above
+        result = work(ray.get(common[0]), ray.get(parts[batch["part"][0]]))
     except MMGraphError as error:
         result = error
-    return {"part": batch["part"], "result": [pickle.dumps(result)]}
+    return {"part": batch["part"], "done": [_Done(result)]}
