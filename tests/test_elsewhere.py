@@ -131,6 +131,8 @@ def test_other_engines_are_refused(pictures):
         build_graph(pictures, engine="raj")
 
 
+# Ray's of its own settings.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_part_whose_workers_are_lost_again_and_again_ends_the_work(tmp_path, monkeypatch):
     import ray.data
     from ray.exceptions import OutOfMemoryError

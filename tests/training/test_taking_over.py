@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import threading
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -53,27 +54,30 @@ def test_the_run_that_is_to_be_replaced_is_not_taken_for_the_new_one(take_over, 
 
 @pytest.fixture
 def lock(tmp_path):
-    """Return a function that takes the lock of the training, as a machine has that is lost."""
+    """Return the lock of the training, which a machine takes that is lost."""
+    return FileLock(tmp_path / "run.unfinished" / "lock", thread_local=False)
 
-    def lock() -> FileLock:
-        (tmp_path / "run.unfinished").mkdir()
-        taken = FileLock(tmp_path / "run.unfinished" / "lock", thread_local=False)
-        taken.acquire(timeout=0)
-        return taken
 
-    return lock
+def take(lock: FileLock) -> None:
+    Path(lock.lock_file).parent.mkdir()
+    lock.acquire(timeout=0)
 
 
 def test_the_lock_of_a_machine_that_is_lost_is_waited_for(take_over, tmp_path, lock):
     written = (tmp_path / "run" / "run.json").stat().st_mtime_ns
-    take_over(lambda: threading.Timer(0.5, lock().release).start(), overwrite=True)
+
+    def lost_for_a_while() -> None:
+        take(lock)
+        threading.Timer(0.5, lock.release).start()
+
+    take_over(lost_for_a_while, overwrite=True)
     assert (tmp_path / "run" / "run.json").stat().st_mtime_ns > written
 
 
 def test_a_lock_that_stays_is_told_with_the_reason(take_over, monkeypatch, lock):
     monkeypatch.setattr(ORDER, "_SECONDS_TO_LET_GO", 0.1)
     with pytest.raises(RunError, match=r"another process is at this training.* NFS keeps its lock until"):
-        take_over(lock, overwrite=True)
+        take_over(lambda: take(lock), overwrite=True)
 
 
 def test_what_the_first_group_has_written_itself_is_complete(take_over, tmp_path, capsys):
