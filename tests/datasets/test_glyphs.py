@@ -42,6 +42,7 @@ def tasks(folder: Path) -> dict[str, TaskSpec]:
     return load_dataset(folder).spec.tasks
 
 
+@pytest.mark.slow
 def test_prepared_twice_gives_the_same_bytes(
     folder: Path, tmp_path: Path, hashes: Callable[[Path], dict[str, str]]
 ) -> None:

@@ -112,8 +112,8 @@ def test_a_model_of_layers_that_can_be_exported_can_be(mean_layer, monkeypatch):
         (Deaf, "learning"),
         (CountsRows, "node order"),
         (ReturnsAll, "states"),
-        (KeepsFeaturesBack, "edge features"),
-        (KeepsQuiet, "edge features"),
+        pytest.param(KeepsFeaturesBack, "edge features", marks=pytest.mark.slow),
+        pytest.param(KeepsQuiet, "edge features", marks=pytest.mark.slow),
     ],
 )
 def test_a_broken_model_breaks_its_rule(model, rule):

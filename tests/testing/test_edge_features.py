@@ -159,6 +159,7 @@ def test_a_correct_layer_breaks_no_rule(featured_layer):
     check_layer(featured_layer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_broken_layer_breaks_its_rule_and_no_other(case, featured_layer):
     make, rules = CASES[case]

@@ -28,7 +28,12 @@ def quick_compiler(monkeypatch):
 
 @pytest.mark.parametrize(
     ("model", "batch_size"),
-    [("mlp", 0), ("cross_modal_transformer", 0), ("hetero_gat", 0), ("hetero_gat", 25)],
+    [
+        ("mlp", 0),
+        ("cross_modal_transformer", 0),
+        ("hetero_gat", 0),
+        pytest.param("hetero_gat", 25, marks=pytest.mark.slow),
+    ],
 )
 def test_a_traced_model_trains_to_the_same_numbers(graph, quick, model, batch_size, quick_compiler, tmp_path):
     arguments = {"task": "colour", "model": model, "overrides": [*quick, *STILL], "batch_size": batch_size}
