@@ -195,6 +195,7 @@ def test_what_one_process_raises_is_told_once_and_ends_all(folder):
         assert str(folder / "graph" / "features" / "thing" / "text.npy") in mapped
 
 
+@pytest.mark.slow
 def test_processes_that_cannot_reach_each_other_say_so_once(folder, monkeypatch):
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "nowhere0")
     with pytest.raises(
@@ -204,6 +205,7 @@ def test_processes_that_cannot_reach_each_other_say_so_once(folder, monkeypatch)
     assert [path.name for path in folder.iterdir()] == ["graph"]
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_told_to_have_one(folder):
     (folder / "script.py").write_text(
         "import mmgraph as mg\n"

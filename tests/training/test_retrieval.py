@@ -403,6 +403,7 @@ def test_models_are_compared_on_it(graph, tmp_path):
     assert "test entities" in page
 
 
+@pytest.mark.slow
 def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypatch):
     """Two processes have the losses and the weights of one, though each has half of a batch."""
     graph.save(tmp_path / "graph")
