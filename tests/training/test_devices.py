@@ -90,7 +90,7 @@ def gone(pid: int) -> bool:
     ("batch_size", "overrides"),
     [
         # The second batch has one entity, so that one of the two processes has none.
-        (59, ("optimiser.clip_norm=null",)),
+        pytest.param(59, ("optimiser.clip_norm=null",), marks=pytest.mark.slow),
         (13, ("accumulate=2", "class_weights=balanced", "optimiser.clip_norm=0.1", "ema=0.5")),
     ],
 )

@@ -124,7 +124,11 @@ print(load_run(out).evaluate("test")["accuracy"])
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
 @pytest.mark.parametrize(
     ("way", "message"),
-    [("sampled", ""), ("loaded", "may not have so much more memory"), ("whole", "memory")],
+    [
+        ("sampled", ""),
+        pytest.param("loaded", "may not have so much more memory", marks=pytest.mark.slow),
+        pytest.param("whole", "memory", marks=pytest.mark.slow),
+    ],
 )
 def test_it_trains_where_the_process_may_not_have_as_much_memory(folder, tmp_path, way, message):
     features = next((folder / "large").rglob("*x*.npy"))

@@ -216,6 +216,7 @@ def test_what_the_graph_says_of_pairs_takes_part(graph, loss, related):
     assert losses[0] != losses[1]
 
 
+@pytest.mark.slow
 def test_samples_with_all_neighbours_measure_what_the_whole_graph_does(graph, run):
     sampled = mg.train(graph, task="image_to_text", overrides=QUICK, batch_size=32, fanout=[-1, -1], seed=1)
     whole = mg.train(graph, task="image_to_text", overrides=[*QUICK, "max_epochs=1"], batch_size=0, seed=1)
