@@ -30,6 +30,7 @@ def test_every_command_has_an_example_of_itself(call: Call, command: str) -> Non
     assert all(line.startswith(f"mmgraph {command}") for line in lines)
 
 
+@pytest.mark.slow
 def test_examples_work(call: Call, house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # One test: they build on each other, and tests apart would run all of them in each process of pytest's.
     # Tests that came before in this process may have prepared what an example prepares.
