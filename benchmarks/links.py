@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
-from machine import machine, versions
 from prepared import prepared
+from seeded import make_parser, mean_and_spread, told, write_results
 
 ENTRIES = {
     "popularity": "popularity",
@@ -82,30 +81,18 @@ def main() -> int:
         results[case.key] = _results(case, folders[case.dataset], seeds, entries, settings)
         _print_case(case, results[case.key])
     if options.json:
-        document = {
-            "quick": options.quick,
-            "machine": machine(),
-            "versions": versions(("mmgraph", "torch", "torch-geometric", "scikit-learn")),
-            "results": results,
-        }
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    shortfalls = _shortfalls(results) if options.check else []
-    for line in shortfalls:
-        print(line)
-    return 1 if shortfalls else 0
+        write_results(
+            options.json,
+            results,
+            ("mmgraph", "torch", "torch-geometric", "scikit-learn"),
+            quick=options.quick,
+        )
+    return told(_shortfalls(results) if options.check else [])
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--only", action="append", choices=[case.key for case in CASES], help="a case; repeat"
-    )
-    parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
-    parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = make_parser(__doc__, [case.key for case in CASES], quick="one seed, few epochs, few entries")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--quick", action="store_true", help="one seed, few epochs, few entries")
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
     return parser.parse_args()
 
 
@@ -147,10 +134,7 @@ def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
 
 def _cell(values: list[float]) -> str:
     """Return mean and spread; of no values nothing, as where a split has no cold start."""
-    if not values:
-        return ""
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):.3f} ± {spread:.3f}"
+    return mean_and_spread(values) if values else ""
 
 
 def _shortfalls(results: dict[str, Any]) -> list[str]:

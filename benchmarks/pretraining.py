@@ -13,7 +13,6 @@ the labels from fresh weights (``scratch``), from those that were learnt (``full
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -21,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine import machine, versions
 from prepared import prepared
+from seeded import make_parser, mean_and_spread, told, write_results
 
 MODEL = "hetero_gat"
 SHARES = (0.01, 0.1, 1.0)
@@ -79,30 +78,13 @@ def main() -> int:
         }
         _print_case(case, results[case.key])
     if options.json:
-        document = {
-            "quick": options.quick,
-            "machine": machine(),
-            "versions": versions(("mmgraph", "torch", "torch-geometric")),
-            "results": results,
-        }
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    shortfalls = _shortfalls(results) if options.check else []
-    for line in shortfalls:
-        print(line)
-    return 1 if shortfalls else 0
+        write_results(options.json, results, ("mmgraph", "torch", "torch-geometric"), quick=options.quick)
+    return told(_shortfalls(results) if options.check else [])
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--only", action="append", choices=[case.key for case in CASES], help="a case; repeat"
-    )
-    parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
-    parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = make_parser(__doc__, [case.key for case in CASES], quick="one seed, few epochs, two shares")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--quick", action="store_true", help="one seed, few epochs, two shares")
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
     return parser.parse_args()
 
 
@@ -150,10 +132,7 @@ def _print_case(case: Case, found: dict[str, dict[str, list[float]]]) -> None:
     print(f"\n{case.key}: test accuracy of {MODEL} by the share of training labels, {seeds} seeds")
     print(f"  {'':16s}" + "".join(f"{share:>18s}" for share in shares))
     for way, by_share in found.items():
-        cells = []
-        for values in by_share.values():
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            cells.append(f"{statistics.fmean(values):.3f} ± {spread:.3f}")
+        cells = [mean_and_spread(values) for values in by_share.values()]
         print(f"  {way:16s}" + "".join(f"{cell:>18s}" for cell in cells), flush=True)
 
 

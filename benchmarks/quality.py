@@ -28,6 +28,7 @@ from typing import Any
 
 from prepared import prepared
 from quality_page import render_page
+from seeded import make_parser, told
 
 GRID = [
     {"model.dropout": dropout, "optimiser.weight_decay": decay}
@@ -152,10 +153,7 @@ def main() -> int:
         raise SystemExit(f"the cases have different numbers of seeds ({sorted(seeds)}): run them anew")
     if options.page:
         options.page.write_text(render_page(results, grid=len(GRID), command=_command()), encoding="utf-8")
-    shortfalls = _shortfalls(results) if options.check else []
-    for line in shortfalls:
-        print(line)
-    return 1 if shortfalls else 0
+    return told(_shortfalls(results) if options.check else [])
 
 
 def _command() -> str:
@@ -165,19 +163,11 @@ def _command() -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--only", action="append", choices=[case.key for case in CASES], help="a case; repeat"
-    )
-    parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
-    parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = make_parser(__doc__, [case.key for case in CASES], quick="one seed, no search")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path, help="the results; cases in it that are not run again are kept")
     parser.add_argument("--keep-search", action="store_true", help="take the settings that --json holds")
     parser.add_argument("--page", type=Path)
-    parser.add_argument("--quick", action="store_true", help="one seed, no search")
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
     return parser.parse_args()
 
 

@@ -14,15 +14,14 @@ docs/how_to/retrieval.md). Test entities are unseen, and the gallery is all of t
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine import machine, versions
 from prepared import prepared
+from seeded import make_parser, mean_and_spread, told, write_results
 
 ENTRIES = {
     "chance": "chance",
@@ -110,30 +109,18 @@ def main() -> int:
         results[case.key] = {name: [trial[name] for trial in trials] for name in entries}
         _print_case(case, results[case.key])
     if options.json:
-        document = {
-            "quick": options.quick,
-            "machine": machine(),
-            "versions": versions(("mmgraph", "torch", "torch-geometric", "scikit-learn")),
-            "results": results,
-        }
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    shortfalls = _shortfalls(results) if options.check else []
-    for line in shortfalls:
-        print(line)
-    return 1 if shortfalls else 0
+        write_results(
+            options.json,
+            results,
+            ("mmgraph", "torch", "torch-geometric", "scikit-learn"),
+            quick=options.quick,
+        )
+    return told(_shortfalls(results) if options.check else [])
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--only", action="append", choices=[case.key for case in CASES], help="a case; repeat"
-    )
-    parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
-    parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = make_parser(__doc__, [case.key for case in CASES], quick="one seed, few epochs, few entries")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--quick", action="store_true", help="one seed, few epochs, few entries")
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
     return parser.parse_args()
 
 
@@ -172,9 +159,7 @@ def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
 
 
 def _cell(values: list[float]) -> str:
-    digits = 1 if statistics.fmean(values) >= 1.5 else 3
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):.{digits}f} ± {spread:.{digits}f}"
+    return mean_and_spread(values, 1 if statistics.fmean(values) >= 1.5 else 3)
 
 
 def _shortfalls(results: dict[str, Any]) -> list[str]:

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmgraph.errors import ConfigError, Faults
+from mmgraph.errors import ConfigError
 from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.refuse import refuse_set
 
 ClassWeights = Literal["none", "balanced"]
 LossName = Literal["cross_entropy", "focal"]
@@ -60,20 +61,13 @@ class ClassLoss:
         Raises:
             ConfigError: If something was set.
         """
-        faults, usual = Faults(), ClassLoss()
+        usual = ClassLoss()
         settings = {
             "loss": (self.name, usual.name),
             "class_weights": (self.class_weights, usual.class_weights),
             "label_smoothing": (self.label_smoothing, usual.label_smoothing),
         }
-        for key, (value, default) in settings.items():
-            if value != default:
-                faults.add(
-                    key,
-                    f"got {value}, but {labels.task!r} is a {labels.kind} and has no classes",
-                    "Leave it out.",
-                )
-        faults.raise_if_any(ConfigError)
+        refuse_set(labels, "has no classes", settings)
 
     def total(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         r"""Return the sum of the losses of the rows that have a class, a scalar.

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmgraph.errors import ConfigError, Faults
 from mmgraph.sampling.negatives import Negatives, Strategy
 from mmgraph.tasks.decoders import DecoderName
 from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.refuse import refuse_set
 
 LinkLossName = Literal["binary", "softmax"]
 
@@ -46,15 +46,9 @@ class LinkOptions:
         Raises:
             ConfigError: If something was set.
         """
-        faults = Faults()
-        for key, usual in asdict(LinkOptions()).items():
-            if (value := getattr(self, key)) != usual:
-                faults.add(
-                    f"links.{key}",
-                    f"got {value}, but {labels.task!r} is a {labels.kind} and asks for no links",
-                    "Leave it out.",
-                )
-        faults.raise_if_any(ConfigError)
+        usual = LinkOptions()
+        settings = {f"links.{key}": (value, getattr(usual, key)) for key, value in asdict(self).items()}
+        refuse_set(labels, "asks for no links", settings)
 
     @property
     def sampling(self) -> Negatives:

@@ -11,7 +11,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mmgraph.errors import ConfigError, Faults
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.objectives.info_nce import info_nce
@@ -24,6 +23,7 @@ from mmgraph.tasks.objectives.related import (
     shared_target,
     two_steps_away,
 )
+from mmgraph.tasks.refuse import refuse_set
 
 ContrastName = Literal["info_nce", "sigmoid"]
 Related = Literal["negative", "ignored", "shared"]
@@ -66,15 +66,9 @@ class Contrast:
         Raises:
             ConfigError: If something was set.
         """
-        faults = Faults()
-        for key, usual in asdict(Contrast()).items():
-            if (value := getattr(self, key)) != usual:
-                faults.add(
-                    f"contrastive.{key}",
-                    f"got {value}, but {labels.task!r} is a {labels.kind} and has no contrastive loss",
-                    "Leave it out.",
-                )
-        faults.raise_if_any(ConfigError)
+        usual = Contrast()
+        settings = {f"contrastive.{key}": (value, getattr(usual, key)) for key, value in asdict(self).items()}
+        refuse_set(labels, "has no contrastive loss", settings)
 
     def kin_in(self, batch: GraphBatch, entity: str, here: Tensor) -> Kin | None:
         """Return what matters of what a graph says about pairs of entities; nothing where nothing does.

@@ -36,11 +36,7 @@ class MaskedFeatures(Pretext):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return a linear map from unified states to the features of each modality."""
-        content = self.subject.content
-        head: nn.Module = ModuleDict(
-            {name: nn.Linear(channels, held.channels) for name, held in content.items()}
-        )
-        return head
+        return self.subject.make_maps(channels)
 
     def step(
         self, head: nn.Module, encode: Encode, batch: GraphBatch, rows: Tensor, here: Tensor

@@ -12,6 +12,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch, View
@@ -55,6 +56,17 @@ class Subject:
     def has(self, modality: str, rows: Tensor) -> Tensor:
         """Return which of some entities have a modality, bool [R]."""
         return self.content[modality].has.to(rows.device)[rows]
+
+    def make_maps(self, channels: int) -> nn.Module:
+        """Return a linear map from unified states to the features of each modality, with fresh weights.
+
+        Args:
+            channels: The width of the unified states.
+        """
+        maps: nn.Module = ModuleDict(
+            {name: nn.Linear(channels, held.channels) for name, held in self.content.items()}
+        )
+        return maps
 
     def any_modality(self) -> str:
         """Return a modality at random."""
