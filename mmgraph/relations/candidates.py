@@ -141,7 +141,7 @@ def products(
 
 def together(kernel: Callable[[int, int], None], rows: int, numbers: int) -> None:
     """Run a kernel on all rows, each of so many numbers, in as many threads as are worth it."""
-    threads = min(useful_threads(rows * numbers, torch.get_num_threads()), max(rows, 1))
+    threads = min(useful_threads(rows * numbers), max(rows, 1))
     cuts = [rows * part // threads for part in range(threads + 1)]
     run_together([partial(kernel, *ends) for ends in itertools.pairwise(cuts)])
 
