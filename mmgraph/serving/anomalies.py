@@ -94,7 +94,7 @@ def anomalies(
         units = as_units(vectors).astype(np.float64)
         distance, nearest = _nearest(units, training, max(k, shown))
         score = distance[:, :k].mean(axis=1) if method == "knn" else _outlier_factor(units, training, k)
-    titles = run.graph.nodes[chosen]["title"].astype(str).to_numpy()
+    titles = run.graph.nodes[chosen]["title"].to_numpy(dtype=str)
     usual = np.sort(score[training])
     table = pd.DataFrame(
         {

@@ -115,17 +115,17 @@ def cluster(
     labels = None if against is None else _column(run, chosen, against, table)
     doing = f"while {counted(len(ids), 'vector')} of width {vectors.shape[1]} were clustered"
     with memory_told(doing, fix="Free some memory, or take method kmeans."):
-        units, tried = as_units(vectors), {}
+        units, tried = as_units(vectors), dict[int, float]()
         if method == "hdbscan":
             found = HDBSCAN(min_cluster_size=min_size or 5, copy=True).fit_predict(units)
+        elif clusters == "auto":
+            tried = _silhouettes(units, seed)
+            found = _kmeans(units, max(tried, key=lambda number: tried[number]), seed)
         else:
-            if clusters == "auto":
-                tried = _silhouettes(units, seed)
-                clusters = max(tried, key=lambda number: tried[number])
             found = _kmeans(units, clusters, seed)
         number = _largest_first(found)
         silhouette = _silhouette(units, number, seed)
-    titles = run.graph.nodes[chosen]["title"].astype(str).to_numpy()
+    titles = run.graph.nodes[chosen]["title"].to_numpy(dtype=str)
     similarity, summary = _summary(units, number, titles, shown)
     return Clustering(
         entity=chosen,

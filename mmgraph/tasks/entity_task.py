@@ -36,7 +36,7 @@ class EntityTask(Task):
         self.register_buffer("target", target, persistent=False)
 
     @classmethod
-    def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
+    def read(cls, graph: Graph, name: str, options: TaskOptions) -> EntityTask:
         """Return the task of this kind that a graph has by a name."""
         labels = read_labels(graph, name)
         # Whether it has classes, the kind itself knows.
