@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,11 @@ SPEC = {
         "song": {
             "table": "songs.csv",
             "modalities": {"sound": {"kind": "tabular", "columns": dict.fromkeys("xyz", "numeric")}},
-        }
+        },
+        "singer": {
+            "table": "singers.csv",
+            "modalities": {"voice": {"kind": "tabular", "columns": {"pitch": "numeric"}}},
+        },
     },
     "relations": {
         "alike": {"builder": "knn", "on": "song/sound", "k": 3, "connect": "entity"},
@@ -54,11 +59,16 @@ SPEC = {
         },
     },
     "splits": {
+        "singers": {
+            "kind": "random",
+            "entity": "singer",
+            "fractions": {"train": 0.6, "validation": 0.2, "test": 0.2},
+        },
         "random": {
             "kind": "random",
             "entity": "song",
             "fractions": {"train": 0.5, "validation": 0.2, "test": 0.3},
-        }
+        },
     },
     "tasks": {
         "moods": {
@@ -71,6 +81,7 @@ SPEC = {
             "without": {"relations": ["shared_mood"]},
         },
         "pace": {"kind": "regression", "entity": "song", "target": "pace", "split": "random"},
+        "part": {"entity": "singer", "target": "part", "split": "singers"},
         "both": {"kind": "multi_task", "tasks": ["moods", "pace"]},
     },
 }
@@ -83,6 +94,14 @@ def moods_of(columns: np.ndarray) -> list[str]:
     return [";".join(name for name, rule in rules.items() if rule[row]) for row in range(len(columns))]
 
 
+def write_singers(folder: Path) -> None:
+    """Write singers whose part their pitch tells."""
+    pitch = np.linspace(-1, 1, 30).round(3)
+    part = np.where(pitch > 0, "soprano", "bass")
+    singers = pd.DataFrame({"id": [f"v{row}" for row in range(30)], "pitch": pitch, "part": part})
+    singers.to_csv(folder / "singers.csv", index=False)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("songs")
@@ -92,6 +111,7 @@ def folder(tmp_path_factory):
     table["moods"] = moods_of(columns)
     table["pace"] = 100 + 10 * columns[:, 2]
     table.to_csv(folder / "songs.csv", index=False)
+    write_singers(folder)
     (folder / "dataset.yaml").write_text(yaml.safe_dump(SPEC))
     build_graph(load_dataset(folder), cache=False, out=folder / "graph")
     return folder
@@ -125,6 +145,7 @@ def test_lists_in_parquet_are_the_same_but_an_empty_one_is_an_answer(folder, tmp
     table = pd.read_csv(folder / "songs.csv")
     table["moods"] = table["moods"].fillna("").map(lambda cell: [one for one in cell.split(";") if one])
     table.to_parquet(tmp_path / "songs.parquet")
+    write_singers(tmp_path)
     spec = json.loads(json.dumps(SPEC).replace("songs.csv", "songs.parquet"))
     del spec["tasks"]["moods"]["separator"]
     (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(spec))
@@ -279,3 +300,15 @@ def test_settings_of_classes_reach_the_task_that_has_some(folder):
     assert run.task.members["moods"].class_loss.name == "focal"
     with pytest.raises(ConfigError, match="task_weights: got"):
         train(folder / "graph", task="pace", overrides=["task_weights=uncertainty"])
+
+
+def test_tasks_of_two_entity_types(folder):
+    run = train(folder / "graph", task="pace,part", model="mlp", overrides=[*SHORT, "batch_size=0"])
+    found = run.evaluate("test")
+    assert found["pace/r2_score"] > 0.5
+    assert found["part/accuracy"] > 0.8
+    table = run.predictions()
+    assert table["entity"].value_counts().to_dict() == {"song": SONGS, "singer": 30}
+    assert table.query("entity == 'singer'")["part/prediction"].isin(["bass", "soprano"]).all()
+    with pytest.raises(ConfigError, match="batch_size: got 20, but samples are made for one entity type"):
+        train(folder / "graph", task="pace,part", model="mlp", overrides=[*SHORT, "batch_size=20"])
