@@ -8,6 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_MOST_AT_ONCE = 1 << 24
+"""How many scores are sorted at a time."""
+
 
 def average_precision(scores: Tensor, relevant: Tensor) -> Tensor:
     """Return the average precision of each row that has a relevant candidate, float64 [R'].
@@ -25,7 +28,12 @@ def average_precision(scores: Tensor, relevant: Tensor) -> Tensor:
         0.8333333333333333
     """
     asked = relevant.any(dim=1)
-    scores, relevant = scores[asked], relevant[asked]
+    at_once = max(_MOST_AT_ONCE // max(scores.shape[1], 1), 1)
+    parts = zip(scores[asked].split(at_once), relevant[asked].split(at_once), strict=True)
+    return torch.cat([_average_precision(*part) for part in parts])
+
+
+def _average_precision(scores: Tensor, relevant: Tensor) -> Tensor:
     hits = torch.where(relevant, scores, -torch.inf)
     as_high = [
         scores.shape[1] - torch.searchsorted(among.sort(dim=1).values, scores.contiguous())
