@@ -19,9 +19,11 @@ from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import EdgeType, Triple
 from mmgraph.layers.groups import OF, REVERSE_OF
 from mmgraph.models import MultimodalModel
+from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.models.model import read_features
 from mmgraph.models.sample import Sample
 from mmgraph.serving.known_states import KnownStates
+from mmgraph.tasks.common_space import CommonSpace
 
 States = dict[str, Tensor]
 
@@ -58,11 +60,12 @@ class Hearing:
         self._view, self._model, self._known, self._degrees = view, model, known, degrees
         self._sizes = {t.name: t.num_nodes for t in view.schema.node_types}
 
-    def unify(self, attached: AttachedGraph) -> States:
+    def unify(self, attached: AttachedGraph, space: CommonSpace | None = None) -> States:
         """Return the unified representation of new entities, [N, C] by entity type.
 
         Args:
             attached: How they joined the graph.
+            space: The side from which they are seen; by default all of them is.
 
         Raises:
             RunError: If nodes are told apart by learned vectors, of which new ones have none.
@@ -83,16 +86,20 @@ class Hearing:
                 weight[triple] = _floats(found.weight, (0,))
             if edge_type.attr_names:
                 attr[triple] = _floats(found.attr, (0, len(edge_type.attr_names)))
+        features = self._features(attached, heard, new)
+        if space is not None:
+            batch = GraphBatch(features, index, weight, attr)
+            batch = space.side.without(batch, self._hidden(space, heard, new))
+            index, weight, attr = batch.edge_index_dict, batch.edge_weight_dict, batch.edge_attr_dict
         states = []
         with torch.no_grad():
             sample = Sample(known=self._told_apart(attached, heard, new))
-            state = self._model.project(self._features(attached, heard, new), index, sample)
+            state = self._model.project(features, index, sample)
             attr = self._model.edge_scale(attr)
             for number, layer in enumerate(self._model.layers):
                 if number:
-                    state = self._beside_known(number, state, heard)
-                features = read_features(layer, attr)  # type: ignore[arg-type]
-                result = layer(state, index, weight, *features)
+                    state = self._beside_known(number, state, heard, None if space is None else space.view)
+                result = layer(state, index, weight, *read_features(layer, attr))  # type: ignore[arg-type]
                 state = {name: x[len(heard[name]) :] for name, x in result.items()}
                 states.append(state)
             unified: States = self._model.readout(states)
@@ -128,10 +135,27 @@ class Hearing:
                 x_dict[name] = torch.from_numpy(np.concatenate(both))
         return x_dict
 
-    def _beside_known(self, depth: int, state: States, heard: dict[str, NDArray[np.int64]]) -> States:
+    def _hidden(
+        self, space: CommonSpace, heard: dict[str, NDArray[np.int64]], new: dict[str, int]
+    ) -> dict[str, Tensor]:
+        """Return by node type which heard and new nodes are of entities that are looked at from a side."""
+        hidden, asked, entity = {}, space.asked, space.task.labels.entity
+        for node_type in self._view.schema.node_types:
+            name = node_type.name
+            if node_type.entity == entity:
+                rows = heard[name]
+                if node_type.modality is not None:
+                    rows = self._view.nodes[name]["entity_index"].to_numpy(dtype=np.int64)[rows]
+                fresh = torch.ones(new[name], dtype=torch.bool)
+                hidden[name] = torch.cat([asked[torch.from_numpy(rows)], fresh])
+        return hidden
+
+    def _beside_known(
+        self, depth: int, state: States, heard: dict[str, NDArray[np.int64]], view: View | None
+    ) -> States:
         """Return the states of heard and new nodes after some layers."""
         rows = {name: torch.from_numpy(heard[name]) for name in state if len(heard[name])}
-        known = self._known.after(depth, rows)
+        known = self._known.after(depth, rows, view)
         return {name: torch.cat([known[name], x]) if name in known else x for name, x in state.items()}
 
     def _told_apart(
