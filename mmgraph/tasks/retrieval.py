@@ -66,6 +66,7 @@ class Retrieval(Task):
         super().__init__(labels)
         self.contrast = contrast
         self.content = (content[spec.query], content[spec.answer])
+        self.names = {spec.query: "query", spec.answer: "answer"}
         self.sides = {
             name: Side(
                 schema,
@@ -143,7 +144,7 @@ class Retrieval(Task):
     def _view_of(self, side: str, rows: Tensor) -> View:
         """Return what is seen from a side in a step that asks for some training entities."""
         if not self.contrast.context:
-            return self._view(side, everyone=True)
+            return self.seen(side, everyone=True)
         asked = self.held_out.clone()
         asked[rows] = True
         return self.sides[side].view(asked)
@@ -163,11 +164,11 @@ class Retrieval(Task):
         """
         everyone = not self.contrast.context or not bool(self.held_out[rows].all())
         entity = self.labels.entity
-        sides = [unify({entity: rows}, self._view(name, everyone=everyone))[entity] for name in self.sides]
+        sides = [unify({entity: rows}, self.seen(name, everyone=everyone))[entity] for name in self.sides]
         output: Tensor = head(*sides)
         return output
 
-    def _view(self, side: str, *, everyone: bool) -> View:
+    def seen(self, side: str, *, everyone: bool) -> View:
         """Return what is seen from a side where the held-out entities are asked for, or everyone is."""
         key = (side, everyone, self.held_out.device)
         if key not in self._views:
