@@ -25,6 +25,7 @@ from mmgraph.serving.notes import notes_on
 from mmgraph.serving.relations_read import relations_read
 from mmgraph.tasks import Classification, EntityTask, MultiTask
 from mmgraph.tasks.common_space import CommonSpace
+from mmgraph.tasks.content import Content
 from mmgraph.training.assemble import visible_graph
 from mmgraph.training.environment import reproducible
 from mmgraph.training.inference import AtOnce
@@ -197,7 +198,9 @@ class Predictor:
             _refuse_lacking(space, attached)
         with reproducible(self.run.config.seed, torch.device("cpu")), torch.no_grad():
             found = self._unify(attached, space)[entity]
-            vectors = (found if space is None else space.place(self.run.module.head, found)).numpy()
+            if space is not None:
+                found = space.place(self.run.module.head, found, _modality(space, attached))
+            vectors = found.numpy()
         self._require_finite(vectors, entity, attached)
         notes = notes_on(
             self.view,
@@ -269,6 +272,15 @@ def predict(
         >>> predict(load_run("run"), "new-glyphs.csv")  # doctest: +SKIP
     """
     return Predictor(run).predict(entities, folder=folder, progress=progress)
+
+
+def _modality(space: CommonSpace, attached: AttachedGraph) -> Tensor:
+    """Return the modality by which new entities are seen, float32 [R, P]."""
+    entity, factory = space.task.labels.entity, attached.factory
+    name = f"{entity}/{space.modality}"
+    size = len(attached.new[entity])
+    content = Content(factory.encoded(name).features, factory.entity_index(name), size)
+    return content.of(torch.arange(size))
 
 
 def _refuse_lacking(space: CommonSpace, attached: AttachedGraph) -> None:
