@@ -6,12 +6,16 @@ Shapes: R entities, C channels of the model, D of the common space, P and Q widt
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.ridge_maps import RidgeLikeness
+
+SideName = Literal["query", "answer"]
 
 
 class PairHead(nn.Module):
@@ -64,3 +68,23 @@ class PairHead(nn.Module):
             query = torch.cat([self.learnt * likeness, bias, self.log_ridge.exp() * by_query], dim=1)
             answer = torch.cat([answer, by_answer], dim=1)
         return torch.stack([query.float(), answer.float()], dim=1)
+
+    def place(self, side: SideName, states: Tensor, features: Tensor, fold: Tensor) -> Tensor:
+        """Return where one side of entities lies: vectors of length 1, whose cosines rank as logits do.
+
+        Args:
+            side: Which of both.
+            states: Of the entities as they are seen from this side, [R, C].
+            features: The modality of this side, which ridge regression reads, [R, P] or [R, Q].
+            fold: The fold of which the maps shall know nothing, int64 [R].
+        """
+        is_query = side == "query"
+        place = functional.normalize((self.query if is_query else self.answer)(states), dim=1)
+        if self.ridge is None:
+            return place
+        by_ridge = (self.ridge.of_query if is_query else self.ridge.of_answer)(features, fold)
+        if is_query:
+            # As in the logits: their temperatures and the weight of the states stand on the side of queries.
+            place = self.learnt * self.scale.factor * place
+            by_ridge = self.log_ridge.exp() * by_ridge
+        return functional.normalize(torch.cat([place, by_ridge], dim=1), dim=1)

@@ -25,7 +25,7 @@ from mmgraph.tasks.gathered import as_share, gather, gather_blocks
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
 from mmgraph.tasks.objectives import Contrast, Kin
 from mmgraph.tasks.options import TaskOptions
-from mmgraph.tasks.pair_head import PairHead
+from mmgraph.tasks.pair_head import PairHead, SideName
 from mmgraph.tasks.pair_labels import read_pairs
 from mmgraph.tasks.ridge_maps import KERNELS, Kernel, RidgeLikeness, deal, evenly, fit_ridge
 from mmgraph.tasks.side import Side, refuse_shared
@@ -71,6 +71,7 @@ class Retrieval(Task):
         super().__init__(labels)
         self.contrast = contrast
         self.content = (content[spec.query], content[spec.answer])
+        self.names: dict[str, SideName] = {spec.query: "query", spec.answer: "answer"}
         self.sides = {
             name: Side(
                 schema,
@@ -177,7 +178,7 @@ class Retrieval(Task):
     def _view_of(self, side: str, rows: Tensor) -> View:
         """Return what is seen from a side in a step that asks for some training entities."""
         if not self.contrast.context:
-            return self._view(side, everyone=True)
+            return self.seen(side, everyone=True)
         asked = self.held_out.clone()
         asked[rows] = True
         return self.sides[side].view(asked)
@@ -197,7 +198,7 @@ class Retrieval(Task):
         """
         everyone = not self.contrast.context or not bool(self.held_out[rows].all())
         entity = self.labels.entity
-        sides = [unify({entity: rows}, self._view(name, everyone=everyone))[entity] for name in self.sides]
+        sides = [unify({entity: rows}, self.seen(name, everyone=everyone))[entity] for name in self.sides]
         return self._head(head, sides, rows)
 
     def _head(self, head: nn.Module, sides: list[Tensor], rows: Tensor) -> Tensor:
@@ -206,7 +207,7 @@ class Retrieval(Task):
         output: Tensor = head(*sides, pairs)
         return output
 
-    def _view(self, side: str, *, everyone: bool) -> View:
+    def seen(self, side: str, *, everyone: bool) -> View:
         """Return what is seen from a side where the held-out entities are asked for, or everyone is."""
         key = (side, everyone, self.held_out.device)
         if key not in self._views:

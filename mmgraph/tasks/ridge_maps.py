@@ -6,7 +6,7 @@ regressed on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -133,20 +133,28 @@ class RidgeLikeness(nn.Module):
             answer: The other one, [R, Q].
             fold: Which maps are taken of each, int64 [R]; see :class:`RidgeMap`.
         """
-        # Half precision would cost more than what the maps are there for.
-        with torch.no_grad(), torch.autocast(query.device.type, enabled=False):
-            of_query = self.onwards(query, fold), self.back.target.scaled(query)
-            of_answer = self.onwards.target.scaled(answer), self.back(answer, fold)
-            sides = [
-                torch.cat([F.normalize(part, dim=1) for part in parts], dim=1) * 0.5**0.5
-                for parts in (of_query, of_answer)
-            ]
-        return sides[0], sides[1]
+        return self.of_query(query, fold), self.of_answer(answer, fold)
+
+    def of_query(self, query: Tensor, fold: Tensor) -> Tensor:
+        """Return the vectors of queries alone, [R, P + Q]."""
+        return _unit(query, lambda: (self.onwards(query, fold), self.back.target.scaled(query)))
+
+    def of_answer(self, answer: Tensor, fold: Tensor) -> Tensor:
+        """Return the vectors of answers alone, [R, P + Q]."""
+        return _unit(answer, lambda: (self.onwards.target.scaled(answer), self.back(answer, fold)))
 
     def describe(self) -> dict[str, object]:
         """Return what was chosen in each direction."""
         maps = {"onwards": self.onwards, "back": self.back}
         return {name: {"kernel": map_.kernel, "penalty": map_.penalty} for name, map_ in maps.items()}
+
+
+def _unit(of: Tensor, parts: Callable[[], tuple[Tensor, Tensor]]) -> Tensor:
+    """Return two parts as one vector of length 1, in which both have the same."""
+    # Half precision would cost more than what the maps are there for.
+    with torch.no_grad(), torch.autocast(of.device.type, enabled=False):
+        found: Tensor = torch.cat([F.normalize(part, dim=1) for part in parts()], dim=1) * 0.5**0.5
+    return found
 
 
 def evenly(rows: Tensor, most: int) -> Tensor:
