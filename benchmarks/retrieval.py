@@ -146,13 +146,12 @@ def main() -> int:
 
 
 def _page(results: dict[str, Any]) -> str:
-    shown = [word if not word.startswith("/") else Path(word).name for word in sys.argv[1:]]
     return render_page(
         results,
         directions={case.key: case.directions for case in CASES},
         about={case.key: case.about for case in CASES},
         rivals=_RIVALS,
-        command=" ".join(["python benchmarks/retrieval.py", *shown]),
+        entries=list(ENTRIES),
     )
 
 

@@ -23,13 +23,7 @@ out of the fit; they and `cca` read the two modalities alone, and so do the *two
 hears of neighbours as well ([what it sees](how_to/retrieval.md)). All trained entries but *no ridge* begin
 with kernel ridge regression and add to it (`contrastive.ridge`).
 
-Made by:
-
-```bash
-{command}
-```
-
-with {versions}.
+Made by the command that stands at each case, with {versions}.
 """
 _READING = """The entry that is compared with ridge regression is that of ours (*kernel ridge* and all that
 are trained) with the best mean reciprocal rank on validation, over both directions and all seeds; test had no
@@ -44,7 +38,7 @@ def render_page(
     directions: Mapping[str, tuple[str, str]],
     about: Mapping[str, str],
     rivals: Sequence[str],
-    command: str,
+    entries: Sequence[str],
 ) -> str:
     """Return the page as Markdown.
 
@@ -53,7 +47,7 @@ def render_page(
         directions: The directions of each case.
         about: What is special about a case.
         rivals: The entries that ours are compared with, and chance.
-        command: The command that made the results.
+        entries: All entries that there are.
     """
     seeds = sorted({len(trials) for found in results.values() for trials in found.values()})
     libraries = ("mmgraph", "torch", "torch-geometric", "scikit-learn")
@@ -61,11 +55,11 @@ def render_page(
         [f"Python {platform.python_version()}"] + [f"{lib} {version(lib)}" for lib in libraries]
     )
     told = " or ".join(map(str, seeds))
-    parts = [_INTRODUCTION.format(seeds=told, command=command, versions=versions), "## Is it ahead?\n"]
+    parts = [_INTRODUCTION.format(seeds=told, versions=versions), "## Is it ahead?\n"]
     parts += [f"- {verdict(case, found, directions[case], rivals)}" for case, found in results.items()]
     parts += ["", _READING]
     for case, found in results.items():
-        parts += [_case(case, found, directions[case], about.get(case, ""))]
+        parts += [_case(case, found, directions[case], about.get(case, "")), _command(case, found, entries)]
     return "\n".join(parts)
 
 
@@ -114,6 +108,17 @@ def _case(case: str, found: Found, directions: tuple[str, str], about: str) -> s
         ]
         lines.append(_row([name, *cells]))
     return "\n".join([*lines, ""])
+
+
+def _command(case: str, found: Found, entries: Sequence[str]) -> str:
+    """Return the command that makes what is there of a case."""
+    words = ["python benchmarks/retrieval.py", "--source emoji=DIR --source countries=DIR"]
+    words += ["--json retrieval.json --page docs/retrieval_results.md", f'--only "{case}"']
+    words.append(f"--seeds {len(next(iter(found.values())))}")
+    if set(found) != set(entries):
+        words += [f'--entry "{name}"' for name in found if name not in ("chance", "ridge")]
+    lines = " \\\n    ".join([*words[:5], " ".join(words[5:])] if words[5:] else words)
+    return f"```bash\n{lines}\n```\n"
 
 
 def _row(cells: list[str]) -> str:
