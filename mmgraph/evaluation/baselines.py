@@ -24,7 +24,7 @@ from mmgraph.evaluation.link_baselines import (
     matrix_factorisation,
     popularity,
 )
-from mmgraph.evaluation.retrieval_baselines import Output, cca, chance, linear_map
+from mmgraph.evaluation.retrieval_baselines import Output, cca, chance, kernel_map, linear_map
 from mmgraph.tasks.classification import Classification
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.link_prediction import LinkPrediction
@@ -183,6 +183,7 @@ BASELINES: dict[str, Baseline] = {
         _of_modalities("chance", chance),
         _of_modalities("cca", cca),
         _of_modalities("linear_map", linear_map),
+        _of_modalities("kernel_map", kernel_map),
     )
 }
 

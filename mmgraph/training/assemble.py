@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmgraph.errors import GraphError
+from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import MultimodalModel, build
 from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions, TaskWeights
@@ -38,6 +38,12 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
         ConfigError: If the graph has no such task, an option of the model or the loss cannot be used, or
             times are to be kept to and that cannot be done.
     """
+    if config.links.structure and config.edges != "given":
+        raise ConfigError(
+            f"got True with edges={config.edges}: it would count the links that the control hides",
+            where="links.structure",
+            fix="Leave it out of the control.",
+        )
     view = visible_graph(graph, task, config)
     modal = any(node_type.modality is not None for node_type in view.schema.node_types)
     # Where nothing else is there, the control without edges shows what the labels' frequencies alone give.

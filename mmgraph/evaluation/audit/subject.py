@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from mmgraph.data.dataset import Dataset
 from mmgraph.data.references import MULTI_LABEL
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, NodeType
-from mmgraph.tasks.labels import Labels
+from mmgraph.tasks import LinkPrediction, Retrieval, Task
+from mmgraph.tasks.labels import Labels, find_task
 
 SHOWN = 3
 """How many examples a finding shows."""
@@ -36,6 +38,8 @@ class Subject:
         parts: The parts of the split that are held against training.
         dataset: The dataset that the graph was built from, if it is given.
         groups: Columns or relations whose groups are to stay together.
+        asked: A task that asks for something else than a target of each entity: a retrieval, or links, by
+            which no entity is held out.
     """
 
     graph: Graph
@@ -44,6 +48,39 @@ class Subject:
     parts: tuple[str, ...]
     dataset: Dataset | None = None
     groups: tuple[str, ...] = ()
+    asked: Task | None = None
+
+    @property
+    def retrieval(self) -> Retrieval:
+        """The task, of which it is known that it is a retrieval."""
+        assert isinstance(self.asked, Retrieval)
+        return self.asked
+
+    @property
+    def link_prediction(self) -> LinkPrediction:
+        """The task, of which it is known that it asks for links."""
+        assert isinstance(self.asked, LinkPrediction)
+        return self.asked
+
+    @functools.cached_property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which entities have both sides of the retrieval, bool [N]."""
+        return self.retrieval.labels.values.notna().to_numpy(dtype=bool)
+
+    @property
+    def split_spec(self) -> Mapping[str, Any]:
+        """What the dataset says of the split of the task's entities; nothing of links."""
+        name = getattr(find_task(self.graph, self.task), "split", None)
+        spec = self.graph.manifest.get("dataset", {}).get("spec", {})
+        found: Mapping[str, Any] = spec.get("splits", {}).get(name, {})
+        return found
+
+    @property
+    def answers(self) -> set[str]:
+        """The node types that hold what is asked for, of which a single word is no property."""
+        if not isinstance(self.asked, Retrieval):
+            return set()
+        return {f"{self.entity}/{name}" for name in self.asked.names}
 
     @property
     def entity(self) -> str:
