@@ -31,7 +31,7 @@ TaskOption = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help="A task of the graph, link:RELATION, or retrieval:QUERY,ANSWER (two modalities).",
+        help="A task of the graph, several (A,B), link:RELATION, or retrieval:QUERY,ANSWER (two modalities).",
     ),
 ]
 ModelOption = Annotated[

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmgraph.config import parse
-from mmgraph.data.references import PRETRAINING, RETRIEVAL
-from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, PretrainingTaskSpec, RetrievalTaskSpec
+from mmgraph.data.references import MULTI_TASK, PRETRAINING, RETRIEVAL
+from mmgraph.data.task_spec import (
+    AnyTaskSpec,
+    EntitiesTaskSpec,
+    MultiTaskSpec,
+    PretrainingTaskSpec,
+    RetrievalTaskSpec,
+)
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.without_links import unprepared_link_task
 
@@ -22,17 +28,33 @@ def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
     Args:
         graph: The graph.
         name: ``link:RELATION``, ``retrieval:QUERY,ANSWER``, where query and answer are modalities or their
-            node types, ``pretrain``, or ``pretrain:ENTITY``.
+            node types, ``pretrain``, ``pretrain:ENTITY``, or the names of several tasks, ``A,B``.
 
     Raises:
-        ConfigError: If a retrieval asks for one modality by itself.
+        ConfigError: If a retrieval asks for one modality by itself, or several tasks are one.
         GraphError: If the graph cannot tell what it is about.
     """
     if name.startswith(_RETRIEVAL) and name.count(",") == 1:
         return _retrieval(graph, name)
     if name == _PRETRAIN or name.startswith(f"{_PRETRAIN}:"):
         return _pretraining(graph, name.partition(":")[2])
+    if "," in name:
+        return _several(graph, [part.strip() for part in name.split(",")])
     return unprepared_link_task(name)
+
+
+def _several(graph: Graph, names: list[str]) -> MultiTaskSpec:
+    known = graph.entity_tasks
+    for name in names:
+        if name not in known:
+            other = graph.tasks.get(name)
+            what = f"{name!r} is a {other.kind}" if other else f"there is no task {name!r}"
+            raise GraphError(
+                f"{what}; several tasks at once ask for a target of each entity",
+                where="--task",
+                fix=did_you_mean(name, known),
+            )
+    return parse(MultiTaskSpec, {"kind": MULTI_TASK, "tasks": names}, where="--task")
 
 
 def split_column(graph: Graph, entity: str, split: str) -> str:
@@ -46,7 +68,7 @@ def split_column(graph: Graph, entity: str, split: str) -> str:
     return next(
         f"split:{name}"
         for name, task in graph.tasks.items()
-        if not isinstance(task, LinkTaskSpec) and (task.entity, task.split) == (entity, split)
+        if isinstance(task, EntitiesTaskSpec) and (task.entity, task.split) == (entity, split)
     )
 
 
@@ -103,7 +125,7 @@ def _shared_split(graph: Graph, entity: str, kind: str) -> str:
     splits = {
         task.split: None
         for task in graph.tasks.values()
-        if not isinstance(task, LinkTaskSpec) and task.entity == entity
+        if isinstance(task, EntitiesTaskSpec) and task.entity == entity
     }
     if len(splits) != 1:
         raise GraphError(

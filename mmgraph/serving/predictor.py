@@ -23,8 +23,9 @@ from mmgraph.serving.known_states import KnownStates
 from mmgraph.serving.new_rows import NewEntities, read_new
 from mmgraph.serving.notes import notes_on
 from mmgraph.serving.relations_read import relations_read
-from mmgraph.tasks import EntityTask
+from mmgraph.tasks import Classification, EntityTask, MultiTask
 from mmgraph.tasks.common_space import CommonSpace
+from mmgraph.tasks.content import Content
 from mmgraph.training.assemble import visible_graph
 from mmgraph.training.environment import reproducible
 from mmgraph.training.inference import AtOnce
@@ -107,10 +108,12 @@ class Predictor:
             progress: Told what is going on.
 
         Returns:
-            One row for each entity, in the order in which they were given: ``id``, ``prediction``, for a
-            classification ``probability`` (of the prediction) and ``probabilities`` (in the order of
-            ``run.task.classes``), and ``notes``: modalities that it lacks, content that no training entity
-            had, relations by which it has no neighbour.
+            One row for each entity, in the order in which they were given: ``id``, ``prediction`` (of several
+            labels those told), for a classification ``probability`` (of the prediction) and ``probabilities``
+            (in the order of ``run.task.classes``; of labels, of ``run.task.names``), and ``notes``:
+            modalities that it lacks, content that no training entity had, relations by which it has no
+            neighbour. Of several tasks, columns have the name of their task before
+            them, as in ``size/prediction``, and entities are of the first task's type.
 
         Raises:
             ConfigError: If the run's task says nothing of single entities.
@@ -119,22 +122,22 @@ class Predictor:
             MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
         """
         task = self.run.task
-        if not isinstance(task, EntityTask):
+        if not isinstance(task, EntityTask | MultiTask):
             raise ConfigError(
                 f"the task {task.labels.task!r} is {task.labels.kind}, which says nothing of a single entity",
                 where=f"run {self.run.folder or task.labels.task}",
-                fix="Embed new entities instead, or use a run of a classification or a regression.",
+                fix="Embed new entities instead, or use a run of a task with a target of each entity.",
             )
         found = self.embed(entities, folder=folder, progress=progress)
         with torch.no_grad():
-            output: Tensor = self.run.module.head(torch.from_numpy(found.vectors))
+            output = task.answer(self.run.module.head, torch.from_numpy(found.vectors))
         bad = rows_not_finite(output)
         if len(bad):
             highest = np.abs(found.vectors).max()
             origin = Origin(f"their unified representations are finite, and go up to {highest:.3g}")
             raise not_finite("the output", task.labels.entity, found.ids[bad.numpy()], len(output), origin)
         table = task.decode(output)
-        if "probabilities" in table:
+        if isinstance(task, Classification):
             most = [float(np.max(row)) for row in table["probabilities"]]
             table.insert(list(table.columns).index("probabilities"), "probability", most)
         table.insert(0, "id", found.ids.astype(object))
@@ -195,7 +198,9 @@ class Predictor:
             _refuse_lacking(space, attached)
         with reproducible(self.run.config.seed, torch.device("cpu")), torch.no_grad():
             found = self._unify(attached, space)[entity]
-            vectors = (found if space is None else space.place(self.run.module.head, found)).numpy()
+            if space is not None:
+                found = space.place(self.run.module.head, found, _modality(space, attached))
+            vectors = found.numpy()
         self._require_finite(vectors, entity, attached)
         notes = notes_on(
             self.view,
@@ -267,6 +272,15 @@ def predict(
         >>> predict(load_run("run"), "new-glyphs.csv")  # doctest: +SKIP
     """
     return Predictor(run).predict(entities, folder=folder, progress=progress)
+
+
+def _modality(space: CommonSpace, attached: AttachedGraph) -> Tensor:
+    """Return the modality by which new entities are seen, float32 [R, P]."""
+    entity, factory = space.task.labels.entity, attached.factory
+    name = f"{entity}/{space.modality}"
+    size = len(attached.new[entity])
+    content = Content(factory.encoded(name).features, factory.entity_index(name), size)
+    return content.of(torch.arange(size))
 
 
 def _refuse_lacking(space: CommonSpace, attached: AttachedGraph) -> None:

@@ -6,11 +6,14 @@ from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS, Labels
 from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.link_prediction import LinkPrediction
+from mmgraph.tasks.multi_label import MultiLabel
+from mmgraph.tasks.multi_task import MultiTask
 from mmgraph.tasks.options import Objectives, TaskOptions
 from mmgraph.tasks.pretraining import Pretraining
 from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.task import Task
+from mmgraph.tasks.task_weights import TaskWeights
 
 __all__ = [
     "SPLITS",
@@ -20,10 +23,13 @@ __all__ = [
     "Labels",
     "LinkOptions",
     "LinkPrediction",
+    "MultiLabel",
+    "MultiTask",
     "Objectives",
     "Pretraining",
     "Regression",
     "Retrieval",
     "Task",
     "TaskOptions",
+    "TaskWeights",
 ]

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.models.graph_batch import View
-from mmgraph.tasks.retrieval import PairHead, Retrieval
+from mmgraph.tasks.content import Content
+from mmgraph.tasks.pair_head import PairHead, SideName
+from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.side import Side
 from mmgraph.tasks.step import Unify
 from mmgraph.tasks.task import Task
@@ -62,7 +63,7 @@ class CommonSpace:
         return cls(task, modality)
 
     @property
-    def name(self) -> str:
+    def name(self) -> SideName:
         """``query`` or ``answer``."""
         return self.task.names[self.modality]
 
@@ -74,8 +75,12 @@ class CommonSpace:
     @property
     def rows(self) -> Tensor:
         """The entities that have the modality, int64 [R]."""
-        content = self.task.content[0 if self.name == "query" else 1]
-        return content.has.nonzero().squeeze(1)
+        return self.content.has.nonzero().squeeze(1)
+
+    @property
+    def content(self) -> Content:
+        """The modality of the entities of the graph."""
+        return self.task.content[0 if self.name == "query" else 1]
 
     @property
     def asked(self) -> Tensor:
@@ -96,22 +101,27 @@ class CommonSpace:
             rows: Entities that have the modality, int64 [R].
         """
         entity, held_out = self.task.labels.entity, self.task.held_out[rows]
-        found = torch.empty(len(rows), self.task.contrast.channels)
+        parts, order = [], []
         for of, everyone in ((held_out, not self.task.contrast.context), (~held_out, True)):
             if of.any():
                 view = self.task.seen(self.name, everyone=everyone)
-                found[of] = self.place(head, unify({entity: rows[of]}, view)[entity])
-        return found
+                states = unify({entity: rows[of]}, view)[entity]
+                parts.append(self.place(head, states, self.content.of(rows[of]), self.task.fold[rows[of]]))
+                order.append(of.nonzero().squeeze(1))
+        return torch.cat(parts)[torch.cat(order).argsort()]
 
-    def place(self, head: nn.Module, states: Tensor) -> Tensor:
+    def place(self, head: nn.Module, states: Tensor, features: Tensor, fold: Tensor | None = None) -> Tensor:
         """Return where states of this side lie, vectors of length 1, [R, D].
 
         Args:
             head: The head of the retrieval.
             states: Of entities as they are seen from this side, [R, C].
+            features: The modality of these entities, [R, P].
+            fold: Which maps are taken of each, int64 [R]; of entities that training has not seen, all.
         """
         assert isinstance(head, PairHead)
-        return functional.normalize((head.query if self.name == "query" else head.answer)(states), dim=1)
+        fold = torch.zeros(len(states), dtype=torch.int64) if fold is None else fold
+        return head.place(self.name, states, features, fold)
 
 
 def sides_of(task: Task) -> tuple[str, ...]:

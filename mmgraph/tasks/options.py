@@ -10,6 +10,7 @@ from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.objectives import Contrast
+from mmgraph.tasks.task_weights import TaskWeights
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class TaskOptions:
         contrast: The loss of a task that brings two kinds of states together.
         objectives: What a pre-training asks for.
         few_labels: How many labels of training a task with a target of each entity may read.
+        task_weights: How much each of several tasks counts.
     """
 
     class_loss: ClassLoss = field(default_factory=ClassLoss)
@@ -72,6 +74,7 @@ class TaskOptions:
     contrast: Contrast = field(default_factory=Contrast)
     objectives: Objectives = field(default_factory=Objectives)
     few_labels: FewLabels = field(default_factory=FewLabels)
+    task_weights: TaskWeights = field(default_factory=TaskWeights)
 
     def refuse_others(self, labels: Labels, *read: str) -> None:
         """Refuse whatever was set that a kind of task does not read.
@@ -83,6 +86,6 @@ class TaskOptions:
         Raises:
             ConfigError: If something else was set.
         """
-        for name in ("class_loss", "links", "contrast", "objectives", "few_labels"):
+        for name in ("class_loss", "links", "contrast", "objectives", "few_labels", "task_weights"):
             if name not in read:
                 getattr(self, name).refuse(labels)

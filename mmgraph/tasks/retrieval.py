@@ -15,10 +15,8 @@ from torch import Tensor, nn
 
 from mmgraph.counted import agreed, counted
 from mmgraph.data.task_spec import RetrievalTaskSpec
-from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import GraphSchema
-from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
@@ -27,12 +25,17 @@ from mmgraph.tasks.gathered import as_share, gather, gather_blocks
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
 from mmgraph.tasks.objectives import Contrast, Kin
 from mmgraph.tasks.options import TaskOptions
+from mmgraph.tasks.pair_head import PairHead, SideName
+from mmgraph.tasks.pair_labels import read_pairs
+from mmgraph.tasks.ridge_maps import KERNELS, Kernel, RidgeLikeness, deal, evenly, fit_ridge
 from mmgraph.tasks.side import Side, refuse_shared
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 
 _HELD_OUT = ("validation", "test")
 _AT = (1, 5, 10)
+_FITTED = 1 << 15
+"""On how many training entities, at most, ridge regression is fitted; the others are new to it."""
 
 
 @TASKS.register("retrieval")
@@ -54,6 +57,8 @@ class Retrieval(Task):
 
     has_views = True
     held_out: Tensor
+    fitted: Tensor
+    fold: Tensor
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class Retrieval(Task):
         super().__init__(labels)
         self.contrast = contrast
         self.content = (content[spec.query], content[spec.answer])
-        self.names = {spec.query: "query", spec.answer: "answer"}
+        self.names: dict[str, SideName] = {spec.query: "query", spec.answer: "answer"}
         self.sides = {
             name: Side(
                 schema,
@@ -82,6 +87,10 @@ class Retrieval(Task):
         self.directions = (f"{spec.query}_to_{spec.answer}", f"{spec.answer}_to_{spec.query}")
         held_out = torch.from_numpy(np.isin(labels.split, _HELD_OUT))
         self.register_buffer("held_out", held_out, persistent=False)
+        self.register_buffer("fitted", evenly(self.rows("train"), _FITTED), persistent=False)
+        fold = torch.zeros(len(held_out), dtype=torch.int64)
+        fold[self.fitted] = deal(len(self.fitted))
+        self.register_buffer("fold", fold, persistent=False)
         self._views: dict[tuple[str, bool, torch.device], View] = {}
 
     @classmethod
@@ -95,7 +104,7 @@ class Retrieval(Task):
         """
         spec = find_task(graph, name)
         assert isinstance(spec, RetrievalTaskSpec)
-        labels = _read_labels(graph, name, spec)
+        labels = read_pairs(graph, name, spec)
         options.refuse_others(labels, "contrast")
         content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
         task = cls(labels, spec, graph.view(name).schema, options.contrast, content)
@@ -120,7 +129,20 @@ class Retrieval(Task):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the maps of both sides into the common space, with fresh weights."""
-        return PairHead(channels, self.contrast)
+        return PairHead(channels, self.contrast, *self.fit_ridge(*KERNELS) if self.contrast.ridge else ())
+
+    def fit_ridge(self, *kernels: Kernel) -> tuple[RidgeLikeness, float]:
+        """Return the likeness by ridge regression on training pairs, and its temperature.
+
+        Args:
+            kernels: What to choose among.
+        """
+        rows = self.fitted.cpu()
+        return fit_ridge(*self.modalities(rows), self.fold[self.fitted].cpu(), kernels)
+
+    def modalities(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both modalities of entities that have them, as they are, float32 [R, P] and [R, Q]."""
+        return self.content[0].of(rows), self.content[1].of(rows)
 
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of some training entities, each of whose sides is seen without the other."""
@@ -130,16 +152,28 @@ class Retrieval(Task):
         here = rows if batch.seeds is None else torch.arange(len(rows), device=rows.device)
         views = [self._view_of(name, rows) for name in self.sides]
         sides = [encode(view(batch))[entity][here] for view in views]
-        output: Tensor = head(*sides).float()
+        output = self._head(head, sides, rows)
         everybody = torch.cat(gather(output))
         kin = self.contrast.kin_in(batch, entity, here)
         if kin is not None:
             kin = Kin(*map(gather_blocks, kin))
+        compared = self._compared(rows)
         # Where a batch has fewer entities than there are processes, some have none.
         if not len(rows):
             return Step(output.sum() * 0, 0, output)
-        loss = self.contrast.of(_logits(everybody), kin)
+        loss = self.contrast.of(_logits(everybody), kin, compared)
         return Step(as_share(loss, len(rows), len(everybody)), len(rows), output)
+
+    def _compared(self, rows: Tensor) -> Tensor | None:
+        """Return which pairs of all processes' entities are compared, bool [R, R]; nothing for all.
+
+        These are pairs of a fold: the maps that know nothing of it know the answers of all others, and would
+        be drawn to them.
+        """
+        if not self.contrast.ridge:
+            return None
+        fold = torch.cat(gather(self.fold[rows]))
+        return fold.unsqueeze(1) == fold
 
     def _view_of(self, side: str, rows: Tensor) -> View:
         """Return what is seen from a side in a step that asks for some training entities."""
@@ -157,7 +191,7 @@ class Retrieval(Task):
         return chosen if len(chosen) > 1 else rows
 
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
-        """Return both sides of some entities, [R, 2, D + 1], whose inner products are logits.
+        """Return both sides of some entities, [R, 2, ...], whose inner products are logits.
 
         Of training entities, all entities are asked for, so that none sees its own answer, and so they are of
         held-out ones if training knows no context.
@@ -165,7 +199,12 @@ class Retrieval(Task):
         everyone = not self.contrast.context or not bool(self.held_out[rows].all())
         entity = self.labels.entity
         sides = [unify({entity: rows}, self.seen(name, everyone=everyone))[entity] for name in self.sides]
-        output: Tensor = head(*sides)
+        return self._head(head, sides, rows)
+
+    def _head(self, head: nn.Module, sides: list[Tensor], rows: Tensor) -> Tensor:
+        """Return both sides of some entities in the common space, float32 [R, 2, D + 1] or more."""
+        pairs = (*self.modalities(rows), self.fold[rows]) if self.contrast.ridge else None
+        output: Tensor = head(*sides, pairs)
         return output
 
     def seen(self, side: str, *, everyone: bool) -> View:
@@ -226,30 +265,6 @@ class Retrieval(Task):
         return {**super().describe(), "directions": list(self.directions), "gallery_sizes": sizes}
 
 
-class PairHead(nn.Module):
-    """Maps both sides of entities into a common space.
-
-    Args:
-        channels: Width of the unified states, C.
-        contrast: Says how wide the space is, and how likeness becomes a logit.
-    """
-
-    def __init__(self, channels: int, contrast: Contrast) -> None:
-        super().__init__()
-        self.query = nn.Linear(channels, contrast.channels)
-        self.answer = nn.Linear(channels, contrast.channels)
-        self.scale = contrast.make_scale()
-
-    def forward(self, query: Tensor, answer: Tensor) -> Tensor:
-        """Return vectors whose inner products are logits, [R, 2, D + 1].
-
-        Args:
-            query: The states of the entities as their queries are seen, [R, C].
-            answer: As their answers are seen, [R, C].
-        """
-        return torch.stack(self.scale(self.query(query), self.answer(answer)), dim=1)
-
-
 def _logits(output: Tensor) -> Tensor:
     """Return how well each query goes with each answer, [R, R]."""
     return output[:, 0] @ output[:, 1].T
@@ -260,38 +275,3 @@ def _both_ways(output: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     query, answer = output.unbind(dim=1)
     yield query, answer
     yield answer, query
-
-
-def _read_labels(graph: Graph, name: str, spec: RetrievalTaskSpec) -> Labels:
-    table, where = graph.nodes[spec.entity], f"tasks.{name}"
-    there = {t.modality for t in graph.schema.node_types if t.entity == spec.entity}
-    for side, modality in (("query", spec.query), ("answer", spec.answer)):
-        if modality not in there:
-            raise GraphError(
-                f"the graph has no modality {modality!r} of {spec.entity!r}",
-                where=f"{where}.{side}",
-                fix="Build the graph with it.",
-            )
-    has = np.ones(len(table), dtype=bool)
-    for modality in (spec.query, spec.answer):
-        has &= np.isin(np.arange(len(table)), graph.nodes[f"{spec.entity}/{modality}"]["entity_index"])
-    split = table[split_column(graph, spec.entity, spec.split)]
-    labels = Labels(
-        task=name,
-        kind=spec.kind,
-        entity=spec.entity,
-        column=f"{spec.query} or {spec.answer}",
-        ids=table["id"].to_numpy(dtype=str),
-        values=table["id"].where(has),
-        split=split.fillna("").to_numpy(dtype=str),
-        where=where,
-    )
-    for part in ("train", "validation"):
-        if (size := len(labels.rows(part))) < 2:
-            raise GraphError(
-                f"{counted(size, 'entity', 'entities')} of the {part} split {agreed(size, 'has', 'have')} "
-                f"both {spec.query} and {spec.answer}; wanted two, to be told apart",
-                where=where,
-                fix="Check the modalities and the split in dataset.yaml, and build the graph anew.",
-            )
-    return labels

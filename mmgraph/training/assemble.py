@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mmgraph.errors import GraphError
+from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import MultimodalModel, build
-from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions
+from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions, TaskWeights
 from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.training.config import ModelConfig, TrainConfig
@@ -38,6 +38,12 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
         ConfigError: If the graph has no such task, an option of the model or the loss cannot be used, or
             times are to be kept to and that cannot be done.
     """
+    if config.links.structure and config.edges != "given":
+        raise ConfigError(
+            f"got True with edges={config.edges}: it would count the links that the control hides",
+            where="links.structure",
+            fix="Leave it out of the control.",
+        )
     view = visible_graph(graph, task, config)
     modal = any(node_type.modality is not None for node_type in view.schema.node_types)
     # Where nothing else is there, the control without edges shows what the labels' frequencies alone give.
@@ -55,7 +61,8 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     objectives = Objectives(config.objectives, config.mask_share)
     few = FewLabels(config.label_share, config.seed)
     # Of the graph itself: what a task asks for is the same in the controls.
-    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, objectives, few))
+    weights = TaskWeights(config.task_weights)
+    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, objectives, few, weights))
     options = config.model
     doing = f"while a model of hidden_channels {options.hidden_channels} was made"
     with memory_told(doing, fix="Take a smaller model.hidden_channels, or fewer layers."):

@@ -118,7 +118,8 @@ class Run:
     def predictions(self) -> pd.DataFrame:
         """Return id, split, target and prediction of every entity of the task's type.
 
-        A classification adds ``probabilities``, in the order of ``run.task.classes``. Where the output for an
+        A classification adds ``probabilities``, in the order of ``run.task.classes``; of several labels,
+        target and prediction are lists, and the order is that of ``run.task.names``. Where the output for an
         entity is not finite, its prediction is missing.
         """
         task = self.task

@@ -16,6 +16,7 @@ from mmgraph.serving import Predictor
 from mmgraph.serving.new_rows import read_new
 from mmgraph.serving.search import VectorSearch
 from mmgraph.serving.vector_index import as_units
+from mmgraph.tasks.content import Content
 from mmgraph.training.inference import AtOnce
 
 TASK = "retrieval:name,picture"
@@ -94,7 +95,8 @@ def test_a_new_side_is_seen_as_a_known_one_of_the_whole_graph(make_run, shop_fol
     rows = {"product": torch.arange(count, count + 2)}
     states = AtOnce(GraphBatch.of(attached.graph)).unify(run.module.eval().model, rows, view)["product"]
     with torch.no_grad():
-        wanted = space.place(run.module.head, states).numpy()
+        features = Content.in_graph(attached.graph, "product")[side].of(rows["product"])
+        wanted = space.place(run.module.head, states, features).numpy()
     order = [attached.new["product"].index(name) for name in found.ids]
     np.testing.assert_allclose(found.vectors, wanted[order], atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-5)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mmgraph.counted import agreed, counted
 from mmgraph.data.dataset import Dataset
+from mmgraph.data.references import MULTI_LABEL
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, NodeType
 from mmgraph.tasks import LinkPrediction, Retrieval, Task
@@ -108,14 +109,24 @@ class Subject:
 
     @functools.cached_property
     def classes(self) -> list[str]:
-        """The names of all classes, sorted; none for numbers."""
+        """The names of all classes, sorted; none for numbers.
+
+        Raises:
+            CannotLookError: If an entity may have several labels, which are no classes.
+        """
+        self._refuse_several()
         if not self.is_classification:
             return []
         return sorted(self.labels.values.dropna().astype(str).unique())
 
     @functools.cached_property
     def target(self) -> NDArray[np.float64]:
-        """The number of each entity's class, or its value, float64 [N]; NaN where it has no label."""
+        """The number of each entity's class, or its value, float64 [N]; NaN where it has no label.
+
+        Raises:
+            CannotLookError: If an entity may have several labels.
+        """
+        self._refuse_several()
         values = self.labels.values
         if not self.is_classification:
             return values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -125,7 +136,11 @@ class Subject:
     @functools.cached_property
     def labelled(self) -> NDArray[np.bool_]:
         """Which entities have a label, bool [N]."""
-        return ~np.isnan(self.target)
+        return self.labels.values.notna().to_numpy()
+
+    def _refuse_several(self) -> None:
+        if self.labels.kind == MULTI_LABEL:
+            raise CannotLookError("it looks at one answer an entity, and these may have several labels")
 
     @property
     def modalities(self) -> list[NodeType]:
@@ -176,9 +191,9 @@ class Subject:
         )
 
     def alike(self, held_out: NDArray[np.int64], training: NDArray[np.int64]) -> tuple[int, int]:
-        """Return how many couples have one label, of how many labelled ones; none for numbers."""
+        """Return how many couples have one label, of how many labelled ones; none for numbers or several."""
         known = self.labelled[held_out] & self.labelled[training]
-        if not self.is_classification:
+        if not self.is_classification or self.labels.kind == MULTI_LABEL:
             return 0, 0
         return int((self.target[held_out] == self.target[training])[known].sum()), int(known.sum())
 
