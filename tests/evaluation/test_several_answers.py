@@ -282,6 +282,7 @@ def test_a_run_of_several_tasks_is_itself_again(several, folder):
 def test_the_report_of_several_tasks(several, folder):
     page = (folder / "several/report.html").read_text()
     assert "weighted score" in page
+    assert "with an answer to moods" in page
     assert several.headline == "weighted_score"
 
 
