@@ -16,6 +16,9 @@ PRETRAINING = "pretraining"
 RETRIEVAL = "retrieval"
 """The kind of the tasks that ask which modality belongs to which."""
 
+MATCHING = "matching"
+"""The kind of the tasks that ask whether two modalities belong together."""
+
 
 def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
     """Return the faults among the names of a ``dataset.yaml`` that refer to each other.
@@ -61,7 +64,8 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
                 or _of_edges(task, splits, at)
                 or _other_entity(task, splits, at)
             )
-            faults += _sides(task, entities, relations, at) if task.get("kind") == RETRIEVAL else []
+            if task.get("kind") in (RETRIEVAL, MATCHING):
+                faults += _sides(task, entities, relations, at)
         without = _mapping(task.get("without"))
         faults += _all_unknown("modality", without, "modalities", modalities, f"{at}.without")
         faults += _all_unknown("relation", without, "relations", relations, f"{at}.without")
@@ -87,7 +91,7 @@ def _split_of_links(task: Mapping[str, Any], splits: Mapping[str, Any], where: s
 def _sides(
     task: Mapping[str, Any], entities: Mapping[str, Any], relations: Iterable[str], where: str
 ) -> list[Fault]:
-    """Return the faults of the names on both sides of a retrieval."""
+    """Return the faults of the names on both sides of a task about two modalities."""
     if task.get("entity") not in entities:
         return []
     own = list(_mapping(_mapping(entities[task["entity"]]).get("modalities")))

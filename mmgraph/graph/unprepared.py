@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmgraph.config import parse
-from mmgraph.data.references import PRETRAINING, RETRIEVAL
-from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, PretrainingTaskSpec, RetrievalTaskSpec
+from mmgraph.data.references import MATCHING, PRETRAINING, RETRIEVAL
+from mmgraph.data.task_spec import (
+    AnyTaskSpec,
+    LinkTaskSpec,
+    MatchingTaskSpec,
+    PretrainingTaskSpec,
+    RetrievalTaskSpec,
+)
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.without_links import unprepared_link_task
 
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
 
-_RETRIEVAL, _PRETRAIN = "retrieval:", "pretrain"
+_PRETRAIN = "pretrain"
+_PAIRS: dict[str, type[RetrievalTaskSpec | MatchingTaskSpec]] = {
+    RETRIEVAL: RetrievalTaskSpec,
+    MATCHING: MatchingTaskSpec,
+}
 
 
 def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
@@ -21,15 +31,16 @@ def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
 
     Args:
         graph: The graph.
-        name: ``link:RELATION``, ``retrieval:QUERY,ANSWER``, where query and answer are modalities or their
-            node types, ``pretrain``, or ``pretrain:ENTITY``.
+        name: ``link:RELATION``, ``retrieval:QUERY,ANSWER`` or ``matching:QUERY,ANSWER``, where query and
+            answer are modalities or their node types, ``pretrain``, or ``pretrain:ENTITY``.
 
     Raises:
-        ConfigError: If a retrieval asks for one modality by itself.
+        ConfigError: If query and answer are one modality.
         GraphError: If the graph cannot tell what it is about.
     """
-    if name.startswith(_RETRIEVAL) and name.count(",") == 1:
-        return _retrieval(graph, name)
+    kind, _, sides = name.partition(":")
+    if kind in _PAIRS and sides.count(",") == 1:
+        return _pair(graph, kind, sides.split(","))
     if name == _PRETRAIN or name.startswith(f"{_PRETRAIN}:"):
         return _pretraining(graph, name.partition(":")[2])
     return unprepared_link_task(name)
@@ -50,8 +61,8 @@ def split_column(graph: Graph, entity: str, split: str) -> str:
     )
 
 
-def _retrieval(graph: Graph, name: str) -> RetrievalTaskSpec:
-    sides, nodes = name.removeprefix(_RETRIEVAL).split(","), graph.schema.node_types
+def _pair(graph: Graph, kind: str, sides: list[str]) -> AnyTaskSpec:
+    nodes = graph.schema.node_types
     entities = []
     for side in sides:
         found = [t for t in nodes if t.modality is not None and side in (t.modality, t.name)]
@@ -66,15 +77,15 @@ def _retrieval(graph: Graph, name: str) -> RetrievalTaskSpec:
         raise GraphError(
             f"{len(shared)} entity types have both {sides[0]!r} and {sides[1]!r}; wanted one",
             where="--task",
-            fix=f"Write node types: {_RETRIEVAL}{shared[0]}/{sides[0]},{shared[0]}/{sides[1]}."
+            fix=f"Write node types: {kind}:{shared[0]}/{sides[0]},{shared[0]}/{sides[1]}."
             if shared
             else "Choose modalities of one entity type.",
         )
     entity = shared[0]
     query, answer = (side.rpartition("/")[2] for side in sides)
-    split = _shared_split(graph, entity, RETRIEVAL)
-    content = {"kind": RETRIEVAL, "entity": entity, "query": query, "answer": answer, "split": split}
-    return parse(RetrievalTaskSpec, content, where="--task")
+    split = _shared_split(graph, entity, kind)
+    content = {"kind": kind, "entity": entity, "query": query, "answer": answer, "split": split}
+    return parse(_PAIRS[kind], content, where="--task")
 
 
 def _pretraining(graph: Graph, entity: str) -> PretrainingTaskSpec:

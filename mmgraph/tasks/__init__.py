@@ -6,6 +6,7 @@ from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS, Labels
 from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.link_prediction import LinkPrediction
+from mmgraph.tasks.matching import Matching
 from mmgraph.tasks.options import Objectives, TaskOptions
 from mmgraph.tasks.pretraining import Pretraining
 from mmgraph.tasks.regression import Regression
@@ -20,6 +21,7 @@ __all__ = [
     "Labels",
     "LinkOptions",
     "LinkPrediction",
+    "Matching",
     "Objectives",
     "Pretraining",
     "Regression",

@@ -9,6 +9,7 @@ from mmgraph.tasks.class_loss import ClassLoss
 from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.link_options import LinkOptions
+from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast
 
 
@@ -63,6 +64,7 @@ class TaskOptions:
         class_loss: The loss of a task with classes.
         links: How a task that asks for links scores and learns them.
         contrast: The loss of a task that brings two kinds of states together.
+        matching: How a task learns that asks whether two modalities belong together.
         objectives: What a pre-training asks for.
         few_labels: How many labels of training a task with a target of each entity may read.
     """
@@ -70,6 +72,7 @@ class TaskOptions:
     class_loss: ClassLoss = field(default_factory=ClassLoss)
     links: LinkOptions = field(default_factory=LinkOptions)
     contrast: Contrast = field(default_factory=Contrast)
+    matching: MatchingOptions = field(default_factory=MatchingOptions)
     objectives: Objectives = field(default_factory=Objectives)
     few_labels: FewLabels = field(default_factory=FewLabels)
 
@@ -83,6 +86,6 @@ class TaskOptions:
         Raises:
             ConfigError: If something else was set.
         """
-        for name in ("class_loss", "links", "contrast", "objectives", "few_labels"):
+        for name in ("class_loss", "links", "contrast", "matching", "objectives", "few_labels"):
             if name not in read:
                 getattr(self, name).refuse(labels)

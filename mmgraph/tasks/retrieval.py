@@ -5,7 +5,7 @@ Shapes: N entities, R of them that are asked for, C channels of the model, D of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,36 +13,30 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from mmgraph.counted import agreed, counted
-from mmgraph.data.task_spec import RetrievalTaskSpec
-from mmgraph.errors import GraphError
+from mmgraph.data.task_spec import PairTaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import GraphSchema
-from mmgraph.graph.unprepared import split_column
-from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.gallery import rank_own
 from mmgraph.tasks.gathered import as_share, gather, gather_blocks
-from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast, Kin
 from mmgraph.tasks.options import TaskOptions
-from mmgraph.tasks.side import Side, refuse_shared
+from mmgraph.tasks.pair_task import PairTask, Sides, read_pair
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 
-_HELD_OUT = ("validation", "test")
 _AT = (1, 5, 10)
 
 
 @TASKS.register("retrieval")
-class Retrieval(Task):
+class Retrieval(PairTask):
     """Which answer belongs to which query, both modalities of one entity: contrastive; MRR, recall, ranks.
 
-    Both sides of an entity are embedded apart, each without the other one and all that was made from it (see
-    :class:`~mmgraph.tasks.side.Side`), by one model in two passes over the graph. That holds for entities
-    that are held out, always, and in training for those that a step learns from; the others are context, of
-    which all is seen. The gallery of a split are the answers of its entities.
+    The gallery of a split are the answers of its entities.
 
     Args:
         labels: What the graph says about the task; who has a value has both modalities.
@@ -52,36 +46,19 @@ class Retrieval(Task):
         content: What each modality holds, by its name.
     """
 
-    has_views = True
-    held_out: Tensor
+    _part_of = "in a gallery"
 
     def __init__(
         self,
         labels: Labels,
-        spec: RetrievalTaskSpec,
+        spec: PairTaskSpec,
         schema: GraphSchema,
         contrast: Contrast,
         content: Mapping[str, Content],
     ) -> None:
-        super().__init__(labels)
+        super().__init__(labels, spec, schema, content, context=contrast.context)
         self.contrast = contrast
-        self.content = (content[spec.query], content[spec.answer])
-        self.sides = {
-            name: Side(
-                schema,
-                spec.entity,
-                modalities={modality, *more},
-                relations=set(more),
-            )
-            for name, modality, more in (
-                ("query", spec.query, spec.query_with),
-                ("answer", spec.answer, spec.answer_with),
-            )
-        }
         self.directions = (f"{spec.query}_to_{spec.answer}", f"{spec.answer}_to_{spec.query}")
-        held_out = torch.from_numpy(np.isin(labels.split, _HELD_OUT))
-        self.register_buffer("held_out", held_out, persistent=False)
-        self._views: dict[tuple[str, bool, torch.device], View] = {}
 
     @classmethod
     def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
@@ -92,30 +69,14 @@ class Retrieval(Task):
             GraphError: If the graph lacks one of the modalities, a split has fewer than two entities that
                 have both, or both sides see something that goes back to the same.
         """
-        spec = find_task(graph, name)
-        assert isinstance(spec, RetrievalTaskSpec)
-        labels = _read_labels(graph, name, spec)
+        labels, spec, content = read_pair(graph, name)
         options.refuse_others(labels, "contrast")
-        content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
-        task = cls(labels, spec, graph.view(name).schema, options.contrast, content)
-        refuse_shared(task.sides["query"], task.sides["answer"], where=labels.where)
-        return task
+        return cls(labels, spec, graph.view(name).schema, options.contrast, content)
 
     @property
     def monitor(self) -> tuple[str, Direction]:
         """The mean reciprocal rank of both directions, the more the better."""
         return "mrr", "max"
-
-    @property
-    def notes(self) -> list[str]:
-        """What a reader of the metrics should know: entities that lack one of the modalities."""
-        lacking = int((np.isin(self.labels.split, SPLITS) & self.labels.values.isna().to_numpy()).sum())
-        if not lacking:
-            return []
-        return [
-            f"{counted(lacking, 'entity', 'entities')} {agreed(lacking, 'lacks', 'lack')} "
-            f"{self.labels.column}, and {agreed(lacking, 'is', 'are')} neither asked for nor in a gallery"
-        ]
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the maps of both sides into the common space, with fresh weights."""
@@ -123,15 +84,10 @@ class Retrieval(Task):
 
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of some training entities, each of whose sides is seen without the other."""
-        rows = self._to_ask() if batch.seeds is None else batch.seeds
-        entity = self.labels.entity
-        # The seeds of a sample are its first nodes.
-        here = rows if batch.seeds is None else torch.arange(len(rows), device=rows.device)
-        views = [self._view_of(name, rows) for name in self.sides]
-        sides = [encode(view(batch))[entity][here] for view in views]
+        rows, here, sides = self.encode_apart(encode, batch)
         output: Tensor = head(*sides).float()
         everybody = torch.cat(gather(output))
-        kin = self.contrast.kin_in(batch, entity, here)
+        kin = self.contrast.kin_in(batch, self.labels.entity, here)
         if kin is not None:
             kin = Kin(*map(gather_blocks, kin))
         # Where a batch has fewer entities than there are processes, some have none.
@@ -140,40 +96,14 @@ class Retrieval(Task):
         loss = self.contrast.of(_logits(everybody), kin)
         return Step(as_share(loss, len(rows), len(everybody)), len(rows), output)
 
-    def _view_of(self, side: str, rows: Tensor) -> View:
-        """Return what is seen from a side in a step that asks for some training entities."""
-        if not self.contrast.context:
-            return self._view(side, everyone=True)
-        asked = self.held_out.clone()
-        asked[rows] = True
-        return self.sides[side].view(asked)
-
-    def _to_ask(self) -> Tensor:
-        """Return which training entities a step over the whole graph learns from, int64 [R]."""
-        rows = self.rows("train")
-        chosen = rows[torch.rand(len(rows), device=rows.device) >= self.contrast.context]
-        # One alone has nothing to be told apart from.
-        return chosen if len(chosen) > 1 else rows
-
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
-        """Return both sides of some entities, [R, 2, D + 1], whose inner products are logits.
-
-        Of training entities, all entities are asked for, so that none sees its own answer, and so they are of
-        held-out ones if training knows no context.
-        """
-        everyone = not self.contrast.context or not bool(self.held_out[rows].all())
-        entity = self.labels.entity
-        sides = [unify({entity: rows}, self._view(name, everyone=everyone))[entity] for name in self.sides]
-        output: Tensor = head(*sides)
+        """Return both sides of some entities, [R, 2, D + 1], whose inner products are logits."""
+        output: Tensor = head(*self.unify_apart(unify, rows))
         return output
 
-    def _view(self, side: str, *, everyone: bool) -> View:
-        """Return what is seen from a side where the held-out entities are asked for, or everyone is."""
-        key = (side, everyone, self.held_out.device)
-        if key not in self._views:
-            asked = self.held_out | everyone
-            self._views[key] = self.sides[side].view(asked)
-        return self._views[key]
+    def judge(self, sides: Sides, rows: Tensor) -> Tensor:
+        """Return both sides of some entities, [R, 2, D]."""
+        return sides(rows)
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the rows of the output
         """Return the contrastive loss of some entities among themselves."""
@@ -194,7 +124,7 @@ class Retrieval(Task):
         """Return for each entity what is found for it; see :meth:`predictions`."""
         return self.predictions(lambda rows: self.output(head, unify, rows))
 
-    def predictions(self, output: Callable[[Tensor], Tensor]) -> pd.DataFrame:
+    def predictions(self, output: Sides) -> pd.DataFrame:
         """Return for each entity which one's answer is first in the gallery of its split, and the own rank.
 
         Args:
@@ -233,7 +163,7 @@ class PairHead(nn.Module):
         contrast: Says how wide the space is, and how likeness becomes a logit.
     """
 
-    def __init__(self, channels: int, contrast: Contrast) -> None:
+    def __init__(self, channels: int, contrast: Contrast | MatchingOptions) -> None:
         super().__init__()
         self.query = nn.Linear(channels, contrast.channels)
         self.answer = nn.Linear(channels, contrast.channels)
@@ -259,38 +189,3 @@ def _both_ways(output: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     query, answer = output.unbind(dim=1)
     yield query, answer
     yield answer, query
-
-
-def _read_labels(graph: Graph, name: str, spec: RetrievalTaskSpec) -> Labels:
-    table, where = graph.nodes[spec.entity], f"tasks.{name}"
-    there = {t.modality for t in graph.schema.node_types if t.entity == spec.entity}
-    for side, modality in (("query", spec.query), ("answer", spec.answer)):
-        if modality not in there:
-            raise GraphError(
-                f"the graph has no modality {modality!r} of {spec.entity!r}",
-                where=f"{where}.{side}",
-                fix="Build the graph with it.",
-            )
-    has = np.ones(len(table), dtype=bool)
-    for modality in (spec.query, spec.answer):
-        has &= np.isin(np.arange(len(table)), graph.nodes[f"{spec.entity}/{modality}"]["entity_index"])
-    split = table[split_column(graph, spec.entity, spec.split)]
-    labels = Labels(
-        task=name,
-        kind=spec.kind,
-        entity=spec.entity,
-        column=f"{spec.query} or {spec.answer}",
-        ids=table["id"].to_numpy(dtype=str),
-        values=table["id"].where(has),
-        split=split.fillna("").to_numpy(dtype=str),
-        where=where,
-    )
-    for part in ("train", "validation"):
-        if (size := len(labels.rows(part))) < 2:
-            raise GraphError(
-                f"{counted(size, 'entity', 'entities')} of the {part} split {agreed(size, 'has', 'have')} "
-                f"both {spec.query} and {spec.answer}; wanted two, to be told apart",
-                where=where,
-                fix="Check the modalities and the split in dataset.yaml, and build the graph anew.",
-            )
-    return labels

@@ -12,6 +12,7 @@ from mmgraph.data.spec import Choice
 from mmgraph.training.contrastive_config import ContrastiveConfig
 from mmgraph.training.duration import parse_duration
 from mmgraph.training.link_config import LinkConfig
+from mmgraph.training.matching_config import MatchingConfig
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
@@ -131,6 +132,10 @@ class TrainConfig(Config):
     contrastive: ContrastiveConfig = Field(
         default_factory=ContrastiveConfig,
         description="How a task learns that brings two kinds of states together.",
+    )
+    matching: MatchingConfig = Field(
+        default_factory=MatchingConfig,
+        description="How a task learns that asks whether two modalities belong together.",
     )
     objectives: dict[str, Positive] | None = Field(
         default=None,
