@@ -49,6 +49,11 @@ class LinkTaskSpec(Config):
         description="In place of a split: which edges are held out for this task alone. By default a tenth "
         "for validation and a tenth for test, at random.",
     )
+    direction: Literal["onwards", "both"] = Field(
+        default="onwards",
+        description="`both` asks each edge among entities of one type from both ends, so that entities find "
+        "each other, though its relation has a direction; one without has both in any case.",
+    )
     without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
     description: str = Field(default="", description="For people: what is predicted, and why that is hard.")
 

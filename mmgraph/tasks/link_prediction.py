@@ -75,13 +75,14 @@ class LinkPrediction(Task):
 
         Raises:
             ConfigError: If something was set that needs classes.
-            GraphError: If the relation's edges cannot be split, or none of a part is new.
+            GraphError: If the relation's edges cannot be split, or not asked from both ends, or none of a
+                part is new.
         """
         spec = graph.task(name)
         assert isinstance(spec, LinkTaskSpec)
         view = graph.view(name)
         edge_type = link_type(view, spec.relation, where=f"tasks.{name}")
-        links = read_links(view, edge_type, where=f"tasks.{name}")
+        links = read_links(view, edge_type, both=spec.direction == "both", where=f"tasks.{name}")
         ids = tuple(view.nodes[end]["id"].to_numpy(dtype=object) for end in links.triple[::2])
         labels = Labels(
             task=name,
