@@ -27,7 +27,7 @@ TAIL = """
   counting and written as soon as their relation is built, so that memory holds the largest relation, not all.
 - Where ids are whole numbers, pandas finds them fast; mmgraph's time then lies in sorting, checking and
   compressing the edges, which the usual script leaves to whoever trains on them.
-- Reverse relations are not stored: they are derived when they are asked for.
+- Every relation is stored by its targets and by its sources, which is its reverse.
 - Opening reads the manifest and looks at the sizes of the files. Edges are mapped into memory at their first
   use, and checked then.
 - Nearest neighbours: all contenders begin with the same features. Those that compare all with all are asked

@@ -54,9 +54,15 @@ def balanced_rows(pointers: Sequence[Any], parts: int) -> list[int]:
     return [0, *cuts, num_rows]
 
 
-def useful_threads(numbers: int, most: int) -> int:
-    """Return how many of ``most`` threads are worth their start for so many numbers."""
-    return max(1, min(most, numbers // _WORTH_A_THREAD))
+def useful_threads(numbers: int) -> int:
+    """Return how many threads are worth their start for so many numbers: at most as many as torch uses."""
+    worth = numbers // _WORTH_A_THREAD
+    if worth < 2:
+        return 1
+    # What builds a small graph need not wait for torch.
+    import torch
+
+    return min(torch.get_num_threads(), worth)
 
 
 def run_together(tasks: Sequence[Callable[[], None]]) -> None:

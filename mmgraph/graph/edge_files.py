@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,33 @@ from numpy.typing import NDArray
 
 from mmgraph.errors import GraphError
 from mmgraph.graph.edges import StoredEdges
-from mmgraph.graph.layout import carried, edges_path
+from mmgraph.graph.layout import carried, edges_path, turned
 from mmgraph.graph.schema import EdgeType
+from mmgraph.graph.transpose import BySource
 
 REBUILD = "Build the graph again with `mmgraph build-graph`."
 
 
-def write_edges(folder: Path, edge_type: EdgeType, edges: StoredEdges, num_targets: int) -> None:
+def write_edges(folder: Path, edge_type: EdgeType, edges: StoredEdges, sizes: Mapping[str, int]) -> None:
     """Write the edges of a relation into the folder of its graph.
 
     Args:
         folder: The graph's folder.
         edge_type: The relation.
         edges: Its edges.
-        num_targets: The number of target nodes.
+        sizes: The number of nodes of each type.
     """
+    num_sources, num_targets = sizes[edge_type.source], sizes[edge_type.target]
     into = folder / edges_path(edge_type.triple)
     indptr, indices = edges.compressed(num_targets)
     write_array(indptr, into / "indptr.npy")
     write_array(indices, into / "indices.npy")
     for name in carried(edge_type):
         write_array(getattr(edges, name), into / f"{name}.npy")
+    if parts := turned(edge_type):
+        by_source = edges.by_source(num_sources, num_targets, positions="position" in parts)
+        for name in parts:
+            write_array(getattr(by_source, name), into / f"by_source_{name}.npy")
 
 
 def open_edges(folder: Path, edge_type: EdgeType, sizes: Mapping[str, int]) -> StoredEdges:
@@ -49,13 +56,40 @@ def open_edges(folder: Path, edge_type: EdgeType, sizes: Mapping[str, int]) -> S
     path = edges_path(edge_type.triple)
     indptr = open_array(folder, f"{path}/indptr.npy", (sizes[edge_type.target] + 1,), "i4", "i8")
     indices = open_array(folder, f"{path}/indices.npy", (edge_type.num_edges,), "i4", "i8")
-    whole = indptr[0] == 0 and indptr[-1] == len(indices) and bool((indptr[1:] >= indptr[:-1]).all())
-    if not whole:
-        raise damaged(folder / path / "indptr.npy", "its numbers do not rise from 0 to the end")
-    if len(indices) and not 0 <= indices.min() <= indices.max() < sizes[edge_type.source]:
-        raise damaged(folder / path / "indices.npy", "it names nodes that are not there")
+    _check_pointers(indptr, len(indices), folder / path / "indptr.npy")
+    _check_range(indices, sizes[edge_type.source], folder / path / "indices.npy")
     there = open_carried(folder, path, edge_type, edge_type.num_edges)
-    return StoredEdges(None, **there, compressed=(indptr, indices))
+    by_source = partial(_open_by_source, folder, edge_type, sizes)
+    # Folders of earlier versions have none.
+    known = (folder / path / "by_source_indptr.npy").is_file()
+    return StoredEdges(None, **there, compressed=(indptr, indices), by_source=by_source if known else None)
+
+
+def _open_by_source(folder: Path, edge_type: EdgeType, sizes: Mapping[str, int]) -> BySource:
+    """Return the edges of a relation by source, mapped into memory and checked."""
+    num_sources, num_targets, size = sizes[edge_type.source], sizes[edge_type.target], edge_type.num_edges
+    start = f"{edges_path(edge_type.triple)}/by_source_"
+    shapes = {"indptr": num_sources + 1, "indices": size, "position": size}
+    found = {
+        name: open_array(folder, f"{start}{name}.npy", (shapes[name],), "i4", "i8")
+        for name in turned(edge_type)
+    }
+    position = found.get("position")
+    _check_pointers(found["indptr"], size, folder / f"{start}indptr.npy")
+    _check_range(found["indices"], num_targets, folder / f"{start}indices.npy")
+    if position is not None:
+        _check_range(position, size, folder / f"{start}position.npy", what="edges")
+    return BySource(found["indptr"], found["indices"], position)
+
+
+def _check_pointers(indptr: NDArray[Any], size: int, path: Path) -> None:
+    if not (indptr[0] == 0 and indptr[-1] == size and bool((indptr[1:] >= indptr[:-1]).all())):
+        raise damaged(path, "its numbers do not rise from 0 to the end")
+
+
+def _check_range(numbers: NDArray[Any], size: int, path: Path, *, what: str = "nodes") -> None:
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < size:
+        raise damaged(path, f"it names {what} that are not there")
 
 
 def open_carried(folder: Path, path: str, edge_type: EdgeType, size: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from mmgraph.counted import agreed, counted
 from mmgraph.errors import GraphError
 from mmgraph.graph.edge_order import edge_order, order_by
 from mmgraph.graph.relation import Edges
+from mmgraph.graph.transpose import BySource, transpose
 
 Compressed = tuple[NDArray[Any], NDArray[Any]]
 """``indptr`` [N + 1] and ``indices`` [E], of 32 or 64 bits."""
@@ -46,6 +48,7 @@ class StoredEdges:
         time: int64 [E], or nothing.
         compressed: ``indptr`` and ``indices`` as :func:`compress` returns them, instead of ``index``. They
             may be mapped into memory: ``index`` is made of them at its first use alone.
+        by_source: Returns the edges turned round, where a folder holds them like that.
         ends: Sources and targets, int64 [E] each, instead of both.
     """
 
@@ -57,10 +60,12 @@ class StoredEdges:
         time: NDArray[np.int64] | None = None,
         *,
         compressed: Compressed | None = None,
+        by_source: Callable[[], BySource] | None = None,
         ends: Ends | None = None,
     ) -> None:
         assert sum(form is not None for form in (index, compressed, ends)) == 1, "one form of the three"
         self._index, self._compressed, self._ends = index, compressed, ends
+        self._by_source = by_source
         self.weight, self.attr, self.time = weight, attr, time
 
     @classmethod
@@ -89,6 +94,20 @@ class StoredEdges:
         """Return ``indptr`` [N + 1] and ``indices`` [E], as they are if the edges were given like that."""
         return self._compressed or compress(*self._parts(), num_targets)
 
+    def by_source(self, num_sources: int, num_targets: int, *, positions: bool = False) -> BySource:
+        """Return the edges source after source: mapped from where a folder holds them, else made.
+
+        Args:
+            num_sources: The number of source nodes.
+            num_targets: The number of target nodes.
+            positions: Whether to return where each edge stands among those by target.
+        """
+        if self._by_source is not None:
+            found = self._by_source()
+            if found.position is not None or not positions:
+                return found
+        return transpose(*self.compressed(num_targets), num_sources, positions=positions)
+
     def edges(self, attr_names: tuple[str, ...] = ()) -> Edges:
         """Return the edges as a builder gives them, sorted; what has to be made for that is not kept."""
         return Edges(*self._parts(), self.weight, self.attr, attr_names, self.time)
@@ -110,6 +129,11 @@ class StoredEdges:
             >>> StoredEdges(np.array([[2, 0, 1], [0, 1, 1]])).reversed().index.tolist()
             [[1, 1, 0], [0, 1, 2]]
         """
+        if self._by_source is not None:
+            indptr, indices, position = self._by_source()
+            # Positions are there where edges carry something.
+            carried = () if position is None else self.carried(position)
+            return StoredEdges(None, *carried, compressed=(indptr, indices))
         # The edges are sorted by their targets, so a stable sort by source leaves those sorted within it.
         return self.ordered(self.index[::-1], order_by(self.index[0], int(self.index[0].max(initial=-1)) + 1))
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # While edges are read and sorted there are two int64 arrays of ends, the same sorted, and two orders.
 _WORKING_BYTES_PER_EDGE = 16 + 16 + 8 + 8
-_STORED_BYTES_PER_EDGE = 8
+# An edge's source, in the reverse relation its target, and its share of the pointers of both.
+_STORED_BYTES_PER_EDGE = 12
 # An id as Python's text, its place in the lists and tables that hold it, and its share of the index of ids.
 _BYTES_PER_ENTITY = 250
 _TOO_LARGE = 0.9

@@ -5,8 +5,12 @@
     manifest.json                                   what the graph is, and the size and hash of every file
     nodes/<type>.parquet                            one table for each node type
     features/<entity>/<modality>.npy                float32 [M, D]
-    edges/<source>--<name>--<target>/indptr.npy     compressed by target; reverse relations are not stored
+    edges/<source>--<name>--<target>/indptr.npy     compressed by target
     edges/<source>--<name>--<target>/indices.npy
+    edges/<source>--<name>--<target>/by_source_indptr.npy, by_source_indices.npy
+                                                    the same by source, which is the reverse relation, if
+                                                    there is one; and by_source_position.npy, the place of
+                                                    each by target, where edges carry something
     edges/<source>--<name>--<target>/weight.npy     only where the relation has weights; attr.npy and time.npy
                                                     where it has edge features and times
     held_out/<relation>/source.npy                  edges that a split holds out; target.npy, part.npy and
@@ -60,6 +64,13 @@ def carried(edge_type: EdgeType) -> list[str]:
     """Return what the edges carry: some of ``weight``, ``attr`` and ``time``."""
     there = {"weight": edge_type.weighted, "attr": bool(edge_type.attr_names), "time": edge_type.timed}
     return [name for name, holds in there.items() if holds]
+
+
+def turned(edge_type: EdgeType) -> list[str]:
+    """Return the parts of the edges by source that are stored: where a reverse relation reads them."""
+    if edge_type.symmetric or edge_type.one_way:
+        return []
+    return ["indptr", "indices", *(["position"] if carried(edge_type) else [])]
 
 
 def held_out_path(relation: str) -> str:

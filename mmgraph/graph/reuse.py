@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Mapping
@@ -66,10 +67,12 @@ class EarlierGraph:
 
     Args:
         folder: The folder; it need not hold a graph.
+        records: Knows how this machine left the files of graphs.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, records: BuildRecords) -> None:
         self._folder = folder
+        self._records = records
         self._files: dict[str, Any] = {}
         self._digests: dict[str, str] = {}
         self.graph: Graph | None = None
@@ -122,11 +125,29 @@ class EarlierGraph:
         path = edges_path(edge_type.triple)
         return self._take(self.files(edge_type), path, into, taken)
 
+    def remember_states(self, progress: Progress) -> None:
+        """Keep the sizes and times of all files, by which it shows later that nobody has touched them."""
+        states = {name: _state(self._folder / name) for name in self._files}
+        self._records.put(_states_hash(self._files), states, progress)
+
+    @functools.cached_property
+    def _states(self) -> dict[str, str]:
+        """What the files were like when this machine left them; nothing of those that another one made."""
+        return self._records.get(_states_hash(self._files)) or {}
+
+    def _is_whole(self, files: Mapping[str, Any]) -> bool:
+        """Return whether files are as the manifest says; those that nobody has touched need not be read."""
+        try:
+            touched = [name for name in files if _state(self._folder / name) != self._states.get(name)]
+        except OSError:
+            return False
+        with ThreadPoolExecutor() as threads:
+            found = threads.map(describe_file, (self._folder / name for name in touched))
+            return list(found) == [files[name] for name in touched]
+
     def _take(self, files: Mapping[str, Any], part: str, into: Path, taken: Taken) -> bool:
         """Check files, and take over those of a part: a file, or those of a folder."""
-        with ThreadPoolExecutor() as threads:
-            found = list(threads.map(describe_file, (self._folder / name for name in files)))
-        if found != list(files.values()):
+        if not self._is_whole(files):
             return False
         for name in (name for name in files if name == part or name.startswith(f"{part}/")):
             (into / name).parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +156,16 @@ class EarlierGraph:
         if part in self._digests:
             taken.digests[part] = self._digests[part]
         return True
+
+
+def _state(path: Path) -> str:
+    """Return what changes whenever a file does, and does not when its folder is renamed."""
+    stat = path.stat()
+    return f"{stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _states_hash(files: Mapping[str, Any]) -> str:
+    return Hasher().json({"states": files}).hexdigest()
 
 
 def _same_file(path: Path, other: Path) -> None:
@@ -159,9 +190,9 @@ class Reuse:
     """
 
     def __init__(self, earlier: Path, folder: Path, factory: NodeFactory) -> None:
-        self._earlier = EarlierGraph(earlier)
-        self._folder = folder
         self._records = BuildRecords()
+        self._earlier = EarlierGraph(earlier, self._records)
+        self._folder = folder
         self._jobs: dict[str, RelationJob] = {}
         self._outputs: dict[str, str] = {}
         self._inputs = Inputs(factory, self._output)
@@ -224,7 +255,8 @@ class Reuse:
 
     def remember(self, progress: Progress) -> None:
         """Keep what tables and relations of the new folder, which is whole, were made from."""
-        new = EarlierGraph(self._folder)
+        new = EarlierGraph(self._folder, self._records)
+        new.remember_states(progress)
         for entity in self._made_tables:
             ids = f"ids:{entity}"
             inputs = self._table_inputs(entity) | {ids: self._inputs.hash(ids)}

@@ -87,7 +87,7 @@ def write_graph(
         if edge_type.reverse_of is not None:
             continue
         if edge_type.name not in written:
-            write_edges(folder, edge_type, graph.edges[edge_type.triple], sizes[edge_type.target])
+            write_edges(folder, edge_type, graph.edges[edge_type.triple], sizes)
         for name in held_out_files(edge_type):
             array = getattr(graph.held_out[edge_type.name], name)
             write_array(array, folder / held_out_path(edge_type.name) / f"{name}.npy")

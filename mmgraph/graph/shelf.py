@@ -29,7 +29,7 @@ class EdgeShelf:
         if self.folder is None:
             self._kept[edge_type.name] = edges
         else:
-            write_edges(self.folder, edge_type, edges, self._sizes[edge_type.target])
+            write_edges(self.folder, edge_type, edges, self._sizes)
 
     def edges(self, edge_type: EdgeType) -> StoredEdges:
         """Return the edges of a relation."""

@@ -211,7 +211,7 @@ def _run(
         *layout[:2],
         scale,
     )
-    threads = useful_threads(groups.num_pairs * heads * width, torch.get_num_threads())
+    threads = useful_threads(groups.num_pairs * heads * width)
     cuts = balanced_rows([arrays[4]], threads)
     rooms = query.new_empty(threads, 2, groups.most_tokens).numpy()
     work = zip(pairwise(cuts), rooms, strict=True)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-import torch
-
 from mmgraph.ops.fused_attention import Spec
 from mmgraph.worker_threads import balanced_rows, run_together, useful_threads
 
@@ -28,7 +26,7 @@ class Pass:
         edges = [spec.tasks[number].edges.num_edges for number in batch]
         # Between one job and the next, threads wait for each other's turn in Python.
         mean = sum(edges) * spec.heads * spec.width // max(len(edges), 1)
-        self._threads = useful_threads(mean, torch.get_num_threads())
+        self._threads = useful_threads(mean)
         self._parts = parts or self._threads
         self._groups: dict[int, list[tuple[Any, _Job]]] = {}
 

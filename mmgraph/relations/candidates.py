@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mmgraph.relations import nearest_kernels as kernels
+from mmgraph.relations.products import products
 from mmgraph.relations.vector_space import Metric
 from mmgraph.worker_threads import run_together, useful_threads
 
@@ -119,29 +118,9 @@ class Candidates:
         return found, floor
 
 
-def products(
-    rows: NDArray[np.float32], columns: NDArray[np.float32], room: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """Return the product of each row's vector with each column's, float32 [B, J].
-
-    Args:
-        rows: [B, D].
-        columns: [J, D].
-        room: Where to write them, of B x J numbers or more; memory of one's own costs its pages each time.
-    """
-    out = None
-    if room is not None:
-        out = torch.from_numpy(room[: len(rows) * len(columns)]).view(len(rows), len(columns))
-    with _single_precision():
-        result: NDArray[np.float32] = torch.mm(
-            torch.from_numpy(rows), torch.from_numpy(columns).T, out=out
-        ).numpy()
-    return result
-
-
 def together(kernel: Callable[[int, int], None], rows: int, numbers: int) -> None:
     """Run a kernel on all rows, each of so many numbers, in as many threads as are worth it."""
-    threads = min(useful_threads(rows * numbers, torch.get_num_threads()), max(rows, 1))
+    threads = min(useful_threads(rows * numbers), max(rows, 1))
     cuts = [rows * part // threads for part in range(threads + 1)]
     run_together([partial(kernel, *ends) for ends in itertools.pairwise(cuts)])
 
@@ -150,14 +129,3 @@ def single_lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the length of each vector, float32 [N]."""
     lengths: NDArray[np.float64] = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     return lengths.astype(np.float32)
-
-
-@contextlib.contextmanager
-def _single_precision() -> Iterator[None]:
-    """Let products be of single precision even where somebody has allowed less for training."""
-    allowed = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(allowed)

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.progress import Advance
-from mmgraph.relations.candidates import Candidates, Neighbours, products
+from mmgraph.relations.candidates import Candidates, Neighbours
 from mmgraph.relations.copies import among_distinct
+from mmgraph.relations.products import products
 from mmgraph.relations.vector_space import Metric
 
 _BLOCK = 2048

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mmgraph.progress import Advance
 from mmgraph.relations import nearest_kernels as kernels
-from mmgraph.relations.candidates import products, single_lengths, together
+from mmgraph.relations.candidates import single_lengths, together
+from mmgraph.relations.products import products
 from mmgraph.relations.vector_space import Metric
 
 _BLOCK = 2048

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mmgraph.errors import GraphError
 from mmgraph.graph import Graph, Triple
+from mmgraph.graph.transpose import transpose
 from mmgraph.sampling.rows import compress
 from mmgraph.sampling.times import Times
-from mmgraph.sampling.transpose import transpose
 
 _INT32 = np.iinfo(np.int32).max
 
@@ -58,8 +58,8 @@ class Adjacency:
 def adjacency_of_graph(graph: Graph, triple: Triple, *, time: Times | None = None) -> Adjacency:
     """Return a relation of a graph; one that a folder holds stays there, and is mapped into memory.
 
-    A reverse relation is in no folder. It is made from the one that it reverses, in 4 bytes an edge, and 4
-    more to find what the edges carry; 8 each where numbers need them.
+    So does a reverse relation, but for edges that were changed in memory: there it is made from the one that
+    it reverses, in 4 bytes an edge, and 4 more to find what the edges carry; 8 each where numbers need them.
 
     Args:
         graph: The graph.
@@ -76,10 +76,11 @@ def adjacency_of_graph(graph: Graph, triple: Triple, *, time: Times | None = Non
         indptr, indices = (_plain(array) for array in edges.compressed(num_target))
     else:
         edges = graph.edges[edge_type.target, edge_type.reverse_of, edge_type.source]
-        indptr, indices = (_plain(array) for array in edges.compressed(num_source))
         carry = any(part is not None for part in (edges.weight, edges.attr, edges.time))
         wanted = carry or time is not None
-        indptr, indices, position = transpose(indptr, indices, num_target, positions=wanted)
+        turned = edges.by_source(num_target, num_source, positions=wanted)
+        indptr, indices = _plain(turned.indptr), _plain(turned.indices)
+        position = None if turned.position is None or not wanted else _plain(turned.position)
         time = None if time is None or position is None else time[position]
         position = position if carry else None
     weight = None if edges.weight is None else _plain(edges.weight)

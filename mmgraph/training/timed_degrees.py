@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmgraph.graph.schema import Triple
+from mmgraph.graph.transpose import transpose
 from mmgraph.models.featureless import FeaturelessNodes
 from mmgraph.sampling.adjacency import Adjacency
 from mmgraph.sampling.rows import end_at, row_bounds
 from mmgraph.sampling.times import Limits, Times
-from mmgraph.sampling.transpose import transpose
 
 
 @dataclass(frozen=True, eq=False)

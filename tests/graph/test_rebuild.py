@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mmgraph.errors import GraphError, UserError
 from mmgraph.graph import Graph, build_graph, load_graph
 from mmgraph.graph.node_tables import entity_tables
 from mmgraph.graph.notes import BuildNotes
+from mmgraph.graph.save import describe_file
 from mmgraph.relations import KNN, relation
 
 RELATIONS = ("bought_with", "made_by", "same_shelf", "alike", "looks_like")
@@ -199,6 +201,29 @@ def test_damaged_files_are_not_taken_over(own_shop: Dataset, tmp_path: Path):
     _, notes = built(own_shop.folder, tmp_path / "graph")
     assert notes.relations["made_by"].why == "its files in the earlier graph are damaged"
     assert content(tmp_path / "graph") == before
+
+
+def test_files_that_nobody_has_touched_are_not_read_again(
+    own_shop: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    built(own_shop.folder, tmp_path / "graph")
+    read: list[str] = []
+
+    def noted(path: Path) -> dict[str, Any]:
+        read.append(path.name)
+        return describe_file(path)
+
+    monkeypatch.setattr("mmgraph.graph.reuse.describe_file", noted)
+    _, notes = built(own_shop.folder, tmp_path / "graph")
+    assert reused(notes) == set(notes.relations)
+    assert read == []
+    # What was taken over is known as well; a copy of a file is another file.
+    path = tmp_path / "graph/edges/product--made_by--maker/indices.npy"
+    shutil.copy2(path, tmp_path / "copy")
+    (tmp_path / "copy").replace(path)
+    _, notes = built(own_shop.folder, tmp_path / "graph")
+    assert reused(notes) == set(notes.relations)
+    assert read == ["indices.npy"]
 
 
 def test_a_node_table_is_made_once(own_shop: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,6 +1,8 @@
 """What edges of a folder's graph carry is found from both sides, stays in the files, and has its times."""
 
+import json
 import mmap
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from torch_geometric.data import HeteroData
 from torch_geometric.loader import NodeLoader
 from torch_geometric.sampler import NodeSamplerInput
 
+from mmgraph.errors import GraphError
 from mmgraph.graph import Graph, load_graph
+from mmgraph.graph import edges as edges_module
 from mmgraph.graph.exchange.from_hetero_data import from_hetero_data
 from mmgraph.sampling import BatchLoader, Negatives, NeighbourSampler
 from mmgraph.sampling import adjacency as adjacency_module
@@ -56,20 +60,15 @@ def test_batches_are_what_pyg_makes_of_the_data(graph, options):
                 assert torch.equal(one[triple][name], other[triple][name])
 
 
-def test_a_reverse_relation_copies_nothing_and_is_turned_round_once(graph, monkeypatch):
-    turned = []
-
-    def transpose(*arguments, **options):
-        turned.append(1)
-        return original(*arguments, **options)
-
-    original = adjacency_module.transpose
-    monkeypatch.setattr(adjacency_module, "transpose", transpose)
+def test_a_reverse_relation_copies_nothing_and_is_turned_round_by_nobody(graph, monkeypatch):
+    for module in (adjacency_module, edges_module):
+        monkeypatch.setattr(module, "transpose", lambda *_, **__: pytest.fail("it is in the folder"))
+    graph = load_graph(graph.folder)
     sampler = NeighbourSampler(graph, [2], weight_attr="edge_weight", seed=0)
     loader = BatchLoader(graph, sampler, input_nodes="person", batch_size=10)
-    reverse = [t for t in graph.schema.edge_types if t.reverse_of is not None]
-    assert len(turned) == len(reverse)
-    assert is_mapped(sampler.adjacency[BOUGHT].weight)
+    adjacency = sampler.adjacency[BOUGHT]
+    for part in (adjacency.weight, adjacency.indptr, adjacency.indices, adjacency.position):
+        assert is_mapped(part)
     for name in ("edge_weight", "edge_attr", "time"):
         values = loader._features.edges[name][BOUGHT]
         assert isinstance(values, Reversed)
@@ -144,3 +143,40 @@ def test_links_of_a_folder(graph, groups, strategy, mode, time_attr):
             assert not shown & set(zip(*(part.tolist() for part in own), strict=True))
         if groups:
             assert batch["person"].num_nodes == batch["person/x"].num_nodes > 0
+
+
+def test_a_folder_of_an_earlier_version_has_the_same_batches(graph, tmp_path):
+    folder = tmp_path / "shop"
+    shutil.copytree(graph.folder, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name in [name for name in manifest["files"] if "/by_source_" in name]:
+        (folder / name).unlink()
+        del manifest["files"][name]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    one, other = (
+        next(iter(BatchLoader(g, NeighbourSampler(g, [3, 3], seed=0), input_nodes="product", batch_size=20)))
+        for g in (graph, load_graph(folder))
+    )
+    assert one[BOUGHT].num_edges > 20
+    for triple in (BUYS, BOUGHT):
+        assert torch.equal(one[triple].edge_index, other[triple].edge_index)
+        assert torch.equal(one[triple].edge_weight, other[triple].edge_weight)
+
+
+@pytest.mark.parametrize(
+    ("part", "numbers", "problem"),
+    [
+        ("indptr", [1, 0], "do not rise from 0 to the end"),
+        ("indices", [30], "names nodes that are not there"),
+        ("position", [400], "names edges that are not there"),
+    ],
+)
+def test_a_damaged_reverse_relation_is_refused(graph, tmp_path, part, numbers, problem):
+    folder = tmp_path / "shop"
+    shutil.copytree(graph.folder, folder)
+    path = folder / f"edges/person--buys--product/by_source_{part}.npy"
+    array = np.load(path)
+    array[: len(numbers)] = numbers
+    np.save(path, array)
+    with pytest.raises(GraphError, match=f"by_source_{part}.npy: is damaged: .*{problem}"):
+        load_graph(folder).edges[BUYS].by_source(50, 30, positions=True)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmgraph.sampling.transpose import transpose
+from mmgraph.graph.transpose import _by_counting, transpose
 
 
 def by_target(rng, num_source, num_target, num_edges, kind):
@@ -17,10 +17,10 @@ def by_target(rng, num_source, num_target, num_edges, kind):
     return target, source[order], indptr.astype(kind), source[order].astype(np.int32)
 
 
-def check(target, source, indptr, indices, num_source, positions):
-    pointer, targets, found = transpose(indptr, indices, num_source, positions=positions)
+def check(target, source, indptr, indices, num_source, positions, turn=transpose):
+    pointer, targets, found = turn(indptr, indices, num_source, positions=positions)
     order = np.argsort(source, kind="stable")
-    assert pointer.dtype == np.int64
+    assert pointer.dtype == indptr.dtype
     assert pointer.tolist() == [0, *np.cumsum(np.bincount(source, minlength=num_source)).tolist()]
     assert targets.dtype == indices.dtype
     np.testing.assert_array_equal(targets, target[order])
@@ -39,10 +39,11 @@ def check(target, source, indptr, indices, num_source, positions):
     num_edges=st.integers(0, 60),
     kind=st.sampled_from([np.int32, np.int64]),
     positions=st.booleans(),
+    turn=st.sampled_from([transpose, _by_counting]),
 )
-def test_edges_are_sorted_by_source(seed, num_source, num_target, num_edges, kind, positions):
+def test_edges_are_sorted_by_source(seed, num_source, num_target, num_edges, kind, positions, turn):
     edges = by_target(np.random.default_rng(seed), num_source, num_target, num_edges, kind)
-    check(*edges, num_source, positions)
+    check(*edges, num_source, positions, turn)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
