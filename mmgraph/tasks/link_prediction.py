@@ -164,8 +164,7 @@ class LinkPrediction(Task):
         """Return the whole graph without the edges of some training links, which are its seeds."""
         pairs, links = self._pairs, self.links
         share = self.options.asked * min(1.0, _MOST_ASKED / (self.options.asked * len(links.train)))
-        chosen = torch.zeros(len(pairs), dtype=torch.bool)
-        chosen[torch.randperm(len(pairs))[: max(round(share * len(pairs)), 1)]] = True
+        chosen = pairs.draw(share)
         rows = links.train[pairs.among(links.edge_index, chosen)]
         asked = Links(links.source[rows].numpy(), links.target[rows].numpy(), None)
         stream = np.uint64(int(torch.randint(2**62, ())))

@@ -20,10 +20,13 @@ class Objectives:
     Args:
         weights: The weight of each objective, by its name; nothing for the usual ones.
         mask_share: The share that an objective hides of what is to be found again.
+        classes_of: The classification whose labels of training an objective reads; nothing for the only one
+            of the entity type.
     """
 
     weights: dict[str, float] | None = None
     mask_share: float = 0.5
+    classes_of: str | None = None
 
     def refuse_mask_share(self) -> None:
         """Refuse a share, for objectives that hide nothing.
@@ -35,7 +38,20 @@ class Objectives:
             raise ConfigError(
                 f"got {self.mask_share}, but none of the objectives hides anything",
                 where="mask_share",
-                fix="Leave it out, or set objectives.masked_modality or objectives.masked_features.",
+                fix="Leave it out, or set one that does, such as objectives.masked_modality.",
+            )
+
+    def refuse_classes(self) -> None:
+        """Refuse a classification, for objectives that read no class.
+
+        Raises:
+            ConfigError: If one was named.
+        """
+        if self.classes_of is not None:
+            raise ConfigError(
+                f"got {self.classes_of!r}, but none of the objectives reads classes",
+                where="classes_of",
+                fix="Leave it out, or set objectives.supervised_contrastive.",
             )
 
     def refuse(self, labels: Labels) -> None:
@@ -48,10 +64,11 @@ class Objectives:
             ConfigError: If something was set.
         """
         if self != Objectives():
+            set_ = {"objectives": self.weights, "classes_of": self.classes_of, "mask_share": self.mask_share}
+            key, value = next((key, value) for key, value in set_.items() if value)
             raise ConfigError(
-                f"got {self.weights or self.mask_share}, but {labels.task!r} is a {labels.kind} and no "
-                "pre-training",
-                where="objectives" if self.weights else "mask_share",
+                f"got {value}, but {labels.task!r} is a {labels.kind} and no pre-training",
+                where=key,
                 fix="Leave it out, or pre-train (--task pretrain) and go on from that (--init-from RUN).",
             )
 

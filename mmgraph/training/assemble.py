@@ -54,7 +54,7 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     links = LinkOptions(**config.links.model_dump())
     contrast = Contrast(**config.contrastive.model_dump())
     matching = MatchingOptions(**config.matching.model_dump())
-    objectives = Objectives(config.objectives, config.mask_share)
+    objectives = Objectives(config.objectives, config.mask_share, config.classes_of)
     few = FewLabels(config.label_share, config.seed)
     # Of the graph itself: what a task asks for is the same in the controls.
     learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, matching, objectives, few))

@@ -141,15 +141,22 @@ class TrainConfig(Config):
         default=None,
         description="Of a pre-training (`--task pretrain`): the weight of each objective. `contrastive` "
         "brings every two modalities of an entity together, `masked_modality` finds a hidden modality again, "
-        "`masked_features` hidden values, and `infomax` tells a state from those of a corrupted graph. If "
-        "nothing is set, the first two where there are several modalities, else the others, at 1 each.",
+        "`masked_features` hidden values, `link_reconstruction` edges that are left out, `infomax` tells a "
+        "state from those of a corrupted graph, and `supervised_contrastive` brings entities of one class "
+        "together. If nothing is set, `contrastive` and `masked_modality` where there are several "
+        "modalities, else `masked_features` and `infomax`, at 1 each.",
     )
     mask_share: float = Field(
         default=0.5,
         gt=0,
         lt=1,
-        description="Of a pre-training: the share of entities whose modality a step hides, and of values "
-        "that it hides.",
+        description="Of a pre-training: the share of entities whose modality a step hides, of values that it "
+        "hides, and of edges that it leaves out.",
+    )
+    classes_of: str | None = Field(
+        default=None,
+        description="Of a pre-training with `supervised_contrastive`: the classification whose training "
+        "labels it reads. If nothing is set, the only one of the entity type.",
     )
     label_share: float = Field(
         default=1.0,
