@@ -5,8 +5,10 @@ ways) read the two modalities alone, and so does ``mlp``, a pair of towers; grap
 through relations that were made from the side at hand. No entry sees anything of the answer (see
 docs/how_to/retrieval.md). Test entities are unseen, and the gallery is all of them.
 
-    python benchmarks/retrieval.py --source emoji=DIR --source countries=DIR --json retrieval.json
+    python benchmarks/retrieval.py --source emoji=DIR --source countries=DIR \\
+        --json retrieval.json --page docs/retrieval_results.md
 
+With ``--only`` a case at a time goes into the same files. The cases with MiniLM need ``mmgraph[minilm]``.
 ``--quick`` runs one seed, few epochs and few entries of the smallest case, unless ``--only`` names others;
 ``--check`` prints a line for each goal that falls short and exits with 1 if any does.
 """
@@ -14,6 +16,7 @@ docs/how_to/retrieval.md). Test entities are unseen, and the gallery is all of t
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from prepared import prepared
+from retrieval_page import against_ridge, chosen, is_ahead, render_page, verdict
 from seeded import make_parser, mean_and_spread, told, write_results
 
 ENTRIES = {
@@ -31,7 +35,7 @@ ENTRIES = {
     "cross_modal_transformer": "cross_modal_transformer",
     "hetero_gat": "hetero_gat",
     "hetero_gat, graph-aware": "hetero_gat[contrastive.related=ignored,contrastive.hard_negatives=2]",
-    "hetero_gat, no context": "hetero_gat[contrastive.context=0]",
+    "hetero_gat, no linear maps": "hetero_gat[contrastive.linear_maps=false]",
 }
 _QUICK = ("chance", "cca", "ridge", "two towers", "hetero_gat")
 _READ_ALONE = ("chance", "cca", "ridge")
@@ -53,6 +57,8 @@ class Case:
         times_ridge: How many times that of ridge regression the best learnt entry should reach, beside being
             ahead of it.
         settings: Settings of every training.
+        overrides: Overrides of ``dataset.yaml``.
+        about: What a reader of the page should know.
     """
 
     key: str
@@ -63,6 +69,8 @@ class Case:
     goal: float | None = None
     times_ridge: float | None = None
     settings: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    about: str = ""
 
 
 CASES = [
@@ -103,37 +111,53 @@ def main() -> int:
     entries = [name for name in ENTRIES if not options.quick or name in _QUICK]
     folders = prepared({case.dataset for case in cases}, options.source, options.data)
     results: dict[str, Any] = {}
+    if options.json and options.json.is_file():
+        results = json.loads(options.json.read_text(encoding="utf-8"))["results"]
     for case in cases:
         settings = (*case.settings, *(("max_epochs=10",) if options.quick else ()))
         trials = [_trial(case, folders[case.dataset], seed, entries, settings) for seed in range(seeds)]
         results[case.key] = {name: [trial[name] for trial in trials] for name in entries}
         _print_case(case, results[case.key])
-    if options.json:
-        write_results(
-            options.json,
-            results,
-            ("mmgraph", "torch", "torch-geometric", "scikit-learn"),
-            quick=options.quick,
-        )
+        if options.json:
+            packages = ("mmgraph", "torch", "torch-geometric", "scikit-learn")
+            write_results(options.json, results, packages, quick=options.quick)
+    results = {case.key: results[case.key] for case in CASES if case.key in results}
+    if options.page:
+        options.page.write_text(_page(results), encoding="utf-8")
     return told(_shortfalls(results) if options.check else [])
+
+
+def _page(results: dict[str, Any]) -> str:
+    shown = [word if not word.startswith("/") else Path(word).name for word in sys.argv[1:]]
+    return render_page(
+        results,
+        directions={case.key: case.directions for case in CASES},
+        about={case.key: case.about for case in CASES},
+        read_alone=_READ_ALONE,
+        command=" ".join(["python benchmarks/retrieval.py", *shown]),
+    )
 
 
 def _options() -> argparse.Namespace:
     parser = make_parser(__doc__, [case.key for case in CASES], quick="one seed, few epochs, few entries")
-    parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    parser.add_argument("--json", type=Path, help="the results; cases in it that are not run again are kept")
+    parser.add_argument("--page", type=Path)
+    options = parser.parse_args()
+    if options.quick and (options.json or options.page):
+        raise SystemExit("--quick is a look: leave out --json and --page, which keep what counts")
+    return options
 
 
 def _trial(
     case: Case, folder: Path, seed: int, entries: list[str], settings: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
-    """Return the test metrics of each entry on one split."""
+    """Return the test metrics of each entry on one split, and the one by which validation judges it."""
     import torch
 
     import mmgraph as mg
 
     torch.set_num_threads(1)
-    dataset = mg.load_dataset(folder, overrides=[f"splits.{case.split}.seed={seed}"])
+    dataset = mg.load_dataset(folder, overrides=[f"splits.{case.split}.seed={seed}", *case.overrides])
     comparison = mg.compare(
         mg.build_graph(dataset, previews=False),
         task=case.task,
@@ -143,7 +167,11 @@ def _trial(
     )
     if comparison.failures:
         raise comparison.failures[0].error
-    return {name: comparison.of(ENTRIES[name])[0].metrics["test"] for name in entries}
+    found = {name: comparison.of(ENTRIES[name])[0].metrics for name in entries}
+    return {
+        name: metrics["test"] | {"validation_mrr": metrics["validation"]["mrr"]}
+        for name, metrics in found.items()
+    }
 
 
 def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
@@ -156,6 +184,7 @@ def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
         for name, of_seeds in found.items():
             cells = [_cell([trial[f"{direction}_{metric}"] for trial in of_seeds]) for metric in _SHOWN]
             print(f"    {name:26s}" + "".join(f"{cell:>16s}" for cell in cells), flush=True)
+    print(f"  {verdict(case.key, found, case.directions, _READ_ALONE)}", flush=True)
 
 
 def _cell(values: list[float]) -> str:
@@ -181,20 +210,15 @@ def _shortfalls(results: dict[str, Any]) -> list[str]:
 
 
 def _behind_ridge(case: Case, found: dict[str, Any], metric: str) -> list[str]:
-    """Return a line where the best learnt entry is not ahead of ridge regression by more than the spread.
-
-    The spread is the standard deviation of the difference, split by split.
-    """
-    values = {name: [trial[metric] for trial in trials] for name, trials in found.items()}
-    means = {name: statistics.fmean(of_seeds) for name, of_seeds in values.items()}
-    best = max((name for name in means if name not in _READ_ALONE), key=lambda name: means[name])
-    ahead = [own - other for own, other in zip(values[best], values["ridge"], strict=True)]
-    spread = statistics.stdev(ahead) if len(ahead) > 1 else 0.0
-    reached = f"{case.key}: {best} reaches {means[best]:.3f}, ridge {means['ridge']:.3f}"
+    """Return a line where what validation chose is not ahead of ridge regression by more than the spread."""
+    best = chosen(found, _READ_ALONE)
+    ahead, times = against_ridge(found, best, metric)
+    means = [statistics.fmean(trial[metric] for trial in found[name]) for name in (best, "ridge")]
+    reached = f"{case.key}: {best} reaches {means[0]:.3f}, ridge {means[1]:.3f}"
     lines = []
-    if statistics.fmean(ahead) <= spread:
+    if not is_ahead(ahead):
         lines.append(f"{reached}, ahead by {_cell(ahead)}; goal: by more than the spread")
-    if case.times_ridge is not None and means[best] < case.times_ridge * means["ridge"]:
+    if case.times_ridge is not None and times < case.times_ridge:
         lines.append(f"{reached}; goal: {case.times_ridge:g} times that")
     return lines
 

@@ -84,6 +84,10 @@ if TYPE_CHECKING:
     from mmgraph.relations.spatial_grid import SpatialGrid as SpatialGrid
     from mmgraph.relations.table import Table as Table
     from mmgraph.relations.temporal import Temporal as Temporal
+    from mmgraph.serving.anomalies import Anomalies as Anomalies
+    from mmgraph.serving.anomalies import anomalies as anomalies
+    from mmgraph.serving.clusters import Clustering as Clustering
+    from mmgraph.serving.clusters import cluster as cluster
     from mmgraph.serving.predictor import Predictor as Predictor
     from mmgraph.serving.predictor import predict as predict
     from mmgraph.serving.search import VectorSearch as VectorSearch
@@ -155,6 +159,8 @@ _MODULES = {
     "relations.spatial_grid": ("SpatialGrid",),
     "relations.temporal": ("Temporal",),
     "relations.table": ("Table",),
+    "serving.anomalies": ("Anomalies", "anomalies"),
+    "serving.clusters": ("Clustering", "cluster"),
     "serving.predictor": ("Predictor", "predict"),
     "serving.search": ("VectorSearch",),
     "tasks.ranking": ("Ranking", "rank"),

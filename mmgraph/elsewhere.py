@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mmgraph.cluster import MOST_LOSSES, Surroundings, Workers, ray_cluster, room_for
 from mmgraph.errors import ConfigError, DataError, MMGraphError, RunError, did_you_mean
+from mmgraph.ray_cluster import MOST_LOSSES, Surroundings, Workers, ray_cluster, room_for
 
 PARTS_A_WORKER = 4
 """Into how many parts work is cut for each worker, so that all end at about the same time."""
@@ -76,7 +76,7 @@ class RayData:
     """The workers of a Ray cluster, which do parts as tasks of Ray Data; one that is lost is done again.
 
     Args:
-        ray: From :func:`~mmgraph.cluster.ray_cluster`.
+        ray: From :func:`~mmgraph.ray_cluster.ray_cluster`.
         workers: How many, and what each has.
         folder: What they read from; all nodes see it.
     """

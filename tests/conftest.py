@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from mmgraph.cluster import load_ray
+from mmgraph.ray_cluster import load_ray
 
 # The first example of a test may compile a kernel; how long one takes is no test here.
 settings.register_profile("untimed", deadline=None)

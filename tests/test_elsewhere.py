@@ -12,7 +12,6 @@ import pytest
 import yaml
 from PIL import Image
 
-from mmgraph.cluster import MOST_LOSSES, Workers
 from mmgraph.data import load_dataset
 from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import RayData, elsewhere_on
@@ -22,6 +21,7 @@ from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.errors import ConfigError, DataError, RunError
 from mmgraph.graph import build_graph
 from mmgraph.progress import Advance, Progress
+from mmgraph.ray_cluster import MOST_LOSSES, Workers
 from mmgraph.relations.nearest import exact_neighbours
 from mmgraph.relations.nearest_elsewhere import search_elsewhere
 

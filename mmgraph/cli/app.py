@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli import (
+    anomalies,
     attach,
     audit,
     build_graph,
+    cluster,
     compare,
     convert,
     demo,
@@ -44,6 +46,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "embed": (embed.embed, embed.EXAMPLES),
     "predict": (predict.predict, predict.EXAMPLES),
     "search": (search.search, search.EXAMPLES),
+    "cluster": (cluster.cluster, cluster.EXAMPLES),
+    "anomalies": (anomalies.anomalies, anomalies.EXAMPLES),
     "list": (listing.list_names, listing.EXAMPLES),
 }
 

@@ -20,7 +20,11 @@ from mmgraph.cli.options import (
 from mmgraph.cli.output import write_json, write_line
 from mmgraph.counted import agreed, counted
 
-EXAMPLES = ("mmgraph embed run --out vectors.parquet", "mmgraph embed run --out vectors.npy --json")
+EXAMPLES = (
+    "mmgraph embed run --out vectors.parquet",
+    "mmgraph embed run --out vectors.npy --json",
+    "mmgraph embed pairs --side sans --out pictures.parquet",
+)
 
 
 def embed(
@@ -35,6 +39,14 @@ def embed(
         str | None,
         typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
     ] = None,
+    side: Annotated[
+        str | None,
+        typer.Option(
+            "--side",
+            metavar="MODALITY",
+            help="Of a retrieval: where entities lie by this modality in the space that compares both sides.",
+        ),
+    ] = None,
     graph: GraphOption = None,
     eval_batch_size: EvalBatchSizeOption = None,
     overwrite: OverwriteFileOption = False,
@@ -42,7 +54,7 @@ def embed(
     quiet: QuietOption = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Write one vector for every entity, as Parquet or npy."""
+    """Write one vector for every entity, or for one side of each, as Parquet or npy."""
     begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
     from mmgraph.evaluation.embeddings import check_target, write_embeddings
@@ -50,12 +62,13 @@ def embed(
     check_target(out, overwrite=overwrite)
     loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     chosen = entity or loaded.task.labels.entity
-    ids, vectors = loaded.embed(chosen)
+    ids, vectors = loaded.embed(chosen, side=side)
     files = write_embeddings(out, ids.tolist(), vectors)
     if json:
         write_json(
             {
                 "entity": chosen,
+                "side": side,
                 "files": [str(file) for file in files],
                 "entities": vectors.shape[0],
                 "channels": vectors.shape[1],

@@ -26,6 +26,7 @@ _SHOWN = 8
 """How many combinations of modalities a terminal shows for each entity type."""
 
 _CORRELATION = {"correlation": "correlation"}
+_OVERLAP = {"overlap": "overlap", "by_chance": "by chance"}
 _LABELS = {
     "same_label": "same label",
     "by_chance": "by chance",
@@ -152,11 +153,12 @@ def _write_components(components: Mapping[str, Any]) -> None:
 
 
 def _write_labels(relations: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:
-    for task, about in tasks.items():
+    for task in tasks:
         found = {name: r["homophily"][task] for name, r in relations.items() if task in r["homophily"]}
         if not found:
             continue
-        keys = _CORRELATION if about["kind"] == "regression" else _LABELS
+        measured = next(iter(found.values()))
+        keys = next(keys for keys in (_CORRELATION, _OVERLAP, _LABELS) if next(iter(keys)) in measured)
         write_table(
             ("relation", "edges", *keys.values()),
             [(name, one["edges"], *(one[key] for key in keys)) for name, one in found.items()],

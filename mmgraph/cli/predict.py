@@ -66,7 +66,7 @@ def predict(
         document = {"target": loaded.task.describe(), "predictions": plain_answers(table)}
         write_json(document | {"file": None if out is None else str(out)})
         return
-    columns = [name for name in table.columns if name != "probabilities"]
+    columns = [name for name in table.columns if not name.endswith("probabilities")]
     write_table(columns, table[columns].head(_SHOWN).itertuples(index=False))
     if len(table) > _SHOWN:
         write_line(f"{len(table) - _SHOWN:,} more; --out FILE or --json gives all")

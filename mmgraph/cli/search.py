@@ -23,6 +23,7 @@ EXAMPLES = (
     "mmgraph search run U+0041",
     "mmgraph search run --text 'LETTER A WITH STROKE' -k 5 --where script=LATIN --json",
     "mmgraph search run U+0041 --page found.html",
+    "mmgraph search pairs --text 'black chess knight' --for sans",
 )
 
 
@@ -54,6 +55,14 @@ def search(
             "--weight",
             metavar="MODALITY=NUMBER",
             help="Embed each modality alone, and average them with these weights; 1 for those not named.",
+        ),
+    ] = None,
+    side: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="MODALITY",
+            help="Of a retrieval: what is sought, e.g. picture; by default what the query is not.",
         ),
     ] = None,
     where: Annotated[
@@ -96,14 +105,15 @@ def search(
     question = read_question(
         searching, query, text=text or [], image=image or [], audio=audio or [], weight=weight or []
     )
-    found = question.ask(searching, k=k, where=where or [])
-    index = searching.index.describe()
+    found = question.ask(searching, k=k, where=where or [], side=side)
+    index = found.index.describe()
     if page is not None:
         write_page(page, searching, found, question, where=where or [])
     if json:
         write_json(
             {
                 "entity": searching.entity,
+                "for": found.side,
                 "index": index,
                 "candidates": found.candidates,
                 "notes": found.notes,
@@ -116,6 +126,7 @@ def search(
     for note in found.notes:
         write_line(f"the query: {note}")
     how = "exact" if index["kind"] == "flat" or where else f"recall@10 {index['recall']:.3f}"
-    write_line(f"among {counted(found.candidates, searching.entity)}; {index['kind']} index, {how}")
+    by = "" if found.side is None else f", by {found.side}"
+    write_line(f"among {counted(found.candidates, searching.entity)}{by}; {index['kind']} index, {how}")
     if page is not None:
         write_line(f"The page is {page}")

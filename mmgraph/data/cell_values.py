@@ -27,11 +27,11 @@ def cell_values(
         >>> rows.tolist(), values.tolist()
         ([0, 0, 2], ['red', 'blue', 'red'])
     """
-    lists = pd.Series([_split(cell, separator) for cell in cells.astype(object)], dtype=object)
-    exploded = lists.explode().dropna()
-    pairs = pd.DataFrame({"row": exploded.index.to_numpy(np.int64), "value": exploded.to_numpy(object)})
-    pairs = pairs.drop_duplicates()
-    return pairs["row"].to_numpy(), pairs["value"].to_numpy(object)
+    found = [dict.fromkeys(_split(cell, separator)) for cell in cells.astype(object)]
+    rows = np.repeat(np.arange(len(found), dtype=np.int64), [len(values) for values in found])
+    values = np.empty(len(rows), dtype=object)
+    values[:] = [value for each in found for value in each]
+    return rows, values
 
 
 def _split(cell: Any, separator: str | None) -> list[str]:
@@ -41,5 +41,10 @@ def _split(cell: Any, separator: str | None) -> list[str]:
         parts = list(cell)
     else:
         parts = [cell]
-    texts = (str(part).strip() for part in parts if not (pd.api.types.is_scalar(part) and pd.isna(part)))
+    texts = (str(part).strip() for part in parts if not _is_missing(part))
     return [text for text in texts if text]
+
+
+def _is_missing(part: Any) -> bool:
+    # Text, which most of them are, need not be asked.
+    return not isinstance(part, str) and pd.api.types.is_scalar(part) and bool(pd.isna(part))

@@ -10,6 +10,12 @@ from mmgraph.errors import Fault, did_you_mean
 LINK_PREDICTION = "link_prediction"
 """The kind of the tasks that ask for edges."""
 
+MULTI_LABEL = "multi_label"
+"""The kind of the tasks that ask for several labels of an entity."""
+
+MULTI_TASK = "multi_task"
+"""The kind of several tasks that one model learns."""
+
 PRETRAINING = "pretraining"
 """The kind of the tasks that need no labels."""
 
@@ -18,6 +24,8 @@ RETRIEVAL = "retrieval"
 
 MATCHING = "matching"
 """The kind of the tasks that ask whether two modalities belong together."""
+
+_UNTARGETED = (LINK_PREDICTION, MATCHING, MULTI_TASK, PRETRAINING, RETRIEVAL)
 
 
 def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
@@ -50,13 +58,17 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
         faults += _unknown("entity type", _mapping(split), "entity", entities, f"{where}: splits.{name}")
         faults += _unknown("relation", _mapping(split), "relation", relations, f"{where}: splits.{name}")
     faults += _split_twice(splits, where)
-    for name, item in _mapping(content.get("tasks")).items():
+    tasks = _mapping(content.get("tasks"))
+    targeted = [name for name, task in tasks.items() if _mapping(task).get("kind") not in _UNTARGETED]
+    for name, item in tasks.items():
         task, at = _mapping(item), f"{where}: tasks.{name}"
         if task.get("kind") == LINK_PREDICTION:
             faults += _unknown("split", task, "split", splits, at)
             faults += _unknown("relation", task, "relation", relations, at) or _split_of_links(
                 task, splits, at
             )
+        elif task.get("kind") == MULTI_TASK:
+            faults += _all_unknown("task with a target of each entity", task, "tasks", targeted, at)
         else:
             faults += _unknown("entity type", task, "entity", entities, at)
             faults += (

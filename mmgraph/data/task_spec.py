@@ -10,7 +10,14 @@ from pydantic_core import PydanticCustomError
 
 from mmgraph.config import Config
 from mmgraph.data.name import Name
-from mmgraph.data.references import LINK_PREDICTION, MATCHING, PRETRAINING, RETRIEVAL
+from mmgraph.data.references import (
+    LINK_PREDICTION,
+    MATCHING,
+    MULTI_LABEL,
+    MULTI_TASK,
+    PRETRAINING,
+    RETRIEVAL,
+)
 from mmgraph.data.split_spec import HoldOut
 
 
@@ -32,6 +39,24 @@ class TaskSpec(Config):
     split: Name = Field(description="The name of a split of the same entity type.")
     without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
     description: str = Field("", description="For people: what is predicted, and why that is hard.")
+
+
+class MultiLabelTaskSpec(TaskSpec):
+    """Which of several labels an entity has: none, one or many."""
+
+    kind: Literal["multi_label"] = Field(description="Says that an entity may have several labels.")
+    target: str = Field(
+        description="The column to predict: lists of labels (JSONL, Parquet), or text that `separator` cuts. "
+        "An entity with an empty cell is unlabelled; one with an empty list has no label."
+    )
+    separator: str | None = Field(
+        default=None, min_length=1, description="What stands between the labels in a cell of text."
+    )
+    min_count: int = Field(
+        default=1,
+        ge=1,
+        description="A label that fewer training entities have is left out of what is learnt and measured.",
+    )
 
 
 class LinkTaskSpec(Config):
@@ -134,10 +159,32 @@ class PretrainingTaskSpec(Config):
     description: str = Field("", description="For people: what it is for.")
 
 
+class MultiTaskSpec(Config):
+    """Several tasks that one model learns, with a head for each."""
+
+    kind: Literal["multi_task"] = Field(description="Says that it is several tasks.")
+    tasks: tuple[Name, ...] = Field(
+        min_length=2, description="Names of tasks that ask for a target of each entity."
+    )
+    without: Without = Field(
+        default=Without(),
+        description="Modalities and relations it must not see, beside those that any of the tasks must not.",
+    )
+    description: str = Field("", description="For people: what is predicted, and why together.")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> MultiTaskSpec:
+        if len(set(self.tasks)) < len(self.tasks):
+            raise PydanticCustomError(
+                "tasks_twice", "got a task twice; wanted each once", {"fix": "Remove one of them."}
+            )
+        return self
+
+
 EntitiesTaskSpec = TaskSpec | RetrievalTaskSpec | MatchingTaskSpec | PretrainingTaskSpec
 """A task whose rows are the entities of a type."""
 
-AnyTaskSpec = EntitiesTaskSpec | LinkTaskSpec
+AnyTaskSpec = EntitiesTaskSpec | LinkTaskSpec | MultiTaskSpec
 
 
 def task_model(content: Any) -> type[AnyTaskSpec]:
@@ -148,6 +195,8 @@ def task_model(content: Any) -> type[AnyTaskSpec]:
     """
     kind = content.get("kind") if isinstance(content, Mapping) else getattr(content, "kind", None)
     models: dict[str, type[AnyTaskSpec]] = {
+        MULTI_LABEL: MultiLabelTaskSpec,
+        MULTI_TASK: MultiTaskSpec,
         LINK_PREDICTION: LinkTaskSpec,
         RETRIEVAL: RetrievalTaskSpec,
         MATCHING: MatchingTaskSpec,
@@ -158,7 +207,9 @@ def task_model(content: Any) -> type[AnyTaskSpec]:
 
 TaskOfItsKind = Annotated[
     Annotated[TaskSpec, Tag("TaskSpec")]
+    | Annotated[MultiLabelTaskSpec, Tag("MultiLabelTaskSpec")]
     | Annotated[LinkTaskSpec, Tag("LinkTaskSpec")]
+    | Annotated[MultiTaskSpec, Tag("MultiTaskSpec")]
     | Annotated[RetrievalTaskSpec, Tag("RetrievalTaskSpec")]
     | Annotated[MatchingTaskSpec, Tag("MatchingTaskSpec")]
     | Annotated[PretrainingTaskSpec, Tag("PretrainingTaskSpec")],

@@ -48,15 +48,10 @@ class NGrams:
         commonest = np.argsort(-total, kind="stable")[:size]
         return [terms[position] for position in np.sort(commonest)]
 
-    def counts(self, texts: Sequence[str], vocabulary: Sequence[str]) -> Any:
-        """Return how often each n-gram stands in each text, a sparse matrix [texts, vocabulary]."""
-        if not vocabulary:
-            return sparse.csr_matrix((len(texts), 0))
-        if self.unit == "words":
-            return self._of_words(vocabulary).transform(texts)
-        # Every different word is taken apart only once, which counts where texts are long.
-        words, in_texts = _count(_word_counter(), texts)
-        return in_texts @ self._of_characters(vocabulary).transform(words)
+    def counter(self, vocabulary: Sequence[str]) -> NGramCounter:
+        """Return what counts the n-grams of a vocabulary in texts."""
+        of = self._of_words if self.unit == "words" else self._of_characters
+        return NGramCounter(of(vocabulary) if vocabulary else None, whole=self.unit == "words")
 
     def _of_words(self, vocabulary: Sequence[str] | None = None) -> Any:
         return CountVectorizer(
@@ -70,6 +65,28 @@ class NGrams:
             vocabulary=vocabulary,
             dtype=np.float64,
         )
+
+
+class NGramCounter:
+    """Counts the n-grams of a vocabulary, which is looked through once, however often texts come.
+
+    Args:
+        vectorizer: That of the n-grams; nothing where there are none.
+        whole: Whether texts are counted as a whole; else word by word.
+    """
+
+    def __init__(self, vectorizer: Any | None, *, whole: bool) -> None:
+        self._vectorizer, self._whole = vectorizer, whole
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        """Return how often each n-gram stands in each text, a sparse matrix [texts, vocabulary]."""
+        if self._vectorizer is None:
+            return sparse.csr_matrix((len(texts), 0))
+        if self._whole:
+            return self._vectorizer.transform(texts)
+        # Every different word is taken apart only once, which counts where texts are long.
+        words, in_texts = _count(_word_counter(), texts)
+        return in_texts @ self._vectorizer.transform(words)
 
 
 def _word_counter() -> Any:

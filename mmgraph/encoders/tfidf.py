@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -11,12 +12,13 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.affine import Affine
 from mmgraph.encoders.encoder import Arrays, Encoder, State
-from mmgraph.encoders.ngrams import NGrams
+from mmgraph.encoders.ngrams import NGramCounter, NGrams
 from mmgraph.encoders.one_thread import one_thread
 from mmgraph.errors import DataError
 from mmgraph.progress import Progress
@@ -32,12 +34,23 @@ class Terms:
     """The n-grams of one kind that count.
 
     Args:
+        ngrams: Their kind.
         vocabulary: The n-grams, sorted.
         idf: How rare each is among the training texts (inverse document frequency), float64.
     """
 
+    ngrams: NGrams
     vocabulary: list[str]
     idf: npt.NDArray[np.float64]
+
+    def weights(self, texts: Sequence[str]) -> Any:
+        """Return the weight of each in each text, a sparse matrix [texts, vocabulary]."""
+        return _weigh(self.counts(texts), self.idf)
+
+    @functools.cached_property
+    def counts(self) -> NGramCounter:
+        """What counts them in texts."""
+        return self.ngrams.counter(self.vocabulary)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +118,9 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
         texts, terms, blocks = list(described), [], []
         for ngrams in self._ngrams():
             vocabulary = ngrams.vocabulary(texts, size=self.max_features)
-            counts = ngrams.counts(texts, vocabulary)
+            counts = ngrams.counter(vocabulary)(texts)
             idf = TfidfTransformer().fit(counts).idf_ if vocabulary else np.zeros(0)
-            terms.append(Terms(vocabulary, idf))
+            terms.append(Terms(ngrams, vocabulary, idf))
             blocks.append(_weigh(counts, idf))
         weights = sparse.hstack(blocks, format="csr")
         if not weights.shape[1]:
@@ -121,13 +134,14 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
     def transform(self, described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the vector of each text, float32 [M, channels]."""
         topics = self.fitted
-        projected = self._weights(list(described), topics.terms) @ topics.directions
+        projected = self._weights(list(described)) @ topics.directions
         return topics.scale(projected).astype(np.float32)
 
     def unseen(self, raw: RawModality) -> list[str]:
         """Return of which texts nothing is known, so that they count as empty ones."""
-        terms = self._weights([str(text) for text in raw.values], self.fitted.terms).getnnz(axis=1)
-        return ["" if count else "no known word" for count in terms]
+        texts = [str(text) for text in raw.values]
+        found = sum(terms.counts(texts).getnnz(axis=1) for terms in self.fitted.terms)
+        return ["" if count else "no known word" for count in found]
 
     @property
     def channels(self) -> int:
@@ -151,7 +165,7 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
     def restore(self, state: State, arrays: Arrays) -> None:
         """Take over the vocabularies, how rare each term is, and the directions."""
         terms = [
-            Terms(state["vocabularies"][ngrams.unit], arrays[f"idf_{ngrams.unit}"])
+            Terms(ngrams, state["vocabularies"][ngrams.unit], arrays[f"idf_{ngrams.unit}"])
             for ngrams in self._ngrams()
         ]
         self._fitted = Topics(terms, arrays["directions"], Affine(arrays["shift"], arrays["factor"]))
@@ -161,22 +175,19 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
         kinds = [NGrams("words", self.words)]
         return [*kinds, NGrams("characters", self.characters)] if self.characters else kinds
 
-    def _weights(self, texts: list[str], terms: Sequence[Terms]) -> Any:
+    def _weights(self, texts: list[str]) -> Any:
         """Return the weight of each term in each text, a sparse matrix [texts, terms of all kinds]."""
-        blocks = [
-            _weigh(ngrams.counts(texts, known.vocabulary), known.idf)
-            for ngrams, known in zip(self._ngrams(), terms, strict=True)
-        ]
-        return sparse.hstack(blocks, format="csr")
+        return sparse.hstack([terms.weights(texts) for terms in self.fitted.terms], format="csr")
 
 
 def _weigh(counts: Any, idf: npt.NDArray[np.float64]) -> Any:
     """Return counts [texts, terms] as weights: rare terms weigh more, and every text is of length 1."""
     if not len(idf):
         return counts
-    transformer = TfidfTransformer(sublinear_tf=True)
-    transformer.idf_ = idf
-    return transformer.transform(counts)
+    weights = sparse.csr_matrix(counts, dtype=np.float64, copy=True)
+    # What sklearn's TfidfTransformer does with sublinear_tf, without all that it checks anew each time.
+    weights.data = (np.log(weights.data) + 1) * idf[weights.indices]
+    return normalize(weights, copy=False)
 
 
 def _main_directions(weights: Any, components: int) -> tuple[npt.NDArray[np.float32], Affine]:

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from torch import Tensor
 
 from mmgraph.errors import ConfigError
+from mmgraph.evaluation.label_baselines import one_vs_rest, prior
 from mmgraph.evaluation.link_baselines import (
     Found,
     adamic_adar,
@@ -24,11 +25,12 @@ from mmgraph.evaluation.link_baselines import (
     popularity,
 )
 from mmgraph.evaluation.retrieval_baselines import Found as FoundSides
-from mmgraph.evaluation.retrieval_baselines import calibrated, cca, chance, linear_map
+from mmgraph.evaluation.retrieval_baselines import calibrated, cca, chance, kernel_map, linear_map
 from mmgraph.tasks.classification import Classification
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.matching import Matching
+from mmgraph.tasks.multi_label import MultiLabel
 from mmgraph.tasks.pair_task import PairTask
 from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.retrieval import Retrieval
@@ -135,6 +137,19 @@ def _fitted(task: EntityTask, output: Tensor, config: dict[str, Any]) -> Fitted:
     return Fitted(lambda rows: output[rows], task.predictions(output), config)
 
 
+def _prior(task: Task, features: Features | None) -> Fitted:  # noqa: ARG001 - it reads none
+    assert isinstance(task, MultiLabel)
+    output, chosen = prior(task)
+    return _fitted(task, output, {"name": "prior", **chosen})
+
+
+def _one_vs_rest(task: Task, features: Features | None) -> Fitted:
+    assert isinstance(task, MultiLabel)
+    assert features is not None
+    output, chosen = one_vs_rest(task, features)
+    return _fitted(task, output, {"name": "one_vs_rest", **chosen})
+
+
 def _of_links(name: str, find: Callable[[LinkPrediction], Found]) -> Baseline:
     """Return a baseline that scores links by the training links."""
 
@@ -168,6 +183,8 @@ BASELINES: dict[str, Baseline] = {
     for baseline in (
         Baseline("logistic_regression", ("classification",), logistic_regression),
         Baseline("ridge", ("regression",), ridge),
+        Baseline("prior", ("multi_label",), _prior, reads_features=False),
+        Baseline("one_vs_rest", ("multi_label",), _one_vs_rest),
         _of_links("common_neighbours", common_neighbours),
         _of_links("adamic_adar", adamic_adar),
         _of_links("popularity", popularity),
@@ -175,6 +192,7 @@ BASELINES: dict[str, Baseline] = {
         _of_modalities("chance", chance),
         _of_modalities("cca", cca),
         _of_modalities("linear_map", linear_map),
+        _of_modalities("kernel_map", kernel_map),
     )
 }
 

@@ -43,7 +43,8 @@ def compare(
         graph: The graph, or its folder.
         task: The name of the task.
         models: The entries: a model (``mlp``), a model with config overrides (``hetero_gat[edges=none]``), or
-            a baseline (``logistic_regression`` for classification, ``ridge`` for regression; for links
+            a baseline (``logistic_regression`` for classification, ``ridge`` for regression, ``prior`` and
+            ``one_vs_rest`` for several labels; for links
             ``common_neighbours``, ``adamic_adar``, ``popularity`` and ``matrix_factorisation``, for retrieval
             and matching ``chance``, ``cca`` and ``linear_map``). By default the baselines of the task's kind,
             ``mlp``, ``cross_modal_transformer``, ``co_attention`` and ``hetero_gat``.

@@ -142,6 +142,9 @@ def _labels(relations: Mapping[str, Any], task: str) -> LabelTable:
     if any("correlation" in one for one in found.values()):
         keys = {"correlation": "correlation"}
         caption = "The correlation of the targets at both ends."
+    elif any("overlap" in one for one in found.values()):
+        keys = {"overlap": "overlap", "by_chance": "by chance"}
+        caption = "Of the labels that either end has, the share that both have."
     else:
         keys = {
             "same_label": "same label",

@@ -1,13 +1,7 @@
-"""Baselines for links that read the training links alone: neighbours in common, popularity, factorisation.
-
-Liben-Nowell and Kleinberg, "The link-prediction problem for social networks",
-https://doi.org/10.1002/asi.20591; Adamic and Adar, "Friends and neighbors on the Web",
-https://doi.org/10.1016/S0378-8733(03)00009-1.
-"""
+"""Baselines for links that read the training links alone: neighbours in common, popularity, factorisation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +11,7 @@ from sklearn.decomposition import TruncatedSVD
 
 from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.link_ranking import Score
-from mmgraph.tasks.task_links import TaskLinks
+from mmgraph.tasks.link_structure import LinkStructure, by_degree
 
 _COMPONENTS = (4, 8, 16, 32, 64, 128)
 
@@ -28,10 +22,12 @@ Found = tuple[Score, dict[str, Any]]
 def common_neighbours(task: LinkPrediction) -> Found:
     """Return how many neighbours two nodes have in common; between two types, how many paths of three links.
 
+    See :class:`~mmgraph.tasks.link_structure.LinkStructure`, also of the next two.
+
     Args:
         task: The task.
     """
-    return _by_paths(task.links, np.ones_like), {}
+    return _by_paths(LinkStructure(task.links, np.ones_like)), {}
 
 
 def adamic_adar(task: LinkPrediction) -> Found:
@@ -40,12 +36,7 @@ def adamic_adar(task: LinkPrediction) -> Found:
     Args:
         task: The task.
     """
-
-    def weight(degree: np.ndarray) -> np.ndarray:
-        # Nothing leads on from a node of one link.
-        return np.where(degree > 1, 1 / np.log(np.maximum(degree, 2)), 0)
-
-    return _by_paths(task.links, weight), {}
+    return _by_paths(LinkStructure(task.links, by_degree)), {}
 
 
 def popularity(task: LinkPrediction) -> Found:
@@ -54,7 +45,7 @@ def popularity(task: LinkPrediction) -> Found:
     Args:
         task: The task.
     """
-    degree = torch.from_numpy(_adjacency(task.links).sum(axis=0))
+    degree = torch.from_numpy(LinkStructure(task.links, np.ones_like).all_degrees())
     return (lambda sources: degree.expand(len(sources), -1)), {}
 
 
@@ -64,7 +55,7 @@ def matrix_factorisation(task: LinkPrediction) -> Found:
     Args:
         task: The task.
     """
-    adjacency, rows = _adjacency(task.links), task.rows("validation")
+    adjacency, rows = LinkStructure(task.links, np.ones_like).adjacency, task.rows("validation")
     most = min(adjacency.shape) - 1
     scores: dict[int, Score] = {}
     found: dict[int, float] = {}
@@ -82,27 +73,5 @@ def _factorised(adjacency: sp.csr_array, components: int) -> Score:
     return lambda sources: source[sources] @ target
 
 
-def _adjacency(links: TaskLinks) -> sp.csr_array:
-    """Return the training links, sources by targets, float64 [S, T]."""
-    source, target = links.edge_index.numpy()
-    shape = (links.num_source, links.num_target)
-    return sp.csr_array((np.ones(len(source)), (source, target)), shape=shape)
-
-
-def _by_paths(links: TaskLinks, weight: Callable[[np.ndarray], np.ndarray]) -> Score:
-    """Return the sum over paths from source to target of the weights of the nodes between them.
-
-    Args:
-        links: The links.
-        weight: From the degrees of nodes to their weights.
-    """
-    adjacency = _adjacency(links)
-    if links.same_type:
-        either = adjacency.maximum(adjacency.T).tocsr()
-        last = sp.diags_array(weight(either.sum(axis=0))) @ either
-        first = either
-    else:
-        first = adjacency
-        through = sp.diags_array(weight(adjacency.sum(axis=0))) @ adjacency.T
-        last = through @ sp.diags_array(weight(adjacency.sum(axis=1))) @ adjacency
-    return lambda sources: torch.from_numpy((first[sources.numpy()] @ last).toarray())
+def _by_paths(structure: LinkStructure) -> Score:
+    return lambda sources: torch.from_numpy(structure.all_paths(sources.numpy()))

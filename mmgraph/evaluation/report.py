@@ -85,8 +85,10 @@ def _num_tested(comparison: Comparison, view: Graph) -> int:
         links = read_links(view, edge_type, both=spec.direction == "both", where=where)
         return int((links.part == "test").sum())
     predictions = comparison.trials[0].predictions
-    labelled = predictions[predictions["target"].notna()]
-    return int((labelled["split"] == "test").sum())
+    # Several tasks have a target each.
+    targets = [name for name in predictions if name == "target" or str(name).endswith("/target")]
+    labelled = predictions[targets].notna().any(axis=1)
+    return int((labelled & (predictions["split"] == "test")).sum())
 
 
 def _repeat(comparison: Comparison, graph: Graph) -> Repeat:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mmgraph.data.task_spec import LinkTaskSpec
+from mmgraph.data.label_sets import read_label_set
+from mmgraph.data.references import MULTI_LABEL
+from mmgraph.data.task_spec import LinkTaskSpec, MultiTaskSpec
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.statistics import summarise
@@ -44,7 +46,8 @@ class RelationRow:
 
     Args:
         ends: Source and target, where they are not both the task's entities.
-        homophily: The share of equal answers; for a regression the correlation.
+        homophily: The share of equal answers; for several labels their overlap, for a regression the
+            correlation.
     """
 
     name: str
@@ -71,9 +74,14 @@ def data_section(graph: Graph, task: str) -> Data:
 
     Args:
         graph: The graph as the task sees it.
-        task: The name of the task.
+        task: The name of the task; of several tasks the first one's answers are shown.
     """
     summary, spec = summarise(graph), graph.task(task)
+    if isinstance(spec, MultiTaskSpec):
+        # What it shows of answers is that of the first task.
+        task = spec.tasks[0]
+        spec = graph.task(task)
+    assert not isinstance(spec, MultiTaskSpec)
     if isinstance(spec, LinkTaskSpec):
         entity = link_type(graph, spec.relation, where=f"tasks.{task}").source
         facts, caption, samples = _link_facts(summary, spec.relation), "", []
@@ -119,7 +127,7 @@ def _link_facts(summary: Mapping[str, Any], relation: str) -> list[Fact]:
 
 def _relation_row(name: str, relation: Mapping[str, Any], task: str, entity: str) -> RelationRow:
     found = relation["homophily"].get(task, {})
-    value = found.get("same_label", found.get("correlation"))
+    value = next((found[key] for key in ("same_label", "overlap", "correlation") if key in found), None)
     ends = {relation["source"], relation["target"]}
     return RelationRow(
         name=name,
@@ -137,6 +145,11 @@ def _homophily_caption(relations: Mapping[str, Mapping[str, Any]], task: str) ->
         return "Homophily: the correlation of the answers at both ends, over edges among training entities."
     chance = next((m["by_chance"] for m in found if m.get("by_chance") is not None), None)
     by_chance = "" if chance is None else f"; by chance it would be {chance:.2f}"
+    if any("overlap" in measured for measured in found):
+        return (
+            "Homophily: of the labels that either end of an edge among training entities has, the share that "
+            f"both have{by_chance}."
+        )
     return f"Homophily: the share of edges among training entities that join equal answers{by_chance}."
 
 
@@ -149,4 +162,7 @@ def _samples(graph: Graph, labels: Labels) -> list[Sample]:
         chosen = [int(row) for row in order[picked]]
     else:
         chosen = spread_over(targets.iloc[rows].astype(str).tolist(), rows, _SHOWN_ENTITIES)
-    return show_entities(graph, labels.entity, chosen, targets=targets.iloc[chosen].tolist())
+    shown: list[Any] = targets.iloc[chosen].tolist()
+    if labels.kind == MULTI_LABEL:
+        shown = [read_label_set(text) for text in shown]
+    return show_entities(graph, labels.entity, chosen, targets=shown)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.counted import agreed, counted
-from mmgraph.data.task_spec import TaskSpec
+from mmgraph.data.task_spec import MultiLabelTaskSpec, TaskSpec
 from mmgraph.evaluation.charts import ScatterChart, scatter_chart
 from mmgraph.evaluation.comparison import Comparison, Trial, best
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
@@ -72,6 +72,8 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors | None:
     test = table[(table["split"] == "test") & table["target"].notna()].reset_index(drop=True)
     if pd.api.types.is_float_dtype(test["target"]):
         return _numeric_errors(comparison, graph, spec.entity, trial, test)
+    if isinstance(spec, MultiLabelTaskSpec):
+        return _label_errors(comparison, graph, spec.entity, trial, test)
     wrong = test[test["target"].astype(str) != test["prediction"].astype(str)]
     confusion, left_out = _confusion(test)
     more = f" Of all classes, the {_SHOWN_CLASSES} largest are shown." if left_out else ""
@@ -86,6 +88,29 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors | None:
         scatter=None,
         samples_title="Some test entities that it got wrong",
         samples=_samples(graph, spec.entity, _spread(wrong)),
+    )
+
+
+def _label_errors(
+    comparison: Comparison, graph: Graph, entity: str, trial: Trial, test: pd.DataFrame
+) -> Errors:
+    pairs = [(set(has), set(told)) for has, told in zip(test["target"], test["prediction"], strict=True)]
+    missed, added = ([len(one - other) for one, other in pairs], [len(other - one) for one, other in pairs])
+    wrong = pd.Series(missed) + pd.Series(added)
+    most = test.loc[wrong.sort_values(ascending=False, kind="stable").index[:_SHOWN_ERRORS]]
+    of_all = sum(len(has) for has, _ in pairs)
+    return Errors(
+        model=trial.entry,
+        caption=(
+            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}, "
+            f"on {counted(len(test), 'test entity', 'test entities')}: {sum(missed):,} of their "
+            f"{counted(of_all, 'label')} {agreed(sum(missed), 'is', 'are')} missed, {sum(added):,} "
+            f"{agreed(sum(added), 'is', 'are')} told that they do not have."
+        ),
+        confusion=None,
+        scatter=None,
+        samples_title="The test entities with the most wrong labels",
+        samples=_samples(graph, entity, most),
     )
 
 

@@ -13,18 +13,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mmgraph.relations.cca import CCA
 from mmgraph.tasks.matching import Matching
 from mmgraph.tasks.pair_task import PairTask, Sides
+from mmgraph.tasks.ridge_maps import KERNELS, Kernel
 
 Found = tuple[Sides, dict[str, Any]]
 """What both sides are, and what was chosen on validation."""
 
 _COMPONENTS, _SHRINKAGES = (16, 64, 256), (0.1, 0.3, 0.6, 0.9)
-_PENALTIES = tuple(10.0**power for power in range(-2, 5))
 _WIDTH = 64
 
 
@@ -59,28 +59,32 @@ def cca(task: PairTask) -> Found:
 
 
 def linear_map(task: PairTask) -> Found:
-    """Return ridge regression from each modality to the other, its penalty chosen on validation.
+    """Return ridge regression in both directions, each penalty chosen on training pairs left out of the fit.
 
-    How well two go together is the cosine of what the query predicts and the answer, plus that of what the
-    answer predicts and the query; both modalities less their means over the training entities.
+    See :class:`~mmgraph.tasks.ridge_maps.RidgeLikeness`.
 
     Args:
         task: The task.
     """
-    x, y = _training(task)
-    means = x.mean(axis=0), y.mean(axis=0)
+    return _by_ridge(task, "linear")
 
-    def tried() -> Iterable[Found]:
-        for penalty in _PENALTIES:
-            onwards = Ridge(alpha=penalty).fit(x - means[0], y - means[1])
-            back = Ridge(alpha=penalty).fit(y - means[1], x - means[0])
-            maps = (
-                _joined(onwards.predict, lambda query: query, means[0]),
-                _joined(lambda answer: answer, back.predict, means[1]),
-            )
-            yield _sides(task, *maps), {"alpha": penalty}
 
-    return _best(task, tried())
+def kernel_map(task: PairTask) -> Found:
+    """Return the same, linear or with a Gaussian kernel: what ``contrastive.ridge`` begins with.
+
+    Args:
+        task: The task.
+    """
+    return _by_ridge(task, *KERNELS)
+
+
+def _by_ridge(task: PairTask, *kernels: Kernel) -> Found:
+    likeness, _ = task.fit_ridge(*kernels)
+
+    def output(rows: Tensor) -> Tensor:
+        return torch.stack(likeness(*task.modalities(rows), task.fold[rows]), dim=1)
+
+    return output, likeness.describe()
 
 
 def calibrated(task: Matching, sides: Sides) -> Sides:
@@ -110,7 +114,7 @@ _Map = Callable[[NDArray[np.float64]], NDArray[Any]]
 def _training(task: PairTask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return both modalities of the training entities, float64 [T, P] and [T, Q]."""
     rows = task.rows("train")
-    one, other = (content.of(rows).double().numpy() for content in task.content)
+    one, other = (x.double().numpy() for x in task.modalities(rows))
     return one, other
 
 
@@ -118,21 +122,11 @@ def _placed(fitted: CCA, view: int, components: int) -> _Map:
     return lambda features: fitted.place(view, features)[:, :components]
 
 
-def _joined(in_answers: _Map, in_queries: _Map, mean: NDArray[np.float64]) -> _Map:
-    """Return what a modality is among the answers beside what it is among the queries, each at length 1."""
-
-    def join(features: NDArray[np.float64]) -> NDArray[Any]:
-        parts = [torch.from_numpy(np.asarray(map_(features - mean))) for map_ in (in_answers, in_queries)]
-        return torch.cat([F.normalize(part, dim=1) for part in parts], dim=1).numpy()
-
-    return join
-
-
 def _sides(task: PairTask, query: _Map, answer: _Map) -> Sides:
     """Return both sides of entities, whose inner products are cosines."""
 
     def output(rows: Tensor) -> Tensor:
-        held = [content.of(rows).double().numpy() for content in task.content]
+        held = [x.double().numpy() for x in task.modalities(rows)]
         sides = [torch.from_numpy(map_(x)).float() for map_, x in zip((query, answer), held, strict=True)]
         return torch.stack([F.normalize(side, dim=1) for side in sides], dim=1)
 

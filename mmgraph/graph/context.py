@@ -234,18 +234,22 @@ class BuildContext(Remarks):
     def refuse_target(self, entity: str, column: str | None, *, parameter: str) -> None:
         """Refuse a column that a task predicts: edges made from it would give the label away.
 
+        A task may predict what a relation is made from if it does not see the relation, by its ``without``.
+
         Args:
             entity: The entity type.
             column: A column of its table.
             parameter: The relation's parameter that named it, for messages.
 
         Raises:
-            GraphError: If the column is the target of a task.
+            GraphError: If the column is the target of a task that sees the relation.
         """
         tasks = [] if column is None else self._factory.targets(entity).get(column, [])
-        if tasks:
+        known = self.dataset.spec.entity_tasks
+        seeing = [name for name in tasks if self.name not in known[name].without.relations]
+        if seeing:
             raise GraphError(
-                f"got {column!r}, which the task {tasks[0]!r} predicts: the edges would give the label away",
+                f"got {column!r}, which the task {seeing[0]!r} predicts: the edges would give the label away",
                 where=self.at(parameter),
-                fix="Choose another column, or remove the task.",
+                fix=f"Choose another column, or add {self.name!r} to the task's without.relations.",
             )

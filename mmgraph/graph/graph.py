@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.counted import counted
-from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, MultiTaskSpec, TaskSpec
 from mmgraph.encoders import Encoder
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges
@@ -179,7 +179,8 @@ class Graph:
     def view(self, task: str) -> Graph:
         """Return the graph as a task sees it: without the modalities and relations that it must not see.
 
-        Relations that were made from such a modality, e.g. nearest neighbours by it, are left out as well. A
+        Relations that were made from such a modality, e.g. nearest neighbours by it, are left out as well.
+        Several tasks at once do not see what any of them must not. A
         task that asks for edges does not see those that are held out, nor relations that were made of them;
         what is held out is in :attr:`held_out`.
 
@@ -187,11 +188,15 @@ class Graph:
             GraphError: If there is no such task, or it asks for edges that cannot be split.
         """
         spec = self.task(task)
+        hidden = [spec.without]
+        if isinstance(spec, MultiTaskSpec):
+            hidden += [self.task(member).without for member in spec.tasks]
         # Not every modality and relation of the dataset need have been built into this graph.
         modalities = {t.modality for t in self.schema.node_types}
+        relations = self.schema.relations
         view = self.without(
-            modalities=[m for m in spec.without.modalities if m in modalities],
-            relations=[r for r in spec.without.relations if r in self.schema.relations],
+            modalities=list(dict.fromkeys(m for each in hidden for m in each.modalities if m in modalities)),
+            relations=list(dict.fromkeys(r for each in hidden for r in each.relations if r in relations)),
         )
         return without_links(view, spec, where=f"tasks.{task}") if isinstance(spec, LinkTaskSpec) else view
 

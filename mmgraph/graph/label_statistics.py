@@ -6,12 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 from numpy.typing import NDArray
 from scipy.special import entr, xlogy
 
+from mmgraph.data.label_sets import read_label_set
+from mmgraph.data.references import MULTI_LABEL
 from mmgraph.data.task_spec import TaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType
+
+_DRAWN = 20_000
+"""How many pairs of nodes stand for chance."""
 
 
 def label_statistics(graph: Graph, edge_type: EdgeType, name: str, task: TaskSpec) -> dict[str, Any]:
@@ -25,8 +31,8 @@ def label_statistics(graph: Graph, edge_type: EdgeType, name: str, task: TaskSpe
 
     Returns:
         ``edges``, how many were counted: no edge between two nodes of one entity, and none with an end whose
-        label is held out or unknown. For a regression the ``correlation`` of the two ends, for others what
-        :func:`class_statistics` returns.
+        label is held out or unknown. For a regression the ``correlation`` of the two ends, for several labels
+        what :func:`overlap_statistics` returns, for others what :func:`class_statistics` does.
     """
     table = graph.nodes[task.entity]
     label = table[f"target:{name}"]
@@ -44,6 +50,8 @@ def label_statistics(graph: Graph, edge_type: EdgeType, name: str, task: TaskSpe
     if task.kind == "regression":
         numbers = label.to_numpy(float)
         return summary | {"correlation": _correlation(numbers[source], numbers[target])}
+    if task.kind == MULTI_LABEL:
+        return summary | overlap_statistics(label[known], np.cumsum(known)[[source, target]] - 1)
     codes = np.full(len(label), -1, dtype=np.int64)
     codes[known], classes = pd.factorize(label[known])
     return summary | class_statistics(codes[source], codes[target], np.bincount(codes[known]), len(classes))
@@ -99,6 +107,40 @@ def class_statistics(
         "adjusted": None if one_class else (same - expected) / (1 - expected),
         "informativeness": None if one_class else 2 + float(xlogy(joint, joint).sum()) / entropy,
     }
+
+
+def overlap_statistics(sets: pd.Series[Any], ends: NDArray[np.int64]) -> dict[str, float | None]:
+    """Return how much the sets of labels at the two ends of edges have in common.
+
+    Args:
+        sets: The labels of each node, as JSON lists, [N].
+        ends: The nodes at both ends of each edge, int64 [2, E].
+
+    Returns:
+        ``overlap``: the mean Jaccard index, of how many labels of either end both have; ``by_chance``: that
+        of 20,000 pairs of nodes drawn at random. Nothing where there is nothing to measure.
+
+    Example:
+        >>> overlap_statistics(pd.Series(['["a", "b"]', '["b"]']), np.array([[0], [1]]))["overlap"]
+        0.5
+    """
+    rows = [read_label_set(text) for text in sets]
+    codes = pd.factorize(np.array([label for row in rows for label in row], dtype=object))[0]
+    owner = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    size = (len(rows), int(codes.max(initial=-1)) + 1)
+    has = scipy.sparse.csr_array((np.ones(len(codes)), (owner, codes)), shape=size)
+    pairs = np.random.default_rng(0).integers(0, max(len(rows), 1), size=(2, _DRAWN))
+    drawn = pairs[:, pairs[0] != pairs[1]]
+    return {"overlap": _mean_jaccard(has, ends), "by_chance": _mean_jaccard(has, drawn)}
+
+
+def _mean_jaccard(has: scipy.sparse.csr_array, ends: NDArray[np.int64]) -> float | None:
+    if not ends.shape[1]:
+        return None
+    counts = has.sum(axis=1)
+    both = has[ends[0]].multiply(has[ends[1]]).sum(axis=1)
+    either = counts[ends[0]] + counts[ends[1]] - both
+    return float((both / np.maximum(either, 1)).mean())
 
 
 def _rows(graph: Graph, node_type: str) -> NDArray[np.int64]:

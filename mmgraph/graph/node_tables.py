@@ -9,7 +9,8 @@ import pandas as pd
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.entity_table import text_series
-from mmgraph.data.task_spec import PairTaskSpec, PretrainingTaskSpec
+from mmgraph.data.label_sets import label_sets
+from mmgraph.data.task_spec import MultiLabelTaskSpec, PairTaskSpec, PretrainingTaskSpec
 from mmgraph.errors import DataError, Faults, MMGraphError
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.preview import previews
@@ -22,9 +23,9 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
     Returns:
         By entity type: N rows with ``id``, ``title``, where entities have times ``time`` (float64),
         ``training`` (whether no split holds the entity out), and for every task of the entity type
-        ``target:<task>`` (numbers for a regression, else text; missing where unlabelled; of a task that asks
-        for no column the id, of two modalities missing where one of them is) and ``split:<task>``
-        (``train``, ``validation``, ``test`` or empty).
+        ``target:<task>`` (numbers for a regression, else text, for several labels a JSON list; missing where
+        unlabelled; of a task that asks for no column the id, of two modalities missing where one of them is)
+        and ``split:<task>`` (``train``, ``validation``, ``test`` or empty).
 
     Raises:
         DataError: With all faults of all columns of times and targets.
@@ -68,6 +69,8 @@ def _target(dataset: Dataset, task: str) -> pd.Series:
     column = table.column(spec.target, where=f"{dataset.file}: tasks.{task}.target")
     if spec.kind == "regression":
         return pd.Series(column.numbers())
+    if isinstance(spec, MultiLabelTaskSpec):
+        return label_sets(column.values, spec.separator)
     return pd.Series(column.text(), dtype="str")
 
 

@@ -44,8 +44,9 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
 
         Homophily is measured among training entities alone, so that no held-out label shows. By task: for a
         classification the share of edges whose ends have the same label, what chance would give, adjusted
-        homophily and label informativeness (1: an end tells the other's label, 0: it does not); for a
-        regression the correlation of the two ends; and the number of edges counted.
+        homophily and label informativeness (1: an end tells the other's label, 0: it does not); for several
+        labels their overlap and what chance would give; for a regression the correlation of the two ends; and
+        the number of edges counted.
     """
     forward = [t for t in graph.schema.edge_types if t.reverse_of is None]
     return {
@@ -65,7 +66,7 @@ def summarise(graph: Graph, *, hidden_channels: int = 128, num_layers: int = 2) 
         "tasks": {
             name: _task_summary(graph, name, task)
             for name, task in graph.tasks.items()
-            if not isinstance(task, LinkTaskSpec)
+            if isinstance(task, EntitiesTaskSpec)
         },
         "link_tasks": {
             name: {"relation": task.relation, "kind": task.kind}

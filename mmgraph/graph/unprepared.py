@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmgraph.config import parse
-from mmgraph.data.references import MATCHING, PRETRAINING, RETRIEVAL
+from mmgraph.data.references import MATCHING, MULTI_TASK, PRETRAINING, RETRIEVAL
 from mmgraph.data.task_spec import (
     AnyTaskSpec,
-    LinkTaskSpec,
+    EntitiesTaskSpec,
     MatchingTaskSpec,
+    MultiTaskSpec,
     PretrainingTaskSpec,
     RetrievalTaskSpec,
 )
@@ -32,10 +33,11 @@ def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
     Args:
         graph: The graph.
         name: ``link:RELATION``, ``retrieval:QUERY,ANSWER`` or ``matching:QUERY,ANSWER``, where query and
-            answer are modalities or their node types, ``pretrain``, or ``pretrain:ENTITY``.
+            answer are modalities or their node types, ``pretrain``, ``pretrain:ENTITY``, or the names of
+            several tasks, ``A,B``.
 
     Raises:
-        ConfigError: If query and answer are one modality.
+        ConfigError: If query and answer are one modality, or several tasks are one.
         GraphError: If the graph cannot tell what it is about.
     """
     kind, _, sides = name.partition(":")
@@ -43,7 +45,23 @@ def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
         return _pair(graph, kind, sides.split(","))
     if name == _PRETRAIN or name.startswith(f"{_PRETRAIN}:"):
         return _pretraining(graph, name.partition(":")[2])
+    if "," in name:
+        return _several(graph, [part.strip() for part in name.split(",")])
     return unprepared_link_task(name)
+
+
+def _several(graph: Graph, names: list[str]) -> MultiTaskSpec:
+    known = graph.entity_tasks
+    for name in names:
+        if name not in known:
+            other = graph.tasks.get(name)
+            what = f"{name!r} is a {other.kind}" if other else f"there is no task {name!r}"
+            raise GraphError(
+                f"{what}; several tasks at once ask for a target of each entity",
+                where="--task",
+                fix=did_you_mean(name, known),
+            )
+    return parse(MultiTaskSpec, {"kind": MULTI_TASK, "tasks": names}, where="--task")
 
 
 def split_column(graph: Graph, entity: str, split: str) -> str:
@@ -57,7 +75,7 @@ def split_column(graph: Graph, entity: str, split: str) -> str:
     return next(
         f"split:{name}"
         for name, task in graph.tasks.items()
-        if not isinstance(task, LinkTaskSpec) and (task.entity, task.split) == (entity, split)
+        if isinstance(task, EntitiesTaskSpec) and (task.entity, task.split) == (entity, split)
     )
 
 
@@ -114,7 +132,7 @@ def _shared_split(graph: Graph, entity: str, kind: str) -> str:
     splits = {
         task.split: None
         for task in graph.tasks.values()
-        if not isinstance(task, LinkTaskSpec) and task.entity == entity
+        if isinstance(task, EntitiesTaskSpec) and task.entity == entity
     }
     if len(splits) != 1:
         raise GraphError(

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mmgraph.atomic import atomic_write, require_file
@@ -28,7 +29,8 @@ def write_answers(file: Path, table: pd.DataFrame) -> None:
     """Write answers, whole or not at all.
 
     Args:
-        file: Ends in ``.csv``, ``.jsonl`` or ``.parquet``; in CSV, probabilities are a JSON list in a cell.
+        file: Ends in ``.csv``, ``.jsonl`` or ``.parquet``; in CSV, probabilities and labels are JSON lists in
+            a cell.
         table: From :meth:`mmgraph.Predictor.predict`.
     """
     if file.suffix == ".parquet":
@@ -41,8 +43,9 @@ def write_answers(file: Path, table: pd.DataFrame) -> None:
         atomic_write(file, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
         return
     plain = pd.DataFrame(rows, columns=table.columns)
-    if "probabilities" in plain:
-        plain["probabilities"] = plain["probabilities"].map(json.dumps)
+    for name in plain.columns:
+        if plain[name].map(lambda value: isinstance(value, list)).any():
+            plain[name] = plain[name].map(lambda value: json.dumps(value, ensure_ascii=False))
     atomic_write(file, plain.to_csv(index=False, lineterminator="\n"))
 
 
@@ -54,6 +57,5 @@ def plain_answers(table: pd.DataFrame) -> list[dict[str, Any]]:
     """
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     for row in rows:
-        if "probabilities" in row:
-            row["probabilities"] = [float(value) for value in row["probabilities"]]
+        row.update({name: value.tolist() for name, value in row.items() if isinstance(value, np.ndarray)})
     return rows

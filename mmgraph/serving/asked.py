@@ -34,20 +34,21 @@ class Question:
     words: tuple[tuple[str, str], ...] = ()
     pictures: tuple[tuple[str, Path], ...] = ()
 
-    def ask(self, search: VectorSearch, *, k: int, where: Sequence[str]) -> Found:
+    def ask(self, search: VectorSearch, *, k: int, where: Sequence[str], side: str | None = None) -> Found:
         """Return what a search finds.
 
         Args:
             search: The search.
             k: How many entities.
             where: Conditions.
+            side: Of a retrieval, the modality by which entities are found.
 
         Raises:
             MMGraphError: If the question, or a condition, cannot be used.
         """
         if self.name is not None:
-            return search.like(self.name, k=k, where=where)
-        return search.find(self.row, weights=self.weights, folder=self.folder, k=k, where=where)
+            return search.like(self.name, k=k, where=where, side=side)
+        return search.find(self.row, weights=self.weights, folder=self.folder, k=k, where=where, side=side)
 
     def thumbnails(self) -> list[tuple[str, bytes]]:
         """Return the pictures as small PNGs, each with its modality."""

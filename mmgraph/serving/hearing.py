@@ -19,9 +19,12 @@ from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import EdgeType, Triple
 from mmgraph.layers.groups import OF, REVERSE_OF
 from mmgraph.models import MultimodalModel
+from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.models.model import read_features
 from mmgraph.models.sample import Sample
+from mmgraph.serving.few_threads import few_threads
 from mmgraph.serving.known_states import KnownStates
+from mmgraph.tasks.common_space import CommonSpace
 
 States = dict[str, Tensor]
 
@@ -58,23 +61,51 @@ class Hearing:
         self._view, self._model, self._known, self._degrees = view, model, known, degrees
         self._sizes = {t.name: t.num_nodes for t in view.schema.node_types}
 
-    def unify(self, attached: AttachedGraph) -> States:
+    def unify(self, attached: AttachedGraph, space: CommonSpace | None = None) -> States:
         """Return the unified representation of new entities, [N, C] by entity type.
 
         Args:
             attached: How they joined the graph.
+            space: The side from which they are seen; by default all of them is.
 
         Raises:
             RunError: If nodes are told apart by learned vectors, of which new ones have none.
         """
-        schema, factory = self._view.schema, attached.factory
-        edges = {
-            t.triple: edges_of_new(self._view, t, attached.relations, factory) for t in schema.edge_types
-        }
+        factory, edge_types = attached.factory, self._view.schema.edge_types
+        edges = {t.triple: edges_of_new(self._view, t, attached.relations, factory) for t in edge_types}
         heard = self._heard(edges)
         new = {name: factory.num_nodes(name) for name in self._sizes}
+        batch = self._batch(attached, edges, heard, new)
+        if space is not None:
+            batch = space.side.without(batch, self._hidden(space, heard, new))
+        index, weight, attr = batch.edge_index_dict, batch.edge_weight_dict, batch.edge_attr_dict
+        states, rows = [], sum(len(x) for x in batch.x_dict.values())
+        with torch.no_grad():
+            sample = Sample(known=self._told_apart(attached, heard, new))
+            with few_threads(rows):
+                state = self._model.project(batch.x_dict, index, sample)
+                attr = self._model.edge_scale(attr)
+            for number, layer in enumerate(self._model.layers):
+                if number:
+                    state = self._beside_known(number, state, heard, None if space is None else space.view)
+                with few_threads(rows):
+                    result = layer(state, index, weight, *read_features(layer, attr))  # type: ignore[arg-type]
+                state = {name: x[len(heard[name]) :] for name, x in result.items()}
+                states.append(state)
+            with few_threads(rows):
+                unified: States = self._model.readout(states)
+        return unified
+
+    def _batch(
+        self,
+        attached: AttachedGraph,
+        edges: dict[Triple, Edges],
+        heard: dict[str, NDArray[np.int64]],
+        new: dict[str, int],
+    ) -> GraphBatch:
+        """Return the new nodes, behind those that they hear from, and the edges that lead to them."""
         index, weight, attr = {}, {}, {}
-        for edge_type in schema.edge_types:
+        for edge_type in self._view.schema.edge_types:
             found, triple = edges[edge_type.triple], edge_type.triple
             source = self._local(found.source, edge_type.source, heard)
             target = self._local(found.target, edge_type.target, heard)
@@ -83,20 +114,7 @@ class Hearing:
                 weight[triple] = _floats(found.weight, (0,))
             if edge_type.attr_names:
                 attr[triple] = _floats(found.attr, (0, len(edge_type.attr_names)))
-        states = []
-        with torch.no_grad():
-            sample = Sample(known=self._told_apart(attached, heard, new))
-            state = self._model.project(self._features(attached, heard, new), index, sample)
-            attr = self._model.edge_scale(attr)
-            for number, layer in enumerate(self._model.layers):
-                if number:
-                    state = self._beside_known(number, state, heard)
-                features = read_features(layer, attr)  # type: ignore[arg-type]
-                result = layer(state, index, weight, *features)
-                state = {name: x[len(heard[name]) :] for name, x in result.items()}
-                states.append(state)
-            unified: States = self._model.readout(states)
-        return unified
+        return GraphBatch(self._features(attached, heard, new), index, weight, attr)
 
     def _heard(self, edges: dict[Triple, Edges]) -> dict[str, NDArray[np.int64]]:
         """Return by node type the known nodes that edges lead from, ascending, int64 [K]."""
@@ -128,10 +146,27 @@ class Hearing:
                 x_dict[name] = torch.from_numpy(np.concatenate(both))
         return x_dict
 
-    def _beside_known(self, depth: int, state: States, heard: dict[str, NDArray[np.int64]]) -> States:
+    def _hidden(
+        self, space: CommonSpace, heard: dict[str, NDArray[np.int64]], new: dict[str, int]
+    ) -> dict[str, Tensor]:
+        """Return by node type which heard and new nodes are of entities that are looked at from a side."""
+        hidden, asked, entity = {}, space.asked, space.task.labels.entity
+        for node_type in self._view.schema.node_types:
+            name = node_type.name
+            if node_type.entity == entity:
+                rows = heard[name]
+                if node_type.modality is not None:
+                    rows = self._view.nodes[name]["entity_index"].to_numpy(dtype=np.int64)[rows]
+                fresh = torch.ones(new[name], dtype=torch.bool)
+                hidden[name] = torch.cat([asked[torch.from_numpy(rows)], fresh])
+        return hidden
+
+    def _beside_known(
+        self, depth: int, state: States, heard: dict[str, NDArray[np.int64]], view: View | None
+    ) -> States:
         """Return the states of heard and new nodes after some layers."""
         rows = {name: torch.from_numpy(heard[name]) for name in state if len(heard[name])}
-        known = self._known.after(depth, rows)
+        known = self._known.after(depth, rows, view)
         return {name: torch.cat([known[name], x]) if name in known else x for name, x in state.items()}
 
     def _told_apart(

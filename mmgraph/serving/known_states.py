@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from mmgraph.graph import Graph
 from mmgraph.models import MultimodalModel
-from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.training.inference import AtOnce, Rows
+from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.training.config import USUAL_BATCH_SIZE
+from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Rows
 from mmgraph.training.layer_by_layer import USUAL_AT_A_TIME, LayerByLayer
 from mmgraph.training.run import Run
 from mmgraph.training.sampled_graph import SampledGraph
@@ -31,7 +32,7 @@ class KnownStates:
     def __init__(self, view: Graph, run: Run) -> None:
         self._model = run.module.model
         self._sizes = {t.name: t.num_nodes for t in view.schema.node_types}
-        self._kept: dict[int, dict[str, Tensor]] = {}
+        self._kept: dict[tuple[int, View | None], dict[str, Tensor]] = {}
         config = run.config
         whole = not (config.batch_size or config.eval_batch_size)
         self._whole = AtOnce(GraphBatch.of(view)) if whole else None
@@ -39,22 +40,28 @@ class KnownStates:
             None if whole else SampledGraph(view, self._model, seed=config.seed, threads=config.batch_threads)
         )
         self._at_a_time = config.eval_batch_size or USUAL_AT_A_TIME
+        self._entities_at_a_time = config.eval_batch_size or config.batch_size or USUAL_BATCH_SIZE
 
-    def after(self, depth: int, rows: Rows) -> dict[str, Tensor]:
+    def after(self, depth: int, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return the states of some nodes after some of the layers, [R, C] by node type.
 
         Args:
             depth: How many layers, at least one and fewer than there are.
             rows: By node type, which nodes.
+            view: What the model sees of the graph; by default all.
         """
         model = _first_layers(self._model, depth)
         if self._whole is None:
             assert self._sampled is not None
-            return LayerByLayer(self._sampled, self._at_a_time).unify(model, rows)
-        for name in rows.keys() - self._kept.setdefault(depth, {}).keys():
+            if view is None:
+                return LayerByLayer(self._sampled, self._at_a_time).unify(model, rows)
+            # What a view hides is known of whole neighbourhoods.
+            return ByNeighbourhoods(self._sampled, self._entities_at_a_time).unify(model, rows, view)
+        kept = self._kept.setdefault((depth, view), {})
+        for name in rows.keys() - kept.keys():
             every = {name: torch.arange(self._sizes[name])}
-            self._kept[depth] |= self._whole.unify(model, every)
-        return {name: self._kept[depth][name][index] for name, index in rows.items()}
+            kept |= self._whole.unify(model, every, view)
+        return {name: kept[name][index] for name, index in rows.items()}
 
 
 class LastStates(nn.Module):

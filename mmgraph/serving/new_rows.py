@@ -101,8 +101,9 @@ def _with_all_columns(
             f"{', '.join(unread)}"
         )
     wanted = [name for name in (described.title, *modal, *related, *hidden) if name]
-    new = {name: pd.Series([None] * len(frame), dtype=object) for name in wanted if name not in frame.columns}
-    return pd.concat([frame, pd.DataFrame(new, index=frame.index)], axis=1) if new else frame
+    new = list(dict.fromkeys(name for name in wanted if name not in frame.columns))
+    empty = pd.DataFrame(None, index=frame.index, columns=new, dtype=object)
+    return pd.concat([frame, empty], axis=1) if new else frame
 
 
 def _modality_columns(graph: Graph, spec: DatasetSpec, entity: str) -> list[str]:

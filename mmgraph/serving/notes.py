@@ -12,7 +12,13 @@ from mmgraph.graph.schema import EdgeType
 
 
 def notes_on(
-    view: Graph, attached: AttachedGraph, entity: str, *, read: Collection[str], untied: Collection[str]
+    view: Graph,
+    attached: AttachedGraph,
+    entity: str,
+    *,
+    read: Collection[str],
+    untied: Collection[str],
+    modalities: Collection[str] | None = None,
 ) -> list[str]:
     """Return a note on each new entity of a type: modalities that it lacks, content that no training entity
     had, relations by which it has no neighbour. Nothing where there is nothing to say.
@@ -23,9 +29,10 @@ def notes_on(
         entity: The entity type.
         read: The relations that the model reads.
         untied: Those of them that cannot tie new entities.
+        modalities: Those that the model sees of the new entities; all by default.
     """
     parts: list[list[str]] = [[] for _ in attached.new[entity]]
-    _note_modalities(view, attached, entity, parts)
+    _note_modalities(view, attached, entity, modalities, parts)
     lonely: list[list[str]] = [[] for _ in parts]
     for name in sorted(read):
         edge_type = next(t for t in view.schema.edge_types if t.name == name)
@@ -43,9 +50,19 @@ def notes_on(
     return ["; ".join(part) for part in parts]
 
 
-def _note_modalities(view: Graph, attached: AttachedGraph, entity: str, parts: list[list[str]]) -> None:
+def _note_modalities(
+    view: Graph,
+    attached: AttachedGraph,
+    entity: str,
+    modalities: Collection[str] | None,
+    parts: list[list[str]],
+) -> None:
     factory = attached.factory
-    node_types = [t for t in view.schema.node_types if t.entity == entity and t.modality is not None]
+    node_types = [
+        t
+        for t in view.schema.node_types
+        if t.entity == entity and t.modality is not None and (modalities is None or t.modality in modalities)
+    ]
     missing: list[list[str]] = [[] for _ in parts]
     unseen: list[list[str]] = [[] for _ in parts]
     for node_type in node_types:

@@ -41,7 +41,8 @@ def search_page(search: VectorSearch, found: Found, question: Question, *, where
     return environment.get_template("search.html.j2").render(
         run=search.run,
         entity=search.entity,
-        index=search.index,
+        index=found.index,
+        side=found.side,
         words=question.words,
         pictures=[(name, data_address(png)) for name, png in question.thumbnails()],
         where=where,

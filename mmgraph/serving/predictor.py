@@ -12,21 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mmgraph.counted import agreed
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import ConfigError, RunError, did_you_mean
-from mmgraph.graph import Graph
 from mmgraph.graph.attach import AttachedGraph, attach
 from mmgraph.graph.attach_relation import relation_builder
-from mmgraph.graph.schema import Triple
-from mmgraph.layers.groups import OF, REVERSE_OF
-from mmgraph.models import MultimodalModel
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.progress import Progress
 from mmgraph.serving.hearing import Hearing, why_not_alone
 from mmgraph.serving.known_states import KnownStates
 from mmgraph.serving.new_rows import NewEntities, read_new
 from mmgraph.serving.notes import notes_on
-from mmgraph.tasks import EntityTask
+from mmgraph.serving.relations_read import relations_read
+from mmgraph.tasks import Classification, EntityTask, MultiTask
+from mmgraph.tasks.common_space import CommonSpace
+from mmgraph.tasks.content import Content
 from mmgraph.training.assemble import visible_graph
 from mmgraph.training.environment import reproducible
 from mmgraph.training.inference import AtOnce
@@ -86,9 +85,9 @@ class Predictor:
             )
         self.run = run
         self.view = visible_graph(run.graph, run.task.labels.task, run.config)
-        self._model = run.module.model.eval()
+        self._model = run.module.eval().model
         self.whole_graph = why_not_alone(self._model)
-        self._read = _relations_read(self._model, self.view)
+        self._read = relations_read(self._model, self.view)
         self.untied = sorted(n for n in self._read if not relation_builder(self.view, n).inductive)
 
     def predict(
@@ -109,10 +108,12 @@ class Predictor:
             progress: Told what is going on.
 
         Returns:
-            One row for each entity, in the order in which they were given: ``id``, ``prediction``, for a
-            classification ``probability`` (of the prediction) and ``probabilities`` (in the order of
-            ``run.task.classes``), and ``notes``: modalities that it lacks, content that no training entity
-            had, relations by which it has no neighbour.
+            One row for each entity, in the order in which they were given: ``id``, ``prediction`` (of several
+            labels those told), for a classification ``probability`` (of the prediction) and ``probabilities``
+            (in the order of ``run.task.classes``; of labels, of ``run.task.names``), and ``notes``:
+            modalities that it lacks, content that no training entity had, relations by which it has no
+            neighbour. Of several tasks, columns have the name of their task before
+            them, as in ``size/prediction``, and entities are of the first task's type.
 
         Raises:
             ConfigError: If the run's task says nothing of single entities.
@@ -121,22 +122,22 @@ class Predictor:
             MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
         """
         task = self.run.task
-        if not isinstance(task, EntityTask):
+        if not isinstance(task, EntityTask | MultiTask):
             raise ConfigError(
                 f"the task {task.labels.task!r} is {task.labels.kind}, which says nothing of a single entity",
                 where=f"run {self.run.folder or task.labels.task}",
-                fix="Embed new entities instead, or use a run of a classification or a regression.",
+                fix="Embed new entities instead, or use a run of a task with a target of each entity.",
             )
         found = self.embed(entities, folder=folder, progress=progress)
         with torch.no_grad():
-            output: Tensor = self.run.module.head(torch.from_numpy(found.vectors))
+            output = task.answer(self.run.module.head, torch.from_numpy(found.vectors))
         bad = rows_not_finite(output)
         if len(bad):
             highest = np.abs(found.vectors).max()
             origin = Origin(f"their unified representations are finite, and go up to {highest:.3g}")
             raise not_finite("the output", task.labels.entity, found.ids[bad.numpy()], len(output), origin)
         table = task.decode(output)
-        if "probabilities" in table:
+        if isinstance(task, Classification):
             most = [float(np.max(row)) for row in table["probabilities"]]
             table.insert(list(table.columns).index("probabilities"), "probability", most)
         table.insert(0, "id", found.ids.astype(object))
@@ -148,19 +149,21 @@ class Predictor:
         entities: NewEntities,
         *,
         entity: str | None = None,
+        side: str | None = None,
         folder: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Embedded:
-        """Return the unified representation of new entities of one type.
+        """Return the unified representation of new entities of one type, or one side of each.
 
         Args:
             entities: As for :meth:`predict`.
             entity: The entity type; that of the task by default.
+            side: Of a retrieval, the modality by which they are seen; see :meth:`Run.embed`.
             folder: As for :meth:`predict`.
             progress: Told what is going on.
 
         Raises:
-            ConfigError: If there is no such entity type.
+            ConfigError: If there is no such entity type or side, or an entity lacks the side.
             DivergedError: If one of them is not finite.
             RunError: If memory runs out.
             MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
@@ -171,37 +174,58 @@ class Predictor:
             raise ConfigError(
                 f"there is no entity type {entity!r}", where="--entity", fix=did_you_mean(entity, types)
             )
+        space = None if side is None else self.run.space(side, entity=entity)
         if self.untied:
             progress.say(
                 f"{agreed(len(self.untied), 'the relation', 'the relations')} {', '.join(self.untied)} "
                 f"{agreed(len(self.untied), 'ties', 'tie')} no new entities"
             )
         dataset = read_new(self.view, entities, entity=entity, folder=folder, progress=progress)
-        skip = {*self.view.schema.relations} - {*self._read} | {*self.untied}
-        attached = attach(self.view, dataset, skip=skip, progress=progress)
+        read = set(self._read if space is None else space.side.relations.intersection(self._read))
+        attached = attach(
+            self.view,
+            dataset,
+            skip={*self.view.schema.relations} - read | {*self.untied},
+            progress=progress,
+        )
         if not attached.new[entity]:
             raise ConfigError(
                 f"got new entities of other types than {entity!r}",
                 where=str(entities),
                 fix=f"Give a table of {entity!r}.",
             )
-        with reproducible(self.run.config.seed, torch.device("cpu")):
-            vectors = self._unify(attached)[entity].numpy()
+        if space is not None:
+            _refuse_lacking(space, attached)
+        with reproducible(self.run.config.seed, torch.device("cpu")), torch.no_grad():
+            found = self._unify(attached, space)[entity]
+            if space is not None:
+                found = space.place(self.run.module.head, found, _modality(space, attached))
+            vectors = found.numpy()
         self._require_finite(vectors, entity, attached)
-        read = _relations_read(self._model, self.view, entity)
-        notes = notes_on(self.view, attached, entity, read=read, untied=self.untied)
+        notes = notes_on(
+            self.view,
+            attached,
+            entity,
+            read=read.intersection(relations_read(self._model, self.view, entity)),
+            untied=read.intersection(self.untied),
+            modalities=None if space is None else space.side.modalities,
+        )
         ids = np.array(attached.new[entity], dtype=str)
         rows = dataset.entity_table(entity).rows
         order = np.arange(len(ids)) if rows is None else np.argsort(rows)
         return Embedded(ids[order], vectors[order], [notes[row] for row in order])
 
-    def _unify(self, attached: AttachedGraph) -> dict[str, Tensor]:
+    def _unify(self, attached: AttachedGraph, space: CommonSpace | None) -> dict[str, Tensor]:
         if self.whole_graph is None:
-            return self._hearing.unify(attached)
+            return self._hearing.unify(attached, space)
         batch = GraphBatch.of(attached.graph)
         sizes = {t.name: t.num_nodes for t in self.view.schema.node_types if t.modality is None}
         rows = {name: torch.arange(size, size + len(attached.new[name])) for name, size in sizes.items()}
-        return AtOnce(batch, self.whole_graph).unify(self._model, rows)
+        view = None
+        if space is not None:
+            new = torch.ones(len(attached.new[space.task.labels.entity]), dtype=torch.bool)
+            view = space.side.view(torch.cat([space.asked, new]))
+        return AtOnce(batch, self.whole_graph).unify(self._model, rows, view)
 
     def _require_finite(self, vectors: NDArray[np.float32], entity: str, attached: AttachedGraph) -> None:
         bad = rows_not_finite(torch.from_numpy(vectors))
@@ -250,22 +274,24 @@ def predict(
     return Predictor(run).predict(entities, folder=folder, progress=progress)
 
 
-def _relations_read(model: MultimodalModel, view: Graph, entity: str | None = None) -> list[str]:
-    """Return the relations that make a difference to what a model says.
+def _modality(space: CommonSpace, attached: AttachedGraph) -> Tensor:
+    """Return the modality by which new entities are seen, float32 [R, P]."""
+    entity, factory = space.task.labels.entity, attached.factory
+    name = f"{entity}/{space.modality}"
+    size = len(attached.new[entity])
+    content = Content(factory.encoded(name).features, factory.entity_index(name), size)
+    return content.of(torch.arange(size))
 
-    Args:
-        model: The model.
-        view: The graph as the model sees it.
-        entity: The entity type that it says it of; any by default.
-    """
-    read: set[Triple] = set()
-    for layer in model.layers:
-        steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
-        read = read.union(*steps)
-    if model.missing.missing != "absent":
-        read = read.union(*model.missing.hops)
-    for name in model.featureless.degree:
-        if entity in (None, name):
-            read |= {triple for triple, _ in model.featureless.ends[name]}
-    found = {view.schema.edge_type(triple).relation for triple in read if triple[1] not in (OF, REVERSE_OF)}
-    return [name for name in view.schema.relations if name in found]
+
+def _refuse_lacking(space: CommonSpace, attached: AttachedGraph) -> None:
+    """Raise if a new entity lacks the modality by which it is to be seen."""
+    entity = space.task.labels.entity
+    has = attached.factory.entity_index(f"{entity}/{space.modality}")
+    lacking = np.delete(np.array(attached.new[entity], dtype=object), has)
+    if len(lacking):
+        raise ConfigError(
+            f"{counted(len(lacking), 'new entity', 'new entities')} of the type {entity!r} "
+            f"{agreed(len(lacking), 'has', 'have')} no {space.modality}, first {lacking[0]!r}",
+            where="--side",
+            fix="Fill its column, or leave the row out.",
+        )

@@ -1,10 +1,10 @@
-"""What is searched for: a new entity that a row describes, whole or modality by modality with weights."""
+"""What is searched for: a new entity that a row describes, whole, or part by part with weights."""
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,22 @@ class Query:
     Args:
         predictor: What embeds new entities.
         entity: Their entity type.
+        sides: Of a retrieval, the modalities by which entities are seen one at a time, each with all
+            modalities that are seen with it; nothing where entities are seen as a whole.
 
     Raises:
         GraphError: If the graph was not built from a dataset.
     """
 
-    def __init__(self, predictor: Predictor, entity: str) -> None:
-        self._predictor, self._entity = predictor, entity
+    def __init__(
+        self, predictor: Predictor, entity: str, *, sides: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        self._predictor, self._entity, self._sides = predictor, entity, sides
         self._spec: EntitySpec = spec_of_new(predictor.view).entities[entity]
         node_types = predictor.view.schema.node_types
         there = {t.modality for t in node_types if t.entity == entity and t.modality is not None}
+        if sides is not None:
+            there &= {name for seen in sides.values() for name in seen}
         self.modalities = {name: m for name, m in self._spec.modalities.items() if name in there}
 
     def column(self, modality: str) -> str:
@@ -74,6 +80,32 @@ class Query:
             fix=f"Name one: --{kind} {names[0]}=... ; the option may be given again.",
         )
 
+    def parts(self, row: Mapping[str, Any]) -> list[str]:
+        """Return the modalities that a row has; of a retrieval the sides.
+
+        Args:
+            row: Columns and values.
+
+        Raises:
+            ConfigError: If it has none.
+        """
+        if not self.modalities:
+            raise ConfigError(
+                f"{self._entity!r} has no modality that the model sees",
+                where="query",
+                fix="Search by the id of an entity.",
+            )
+        names = list(self.modalities if self._sides is None else self._sides)
+        given = [name for name in names if self._has(row, name)]
+        if not given:
+            what = "modality" if self._sides is None else "side"
+            raise ConfigError(
+                f"got no {what}; wanted at least one of {', '.join(names)}",
+                where="query",
+                fix="Give --text, --image, --audio, or a JSON row with the columns of one.",
+            )
+        return given
+
     def vector(
         self, row: Mapping[str, Any], *, weights: Mapping[str, float] | None, folder: str | Path | None
     ) -> tuple[NDArray[np.float32], list[str]]:
@@ -83,54 +115,57 @@ class Query:
             row: Columns and values.
             weights: By modality, how much it counts: each is then embedded alone, and the unit vectors are
                 averaged; modalities that are not named weigh 1. Nothing to embed all together, as one entity.
+                The sides of a retrieval are embedded alone in any case.
             folder: Where the files are that the row names.
 
         Raises:
             ConfigError: If the row has no modality, or a weight cannot be used.
         """
         row = {name: value for name, value in row.items() if name != self._spec.id}
-        given = [name for name in self.modalities if self._has(row, name)]
-        if not self.modalities:
-            raise ConfigError(
-                f"{self._entity!r} has no modality that the model sees",
-                where="query",
-                fix="Search by the id of an entity.",
-            )
-        if not given:
-            raise ConfigError(
-                f"got no modality; wanted at least one of {', '.join(self.modalities)}",
-                where="query",
-                fix="Give --text, --image, --audio, or a JSON row with the columns of one.",
-            )
+        given = self.parts(row)
         if weights:
             _check_weights(weights, given)
-        rows = [self._alone(row, name, given) for name in given] if weights else [row]
-        ids = self._new_ids(len(rows))
-        rows = [{self._spec.id: name, **part} for name, part in zip(ids, rows, strict=True)]
-        found = self._predictor.embed(rows, entity=self._entity, folder=folder)
-        by_id = dict(zip(found.ids.tolist(), as_units(found.vectors), strict=True))
-        shares = [weights.get(name, 1.0) for name in given] if weights else [1.0]
-        mean = np.average([by_id[name] for name in ids], axis=0, weights=shares)
-        return as_units(mean[None].astype(np.float32))[0], found.notes
+        if not weights and self._sides is None:
+            return self._embedded(row, folder)
+        units, notes = [], []
+        for name in given:
+            unit, said = self._embedded(self._alone(row, name), folder, side=name)
+            units.append(unit)
+            notes += said
+        mean = np.average(units, axis=0, weights=[(weights or {}).get(name, 1.0) for name in given])
+        return as_units(mean[None].astype(np.float32))[0], notes
+
+    def _embedded(
+        self, row: Mapping[str, Any], folder: str | Path | None, side: str | None = None
+    ) -> tuple[NDArray[np.float32], list[str]]:
+        """Return the unit vector of one entity, float32 [C], and what it does not rest on."""
+        found = self._predictor.embed(
+            [{self._spec.id: self._new_id(), **row}],
+            entity=self._entity,
+            side=None if self._sides is None else side,
+            folder=folder,
+        )
+        return as_units(found.vectors)[0], found.notes
 
     def _has(self, row: Mapping[str, Any], modality: str) -> bool:
         cells = [row.get(column) for column in columns_of(self.modalities[modality])]
         # Only NaN, an empty cell of a table, differs from itself.
         return any(cell is not None and cell == cell and str(cell).strip() for cell in cells)
 
-    def _alone(self, row: Mapping[str, Any], modality: str, given: Sequence[str]) -> dict[str, Any]:
-        """Return a row without the other modalities."""
-        own = columns_of(self.modalities[modality])
-        others = {column for name in given for column in columns_of(self.modalities[name])}.difference(own)
-        return {name: value for name, value in row.items() if name not in others}
+    def _alone(self, row: Mapping[str, Any], part: str) -> dict[str, Any]:
+        """Return a row without the modalities that are not seen together with one."""
+        seen = {part} if self._sides is None else set(self._sides[part])
+        columns = {name: columns_of(modality) for name, modality in self._spec.modalities.items()}
+        own = {column for name in seen for column in columns[name]}
+        hidden = {column for name in columns.keys() - seen for column in columns[name]} - own
+        return {name: value for name, value in row.items() if name not in hidden}
 
-    def _new_ids(self, count: int) -> list[str]:
-        """Return ids that no entity of the graph has."""
-        known: set[str] = set(self._predictor.view.nodes[self._entity]["id"])
-        prefix = "query"
-        while any(f"{prefix}{number}" in known for number in range(count)):
-            prefix += "_"
-        return [f"{prefix}{number}" for number in range(count)]
+    def _new_id(self) -> str:
+        """Return an id that no entity of the graph has."""
+        known, name = self._predictor.view.nodes[self._entity]["id"], "query"
+        while (known == name).any():
+            name += "_"
+        return name
 
 
 def _check_weights(weights: Mapping[str, float], given: Sequence[str]) -> None:

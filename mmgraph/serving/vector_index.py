@@ -79,29 +79,33 @@ class VectorIndex:
         return rows[0][there], cosines[0][there]
 
 
-def open_index(run: Run, entity: str, *, progress: Progress | None = None) -> VectorIndex:
-    """Return the index of a run's vectors of an entity type.
+def open_index(
+    run: Run, entity: str, *, side: str | None = None, progress: Progress | None = None
+) -> VectorIndex:
+    """Return the index of a run's vectors of an entity type, or of one side of its entities.
 
-    It lies in ``search/TYPE`` of the run's folder. If it is not there, or the weights or the graph have
-    changed since, or it is damaged, it is made, and kept there unless the folder cannot be written.
+    It lies in ``search/TYPE`` or ``search/TYPE.SIDE`` of the run's folder. If it is not there, or the weights
+    or the graph have changed since, or it is damaged, it is made, and kept there unless the folder cannot be
+    written.
 
     Args:
         run: The run.
         entity: The entity type.
+        side: Of a retrieval, the modality by which entities are seen; see :meth:`Run.embed`.
         progress: Told what is being made.
 
     Raises:
-        ConfigError: If there is no such entity type.
+        ConfigError: If there is no such entity type or side.
         DivergedError: If a vector is not finite.
         MissingDependencyError: If faiss is not installed.
         RunError: If memory runs out.
     """
     progress = progress or Progress(quiet=True)
-    key = _key(run, entity)
-    folder = None if run.folder is None else run.folder / "search" / entity.replace("/", ".")
+    key, name = _key(run, entity, side), entity if side is None else f"{entity}.{side}"
+    folder = None if run.folder is None else run.folder / "search" / name
     if folder is not None and (kept := _read(folder, key)) is not None:
         return kept
-    index = make_index(run.embed(entity)[1], progress=progress)
+    index = make_index(run.embed(entity, side=side)[1], progress=progress)
     if folder is not None:
         try:
             _write(index, folder, key)
@@ -169,10 +173,10 @@ def as_units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(vectors / np.where(length > 0, length, 1), dtype=np.float32)
 
 
-def _key(run: Run, entity: str) -> str:
+def _key(run: Run, entity: str, side: str | None) -> str:
     """Return a hash of all that the vectors follow from."""
     config = run.config.model_dump(mode="json", exclude={"eval_batch_size"})
-    hasher = Hasher().json({"format": _FORMAT, "entity": entity, "config": config})
+    hasher = Hasher().json({"format": _FORMAT, "entity": entity, "side": side, "config": config})
     hasher.text(run.graph.fingerprint())
     for name, value in sorted(run.module.state_dict().items()):
         hasher.text(name).array(value.cpu().numpy())

@@ -1,6 +1,6 @@
-"""How wrong a distribution over classes is: cross-entropy or focal loss, with weights and smoothing.
+"""How wrong probabilities of classes or labels are: cross-entropy or focal loss, weights and smoothing.
 
-Shapes: R rows, C classes.
+Shapes: R rows, C classes, L labels.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ _USUAL_GAMMA = 2.0
 
 @dataclass(frozen=True)
 class ClassLoss:
-    """The loss of a task with classes.
+    """The loss of a task with classes, or with labels of which an entity may have several.
 
     Args:
         name: ``cross_entropy`` or ``focal``.
         focal_gamma: How much less a class counts that is predicted well already, 2 by default; nothing for
             cross-entropy.
-        class_weights: ``balanced`` weighs each class by the inverse of its frequency in training.
-        label_smoothing: The share of the target that is spread over all classes, from 0 up to 1.
+        class_weights: ``balanced`` weighs each class by the inverse of its frequency in training; of labels,
+            having one and not having it.
+        label_smoothing: The share of the target that is spread over all classes, from 0 up to 1; of a label,
+            over having it and not.
 
     Raises:
         ConfigError: If there is a gamma, but not the loss that has one.
@@ -101,11 +103,45 @@ class ClassLoss:
                 label_smoothing=self.label_smoothing,
                 reduction="sum",
             )
-        gamma = _USUAL_GAMMA if self.focal_gamma is None else self.focal_gamma
         log_p = output.log_softmax(dim=1)
         # Never 0, where the gradient of a root would not be finite.
         others = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
         wanted = F.one_hot(target.clamp_min(0), output.shape[1]).to(log_p) * (1 - self.label_smoothing)
         wanted += self.label_smoothing / output.shape[1]
-        losses = -(wanted * weight * others**gamma * log_p).sum(dim=1)
+        losses = -(wanted * weight * others**self._gamma * log_p).sum(dim=1)
         return (losses * (target != UNLABELLED)).sum()
+
+    def of_labels(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        r"""Return the mean loss of rows that have several labels or none, over rows and labels, a scalar.
+
+        Each label is a question of its own. With its probability p = sigmoid(output), the target q, which for
+        a smoothing of s is 1 - s / 2 where a row has the label and s / 2 where not, and the weights
+        :math:`w_1` of having it and :math:`w_0` of not, its loss is
+
+        .. math::
+            -q \, w_1 (1 - p)^\gamma \log p - (1 - q) \, w_0 \, p^\gamma \log (1 - p) ,
+
+        for a gamma of 0 the binary cross-entropy, else the focal loss.
+
+        Args:
+            output: Logits [R, L].
+            target: Which labels a row has, bool [R, L].
+            weight: Of not having a label, and of having it, float32 [2, L].
+
+        Example:
+            >>> sure, target = torch.tensor([[9.0, -9.0]]), torch.tensor([[True, False]])
+            >>> ClassLoss().of_labels(sure, target, torch.ones(2, 2)).item() < 0.001
+            True
+        """
+        wanted = target.to(output) * (1 - self.label_smoothing) + self.label_smoothing / 2
+        tiny = torch.finfo(output.dtype).tiny
+        easy, hard = (output.sigmoid().clamp_min(tiny), (-output).sigmoid().clamp_min(tiny))
+        has = wanted * weight[1] * hard**self._gamma * F.logsigmoid(output)
+        lacks = (1 - wanted) * weight[0] * easy**self._gamma * F.logsigmoid(-output)
+        return -(has + lacks).mean()
+
+    @property
+    def _gamma(self) -> float:
+        if self.name != "focal":
+            return 0.0
+        return _USUAL_GAMMA if self.focal_gamma is None else self.focal_gamma

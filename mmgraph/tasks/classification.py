@@ -41,6 +41,8 @@ class Classification(EntityTask):
         class_loss: The loss that they are weighed in.
     """
 
+    has_classes = True
+
     class_weight: Tensor
 
     def __init__(

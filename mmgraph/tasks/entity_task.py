@@ -26,6 +26,9 @@ class EntityTask(Task):
             never read.
     """
 
+    has_classes = False
+    """Whether it has classes or labels, whose loss can be chosen."""
+
     target: Tensor
 
     def __init__(self, labels: Labels, target: Tensor) -> None:
@@ -33,7 +36,7 @@ class EntityTask(Task):
         self.register_buffer("target", target, persistent=False)
 
     @classmethod
-    def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
+    def read(cls, graph: Graph, name: str, options: TaskOptions) -> EntityTask:
         """Return the task of this kind that a graph has by a name."""
         labels = read_labels(graph, name)
         # Whether it has classes, the kind itself knows.
@@ -90,7 +93,16 @@ class EntityTask(Task):
 
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
         """Return the head's output for some entities, [R, C]."""
-        output: Tensor = head(unify({self.labels.entity: rows})[self.labels.entity])
+        return self.answer(head, unify({self.labels.entity: rows})[self.labels.entity])
+
+    def answer(self, head: nn.Module, states: Tensor) -> Tensor:
+        """Return the head's output for the unified states of some entities, [R, C].
+
+        Args:
+            head: What :meth:`make_head` made.
+            states: [R, channels].
+        """
+        output: Tensor = head(states)
         return output
 
     def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:

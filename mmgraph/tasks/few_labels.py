@@ -49,7 +49,7 @@ class FewLabels:
         return replace(labels, values=labels.values.mask(hidden))
 
     def refuse(self, labels: Labels) -> None:
-        """Refuse a share, for a task that has no labels.
+        """Refuse a share, for a task that has no labels, or whose labels would be others with fewer entities.
 
         Args:
             labels: What the graph says about the task.
@@ -59,7 +59,7 @@ class FewLabels:
         """
         if self.share != 1:
             raise ConfigError(
-                f"got {self.share:g}, but {labels.task!r} is a {labels.kind}, which has no labels",
+                f"got {self.share:g}, but {labels.task!r} is a {labels.kind}, which has none, or takes all",
                 where="label_share",
                 fix="Leave it out.",
             )

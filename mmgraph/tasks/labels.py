@@ -83,7 +83,7 @@ def read_labels(graph: Graph, task: str) -> Labels:
         raise ConfigError(
             f"{task!r} is a {spec.kind}; wanted a task that asks for a target of each entity",
             where="--task",
-            fix="Take a classification or a regression.",
+            fix="Take a classification, a regression or a multi_label task.",
         )
     table = graph.nodes[spec.entity]
     values = table[f"target:{task}"]

@@ -29,6 +29,7 @@ class LinkOptions:
         num_negatives: How many for each link.
         asked: Of the training links, the share that a step asks for, and leaves out of the edges, where it
             sees the whole graph.
+        structure: Whether a score also counts paths between both ends, and the degree of the target.
     """
 
     decoder: DecoderName = "dot"
@@ -36,6 +37,7 @@ class LinkOptions:
     negatives: Strategy = "uniform"
     num_negatives: int = 10
     asked: float = 0.3
+    structure: bool = False
 
     def refuse(self, labels: Labels) -> None:
         """Refuse whatever was set, for a task that asks for no links.

@@ -19,10 +19,11 @@ from mmgraph.registry import TASKS
 from mmgraph.sampling.adjacency import adjacency_of_edges
 from mmgraph.sampling.link_relation import LinkRelation
 from mmgraph.sampling.negatives import Links, draw_negatives
-from mmgraph.tasks.decoders import Decoder, make_decoder
 from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.link_head import LinkHead
 from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.link_ranking import RankedLinks, Score, rank_links, recommend
+from mmgraph.tasks.link_structure import LinkStructure, by_degree
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.pairs import Pairs
 from mmgraph.tasks.step import Encode, Step, Unify
@@ -144,8 +145,8 @@ class LinkPrediction(Task):
         return ["validation", "test"]
 
     def make_head(self, channels: int) -> nn.Module:
-        """Return the decoder, with fresh weights."""
-        return make_decoder(self.options.decoder, channels)
+        """Return what scores pairs, with fresh weights."""
+        return LinkHead(self.options, channels)
 
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of the links that a batch is made for: places of ends, and of drawn targets."""
@@ -155,7 +156,8 @@ class LinkPrediction(Task):
         states, ends = encode(batch), batch.seeds
         source, target = states[self.links.triple[0]], states[self.links.triple[2]]
         # In float32 also where the model computes in half precision.
-        scores = head(source[ends[:, :1]], target[ends[:, 1:]]).float()
+        structure = self._structure_of(batch) if self.options.structure else None
+        scores = head(source[ends[:, :1]], target[ends[:, 1:]], structure).float()
         # Where a batch has fewer links than there are processes, some have none.
         loss = self.options.loss_of(scores) if len(scores) else scores.sum() * 0
         return Step(loss, len(scores), scores)
@@ -173,6 +175,21 @@ class LinkPrediction(Task):
         seeds = torch.cat([links.source[rows, None], links.target[rows, None], against], dim=1)
         first = next(iter(batch.x_dict.values()))
         return pairs.hide(batch, self.links.triple, chosen)._replace(seeds=seeds.to(first.device))
+
+    def _structure_of(self, batch: GraphBatch) -> Tensor:
+        """Return what the training links say of the pairs of a batch, [B, 1 + K, 2]."""
+        assert batch.seeds is not None
+        own, other = batch.seeds[:, :1].expand(-1, batch.seeds.shape[1] - 1), batch.seeds[:, 1:]
+        if batch.sample is not None:
+            own = batch.sample.numbers[self.links.triple[0]][own]
+            other = batch.sample.numbers[self.links.triple[2]][other]
+        source, target = (x.flatten().cpu().numpy() for x in (own, other))
+        columns = self._structure.paths(source, target), self._structure.degrees(source, target)
+        return _logarithms(*columns).view(*other.shape, 2).to(other.device)
+
+    @functools.cached_property
+    def _structure(self) -> LinkStructure:
+        return LinkStructure(self.links, by_degree)
 
     @functools.cached_property
     def _pairs(self) -> Pairs:
@@ -194,10 +211,20 @@ class LinkPrediction(Task):
         return rank_links(self.links, rows.cpu(), score)
 
     def _score(self, head: nn.Module, unify: Unify) -> Score:
-        assert isinstance(head, Decoder)
+        assert isinstance(head, LinkHead)
         states = unify(self._everyone)
         source, target = states[self.links.triple[0]], states[self.links.triple[2]]
-        return lambda sources: head.against_all(source[sources.to(source.device)], target)
+
+        def score(sources: Tensor) -> Tensor:
+            structure = self._structure_from(sources).to(source.device) if self.options.structure else None
+            return head.against_all(source[sources.to(source.device)], target, structure)
+
+        return score
+
+    def _structure_from(self, sources: Tensor) -> Tensor:
+        """Return what the training links say of each target for some sources, [S, T, 2]."""
+        paths, degrees = self._structure.all_paths(sources.cpu().numpy()), self._structure.all_degrees()
+        return _logarithms(paths, np.broadcast_to(degrees, paths.shape))
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - they are in the output
         """Return the mean loss of links, each against one that is not there, a scalar."""
@@ -230,3 +257,8 @@ class LinkPrediction(Task):
     def recommend(self, score: Score) -> pd.DataFrame:
         """Return the best new targets of each source by any score; see :func:`recommend`."""
         return recommend(self.links, self._ids, score, k=TOP)
+
+
+def _logarithms(paths: np.ndarray, degrees: np.ndarray) -> Tensor:
+    """Return log(1 + x) of both side by side, float32 [..., 2]."""
+    return torch.from_numpy(np.log1p(np.stack([paths, degrees], axis=-1))).float()

@@ -26,8 +26,9 @@ from mmgraph.tasks.labels import SPLITS, Labels
 from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import neighbours_in, neighbours_of
 from mmgraph.tasks.options import TaskOptions
-from mmgraph.tasks.pair_task import PairTask, Sides, read_pair
-from mmgraph.tasks.retrieval import PairHead
+from mmgraph.tasks.pair_head import PairHead
+from mmgraph.tasks.pair_labels import read_pairs
+from mmgraph.tasks.pair_task import PairTask, Sides
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 from mmgraph.tasks.threshold import best_threshold
@@ -78,9 +79,10 @@ class Matching(PairTask):
             GraphError: If the graph lacks one of the modalities, a split has fewer than two entities that
                 have both, or both sides see something that goes back to the same.
         """
-        labels, spec, content = read_pair(graph, name)
+        labels, spec = read_pairs(graph, name)
         assert isinstance(spec, MatchingTaskSpec)
         options.refuse_others(labels, "matching")
+        content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
         view = graph.view(name)
         wrong = _draw_measured(view, labels, spec)
         return cls(labels, spec, view.schema, content, options.matching, wrong)
@@ -108,7 +110,7 @@ class Matching(PairTask):
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of the pairs of some training entities, each side seen without the other."""
         rows, here, states = self.encode_apart(encode, batch)
-        sides: Tensor = head(*states).float()
+        sides: Tensor = head(*states)
         # One alone has no wrong answer, and where a batch has fewer than there are processes, some have none.
         if len(rows) < 2:
             return Step(sides.sum() * 0, 0, sides)

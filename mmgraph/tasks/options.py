@@ -11,6 +11,7 @@ from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast
+from mmgraph.tasks.task_weights import TaskWeights
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class TaskOptions:
         matching: How a task learns that asks whether two modalities belong together.
         objectives: What a pre-training asks for.
         few_labels: How many labels of training a task with a target of each entity may read.
+        task_weights: How much each of several tasks counts.
     """
 
     class_loss: ClassLoss = field(default_factory=ClassLoss)
@@ -92,6 +94,7 @@ class TaskOptions:
     matching: MatchingOptions = field(default_factory=MatchingOptions)
     objectives: Objectives = field(default_factory=Objectives)
     few_labels: FewLabels = field(default_factory=FewLabels)
+    task_weights: TaskWeights = field(default_factory=TaskWeights)
 
     def refuse_others(self, labels: Labels, *read: str) -> None:
         """Refuse whatever was set that a kind of task does not read.
@@ -103,6 +106,7 @@ class TaskOptions:
         Raises:
             ConfigError: If something else was set.
         """
-        for name in ("class_loss", "links", "contrast", "matching", "objectives", "few_labels"):
+        names = "class_loss", "links", "contrast", "matching", "objectives", "few_labels", "task_weights"
+        for name in names:
             if name not in read:
                 getattr(self, name).refuse(labels)

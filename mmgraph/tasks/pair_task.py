@@ -14,16 +14,18 @@ from torch import Tensor
 
 from mmgraph.counted import agreed, counted
 from mmgraph.data.task_spec import PairTaskSpec
-from mmgraph.errors import GraphError
-from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import GraphSchema
-from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.tasks.content import Content
-from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.labels import SPLITS, Labels
+from mmgraph.tasks.pair_head import SideName
+from mmgraph.tasks.ridge_maps import Kernel, RidgeLikeness, deal, evenly, fit_ridge
 from mmgraph.tasks.side import Side, refuse_shared
 from mmgraph.tasks.step import Encode, Unify
 from mmgraph.tasks.task import Task
+
+_FITTED = 1 << 15
+"""On how many training entities, at most, ridge regression is fitted; the others are new to it."""
 
 Sides = Callable[[Tensor], Tensor]
 """From entities, int64 [R], to both sides of them, [R, 2, D], whose inner products say what goes together."""
@@ -50,7 +52,11 @@ class PairTask(Task):
     """
 
     has_views = True
+    part_of = "an answer"
+    """What others are that have both modalities, in a note about those who lack one."""
     held_out: Tensor
+    fitted: Tensor
+    fold: Tensor
 
     def __init__(
         self,
@@ -63,6 +69,7 @@ class PairTask(Task):
     ) -> None:
         super().__init__(labels)
         self.content = (content[spec.query], content[spec.answer])
+        self.names: dict[str, SideName] = {spec.query: "query", spec.answer: "answer"}
         self.sides = {
             name: Side(
                 schema,
@@ -78,7 +85,11 @@ class PairTask(Task):
         refuse_shared(self.sides["query"], self.sides["answer"], where=labels.where)
         held_out = torch.from_numpy(np.isin(labels.split, SPLITS[1:]))
         self.register_buffer("held_out", held_out, persistent=False)
-        self._context = context
+        self.register_buffer("fitted", evenly(self.rows("train"), _FITTED), persistent=False)
+        fold = torch.zeros(len(held_out), dtype=torch.int64)
+        fold[self.fitted] = deal(len(self.fitted))
+        self.register_buffer("fold", fold, persistent=False)
+        self.context = context
         self._views: dict[tuple[str, bool, torch.device], View] = {}
 
     @property
@@ -89,11 +100,8 @@ class PairTask(Task):
             return []
         return [
             f"{counted(lacking, 'entity', 'entities')} {agreed(lacking, 'lacks', 'lack')} "
-            f"{self.labels.column}, and {agreed(lacking, 'is', 'are')} neither asked for nor {self._part_of}"
+            f"{self.labels.column}, and {agreed(lacking, 'is', 'are')} neither asked for nor {self.part_of}"
         ]
-
-    _part_of = "an answer"
-    """What of the task others are part of."""
 
     @abstractmethod
     def judge(self, sides: Sides, rows: Tensor) -> Tensor:
@@ -103,6 +111,19 @@ class PairTask(Task):
             sides: What both sides of entities are.
             rows: Which entities, int64 [R].
         """
+
+    def fit_ridge(self, *kernels: Kernel) -> tuple[RidgeLikeness, float]:
+        """Return the likeness by ridge regression on training pairs, and its temperature.
+
+        Args:
+            kernels: What to choose among.
+        """
+        rows = self.fitted.cpu()
+        return fit_ridge(*self.modalities(rows), self.fold[self.fitted].cpu(), kernels)
+
+    def modalities(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both modalities of entities that have them, as they are, float32 [R, P] and [R, Q]."""
+        return self.content[0].of(rows), self.content[1].of(rows)
 
     def encode_apart(self, encode: Encode, batch: GraphBatch) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Return what a training step asks for, and its states as both sides show them.
@@ -128,14 +149,14 @@ class PairTask(Task):
         Of training entities, all entities are asked for, so that none sees its own answer, and so they are of
         held-out ones if training knows no context.
         """
-        everyone = not self._context or not bool(self.held_out[rows].all())
+        everyone = not self.context or not bool(self.held_out[rows].all())
         entity = self.labels.entity
-        return [unify({entity: rows}, self._view(name, everyone=everyone))[entity] for name in self.sides]
+        return [unify({entity: rows}, self.seen(name, everyone=everyone))[entity] for name in self.sides]
 
     def _view_of(self, side: str, rows: Tensor) -> View:
         """Return what is seen from a side in a step that asks for some training entities."""
-        if not self._context:
-            return self._view(side, everyone=True)
+        if not self.context:
+            return self.seen(side, everyone=True)
         asked = self.held_out.clone()
         asked[rows] = True
         return self.sides[side].view(asked)
@@ -143,67 +164,14 @@ class PairTask(Task):
     def _to_ask(self) -> Tensor:
         """Return which training entities a step over the whole graph learns from, int64 [R]."""
         rows = self.rows("train")
-        chosen = rows[torch.rand(len(rows), device=rows.device) >= self._context]
+        chosen = rows[torch.rand(len(rows), device=rows.device) >= self.context]
         # One alone has nothing to be told apart from.
         return chosen if len(chosen) > 1 else rows
 
-    def _view(self, side: str, *, everyone: bool) -> View:
+    def seen(self, side: str, *, everyone: bool) -> View:
         """Return what is seen from a side where the held-out entities are asked for, or everyone is."""
         key = (side, everyone, self.held_out.device)
         if key not in self._views:
             asked = self.held_out | everyone
             self._views[key] = self.sides[side].view(asked)
         return self._views[key]
-
-
-def read_pair(graph: Graph, name: str) -> tuple[Labels, PairTaskSpec, dict[str, Content]]:
-    """Return what a graph says about a task of two modalities, and what these hold, by their names.
-
-    Args:
-        graph: The graph.
-        name: The name of the task.
-
-    Raises:
-        GraphError: If the graph lacks one of the modalities, or a split has fewer than two entities that have
-            both.
-    """
-    spec = find_task(graph, name)
-    assert isinstance(spec, PairTaskSpec)
-    labels = _read_labels(graph, name, spec)
-    return labels, spec, Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
-
-
-def _read_labels(graph: Graph, name: str, spec: PairTaskSpec) -> Labels:
-    table, where = graph.nodes[spec.entity], f"tasks.{name}"
-    there = {t.modality for t in graph.schema.node_types if t.entity == spec.entity}
-    for side, modality in (("query", spec.query), ("answer", spec.answer)):
-        if modality not in there:
-            raise GraphError(
-                f"the graph has no modality {modality!r} of {spec.entity!r}",
-                where=f"{where}.{side}",
-                fix="Build the graph with it.",
-            )
-    has = np.ones(len(table), dtype=bool)
-    for modality in (spec.query, spec.answer):
-        has &= np.isin(np.arange(len(table)), graph.nodes[f"{spec.entity}/{modality}"]["entity_index"])
-    split = table[split_column(graph, spec.entity, spec.split)]
-    labels = Labels(
-        task=name,
-        kind=spec.kind,
-        entity=spec.entity,
-        column=f"{spec.query} or {spec.answer}",
-        ids=table["id"].to_numpy(dtype=str),
-        values=table["id"].where(has),
-        split=split.fillna("").to_numpy(dtype=str),
-        where=where,
-    )
-    for part in SPLITS:
-        size, least = len(labels.rows(part)), 0 if part == "test" else 2
-        if size == 1 or size < least:
-            raise GraphError(
-                f"{counted(size, 'entity', 'entities')} of the {part} split {agreed(size, 'has', 'have')} "
-                f"both {spec.query} and {spec.answer}; wanted two, to be told apart",
-                where=where,
-                fix="Check the modalities and the split in dataset.yaml, and build the graph anew.",
-            )
-    return labels

@@ -23,9 +23,11 @@ from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.pretext import PRETEXTS, Pretext, Subject
 from mmgraph.tasks.pretext.classes import read_classes
+from mmgraph.tasks.refuse import refuse_set
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 
@@ -206,6 +208,8 @@ def _refuse_unread(options: TaskOptions, labels: Labels, weights: Iterable[str])
     read = {PRETEXTS[name].reads for name in weights}
     if "contrast" not in read:
         options.contrast.refuse(labels)
+    ridge = {"contrastive.ridge": (options.contrast.ridge, Contrast().ridge)}
+    refuse_set(labels, "begins with no regression", ridge)
     if "mask_share" not in read:
         options.objectives.refuse_mask_share()
     if "classes" not in read:

@@ -22,10 +22,12 @@ from mmgraph.tasks.content import Content
 from mmgraph.tasks.gallery import rank_own
 from mmgraph.tasks.gathered import as_share, gather, gather_blocks
 from mmgraph.tasks.labels import Labels
-from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast, Kin
 from mmgraph.tasks.options import TaskOptions
-from mmgraph.tasks.pair_task import PairTask, Sides, read_pair
+from mmgraph.tasks.pair_head import PairHead
+from mmgraph.tasks.pair_labels import read_pairs
+from mmgraph.tasks.pair_task import PairTask, Sides
+from mmgraph.tasks.ridge_maps import KERNELS
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 
@@ -46,7 +48,7 @@ class Retrieval(PairTask):
         content: What each modality holds, by its name.
     """
 
-    _part_of = "in a gallery"
+    part_of = "in a gallery"
 
     def __init__(
         self,
@@ -69,8 +71,9 @@ class Retrieval(PairTask):
             GraphError: If the graph lacks one of the modalities, a split has fewer than two entities that
                 have both, or both sides see something that goes back to the same.
         """
-        labels, spec, content = read_pair(graph, name)
+        labels, spec = read_pairs(graph, name)
         options.refuse_others(labels, "contrast")
+        content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
         return cls(labels, spec, graph.view(name).schema, options.contrast, content)
 
     @property
@@ -80,30 +83,47 @@ class Retrieval(PairTask):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the maps of both sides into the common space, with fresh weights."""
-        return PairHead(channels, self.contrast)
+        return PairHead(channels, self.contrast, *self.fit_ridge(*KERNELS) if self.contrast.ridge else ())
 
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of some training entities, each of whose sides is seen without the other."""
         rows, here, sides = self.encode_apart(encode, batch)
-        output: Tensor = head(*sides).float()
+        output = self._head(head, sides, rows)
         everybody = torch.cat(gather(output))
         kin = self.contrast.kin_in(batch, self.labels.entity, here)
         if kin is not None:
             kin = Kin(*map(gather_blocks, kin))
+        compared = self._compared(rows)
         # Where a batch has fewer entities than there are processes, some have none.
         if not len(rows):
             return Step(output.sum() * 0, 0, output)
-        loss = self.contrast.of(_logits(everybody), kin)
+        loss = self.contrast.of(_logits(everybody), kin, compared)
         return Step(as_share(loss, len(rows), len(everybody)), len(rows), output)
 
+    def _compared(self, rows: Tensor) -> Tensor | None:
+        """Return which pairs of all processes' entities are compared, bool [R, R]; nothing for all.
+
+        These are pairs of a fold: the maps that know nothing of it know the answers of all others, and would
+        be drawn to them.
+        """
+        if not self.contrast.ridge:
+            return None
+        fold = torch.cat(gather(self.fold[rows]))
+        return fold.unsqueeze(1) == fold
+
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
-        """Return both sides of some entities, [R, 2, D + 1], whose inner products are logits."""
-        output: Tensor = head(*self.unify_apart(unify, rows))
-        return output
+        """Return both sides of some entities, [R, 2, ...], whose inner products are logits."""
+        return self._head(head, self.unify_apart(unify, rows), rows)
 
     def judge(self, sides: Sides, rows: Tensor) -> Tensor:
-        """Return both sides of some entities, [R, 2, D]."""
+        """Return both sides of some entities, [R, 2, ...]."""
         return sides(rows)
+
+    def _head(self, head: nn.Module, sides: list[Tensor], rows: Tensor) -> Tensor:
+        """Return both sides of some entities in the common space, float32 [R, 2, D + 1] or more."""
+        pairs = (*self.modalities(rows), self.fold[rows]) if self.contrast.ridge else None
+        output: Tensor = head(*sides, pairs)
+        return output
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the rows of the output
         """Return the contrastive loss of some entities among themselves."""
@@ -153,30 +173,6 @@ class Retrieval(PairTask):
         """Return the task's name and kind, its directions and the sizes of the galleries."""
         sizes = {split: len(self.rows(split)) for split in self.labelled_splits()}
         return {**super().describe(), "directions": list(self.directions), "gallery_sizes": sizes}
-
-
-class PairHead(nn.Module):
-    """Maps both sides of entities into a common space.
-
-    Args:
-        channels: Width of the unified states, C.
-        contrast: Says how wide the space is, and how likeness becomes a logit.
-    """
-
-    def __init__(self, channels: int, contrast: Contrast | MatchingOptions) -> None:
-        super().__init__()
-        self.query = nn.Linear(channels, contrast.channels)
-        self.answer = nn.Linear(channels, contrast.channels)
-        self.scale = contrast.make_scale()
-
-    def forward(self, query: Tensor, answer: Tensor) -> Tensor:
-        """Return vectors whose inner products are logits, [R, 2, D + 1].
-
-        Args:
-            query: The states of the entities as their queries are seen, [R, C].
-            answer: As their answers are seen, [R, C].
-        """
-        return torch.stack(self.scale(self.query(query), self.answer(answer)), dim=1)
 
 
 def _logits(output: Tensor) -> Tensor:

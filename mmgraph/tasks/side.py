@@ -30,6 +30,8 @@ class Side:
         relations: Relations that are seen whatever they were made from.
 
     Attributes:
+        modalities: The modalities that are seen, by their names.
+        relations: The relations that are seen, by their names.
         origins: The modality node types and relations that what is seen goes back to, each with what it is
             seen by: itself, or a relation that was made from it.
     """
@@ -42,12 +44,13 @@ class Side:
         modalities: Collection[str],
         relations: Collection[str] = (),
     ) -> None:
-        self._entity = entity
+        self._entity, self.modalities = entity, frozenset(modalities)
         self._owned = [t.name for t in schema.node_types if t.entity == entity and t.modality is not None]
         self._seen = {f"{entity}/{name}" for name in modalities}
         kept = [t for t in schema.edge_types if self._stays(t, relations)]
         self._kept = {t.triple for t in kept}
         tied = [t for t in kept if t.kind != OF]
+        self.relations = frozenset(t.relation for t in tied)
         self.origins = {origin: t.relation for t in tied for origin in (*t.made_of, *t.made_from)}
         near = [*(t.relation for t in tied), *(name for name in self._owned if name in self._seen)]
         self.origins |= {name: name for name in near}
@@ -79,7 +82,15 @@ class Side:
         return see
 
     def _see(self, batch: GraphBatch, asked: Tensor) -> GraphBatch:
-        hidden = self._hidden(batch, asked)
+        return self.without(batch, self._hidden(batch, asked))
+
+    def without(self, batch: GraphBatch, hidden: Mapping[str, Tensor]) -> GraphBatch:
+        """Return a graph, or a part of one, where some nodes are those of entities looked at from this side.
+
+        Args:
+            batch: The graph.
+            hidden: By the entity type and the node types of its modalities, which nodes these are, bool [M].
+        """
         keep: dict[Triple, Tensor] = {}
         for triple, index in batch.edge_index_dict.items():
             left = [self._left(triple, end, index, hidden) for end in (0, 1)]

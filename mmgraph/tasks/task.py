@@ -132,6 +132,22 @@ class Task(nn.Module, ABC):
             unify: The trained model.
         """
 
+    def settle(self, head: nn.Module, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - see below
+        """Choose on validation what answers depend on beside weights, such as a threshold.
+
+        Most tasks have nothing to choose. What is chosen is kept in the head, as a buffer, so that it is
+        saved with the weights.
+
+        Args:
+            head: What :meth:`make_head` made.
+            output: Of all rows of validation, [R, ...].
+            rows: Their positions, int64 [R].
+
+        Returns:
+            The output as it is with what was chosen.
+        """
+        return output
+
     def name_of_output(self, part: int) -> str | None:  # noqa: ARG002 - most outputs are of rows
         """Return what a part of the output is, where it is of all rows together; nothing where it is of one.
 

@@ -10,6 +10,7 @@ from mmgraph.graph.graph import Graph
 from mmgraph.tasks.classification import Classification
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS
+from mmgraph.tasks.multi_label import MultiLabel
 from mmgraph.tasks.task import Task
 
 _MASKS = {"train": "train_mask", "validation": "val_mask", "test": "test_mask"}
@@ -25,9 +26,9 @@ def task_data(graph: Graph, task: str) -> HeteroData:
     Returns:
         The graph without what the task must not see, as in ``graph.view(task).data``. The task's entity type
         also has ``y`` [N] (classes: int64, -1 where there is none; numbers: float64, NaN where there is
-        none), ``train_mask``, ``val_mask`` and ``test_mask``, bool [N], of the entities that have a target,
-        ``id``, a list of N, and for a classification ``classes``, the names by number. Classes that no
-        training entity has come last.
+        none; several labels: bool [N, L]), ``train_mask``, ``val_mask`` and ``test_mask``, bool [N], of the
+        entities that have a target, ``id``, a list of N, and for classes and labels ``classes``, the names by
+        number. Classes that no training entity has come last.
 
     Raises:
         ConfigError: If the graph has no such task, or the task no target for each entity.
@@ -47,6 +48,8 @@ def task_data(graph: Graph, task: str) -> HeteroData:
     store.id = labels.ids.tolist()
     if isinstance(learnt, Classification):
         store.classes = [*learnt.classes, *learnt.unseen]
+    if isinstance(learnt, MultiLabel):
+        store.classes = list(learnt.names)
     for split in SPLITS:
         mask = torch.zeros(len(labels.ids), dtype=torch.bool)
         mask[torch.as_tensor(labels.rows(split))] = True

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mmgraph.errors import GraphError
+from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import MultimodalModel, build
-from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions
+from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions, TaskWeights
 from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast
@@ -39,6 +39,12 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
         ConfigError: If the graph has no such task, an option of the model or the loss cannot be used, or
             times are to be kept to and that cannot be done.
     """
+    if config.links.structure and config.edges != "given":
+        raise ConfigError(
+            f"got True with edges={config.edges}: it would count the links that the control hides",
+            where="links.structure",
+            fix="Leave it out of the control.",
+        )
     view = visible_graph(graph, task, config)
     modal = any(node_type.modality is not None for node_type in view.schema.node_types)
     # Where nothing else is there, the control without edges shows what the labels' frequencies alone give.
@@ -57,7 +63,9 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     objectives = Objectives(config.objectives, config.mask_share, config.classes_of)
     few = FewLabels(config.label_share, config.seed)
     # Of the graph itself: what a task asks for is the same in the controls.
-    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, matching, objectives, few))
+    weights = TaskWeights(config.task_weights)
+    asked = TaskOptions(loss, links, contrast, matching, objectives, few, weights)
+    learn = Task.from_graph(graph, task, asked)
     options = config.model
     doing = f"while a model of hidden_channels {options.hidden_channels} was made"
     with memory_told(doing, fix="Take a smaller model.hidden_channels, or fewer layers."):

@@ -15,7 +15,7 @@ from mmgraph.models.fanout import cut_fanout, usual_fanout, write_fanout
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.models.receptive_field import num_hops, receptive_field
 from mmgraph.sampling import BatchLoader
-from mmgraph.tasks import LinkPrediction
+from mmgraph.tasks import LinkPrediction, MultiTask
 from mmgraph.training.config import USUAL_BATCH_SIZE, TrainConfig
 from mmgraph.training.data import FullBatch, SampledBatches
 from mmgraph.training.heap import give_back_large_blocks
@@ -163,6 +163,13 @@ def _loader(
             f"got {config.batch_size:,}, but {task.only_whole}",
             where="batch_size",
             fix="Set it to 0, for the whole graph in each step.",
+        )
+    if isinstance(task, MultiTask) and len(task.entities) > 1:
+        raise ConfigError(
+            f"got {config.batch_size}, but samples are made for one entity type, and the tasks ask about "
+            + ", ".join(task.entities),
+            where="batch_size",
+            fix="Set batch_size to 0, for the whole graph in each step, or take tasks of one entity type.",
         )
     if not isinstance(task, LinkPrediction):
         return sampled.loader(

@@ -165,6 +165,11 @@ class TrainConfig(Config):
         description="The share of the training labels that is read, at least one of each class; `seed` says "
         "which. Validation and test keep theirs.",
     )
+    task_weights: dict[str, Positive] | Literal["uncertainty"] | None = Field(
+        default=None,
+        description="Of several tasks at once (`--task A,B`): how much each counts, in the loss and in what "
+        "chooses the best epoch; 1 for one that is not named. `uncertainty` learns the weights in the loss.",
+    )
     init_from: str | None = Field(
         default=None,
         description="A run folder, whose model's weights this one begins with as far as they are of the same "

@@ -48,3 +48,9 @@ class ContrastiveConfig(Config):
         description="With the whole graph in each step: the share of training entities that a step does not "
         "ask for, and of which all is seen. With 0, no entity is ever seen as a whole.",
     )
+    ridge: bool = Field(
+        default=True,
+        description="Of a retrieval: begin with ridge regression between both modalities, linear or with a "
+        "Gaussian kernel, fitted in closed form, and let the likeness that is learnt add to it. Of training "
+        "entities it says what maps do that were fitted without them.",
+    )

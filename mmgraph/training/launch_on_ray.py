@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmgraph.cluster import MOST_LOSSES, Surroundings, Workers
 from mmgraph.counted import counted
 from mmgraph.errors import GraphError, RunError
 from mmgraph.progress import Progress
+from mmgraph.ray_cluster import MOST_LOSSES, Surroundings, Workers
 from mmgraph.training.desk import Desk, ShownProgress, ToldProgress
 from mmgraph.training.launch import as_told
 from mmgraph.training.processes import PATIENCE, backend_of, has_lost_others, told_processes
@@ -42,7 +42,7 @@ def launch_on_ray(
     it was.
 
     Args:
-        ray: From :func:`~mmgraph.cluster.ray_cluster`.
+        ray: From :func:`~mmgraph.ray_cluster.ray_cluster`.
         work: A function of a module. It is also called with ``again``, whether workers have been lost, and
             with a ``progress``.
         arguments: Its other arguments, which are pickled.

@@ -37,3 +37,9 @@ class LinkConfig(Config):
         description="With the whole graph in each step: the share of training links that a step asks for, "
         "and leaves out of the edges; 16,384 at most.",
     )
+    structure: bool = Field(
+        default=False,
+        description="Add to each score what the training links say of the pair without the link between "
+        "them: how many paths there are between both (as Adamic and Adar weigh them), and the degree of the "
+        "target, each with a learned weight.",
+    )

@@ -136,7 +136,7 @@ class TaskModule(LightningModule):
                 f"so training stopped: {describe_validation(self, output)}",
                 fix=self._remedy,
             )
-        return loss.item(), self.task.metrics(output, rows)
+        return loss.item(), self.task.metrics(self.task.settle(self.head, output, rows), rows)
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of a batch to that of the batches before it, each weighed by its entities.

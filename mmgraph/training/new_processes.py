@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mmgraph.atomic import require_place
-from mmgraph.cluster import ray_cluster, room_for
 from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph
 from mmgraph.progress import Progress
+from mmgraph.ray_cluster import ray_cluster, room_for
 from mmgraph.training.environment import own_device
 from mmgraph.training.launch import launch
 from mmgraph.training.launch_on_ray import launch_on_ray

@@ -17,6 +17,7 @@ from mmgraph.errors import ConfigError, DivergedError, did_you_mean
 from mmgraph.graph.graph import Graph
 from mmgraph.models.graph_batch import View
 from mmgraph.tasks import Task
+from mmgraph.tasks.common_space import CommonSpace
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.training.assemble import visible_graph
 from mmgraph.training.batching import open_inference
@@ -117,7 +118,8 @@ class Run:
     def predictions(self) -> pd.DataFrame:
         """Return id, split, target and prediction of every entity of the task's type.
 
-        A classification adds ``probabilities``, in the order of ``run.task.classes``. Where the output for an
+        A classification adds ``probabilities``, in the order of ``run.task.classes``; of several labels,
+        target and prediction are lists, and the order is that of ``run.task.names``. Where the output for an
         entity is not finite, its prediction is missing.
         """
         task = self.task
@@ -130,17 +132,23 @@ class Run:
             table.loc[bad.numpy(), table.columns[table.columns.get_loc("prediction") :]] = None
         return table
 
-    def embed(self, entity: str | None = None) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
-        """Return the unified representation of every entity of a type.
+    def embed(
+        self, entity: str | None = None, *, side: str | None = None
+    ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
+        """Return the unified representation of every entity of a type, or one side of each.
 
         Args:
             entity: The entity type; that of the task by default.
+            side: Of a retrieval, the modality by which entities are seen, in the space in which both sides
+                are compared; see :class:`~mmgraph.tasks.common_space.CommonSpace`. By default all is seen.
 
         Returns:
-            The ids, text [N], and the vectors, float32 [N, hidden_channels].
+            The ids, text [N], and the vectors, float32 [N, hidden_channels]. With a side those of entities
+            that have it, float32 [R, contrastive.channels], of length 1: inner products of both sides are
+            cosines.
 
         Raises:
-            ConfigError: If there is no such entity type.
+            ConfigError: If there is no such entity type, or no such side.
             DivergedError: If one of them is not finite.
             RunError: If memory runs out.
         """
@@ -150,11 +158,38 @@ class Run:
             raise ConfigError(
                 f"there is no entity type {entity!r}", where="--entity", fix=did_you_mean(entity, known)
             )
-        unified, ids = self._unified([entity])[entity], self.graph.nodes[entity]["id"].to_numpy(dtype=str)
-        bad = rows_not_finite(unified).numpy()
+        ids = self.graph.nodes[entity]["id"].to_numpy(dtype=str)
+        if side is None:
+            what, vectors = "the unified representation", self._unified([entity])[entity]
+        else:
+            space = self.space(side, entity=entity)
+            what, ids = f"the side {side!r}", ids[space.rows.numpy()]
+            with memory_told("while entities were embedded", fix="Free some memory."), torch.no_grad():
+                vectors = space.vectors(self.module.head, self._unify, space.rows)
+        bad = rows_not_finite(vectors).numpy()
         if len(bad):
-            raise self._not_finite("the unified representation", entity, ids[bad], len(ids))
-        return ids, unified.numpy()
+            raise self._not_finite(what, entity, ids[bad], len(ids))
+        return ids, vectors.numpy()
+
+    def space(self, side: str, *, entity: str | None = None, where: str = "--side") -> CommonSpace:
+        """Return one side of the entities that a retrieval was trained on.
+
+        Args:
+            side: The modality by which entities are seen.
+            entity: The entity type, which must be that of the task.
+            where: What names the side, for messages.
+
+        Raises:
+            ConfigError: If the run is no retrieval, or one of other entities or modalities.
+        """
+        space = CommonSpace.of(self.task, side, where=where)
+        if entity not in (None, self.task.labels.entity):
+            raise ConfigError(
+                f"got {entity!r}, but the retrieval is one of {self.task.labels.entity!r}",
+                where="--entity",
+                fix="Leave it out.",
+            )
+        return space
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the run to a folder.

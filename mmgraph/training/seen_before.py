@@ -69,7 +69,8 @@ def _held_out_links(graph: Graph, seen: Graph, here: AnyTaskSpec, there: AnyTask
 def _asked(task: Task, record: RunRecord, folder: Path) -> list[str]:
     """Return a note where the run has learnt from entities that this task is validated or tested on."""
     labels = task.labels
-    if labels.kind == "link_prediction" or record.target.get("entity") != labels.entity:
+    several = record.target.get("kind") == "multi_task"
+    if labels.kind == "link_prediction" or (record.target.get("entity") != labels.entity and not several):
         return []
     file = folder / "predictions.parquet"
     try:
@@ -78,6 +79,9 @@ def _asked(task: Task, record: RunRecord, folder: Path) -> list[str]:
         raise RunError(f"cannot be read: {error}", where=str(file), fix="Train anew.") from None
     if "id" not in table:
         return []
+    if "entity" in table:
+        # Of several tasks, which may have asked about several types.
+        table = table[table["entity"] == labels.entity]
     learnt = table["split"] == "train"
     if "target" in table:
         learnt &= table["target"].notna()

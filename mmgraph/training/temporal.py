@@ -8,7 +8,7 @@ from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.models import MultimodalModel
 from mmgraph.sampling.graph_times import entity_times
-from mmgraph.tasks import Task
+from mmgraph.tasks import MultiTask, Task
 from mmgraph.tasks.entity_task import EntityTask
 
 
@@ -25,10 +25,11 @@ def check_temporal(view: Graph, task: Task, model: MultimodalModel) -> None:
             the model looks at the graph as a whole.
         GraphError: If a relation has times that no entity lives to see: they are on another clock.
     """
-    if not isinstance(task, EntityTask):
+    # Of several tasks, each asks for a target of each entity, but a sample is made for one entity type.
+    if not isinstance(task, EntityTask) and not (isinstance(task, MultiTask) and len(task.entities) == 1):
         raise ConfigError(
             f"each entity sees what was there at its own time, but the task {task.labels.task!r} is "
-            f"{task.labels.kind}, which asks for something else than a target of each",
+            f"{task.labels.kind}, which asks for something else than a target of each, or of several types",
             where="temporal",
             fix="Leave temporal out.",
         )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmgraph.cluster import MOST_LOSSES, Surroundings, Workers
 from mmgraph.errors import MMGraphError
 from mmgraph.graph import load_graph
+from mmgraph.ray_cluster import MOST_LOSSES, Surroundings, Workers
 from mmgraph.tasks.task import Direction
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.history import Epoch
@@ -47,7 +47,7 @@ class RayWorkers:
     A trial whose worker is lost is begun again by another one, which comes to the same.
 
     Args:
-        ray: From :func:`~mmgraph.cluster.ray_cluster`.
+        ray: From :func:`~mmgraph.ray_cluster.ray_cluster`.
         workers: How many, and what each has.
         objective: What a trial does; its graph is where all nodes see it.
         prune: Whether trials are stopped that fall behind.

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmgraph.cluster import ray_cluster, room_for
 from mmgraph.config import override
 from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.progress import Progress
+from mmgraph.ray_cluster import ray_cluster, room_for
 from mmgraph.tasks import Task
 from mmgraph.training.assemble import assemble
 from mmgraph.training.config import TrainConfig

@@ -39,6 +39,34 @@ def test_evaluate_measures_the_saved_run(call: Call, retrieved: Path) -> None:
     assert len(asked) == kept["test"]["gallery_size"]
 
 
+def test_pictures_are_found_by_words(call: Call, retrieved: Path, tmp_path: Path) -> None:
+    asked = ("search", str(retrieved), "--text", "letter with stem 1", "-k", "3")
+    page = tmp_path / "found.html"
+    document = json.loads(call(*asked, "--for", "sans", "--page", str(page), "--json").out)
+    assert document["for"] == "sans"
+    assert [list(one) for one in document["results"]] == [["id", "title", "similarity"]] * 3
+    assert ", by sans" in page.read_text(encoding="utf-8")
+    assert json.loads(call(*asked, "--json").out)["results"] == document["results"]
+    first = document["results"][0]["id"]
+    shown = call("search", str(retrieved), first, "--for", "name", "-k", "50", "--quiet").out
+    assert "among 48 glyphs, by name; flat index, exact" in shown
+    assert first in shown
+    refused = call("search", str(retrieved), first)
+    assert refused.code == 2
+    assert "Say it: --for sans or --for name." in refused.err
+
+
+def test_one_side_is_embedded(call: Call, retrieved: Path, tmp_path: Path) -> None:
+    for side in ("sans", "name"):
+        out = tmp_path / f"{side}.parquet"
+        document = json.loads(call("embed", str(retrieved), "--side", side, "--out", str(out), "--json").out)
+        table = pd.read_parquet(out)
+        assert (document["side"], document["entities"]) == (side, len(table))
+        assert (table["embedding"].map(lambda vector: vector @ vector) - 1).abs().max() < 1e-5
+    refused = call("embed", str(retrieved), "--side", "nme", "--out", str(tmp_path / "v.npy"))
+    assert "Did you mean 'name'" in refused.err
+
+
 def test_the_folder_of_a_run_has_a_name_without_signs(
     call: Call, graph: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,8 +93,21 @@ def test_a_matching_says_of_each_pair_whether_it_is_one(call: Call, graph: str, 
     assert set(table) == {"id", "answer", "drawn", "split", "target", "probability", "prediction"}
 
 
-def test_an_audit_of_it_is_refused(call: Call, graph: str) -> None:
-    result = call("audit", graph, "--task", "retrieval:sans,name")
+def test_an_audit_looks_at_both_sides(call: Call, graph: str) -> None:
+    result = call("audit", graph, "--task", "retrieval:sans,name", "--json", "--quiet")
+    # Several of the small glyphs have the same name.
+    assert result.code == 1
+    document = json.loads(result.out)
+    assert {finding["where"] for finding in document["findings"]} == {"modality glyph/name"}
+    checks = {check["check"]: check for check in document["checks"]}
+    assert {"own_answer", "copied_sides", "telling_neighbours", "shared_neighbours"} <= checks.keys()
+    assert "telling_modality" not in checks
+    assert not checks["own_answer"]["findings"]
+    assert checks["own_answer"]["skipped"] is None
+
+
+def test_an_audit_of_what_asks_for_nothing_is_refused(call: Call, graph: str) -> None:
+    result = call("audit", graph, "--task", "pretrain")
     assert result.code == 2
     assert "wanted a task that asks for a target of each entity" in result.err
 

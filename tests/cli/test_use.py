@@ -66,6 +66,8 @@ def test_search_prints_one_document_and_writes_a_page(call: Call, trained: str, 
         ("embed", "--out", "{}/v.npy"),
         ("predict", "--input", "{}/new.csv"),
         ("search", "U+0041"),
+        ("cluster", "--clusters", "3"),
+        ("anomalies", "-k", "3"),
     ],
 )
 def test_every_use_of_a_run_can_measure_in_parts(
@@ -79,3 +81,29 @@ def test_every_use_of_a_run_can_measure_in_parts(
     )
     assert call(name, trained, *rest, "--eval-batch-size", "7", "--quiet").code == 0
     assert seen == [{"graph": None, "eval_batch_size": 7}]
+
+
+def test_cluster_prints_one_document_and_writes_a_table(call: Call, trained: str, tmp_path: Path) -> None:
+    out = tmp_path / "clusters.csv"
+    command = ("cluster", trained, "--clusters", "3", "--against", "script")
+    document = json.loads(call(*command, "--out", str(out), "--json").out)
+    assert sum(one["size"] for one in document["clusters"]) == document["entities"] == 48
+    assert document["against"]["column"] == "script"
+    table = pd.read_csv(out)
+    assert list(table) == ["id", "title", "cluster", "similarity"]
+    assert table["cluster"].value_counts().tolist() == [one["size"] for one in document["clusters"]]
+    shown = call(*command, "--quiet")
+    assert "adjusted Rand index" in shown.out
+    assert shown.err == ""
+
+
+def test_anomalies_shows_the_least_usual_and_writes_all(call: Call, trained: str, tmp_path: Path) -> None:
+    out = tmp_path / "scores.jsonl"
+    command = ("anomalies", trained, "-k", "4", "--top", "2")
+    document = json.loads(call(*command, "--out", str(out), "--json").out)
+    scores = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert document["anomalies"] == scores[:2]
+    assert len(scores) == 48
+    assert document["training_entities"] == sum(one["split"] == "train" for one in scores)
+    shown = call(*command, "--quiet")
+    assert scores[0]["title"] in shown.out

@@ -19,6 +19,9 @@ CLASSES = [f"{value}" for value in (1, 2, 3, 1, 2, 3, 1, 2, 3, 3, 2, 1)]
 
 EXAMPLES = {
     "classification": pd.Series([*CLASSES, None, "1"], dtype="str"),
+    "multi_label": pd.Series(
+        [f'["{value}", "{value}{value}"]' for value in CLASSES] + [None, '["1"]'], dtype="str"
+    ),
     "regression": pd.Series([*map(float, CLASSES), np.nan, 1.0]),
 }
 """For each registered task, targets of 14 entities in ``SPLIT``; the last but one has none."""

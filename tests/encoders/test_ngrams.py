@@ -22,7 +22,7 @@ def test_characters_are_counted_as_scikit_learn_does(longest, texts):
     expected = CountVectorizer(analyzer="char_wb", ngram_range=(2, longest)).fit(texts)
     assert vocabulary == list(expected.get_feature_names_out())
     np.testing.assert_array_equal(
-        ngrams.counts(texts, vocabulary).toarray(), expected.transform(texts).toarray()
+        ngrams.counter(vocabulary)(texts).toarray(), expected.transform(texts).toarray()
     )
 
 
@@ -51,7 +51,7 @@ def test_the_commonest_are_kept_and_the_alphabet_decides_between_equals(unit):
 def test_unknown_words_count_for_nothing(unit):
     ngrams = NGrams(unit, 2)
     vocabulary = ngrams.vocabulary(TEXTS, size=100)
-    counts = ngrams.counts(["☃☃☃ ☃", ""], vocabulary)
+    counts = ngrams.counter(vocabulary)(["☃☃☃ ☃", ""])
     assert counts.shape == (2, len(vocabulary))
     assert counts.nnz == 0
 
@@ -60,4 +60,4 @@ def test_unknown_words_count_for_nothing(unit):
 def test_texts_without_any_term_have_an_empty_vocabulary(unit):
     ngrams = NGrams(unit, 3)
     assert ngrams.vocabulary([" ", "\n"], size=5) == []
-    assert ngrams.counts(["a", "b"], []).shape == (2, 0)
+    assert ngrams.counter([])(["a", "b"]).shape == (2, 0)

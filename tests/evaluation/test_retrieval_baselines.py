@@ -13,6 +13,7 @@ from mmgraph.graph.schema import GraphSchema, NodeType
 from mmgraph.tasks import Labels, Retrieval
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.objectives import Contrast
+from mmgraph.tasks.ridge_maps import KERNELS
 
 COUNT = 200
 SPLIT = np.array(["train"] * 100 + ["validation"] * 40 + ["test"] * 60)
@@ -53,7 +54,7 @@ def metrics(task, name, split="test"):
     return task.metrics(fitted.output(rows), rows), fitted
 
 
-@pytest.mark.parametrize("name", ["cca", "linear_map"])
+@pytest.mark.parametrize("name", ["cca", "linear_map", "kernel_map"])
 def test_linear_relations_are_found(task, name):
     found, fitted = metrics(task, name)
     assert found["mrr"] > 0.7
@@ -62,7 +63,7 @@ def test_linear_relations_are_found(task, name):
     assert fitted.config["name"] == name
 
 
-@pytest.mark.parametrize("name", ["cca", "linear_map"])
+@pytest.mark.parametrize("name", ["cca", "linear_map", "kernel_map"])
 def test_what_is_chosen_is_the_best_on_validation_and_knows_nothing_of_test(task, name):
     found, fitted = metrics(task, name, "validation")
     _, again = metrics(task, name, "validation")
@@ -76,28 +77,16 @@ def test_chance_is_chance(task):
     assert found["mrr"] == pytest.approx(expected, abs=0.04)
 
 
-def test_a_linear_map_adds_the_cosines_of_both_directions(task):
-    _, fitted = metrics(task, "linear_map")
-    rows = task.rows("test")
-    output = fitted.output(rows)
-    train = [content.of(task.rows("train")).double() for content in task.content]
-    means = [x.mean(0) for x in train]
-    x, y = (content.of(rows).double() - mean for content, mean in zip(task.content, means, strict=True))
-    a, b = (one - mean for one, mean in zip(train, means, strict=True))
-    alpha = fitted.config["alpha"]
-
-    def mapped(source, target, new):
-        return new @ torch.linalg.solve(
-            source.T @ source + alpha * torch.eye(source.shape[1]), source.T @ target
-        )
-
-    def cosines(one, other):
-        return torch.nn.functional.cosine_similarity(one[:, None], other[None], dim=2)
-
-    wanted = (cosines(mapped(a, b, x), y) + cosines(x, mapped(b, a, y))) / 2
-    assert torch.allclose((output[:, 0] @ output[:, 1].T).double(), wanted, atol=1e-4)
+@pytest.mark.parametrize(("name", "kernels"), [("linear_map", ("linear",)), ("kernel_map", KERNELS)])
+def test_maps_are_chosen_without_validation(task, name, kernels):
+    _, fitted = metrics(task, name)
+    likeness, _ = task.fit_ridge(*kernels)
+    assert fitted.config == {"name": name, **likeness.describe()}
+    rows = task.rows("validation")
+    queries, answers = likeness(*task.modalities(rows), torch.zeros(len(rows), dtype=torch.int64))
+    assert torch.equal(fitted.output(rows), torch.stack([queries, answers], dim=1))
 
 
 def test_baselines_of_other_kinds_say_which_to_take(task):
-    with pytest.raises(Exception, match="'chance' or 'cca' or 'linear_map'"):
+    with pytest.raises(Exception, match="'chance' or 'cca' or 'linear_map' or 'kernel_map'"):
         BASELINES["ridge"].check(task)

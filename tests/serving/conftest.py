@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -133,3 +134,19 @@ def make_run(shop_graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> Cal
 def run(make_run: Callable[..., Run]) -> Run:
     """A run of a graph model that classifies colours."""
     return make_run()
+
+
+@pytest.fixture
+def planted(shop_graph: Graph) -> Callable[..., Any]:
+    """Return a function from the vectors of products to what stands for a run that gives them."""
+    labels = SimpleNamespace(entity="product", task="colour")
+    ids = shop_graph.nodes["product"]["id"].to_numpy(dtype=str)
+
+    def make(vectors: np.ndarray) -> Any:
+        return SimpleNamespace(
+            graph=shop_graph,
+            task=SimpleNamespace(labels=labels),
+            embed=lambda entity=None: (ids, vectors.astype(np.float32)),
+        )
+
+    return make

@@ -53,15 +53,6 @@ def test_by_id_the_nearest_others_are_found(run, search):
     assert len(search.like("p7", k=1000).table) == 59
 
 
-def test_a_retrieval_is_told_that_it_is_searched_in_another_space(make_run, search):
-    found = VectorSearch(make_run(task="retrieval:name,picture")).like("p7")
-    assert found.notes == [
-        "the run is a retrieval: compared are unified representations, and not one side of an entity with "
-        "the other, as it has learnt to; its predictions name the answer to each query"
-    ]
-    assert search.like("p7").notes == []
-
-
 def test_by_content_what_a_new_entity_is_like_is_found(run, search, shop_folder):
     row = {"title": "warm fire item1", "picture": "9.png"}
     vector = Predictor(run).embed([{"sku": "new", **row}], folder=shop_folder).vectors
@@ -265,7 +256,7 @@ def test_the_page_shows_pictures_and_texts_and_runs_nothing(run, search, shop_fo
         best_epoch=run.best_epoch,
     )
     bad = VectorSearch(other)
-    bad.__dict__["index"] = search.index
+    bad._indices[None] = search.index()
     found = bad.like("p7", k=5)
     picture = ("picture", shop_folder / "9.png")
     question = Question("p7", words=(("text", HOSTILE),), pictures=(picture,))

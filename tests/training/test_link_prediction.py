@@ -18,6 +18,7 @@ from mmgraph.graph.graph import Graph
 from mmgraph.graph.relation import Edges
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import LinkPrediction
+from mmgraph.tasks.link_head import LinkHead
 from mmgraph.training import load_run, resolve_config, train
 from mmgraph.training.assemble import assemble, visible_graph
 from mmgraph.training.batching import open_batches
@@ -262,9 +263,55 @@ def test_cold_starts_are_measured_apart(graph: Graph) -> None:
     assert "2 of 18 test links have an end without any training link" in " ".join(task.notes)
 
 
+@pytest.mark.parametrize("name", ["near", "link:likes"])
+def test_structure_is_that_of_the_pairs_of_a_step(graph: Graph, name: str) -> None:
+    """Whether a step sees the whole graph or a sample, which numbers its nodes anew."""
+    overrides = [*QUICK, "links.structure=true", "batch_size=16", "fanout=[-1,-1]"]
+    config = resolve_config(model="hetero_sage", overrides=overrides)
+    module = assemble(graph, name, config)
+    task = module.task
+    assert isinstance(task, LinkPrediction)
+    data, _ = open_batches(visible_graph(graph, name, config), module, config, torch.device("cpu"))
+    sample = next(iter(data.train_dataloader()))
+    assert sample.sample is not None
+    for batch in (task._ask(GraphBatch.of(graph.view(name))), sample):
+        seeds = batch.seeds
+        assert seeds is not None
+        found = task._structure_of(batch)
+        ends = [seeds[:, :1].expand_as(seeds[:, 1:]), seeds[:, 1:]]
+        if batch.sample is not None:
+            ends = [
+                batch.sample.numbers[kind][x] for kind, x in zip(task.links.triple[::2], ends, strict=True)
+            ]
+        source, target = (x.numpy().ravel() for x in ends)
+        wanted = np.log1p(task._structure.degrees(source, target)).reshape(found.shape[:2])
+        np.testing.assert_allclose(found[..., 1], wanted, rtol=1e-6)
+        wanted = np.log1p(task._structure.paths(source, target)).reshape(found.shape[:2])
+        np.testing.assert_allclose(found[..., 0], wanted, rtol=1e-6)
+        # The first of each row is linked, the others are not, and neither is told by its degree.
+        assert (task._structure._linked(source, target).reshape(found.shape[:2])[:, 0] == 1).all()
+
+
+def test_structure_adds_to_the_score(graph: Graph) -> None:
+    overrides = [*QUICK, "links.structure=true", "max_epochs=5"]
+    run = train(graph, task="near", model="hetero_sage", overrides=overrides)
+    task, head = run.task, run.module.head
+    assert isinstance(task, LinkPrediction)
+    assert isinstance(head, LinkHead)
+    assert head.structure is not None
+    assert (head.structure != 1).all()
+    sources = torch.arange(5)
+    scores = task._score(head, run._unify)(sources)
+    structure = torch.from_numpy(task._structure.all_paths(sources.numpy())).log1p().float()
+    head.structure.data[0] += 1
+    assert torch.allclose(task._score(head, run._unify)(sources) - scores, structure, atol=1e-5)
+    assert run.evaluate("test")["mrr"] > 0.25
+
+
 @pytest.mark.parametrize(
     ("task", "overrides", "message"),
     [
+        ("near", ["links.structure=true", "edges=shuffled"], "links.structure: got True with edges=shuffled"),
         ("near", ["links.decoder=rescal"], "links.decoder: got 'rescal'; wanted one of"),
         ("near", ["links.decoder=complex", "model.hidden_channels=13", "model.heads=1"], "got 13; wanted an"),
         ("near", ["class_weights=balanced"], "'near' is a link_prediction and has no classes"),

@@ -9,7 +9,7 @@ import pytest
 
 from mmgraph.data.split_spec import HoldOut
 from mmgraph.data.task_spec import LinkTaskSpec, PretrainingTaskSpec, Without
-from mmgraph.errors import RunError
+from mmgraph.errors import GraphError, RunError
 from mmgraph.tasks import Task
 from mmgraph.training import train
 from mmgraph.training.seen_before import seen_before
@@ -103,3 +103,21 @@ def test_predictions_that_cannot_be_read_are_told(graph, begin):
     (folder / "predictions.parquet").write_bytes(b"nothing")
     with pytest.raises(RunError, match=r"predictions\.parquet: cannot be read"):
         notes(graph, "size", folder)
+
+
+def test_what_several_tasks_have_learnt_from_is_counted(graph, begin, quick):
+    folder = begin(graph, "colour,size")
+    nodes = dict(graph.nodes)
+    parts = {"train": "test", "test": "train"}
+    table = nodes["thing"].copy()
+    table["split:colour"] = table["split:colour"].replace(parts)
+    turned = replace(graph, nodes={**nodes, "thing": table})
+    (note,) = notes(turned, "colour", folder)
+    trained = int((graph.nodes["thing"]["split:colour"] == "train").sum())
+    held_out = int((table["split:colour"] != "train").sum())
+    assert note == (
+        f"the run colour,size has learnt from {trained} of the {held_out} entities that colour is validated "
+        "and tested on"
+    )
+    with pytest.raises(GraphError, match="entities are in one part of the split of 'colour' and in another"):
+        train(turned, task="colour,size", overrides=[*quick])

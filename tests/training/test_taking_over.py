@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from mmgraph.cluster import Workers
 from mmgraph.errors import RunError
 from mmgraph.progress import Progress
+from mmgraph.ray_cluster import Workers
 from mmgraph.training import train
 
 MODULE = importlib.import_module("mmgraph.training.new_processes")

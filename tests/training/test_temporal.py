@@ -215,7 +215,9 @@ def write_dataset(folder, *, time="time", split=True) -> None:
             "sold": {"builder": "table", "source": "product", "target": "product", "table": "sold.csv"}
         },
         "splits": {"parts": by_time if split else by_chance},
-        "tasks": {"kind": {"entity": "product", "target": "kind", "split": "parts"}},
+        "tasks": {
+            name: {"entity": "product", "target": "kind", "split": "parts"} for name in ("kind", "again")
+        },
     }
     if time:
         spec["relations"]["sold"]["time_column"] = time
@@ -237,6 +239,22 @@ def test_a_dataset_that_is_split_by_time_trains_by_time(tmp_path):
     assert load_run(tmp_path / "run", eval_batch_size=7).metrics() == run.metrics()
     _, without = train(tmp_path / "graph", **{**options, "out": None}, batch_size=1024).embed()
     assert np.abs(without - run.embed()[1]).max() > 1e-3
+
+
+def test_several_tasks_train_by_time_as_well(tmp_path):
+    write_dataset(tmp_path / "shop", time="at")
+    graph = build_graph(tmp_path / "shop", cache=False)
+    states = {}
+    for task in ("kind", "kind,again"):
+        run = train(
+            graph, task=task, temporal="last", overrides=[*QUICK, "max_epochs=1", "optimiser.lr=1e-9"]
+        )
+        states[task] = run.embed()[1]
+    _, without = train(
+        graph, task="kind", batch_size=1024, overrides=[*QUICK, "max_epochs=1", "optimiser.lr=1e-9"]
+    ).embed()
+    assert np.abs(states["kind"] - states["kind,again"]).max() < 1e-5
+    assert np.abs(states["kind"] - without).max() > 1e-3
 
 
 @pytest.mark.parametrize(

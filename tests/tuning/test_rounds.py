@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mmgraph.cluster import Workers
 from mmgraph.errors import GraphError
 from mmgraph.progress import Progress
+from mmgraph.ray_cluster import Workers
 from mmgraph.tuning.trials import Budget, run_trials
 from mmgraph.tuning.trials_on_ray import RayWorkers, _run_trial
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
+from mmgraph.data.references import LINK_PREDICTION, MATCHING, RETRIEVAL
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
-from mmgraph.evaluation.audit.checks import CHECKS, Check
+from mmgraph.evaluation.audit.checks import Asks, Check, checks_on
 from mmgraph.evaluation.audit.report import AuditReport, CheckResult
 from mmgraph.evaluation.audit.subject import CannotLookError, Subject
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.store import load_graph
 from mmgraph.progress import Progress
-from mmgraph.tasks.labels import read_labels
+from mmgraph.tasks import Task
+from mmgraph.tasks.labels import Labels, find_task, read_labels
+from mmgraph.tasks.pair_task import PairTask
 
 HELD_OUT = ("validation", "test")
 
@@ -31,8 +38,8 @@ def audit(
 ) -> AuditReport:
     """Look for leakage: what lets a model answer for held-out entities without having learnt to.
 
-    The graph is looked at as the task sees it. Held-out labels are read, which is what an audit is for; to
-    leave those of test alone, look at validation only.
+    The graph is looked at as the task sees it; of two modalities, as each side does. Held-out labels
+    are read, which is what an audit is for; to leave those of test alone, look at validation only.
 
     Args:
         graph: The graph, or its folder.
@@ -60,17 +67,18 @@ def audit(
     if not isinstance(graph, Graph):
         graph = load_graph(graph)
     progress = progress or Progress(quiet=True)
-    labels = read_labels(graph, task)
+    asks, labels, asked = _asked(graph, task)
+    checks = checks_on(asks)
     parts = HELD_OUT if split is None else (_known(split, HELD_OUT, "held-out part", "--split"),)
-    left_out = {_known(name, [check.name for check in CHECKS], "check", "--skip") for name in skip}
+    left_out = {_known(name, [check.name for check in checks], "check", "--skip") for name in skip}
     if dataset is not None and not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset, progress=progress)
     if dataset is not None:
         _refuse_other(dataset, graph, labels.entity)
-    subject = Subject(graph.view(task), task, labels, parts, dataset, tuple(groups))
+    subject = Subject(graph.view(task), task, labels, parts, dataset, tuple(groups), asked)
     results = []
-    with progress.job("audit", total=len(CHECKS)) as advance:
-        for check in CHECKS:
+    with progress.job("audit", total=len(checks)) as advance:
+        for check in checks:
             advance(0, check.name)
             results.append(_left_out(check) if check.name in left_out else _run(check, subject))
             advance(1)
@@ -82,6 +90,28 @@ def audit(
         dataset=dataset is not None,
         results=tuple(results),
     )
+
+
+def _asked(graph: Graph, name: str) -> tuple[Asks, Labels, Task | None]:
+    """Return what a task asks for, its labels by entity, and the task itself if it asks for no target.
+
+    Raises:
+        ConfigError: If there is no such task, or it asks for nothing.
+        GraphError: If it cannot be asked, such as of two modalities that see the same thing by name.
+    """
+    kind = find_task(graph, name).kind
+    if kind not in (RETRIEVAL, MATCHING, LINK_PREDICTION):
+        return "targets", read_labels(graph, name), None
+    task = Task.from_graph(graph, name)
+    if isinstance(task, PairTask):
+        nothing = pd.Series([None] * len(task.labels.ids), dtype=object)
+        return "pairs", replace(task.labels, values=nothing), task
+    table = graph.nodes[task.labels.entity]
+    ids, size = table["id"].to_numpy(dtype=str), len(table)
+    nothing = pd.Series([None] * size, dtype=object)
+    # Links are held out, and no entities.
+    labels = replace(task.labels, ids=ids, values=nothing, split=np.full(size, "", dtype=str))
+    return "links", labels, task
 
 
 def _run(check: Check, subject: Subject) -> CheckResult:

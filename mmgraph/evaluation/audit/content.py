@@ -47,7 +47,12 @@ def content_codes(subject: Subject, node_type: NodeType) -> NDArray[np.int64]:
 
 
 def are_works(subject: Subject, node_type: NodeType) -> NDArray[np.bool_]:
-    """Return which nodes hold a work, such as a picture or a sentence, and not a property, bool [M]."""
+    """Return which nodes hold a work, such as a picture or a sentence, and not a property, bool [M].
+
+    What a retrieval asks for is one whatever it is.
+    """
+    if node_type.name in subject.answers:
+        return np.ones(node_type.num_nodes, dtype=bool)
     if node_type.kind != "text":
         return np.full(node_type.num_nodes, node_type.kind in MEDIA)
     return np.array([len(text.split()) >= FEWEST_WORDS for text in texts_of(subject, node_type)], dtype=bool)

@@ -14,7 +14,9 @@ from mmgraph.evaluation.audit.figures import DOUBT
 from mmgraph.evaluation.audit.report import Finding
 from mmgraph.evaluation.audit.subject import Subject
 
-_FEWEST_PARTS = 2
+FEWEST_PARTS = 2
+"""An entity is known by at least so many modalities, or it is no copy of another."""
+
 _DISTINCT = 0.9
 _SHORTEST_TITLE = 4
 
@@ -58,8 +60,8 @@ def _modalities(subject: Subject) -> NDArray[np.int64]:
     for place, node_type in enumerate(subject.modalities):
         rows, codes = subject.rows(node_type.name), content_codes(subject, node_type)
         columns[rows, place] = codes
-        by_chance *= _chance_of_equal(codes)
-    enough = (columns >= 0).sum(axis=1) >= _FEWEST_PARTS
+        by_chance *= chance_of_equal(codes)
+    enough = (columns >= 0).sum(axis=1) >= FEWEST_PARTS
     pairs = int(subject.training.sum()) * int(subject.held_out.sum())
     if not columns.shape[1] or by_chance * pairs > DOUBT:
         return np.full(size, -1, dtype=np.int64)
@@ -67,7 +69,7 @@ def _modalities(subject: Subject) -> NDArray[np.int64]:
     return np.where(enough, numbers.reshape(-1), -1)
 
 
-def _chance_of_equal(codes: NDArray[np.int64]) -> float:
+def chance_of_equal(codes: NDArray[np.int64]) -> float:
     """Return how probable it is that two nodes hold the same."""
     counts = np.unique(codes, return_counts=True)[1]
     total = counts.sum()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ def future_edges(subject: Subject) -> Iterator[Finding]:
     Raises:
         CannotLookError: If the split is not by time.
     """
-    split = _split(subject)
+    split = subject.split_spec
     if split.get("kind") != "time":
         raise CannotLookError("the split is not by time")
     times = _times(subject, str(split["column"]))
@@ -40,12 +39,6 @@ def future_edges(subject: Subject) -> Iterator[Finding]:
         later = times[source] > times[target]
         if later.any():
             yield _finding(subject, edge_type, source[later], target[later], len(later))
-
-
-def _split(subject: Subject) -> Mapping[str, Any]:
-    spec = subject.graph.manifest.get("dataset", {}).get("spec", {})
-    split: Mapping[str, Any] = spec.get("splits", {}).get(subject.graph.entity_tasks[subject.task].split, {})
-    return split
 
 
 def _times(subject: Subject, column: str) -> NDArray[np.float64]:

@@ -35,12 +35,25 @@ def held_out_edges(subject: Subject) -> Iterator[Finding]:
         raise CannotLookError("no split of edges holds any out")
     for relation in schema.held_out:
         own = next(t for t in schema.edge_types if t.name == relation)
-        for edge_type in subject.relations:
+        reverses = [
+            t for t in schema.edge_types if t.reverse_of == relation and not _turned_round(subject, own, t)
+        ]
+        for edge_type in [*subject.relations, *reverses]:
             directions = _turned(own, edge_type)
-            same = own.name == edge_type.name
+            same = edge_type.relation == own.name
             # A copy may hold one half of the pairs in one direction and the other half in the other.
             for together in [[one] for one in directions] if same else [directions] if directions else []:
                 yield from _findings(subject, own, edge_type, together)
+
+
+def _turned_round(subject: Subject, own: EdgeType, reverse: EdgeType) -> bool:
+    """Return whether a reverse relation has the edges of its relation and no others."""
+    source, target = subject.graph.edges[own.triple].index
+    back = subject.graph.edges[reverse.triple].index
+    width = int(max(source.max(initial=0), target.max(initial=0))) + 1
+    return back.shape[1] == len(source) and np.array_equal(
+        np.sort(source * width + target), np.sort(back[1] * width + back[0])
+    )
 
 
 def _turned(own: EdgeType, other: EdgeType) -> list[bool]:
@@ -58,7 +71,7 @@ def _findings(
     held_out = subject.graph.held_out[own.name]
     asked = held_out.edges.take(np.isin(held_out.part, subject.parts))
     stored = subject.graph.edges[edge_type.triple]
-    same = own.name == edge_type.name
+    same = edge_type.relation == own.name
     each = [_in(asked, stored, backwards=backwards, timed=same and own.timed) for backwards in directions]
     there: NDArray[np.bool_] = np.logical_or.reduce(each)
     found, of = int(there.sum()), len(asked)

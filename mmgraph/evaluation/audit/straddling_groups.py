@@ -60,9 +60,7 @@ def straddling_groups(subject: Subject) -> Iterator[Finding]:
 
 def _of_the_split(subject: Subject) -> str | None:
     """Return the column by which the split of the task keeps entities together."""
-    spec = subject.graph.manifest.get("dataset", {}).get("spec", {})
-    name = subject.graph.entity_tasks[subject.task].split
-    group = spec.get("splits", {}).get(name, {}).get("group")
+    group = subject.split_spec.get("group")
     return None if group is None else str(group)
 
 

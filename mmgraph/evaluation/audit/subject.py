@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 
 from mmgraph.counted import agreed, counted
 from mmgraph.data.dataset import Dataset
+from mmgraph.data.references import MULTI_LABEL
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, NodeType
-from mmgraph.tasks.labels import Labels
+from mmgraph.tasks import LinkPrediction, Task
+from mmgraph.tasks.labels import Labels, find_task
+from mmgraph.tasks.pair_task import PairTask
 
 SHOWN = 3
 """How many examples a finding shows."""
@@ -35,6 +39,8 @@ class Subject:
         parts: The parts of the split that are held against training.
         dataset: The dataset that the graph was built from, if it is given.
         groups: Columns or relations whose groups are to stay together.
+        asked: A task that asks for something else than a target of each entity: of two modalities, or links,
+            by which no entity is held out.
     """
 
     graph: Graph
@@ -43,6 +49,39 @@ class Subject:
     parts: tuple[str, ...]
     dataset: Dataset | None = None
     groups: tuple[str, ...] = ()
+    asked: Task | None = None
+
+    @property
+    def pair(self) -> PairTask:
+        """The task, of which it is known that it is about two modalities."""
+        assert isinstance(self.asked, PairTask)
+        return self.asked
+
+    @property
+    def link_prediction(self) -> LinkPrediction:
+        """The task, of which it is known that it asks for links."""
+        assert isinstance(self.asked, LinkPrediction)
+        return self.asked
+
+    @functools.cached_property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which entities have both modalities of the task, bool [N]."""
+        return self.pair.labels.values.notna().to_numpy(dtype=bool)
+
+    @property
+    def split_spec(self) -> Mapping[str, Any]:
+        """What the dataset says of the split of the task's entities; nothing of links."""
+        name = getattr(find_task(self.graph, self.task), "split", None)
+        spec = self.graph.manifest.get("dataset", {}).get("spec", {})
+        found: Mapping[str, Any] = spec.get("splits", {}).get(name, {})
+        return found
+
+    @property
+    def answers(self) -> set[str]:
+        """The node types that hold what is asked for, of which a single word is no property."""
+        if not isinstance(self.asked, PairTask):
+            return set()
+        return {f"{self.entity}/{name}" for name in self.asked.names}
 
     @property
     def entity(self) -> str:
@@ -71,14 +110,24 @@ class Subject:
 
     @functools.cached_property
     def classes(self) -> list[str]:
-        """The names of all classes, sorted; none for numbers."""
+        """The names of all classes, sorted; none for numbers.
+
+        Raises:
+            CannotLookError: If an entity may have several labels, which are no classes.
+        """
+        self._refuse_several()
         if not self.is_classification:
             return []
         return sorted(self.labels.values.dropna().astype(str).unique())
 
     @functools.cached_property
     def target(self) -> NDArray[np.float64]:
-        """The number of each entity's class, or its value, float64 [N]; NaN where it has no label."""
+        """The number of each entity's class, or its value, float64 [N]; NaN where it has no label.
+
+        Raises:
+            CannotLookError: If an entity may have several labels.
+        """
+        self._refuse_several()
         values = self.labels.values
         if not self.is_classification:
             return values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -88,7 +137,11 @@ class Subject:
     @functools.cached_property
     def labelled(self) -> NDArray[np.bool_]:
         """Which entities have a label, bool [N]."""
-        return ~np.isnan(self.target)
+        return self.labels.values.notna().to_numpy()
+
+    def _refuse_several(self) -> None:
+        if self.labels.kind == MULTI_LABEL:
+            raise CannotLookError("it looks at one answer an entity, and these may have several labels")
 
     @property
     def modalities(self) -> list[NodeType]:
@@ -139,9 +192,9 @@ class Subject:
         )
 
     def alike(self, held_out: NDArray[np.int64], training: NDArray[np.int64]) -> tuple[int, int]:
-        """Return how many couples have one label, of how many labelled ones; none for numbers."""
+        """Return how many couples have one label, of how many labelled ones; none for numbers or several."""
         known = self.labelled[held_out] & self.labelled[training]
-        if not self.is_classification:
+        if not self.is_classification or self.labels.kind == MULTI_LABEL:
             return 0, 0
         return int((self.target[held_out] == self.target[training])[known].sum()), int(known.sum())
 

@@ -34,7 +34,7 @@ def neighbour_guess(
     else:
         said[rows, 0] = subject.target[rows]
     said[rows, -1] = 1
-    heard = _heard(subject, edge_type, said)
+    heard = heard_from(subject, edge_type, said)
     if heard is None:
         return None
     guessed = heard[:, -1] > 0
@@ -43,8 +43,19 @@ def neighbour_guess(
     return heard[:, 0] / np.where(guessed, heard[:, -1], 1), guessed
 
 
-def _heard(subject: Subject, edge_type: EdgeType, said: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return the sum of what the neighbours of each entity say, [N, C]."""
+def heard_from(
+    subject: Subject, edge_type: EdgeType, said: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """Return the sum of what the neighbours of each entity by a relation say, [N, C].
+
+    Args:
+        subject: The graph under audit.
+        edge_type: A relation.
+        said: What each entity says, [N, C].
+
+    Returns:
+        Nothing for a relation that does not touch the task's entities.
+    """
     here = [subject.is_of_the_task(end) for end in (edge_type.source, edge_type.target)]
     size = subject.num_entities
     if all(here):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, TaskSpec
+from mmgraph.data.label_sets import read_label_set, write_label_set
+from mmgraph.data.references import MULTI_LABEL
+from mmgraph.data.task_spec import AnyTaskSpec, EntitiesTaskSpec, TaskSpec
 from mmgraph.errors import Faults
 
 PARTS = ("train", "validation", "test")
@@ -45,7 +48,7 @@ def entity_table(
             training = training.astype(bool)
         table["training"] = training.astype(bool)
     for name, task in tasks.items():
-        if not isinstance(task, LinkTaskSpec) and task.entity == entity:
+        if isinstance(task, EntitiesTaskSpec) and task.entity == entity:
             target = _column(columns, f"target:{name}")
             split = _column(columns, f"split:{name}")
             table[f"target:{name}"] = _target(target, task.kind, f"{where}.target:{name}", faults)
@@ -76,6 +79,8 @@ def _text(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def _target(values: pd.Series[Any], kind: str, where: str, faults: Faults) -> pd.Series[Any]:
     """Return numbers for a regression, else text; missing where there is no label."""
+    if kind == MULTI_LABEL:
+        return _label_sets(values, where, faults)
     if kind != "regression":
         return _text(values)
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
@@ -84,6 +89,21 @@ def _target(values: pd.Series[Any], kind: str, where: str, faults: Faults) -> pd
         first = values[wrong].iloc[0]
         faults.add(where, f"got {first!r}; wanted a finite number", "Mend it, or leave it out.")
     return numbers
+
+
+def _label_sets(values: pd.Series[Any], where: str, faults: Faults) -> pd.Series[Any]:
+    """Return sets of labels as text, from lists of them or from such text."""
+
+    def as_text(value: Any) -> str | None:
+        if isinstance(value, (list, tuple, np.ndarray)):
+            return write_label_set(map(str, value))
+        return None if pd.isna(value) else write_label_set(read_label_set(str(value)))
+
+    try:
+        return pd.Series([as_text(value) for value in values], index=values.index, dtype="str")
+    except ValueError as error:
+        faults.add(where, str(error), 'Give lists of labels, or such text: ["red", "round"].')
+        return pd.Series([None] * len(values), index=values.index, dtype="str")
 
 
 def _times(values: pd.Series[Any], where: str, faults: Faults) -> pd.Series[Any]:

@@ -47,6 +47,8 @@ class Contrast:
         channels: Width of the space in which both are compared.
         context: With the whole graph in each step, the share of training entities that a step does not ask
             for, and sees as a whole.
+        ridge: Of a retrieval: whether the likeness that is learnt adds to that by ridge regression between
+            both modalities.
     """
 
     loss: ContrastName = "info_nce"
@@ -56,6 +58,7 @@ class Contrast:
     hard_negatives: float = 1.0
     channels: int = 128
     context: float = 0.2
+    ridge: bool = True
 
     def refuse(self, labels: Labels) -> None:
         """Refuse whatever was set, for a task that brings no two kinds of states together.
@@ -90,12 +93,13 @@ class Contrast:
         bias = _FIRST_BIAS if self.loss == "sigmoid" else None
         return LogitScale(temperature=self.temperature, bias=bias)
 
-    def of(self, logits: Tensor, kin: Kin | None = None) -> Tensor:
+    def of(self, logits: Tensor, kin: Kin | None = None, compared: Tensor | None = None) -> Tensor:
         """Return the loss of some pairs, a scalar.
 
         Args:
             logits: How well each goes with each, [R, R]; row i and column i are a pair.
             kin: What a graph says about them; nothing if nothing is known of that.
+            compared: Which pairs are told apart from the right ones, bool [R, R]; nothing for all.
         """
         target = weight = None
         if kin is not None and self.related == "shared":
@@ -104,5 +108,7 @@ class Contrast:
             weight = 1 + (self.hard_negatives - 1) * kin.alike.to(logits)
         if kin is not None and self.related == "ignored":
             weight = (~kin.related).to(logits) * (1 if weight is None else weight)
+        if compared is not None:
+            weight = compared.to(logits) * (1 if weight is None else weight)
         loss = info_nce if self.loss == "info_nce" else pair_sigmoid
         return loss(logits, target=target, weight=weight)

@@ -39,6 +39,11 @@ class LogitScale(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
         self.bias = None if bias is None else nn.Parameter(torch.tensor(bias))
 
+    @property
+    def factor(self) -> Tensor:
+        """The inverse of the temperature."""
+        return self.log_scale.clamp(max=_LARGEST).exp()
+
     def forward(self, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         """Return both with inner products that are logits.
 
@@ -46,8 +51,7 @@ class LogitScale(nn.Module):
             one: Vectors of any length, [R, D].
             other: Vectors to compare them with, [S, D].
         """
-        scale = self.log_scale.clamp(max=_LARGEST).exp()
-        left, right = scale * functional.normalize(one, dim=1), functional.normalize(other, dim=1)
+        left, right = self.factor * functional.normalize(one, dim=1), functional.normalize(other, dim=1)
         bias = left.new_zeros(()) if self.bias is None else self.bias.to(left)
         return (
             torch.cat([left, bias.expand(len(left), 1)], dim=1),

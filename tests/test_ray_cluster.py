@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from mmgraph.cluster import Surroundings, Workers, load_ray, ray_cluster, room_for, share_of
 from mmgraph.errors import ConfigError, MissingDependencyError, RunError
 from mmgraph.plugins import load_plugin
+from mmgraph.ray_cluster import Surroundings, Workers, load_ray, ray_cluster, room_for, share_of
 
 
 class Nodes:

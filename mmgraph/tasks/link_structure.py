@@ -1,0 +1,118 @@
+"""What the training links alone say of a pair: the paths between its ends, and the degree of its target.
+
+Liben-Nowell and Kleinberg, "The link-prediction problem for social networks",
+https://doi.org/10.1002/asi.20591; Adamic and Adar, "Friends and neighbors on the Web",
+https://doi.org/10.1016/S0378-8733(03)00009-1.
+
+Shapes: S sources, T targets, B pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from mmgraph.tasks.task_links import TaskLinks
+
+Weigh = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+"""From the degrees of nodes to what a path over each counts."""
+
+_Values = npt.NDArray[np.float64]
+_Numbers = npt.NDArray[np.int64]
+
+
+def by_degree(degree: _Values) -> _Values:
+    """Return 1 / log of degrees: hubs tell little, and nothing leads on from a node of one link.
+
+    Example:
+        >>> by_degree(np.array([1.0, np.e])).tolist()
+        [0.0, 1.0]
+    """
+    return np.where(degree > 1, 1 / np.log(np.maximum(degree, 2)), 0)
+
+
+class LinkStructure:
+    """Paths between two nodes over training links, and degrees, as they are without the link between them.
+
+    A path has two links between nodes of one type, whatever their direction, and three between two types. Its
+    weight is the product of those of the nodes on the way. That the two are linked counts neither for a path
+    nor for a degree: of a link that is asked for in training, they say what they would of one held out.
+
+    Args:
+        links: The links.
+        weigh: The weights of nodes.
+
+    Example:
+        >>> import torch
+        >>> ends = torch.tensor([0, 1, 1, 2, 0, 2]), torch.tensor([1, 0, 2, 1, 2, 0])  # a triangle
+        >>> links = TaskLinks(("n", "to", "n"), 3, 3, *ends, np.array(["train"] * 6))
+        >>> structure = LinkStructure(links, np.ones_like)
+        >>> structure.paths(np.array([0]), np.array([1])), structure.degrees(np.array([0]), np.array([1]))
+        (array([1.]), array([1.]))
+    """
+
+    def __init__(self, links: TaskLinks, weigh: Weigh) -> None:
+        source, target = links.edge_index.numpy()
+        shape = (links.num_source, links.num_target)
+        self.adjacency = sp.csr_array((np.ones(len(source)), (source, target)), shape=shape)
+        self._same_type = links.same_type
+        self._degree: _Values = self.adjacency.sum(axis=0)
+        if links.same_type:
+            either = self.adjacency.maximum(self.adjacency.T)
+            # A link to itself makes nobody a neighbour.
+            either = (either - sp.diags_array(either.diagonal())).tocsr()
+            self._first, self._last = either, (sp.diags_array(weigh(either.sum(axis=0))) @ either).tocsr()
+            return
+        own, other = weigh(self.adjacency.sum(axis=1)), weigh(self._degree)
+        through = sp.diags_array(other) @ self.adjacency.T
+        self._first, self._last = self.adjacency, (through @ sp.diags_array(own) @ self.adjacency).tocsr()
+        self._own, self._other = own, other
+        # The weights of the neighbours of each node together.
+        self._beside = self.adjacency @ other, self.adjacency.T @ own
+
+    def paths(self, source: _Numbers, target: _Numbers) -> _Values:
+        """Return the weights of the paths of each pair together, float64 [B].
+
+        Args:
+            source: int64 [B].
+            target: int64 [B].
+        """
+        asked, place = np.unique(source, return_inverse=True)
+        found: _Values = np.asarray((self._first[asked] @ self._last)[place, target]).ravel()
+        if self._same_type:
+            return found
+        # With three links, a path may go over the link itself, as its first one, its last one, or both.
+        over = self._other[target] * self._beside[1][target] + self._own[source] * self._beside[0][source]
+        both = self._own[source] * self._other[target]
+        without: _Values = found - self._linked(source, target) * (over - both)
+        return without
+
+    def all_paths(self, source: _Numbers) -> _Values:
+        """Return the weights of the paths from each source to every target, all links included, [S, T].
+
+        Args:
+            source: int64 [S].
+        """
+        found: _Values = (self._first[source] @ self._last).toarray()
+        return found
+
+    def degrees(self, source: _Numbers, target: _Numbers) -> _Values:
+        """Return to how many other sources the target of each pair is linked, float64 [B].
+
+        Args:
+            source: int64 [B].
+            target: int64 [B].
+        """
+        others: _Values = self._degree[target] - self._linked(source, target)
+        return others
+
+    def all_degrees(self) -> _Values:
+        """Return to how many sources each target is linked, float64 [T]."""
+        return self._degree
+
+    def _linked(self, source: _Numbers, target: _Numbers) -> _Values:
+        linked: _Values = np.asarray(self.adjacency[source, target]).ravel()
+        return linked

@@ -1,0 +1,265 @@
+"""What ridge regression says of which pairs belong together, fitted in closed form on those of training.
+
+Shapes: T training pairs, K folds of them, R pairs, P and Q widths of two modalities, M of what they are
+regressed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmgraph.tasks.objectives import info_nce
+
+Kernel = Literal["linear", "gaussian"]
+KERNELS: tuple[Kernel, ...] = ("linear", "gaussian")
+FOLDS = 4
+PENALTIES = tuple(10 ** (power / 2) for power in range(-3, 3))
+"""Strengths of ridge regression, times the mean variance of a direction."""
+_TEMPERATURES = tuple(2.0**-power for power in range(1, 7))
+_LANDMARKS = 1024
+_SHARPNESS = 2.0
+_JUDGED = 1024
+"""By how many pairs of a fold, at most, a fit is judged."""
+
+
+class Lift(nn.Module):
+    r"""What a modality is before the regression: less its mean, or its likeness to landmarks.
+
+    The likeness is a Gaussian kernel of vectors of length 1, :math:`\exp(2 (\cos(x, l) - 1))`, of channels
+    whose variances were brought nearer to each other. Regression on the likeness to some of the training
+    entities is that with the kernel itself on the span of these (Nyström's approximation, `Williams and
+    Seeger 2000 <https://papers.nips.cc/paper/1866-using-the-nystrom-method-to-speed-up-kernel-machines>`_).
+
+    Args:
+        x: The modality of the training pairs, [T, P].
+        kernel: Which of both.
+    """
+
+    mean: Tensor
+    factor: Tensor
+    landmarks: Tensor | None
+
+    def __init__(self, x: Tensor, kernel: Kernel) -> None:
+        super().__init__()
+        variance = x.var(dim=0, correction=0)
+        damped = (variance + variance.mean()).clamp_min(1e-12).rsqrt()
+        self.register_buffer("mean", x.mean(dim=0))
+        self.register_buffer("factor", torch.ones_like(damped) if kernel == "linear" else damped)
+        self.register_buffer("landmarks", None)
+        if kernel == "gaussian":
+            self.landmarks = F.normalize(self.scaled(evenly(x, _LANDMARKS)), dim=1)
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Return the modality less its mean, as it is compared, [R, P]."""
+        return (x - self.mean) * self.factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what is regressed on, [R, M].
+
+        Args:
+            x: The modality, [R, P].
+        """
+        scaled = self.scaled(x)
+        if self.landmarks is None:
+            return scaled
+        return (_SHARPNESS * (F.normalize(scaled, dim=1) @ self.landmarks.T - 1)).exp()
+
+
+class RidgeMap(nn.Module):
+    """Ridge regression of one modality on another: one map fitted on all pairs, and one without each fold.
+
+    Args:
+        lift: Of the one modality.
+        target: Of the other one, linear or not: it is predicted as this scales it.
+        weight: The maps, [1 + K, M, Q]; the first is that of all pairs.
+        centre: The mean of what each was fitted on, [1 + K, M].
+        penalty: Their strength, for whoever wants to know.
+    """
+
+    weight: Tensor
+    centre: Tensor
+
+    def __init__(self, lift: Lift, target: Lift, weight: Tensor, centre: Tensor, penalty: float) -> None:
+        super().__init__()
+        self.lift, self.target, self.penalty = lift, target, penalty
+        self.register_buffer("weight", weight.float().contiguous())
+        self.register_buffer("centre", centre.float().contiguous())
+
+    @property
+    def kernel(self) -> Kernel:
+        """What it is linear in: the modality, or its likeness to landmarks."""
+        return "linear" if self.lift.landmarks is None else "gaussian"
+
+    def forward(self, x: Tensor, fold: Tensor) -> Tensor:
+        """Return what is predicted of the other modality, less its mean, [R, Q].
+
+        Args:
+            x: The one modality, [R, P].
+            fold: The fold of which each knows nothing, from 1 up to K; 0 for none, int64 [R].
+        """
+        lifted = self.lift(x)
+        predicted = x.new_zeros(len(x), self.weight.shape[2])
+        for number in set(fold.tolist()):
+            rows = fold == number
+            predicted[rows] = (lifted[rows] - self.centre[number]) @ self.weight[number]
+        return predicted
+
+
+class RidgeLikeness(nn.Module):
+    """How alike two modalities are by ridge regression in both directions.
+
+    The cosine of what the query predicts and the answer, and that of what the answer predicts and the query,
+    have the same weight.
+
+    Args:
+        onwards: From queries to answers.
+        back: From answers to queries.
+    """
+
+    def __init__(self, onwards: RidgeMap, back: RidgeMap) -> None:
+        super().__init__()
+        self.onwards, self.back = onwards, back
+
+    def forward(self, query: Tensor, answer: Tensor, fold: Tensor) -> tuple[Tensor, Tensor]:
+        """Return vectors of length 1 whose inner products say how alike they are, [R, P + Q] each.
+
+        Args:
+            query: The one modality of some pairs, [R, P].
+            answer: The other one, [R, Q].
+            fold: Which maps are taken of each, int64 [R]; see :class:`RidgeMap`.
+        """
+        return self.of_query(query, fold), self.of_answer(answer, fold)
+
+    def of_query(self, query: Tensor, fold: Tensor) -> Tensor:
+        """Return the vectors of queries alone, [R, P + Q]."""
+        return _unit(query, lambda: (self.onwards(query, fold), self.back.target.scaled(query)))
+
+    def of_answer(self, answer: Tensor, fold: Tensor) -> Tensor:
+        """Return the vectors of answers alone, [R, P + Q]."""
+        return _unit(answer, lambda: (self.onwards.target.scaled(answer), self.back(answer, fold)))
+
+    def describe(self) -> dict[str, object]:
+        """Return what was chosen in each direction."""
+        maps = {"onwards": self.onwards, "back": self.back}
+        return {name: {"kernel": map_.kernel, "penalty": map_.penalty} for name, map_ in maps.items()}
+
+
+def _unit(of: Tensor, parts: Callable[[], tuple[Tensor, Tensor]]) -> Tensor:
+    """Return two parts as one vector of length 1, in which both have the same."""
+    # Half precision would cost more than what the maps are there for.
+    with torch.no_grad(), torch.autocast(of.device.type, enabled=False):
+        found: Tensor = torch.cat([F.normalize(part, dim=1) for part in parts()], dim=1) * 0.5**0.5
+    return found
+
+
+def evenly(rows: Tensor, most: int) -> Tensor:
+    """Return some rows, at most so many, evenly spaced.
+
+    Example:
+        >>> evenly(torch.arange(10), 4).tolist()
+        [0, 3, 6, 9]
+    """
+    return rows[:: -(-len(rows) // most)]
+
+
+def deal(count: int) -> Tensor:
+    """Return the fold of each of some pairs, in turn from 1 up, int64 [T].
+
+    Example:
+        >>> deal(6).tolist(), deal(5).tolist()
+        ([1, 2, 3, 1, 2, 3], [1, 2, 1, 2, 1])
+    """
+    return torch.arange(count) % max(min(FOLDS, count // 2), 2) + 1
+
+
+def fit_ridge(
+    query: Tensor, answer: Tensor, fold: Tensor, kernels: Sequence[Kernel] = KERNELS
+) -> tuple[RidgeLikeness, float]:
+    """Return the likeness by ridge regression on training pairs, and the temperature that suits it.
+
+    Kernel and penalty of each direction, and the temperature, are those by which the pairs of a fold find
+    each other best, seen by the maps that were fitted without them: what is least is the contrastive loss
+    (:func:`~mmgraph.tasks.objectives.info_nce`), summed over the folds.
+
+    Args:
+        query: The one modality of the training pairs, [T, P].
+        answer: The other one, [T, Q].
+        fold: The fold of each, int64 [T]; see :func:`deal`.
+        kernels: What to choose among.
+    """
+    query, answer = query.float(), answer.float()
+    maps = []
+    for x, y in ((query, answer), (answer, query)):
+        found = [fit for kernel in kernels for fit in _fits(x, y, fold, kernel, PENALTIES)]
+        losses = [_judge(fit(x, fold), fit.target.scaled(y), fold)[0] for fit in found]
+        maps.append(found[min(range(len(found)), key=lambda number: losses[number])])
+    likeness = RidgeLikeness(*maps)
+    sides = likeness(query, answer, fold)
+    return likeness, _judge(sides[0], sides[1], fold)[1]
+
+
+def fit_map(x: Tensor, y: Tensor, fold: Tensor, kernel: Kernel, penalty: float) -> RidgeMap:
+    """Return ridge regression of one modality on another.
+
+    Args:
+        x: The one modality of the training pairs, [T, P].
+        y: The other one, [T, Q].
+        fold: The fold of each, int64 [T]; see :func:`deal`.
+        kernel: What it is linear in.
+        penalty: Its strength, times the mean variance of a direction.
+    """
+    return _fits(x, y, fold, kernel, (penalty,))[0]
+
+
+def _fits(x: Tensor, y: Tensor, fold: Tensor, kernel: Kernel, penalties: Sequence[float]) -> list[RidgeMap]:
+    """Return a fit of one modality on another with each penalty."""
+    lift, target = Lift(x, kernel), Lift(y, kernel)
+    lifted, wanted = lift(x).double(), target.scaled(y).double()
+    root = _root(lift)
+    solved = [_solve(lifted[kept] @ root, wanted[kept], penalties) for kept in _kept(fold)]
+    centre = torch.stack([lifted[kept].mean(dim=0) for kept in _kept(fold)])
+    return [
+        RidgeMap(lift, target, torch.stack([root @ weight for weight in weights]), centre, penalty)
+        for penalty, *weights in zip(penalties, *solved, strict=True)
+    ]
+
+
+def _kept(fold: Tensor) -> list[Tensor]:
+    """Return what each map is fitted on: all pairs, then those without each fold, bool [T] each."""
+    return [fold != number for number in range(int(fold.max()) + 1)]
+
+
+def _root(lift: Lift) -> Tensor:
+    """Return what makes inner products of likenesses those of the kernel, float64 [M, M]."""
+    if lift.landmarks is None:
+        return torch.eye(len(lift.mean), dtype=torch.float64)
+    own = lift.landmarks.double()
+    values, vectors = torch.linalg.eigh((_SHARPNESS * (own @ own.T - 1)).exp())
+    # Directions that landmarks hardly span would be rounding.
+    root: Tensor = vectors * values.clamp_min(1e-6 * float(values[-1])).rsqrt()
+    return root
+
+
+def _solve(x: Tensor, y: Tensor, penalties: Sequence[float]) -> list[Tensor]:
+    """Return the weights of ridge regression with each penalty, float64 [M, Q]."""
+    x, y = x - x.mean(dim=0), y - y.mean(dim=0)
+    values, vectors = torch.linalg.eigh(x.T @ x)
+    values, turned = values.clamp_min(0).unsqueeze(1), vectors.T @ (x.T @ y)
+    unit = values.mean().clamp_min(1e-12)
+    return [vectors @ (turned / (values + penalty * unit)) for penalty in penalties]
+
+
+def _judge(one: Tensor, other: Tensor, fold: Tensor) -> tuple[float, float]:
+    """Return the least contrastive loss of pairs within their folds, and the temperature at which it is."""
+    losses = torch.zeros(len(_TEMPERATURES))
+    for number in range(1, int(fold.max()) + 1):
+        rows = evenly((fold == number).nonzero()[:, 0], _JUDGED)
+        cosines = F.normalize(one[rows], dim=1) @ F.normalize(other[rows], dim=1).T
+        losses += torch.stack([info_nce(cosines / temperature) for temperature in _TEMPERATURES])
+    best = int(losses.argmin())
+    return float(losses[best]), _TEMPERATURES[best]

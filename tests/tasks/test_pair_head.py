@@ -1,0 +1,60 @@
+"""The common space begins with ridge regression, and the states add to it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmgraph.tasks.objectives import Contrast
+from mmgraph.tasks.objectives.contrast import ContrastName
+from mmgraph.tasks.pair_head import PairHead
+from mmgraph.tasks.ridge_maps import RidgeLikeness, deal, fit_map
+
+R, C = 6, 8
+TEMPERATURE = 0.25
+
+
+@pytest.fixture
+def given() -> dict[str, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    shapes = {"query": (R, C), "answer": (R, C), "one": (R, 3), "other": (R, 2)}
+    return {name: torch.randn(shape, generator=random) for name, shape in shapes.items()}
+
+
+def make(given: dict[str, torch.Tensor], loss: ContrastName) -> PairHead:
+    torch.manual_seed(0)
+    one, other = given["one"], given["other"]
+    maps = [fit_map(x, y, deal(R), "linear", 1.0) for x, y in ((one, other), (other, one))]
+    return PairHead(C, Contrast(loss=loss, channels=4), RidgeLikeness(*maps), TEMPERATURE)
+
+
+@pytest.mark.parametrize(("loss", "bias"), [("info_nce", 0.0), ("sigmoid", -10.0)])
+def test_it_begins_as_the_linear_maps_and_then_adds_the_states(given, loss, bias):
+    head = make(given, loss)
+    nobody = torch.zeros(R, dtype=torch.int64)
+    pairs = (given["one"], given["other"], nobody)
+    one, other = head.ridge(*pairs)
+    by_maps = one @ other.T / TEMPERATURE
+    sides = head(given["query"], given["answer"], pairs).unbind(1)
+    assert torch.allclose(sides[0] @ sides[1].T, by_maps + bias, atol=1e-5)
+
+    alone = PairHead(C, Contrast(loss=loss, channels=4))
+    alone.load_state_dict({name: x for name, x in head.state_dict().items() if name in alone.state_dict()})
+    by_states = alone(given["query"], given["answer"]).unbind(1)
+    head.learnt.data.fill_(0.5)
+    sides = head(given["query"], given["answer"], pairs).unbind(1)
+    wanted = by_maps + 0.5 * (by_states[0] @ by_states[1].T - bias) + bias
+    assert torch.allclose(sides[0] @ sides[1].T, wanted, atol=1e-5)
+
+
+def test_its_first_step_moves_the_weight_of_the_states(given):
+    head = make(given, "info_nce")
+    query, answer = head(given["query"], given["answer"], (given["one"], given["other"], deal(R))).unbind(1)
+    Contrast().of(query @ answer.T).backward()
+    assert head.learnt.grad.abs() > 0
+    assert head.log_ridge.grad.abs() > 0
+
+
+def test_maps_are_saved_as_weights_are(given):
+    names = set(make(given, "info_nce").state_dict())
+    assert {"ridge.onwards.weight", "ridge.back.weight", "learnt", "log_ridge"} <= names
