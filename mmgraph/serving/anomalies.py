@@ -32,8 +32,8 @@ class Anomalies:
         k: How many neighbours were looked at.
         reference: How many training entities there are.
         table: One row for each entity, the least usual one first: ``id``, ``title``, ``split``, ``score``,
-            ``rarer_than`` (the share of training entities with a lower score), and ``nearest``, the titles
-            of the nearest training entities.
+            ``rarer_than`` (the share of the validation entities with a lower score; missing where there are
+            none), and ``nearest``, the titles of the nearest training entities.
     """
 
     entity: str
@@ -63,7 +63,8 @@ def anomalies(
     """Return how unlike the training entities each entity is, by its unified representation's direction.
 
     An entity is held against training entities alone, itself left out, so that its score does not depend on
-    which other entities were held out with it.
+    which other entities were held out with it. A model fits those that it was trained on, and they lie closer
+    together than new ones do: how rare a score is, those of validation say, which it has not fitted.
 
     Args:
         run: The run.
@@ -95,14 +96,14 @@ def anomalies(
         distance, nearest = _nearest(units, training, max(k, shown))
         score = distance[:, :k].mean(axis=1) if method == "knn" else _outlier_factor(units, training, k)
     titles = run.graph.nodes[chosen]["title"].to_numpy(dtype=str)
-    usual = np.sort(score[training])
+    usual = np.sort(score[split == "validation"])
     table = pd.DataFrame(
         {
             "id": ids,
             "title": titles,
             "split": split,
             "score": score,
-            "rarer_than": np.searchsorted(usual, score) / len(usual),
+            "rarer_than": np.searchsorted(usual, score) / len(usual) if len(usual) else np.nan,
             "nearest": [titles[row[:shown]].tolist() for row in nearest],
         }
     )

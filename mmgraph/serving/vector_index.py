@@ -1,4 +1,4 @@
-"""The index of a run's vectors: exact while that is quick, approximate beyond, kept in the run's folder."""
+"""The index of a run's vectors: exact while that is quick, else by short codes; kept in the run's folder."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from mmgraph.progress import Progress
 from mmgraph.training.memory import memory_told
 from mmgraph.training.run import Run
 
-FLAT_UP_TO = 200_000
-"""Among so many vectors of width 128, looking at each takes 13 ms on one core. An HNSW graph over them
-answers in 0.2 ms, and takes half a minute to make."""
+FLAT_UP_TO = 50_000
+"""Among so many vectors of width 256, looking at each takes 2 ms on one core."""
 
-_NEIGHBOURS, _EF_CONSTRUCTION = 32, 80
-# How far an HNSW search looks, and what share of the nearest it has to find to be used.
-_EFFORTS, _RECALL = (128, 512, 2048), 0.95
-# How many vectors the recall is measured on, and among how many of the nearest.
-_SAMPLE, _NEAREST = 200, 10
+# A code of four bits for every two channels, and how many vectors codes are learnt from.
+_BITS, _CHANNELS_A_CODE, _LEARNT_FROM = 4, 2, 1 << 16
+# How many candidates for each one that is asked for are compared by their vectors, and how many at least.
+_EFFORTS, _FEWEST = (20, 50, 150, 500), 100
+# What share of the nearest has to be found, on how many vectors it is measured, and among how many nearest.
+_RECALL, _SAMPLE, _NEAREST = 0.97, 200, 10
+# By faiss's numbers of ways to scan: the one that reads the codes once, for a single query.
+_ONE_QUERY, _MANY_QUERIES = 15, 0
 
-_MARKER, _FILE, _FORMAT = "index.json", "index.faiss", 1
+_MARKER, _FILE, _FORMAT = "index.json", "index.faiss", 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +40,18 @@ class VectorIndex:
     Args:
         faiss: The index of unit vectors [N, C].
         recall: The share of the ten nearest that it finds, measured on a sample; 1 for an exact one.
+        effort: How many candidates are compared by their vectors for each one that is asked for; 0 where all
+            are.
     """
 
     faiss: Any
     recall: float
+    effort: int = 0
 
     @property
     def kind(self) -> str:
-        """``flat``, which is exact, or ``hnsw``."""
-        return "flat" if hasattr(self.faiss, "get_xb") else "hnsw"
+        """``flat``, which is exact, or ``pq``: candidates by the codes of a product quantiser."""
+        return "pq" if self.effort else "flat"
 
     def __len__(self) -> int:
         return int(self.faiss.ntotal)
@@ -74,9 +79,30 @@ class VectorIndex:
             cosine = self.vectors(among) @ query if len(among) else np.empty(0, dtype=np.float32)
             order = np.argsort(-cosine, kind="stable")[:k]
             return among[order], cosine[order]
-        cosines, rows = self.faiss.search(query[None], min(k, len(self)))
+        rows, cosines = self.search(query[None], k)
         there = rows[0] >= 0
         return rows[0][there], cosines[0][there]
+
+    def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the positions of the nearest vectors of several queries and their cosines, [Q, at most k].
+
+        Args:
+            queries: Unit vectors, [Q, C].
+            k: How many for each; where fewer are found, the last positions are -1.
+        """
+        faiss, k = _faiss(), min(k, len(self))
+        if self.effort:
+            self.faiss.k_factor = max(self.effort, _FEWEST / k)
+            codes = faiss.downcast_index(self.faiss.base_index)
+            codes.implem = _ONE_QUERY if len(queries) == 1 else _MANY_QUERIES
+        threads = faiss.omp_get_max_threads()
+        # Queries are shared out among threads; those that get none would only be waited for.
+        faiss.omp_set_num_threads(min(threads, len(queries)))
+        try:
+            cosines, rows = self.faiss.search(queries, k)
+        finally:
+            faiss.omp_set_num_threads(threads)
+        return rows, cosines
 
 
 def open_index(
@@ -138,28 +164,52 @@ def _make(faiss: Any, units: NDArray[np.float32], flat_up_to: int, progress: Pro
     """Return an index of unit vectors, [N, C]."""
     flat = faiss.IndexFlatIP(units.shape[1])
     flat.add(units)
+    exact = VectorIndex(flat, 1.0)
     if len(units) <= flat_up_to:
         progress.say(f"index of {counted(len(units), 'vector')}: flat, which is exact")
-        return VectorIndex(flat, 1.0)
-    progress.say(f"make an HNSW index of {counted(len(units), 'vector')}")
-    index = faiss.IndexHNSWFlat(units.shape[1], _NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction = _EF_CONSTRUCTION
-    index.add(units)
-    sample = units[np.unique(np.linspace(0, len(units) - 1, _SAMPLE).astype(np.int64))]
-    wanted = flat.search(sample, _NEAREST)[1]
+        return exact
+    progress.say(f"make an index of {counted(len(units), 'vector')} by the codes of a product quantiser")
+    index = _coded(faiss, units)
+    sample = np.unique(np.linspace(0, len(units) - 1, _SAMPLE).astype(np.int64))
+    wanted = _others(exact, units, sample)
     for effort in _EFFORTS:
-        index.hnsw.efSearch = effort
-        recall = _recall(index.search(sample, _NEAREST)[1], wanted)
-        progress.say(f"recall@{_NEAREST} on a sample of {len(sample)}: {recall:.3f}, by {effort} candidates")
+        found = _others(VectorIndex(index, 0.0, effort), units, sample)
+        shares = [
+            len(np.intersect1d(one, other)) / _NEAREST for one, other in zip(found, wanted, strict=True)
+        ]
+        recall = round(float(np.mean(shares)), 4)
+        progress.say(
+            f"recall@{_NEAREST} on a sample of {len(sample)}: {recall:.3f}, by {effort} candidates each"
+        )
         if recall >= _RECALL:
-            return VectorIndex(index, recall)
-    progress.say("HNSW finds too few of these vectors: the index is flat, which is exact")
-    return VectorIndex(flat, 1.0)
+            return VectorIndex(index, recall, effort)
+    progress.say("the codes tell too few of these vectors apart: the index is flat, which is exact")
+    return exact
 
 
-def _recall(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> float:
-    shares = [len(np.intersect1d(one, other)) / _NEAREST for one, other in zip(found, wanted, strict=True)]
-    return round(float(np.mean(shares)), 4)
+def _coded(faiss: Any, units: NDArray[np.float32]) -> Any:
+    """Return an index that scans a short code of each vector and compares the best by their vectors.
+
+    Codes are those of a product quantiser (Jegou et al. 2011, https://doi.org/10.1109/TPAMI.2010.57), so
+    short that a query's table of them stays in registers (Andre et al. 2015,
+    https://doi.org/10.14778/2856318.2856324). All of them are scanned, whether or not the vectors lie in
+    clusters, which no graph of neighbours and no lists of clusters could do without.
+    """
+    width = units.shape[1]
+    pieces = width // _CHANNELS_A_CODE if width % _CHANNELS_A_CODE == 0 else width
+    index = faiss.IndexRefineFlat(faiss.IndexPQFastScan(width, pieces, _BITS, faiss.METRIC_INNER_PRODUCT))
+    chosen = np.unique(np.linspace(0, len(units) - 1, _LEARNT_FROM).astype(np.int64))
+    index.train(units[chosen])
+    index.add(units)
+    return index
+
+
+def _others(
+    index: VectorIndex, units: NDArray[np.float32], sample: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """Return the nearest of some vectors but themselves, ten each."""
+    rows, _ = index.search(units[sample], _NEAREST + 1)
+    return [found[found != own][:_NEAREST] for found, own in zip(rows, sample, strict=True)]
 
 
 def as_units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,9 +238,10 @@ def _read(folder: Path, key: str) -> VectorIndex | None:
     try:
         record = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
         fits = record["of"] == key and record["content"] == _content(folder / _FILE)
-        return (
-            VectorIndex(_faiss().read_index(str(folder / _FILE)), float(record["recall"])) if fits else None
-        )
+        if not fits:
+            return None
+        index = _faiss().read_index(str(folder / _FILE))
+        return VectorIndex(index, float(record["recall"]), int(record["effort"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -198,7 +249,8 @@ def _read(folder: Path, key: str) -> VectorIndex | None:
 def _write(index: VectorIndex, folder: Path, key: str) -> None:
     with atomic_folder(folder, marker=_MARKER, overwrite=True) as new:
         _faiss().write_index(index.faiss, str(new / _FILE))
-        record = {"of": key, "content": _content(new / _FILE), **index.describe()}
+        content = _content(new / _FILE)
+        record = {"of": key, "content": content, "effort": index.effort, **index.describe()}
         (new / _MARKER).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

@@ -29,7 +29,7 @@ def average_precision(scores: Tensor, relevant: Tensor) -> Tensor:
     """
     asked = relevant.any(dim=1)
     at_once = max(_MOST_AT_ONCE // max(scores.shape[1], 1), 1)
-    parts = zip(torch.split(scores[asked], at_once), torch.split(relevant[asked], at_once), strict=True)
+    parts = zip(*(torch.split(part[asked], at_once) for part in (scores, relevant)), strict=True)
     return torch.cat([_average_precision(*part) for part in parts])
 
 

@@ -81,7 +81,7 @@ class LinkStructure:
             target: int64 [B].
         """
         asked, place = np.unique(source, return_inverse=True)
-        found: _Values = np.asarray((self._first[asked] @ self._last)[place, target]).ravel()
+        found = _pick(self._first[asked] @ self._last, place, target)
         if self._same_type:
             return found
         # With three links, a path may go over the link itself, as its first one, its last one, or both.
@@ -114,5 +114,11 @@ class LinkStructure:
         return self._degree
 
     def _linked(self, source: _Numbers, target: _Numbers) -> _Values:
-        linked: _Values = np.asarray(self.adjacency[source, target]).ravel()
-        return linked
+        return _pick(self.adjacency, source, target)
+
+
+def _pick(values: sp.csr_array, rows: _Numbers, columns: _Numbers) -> _Values:
+    """Return some values of a matrix, float64 [B]."""
+    # scipy sets flags of what it is given, which memory of a tensor's does not allow.
+    picked: _Values = np.asarray(values[rows.copy(), columns.copy()]).ravel()
+    return picked

@@ -63,3 +63,15 @@ def test_split_of_another_entity_type() -> None:
 )
 def test_other_shapes_are_left_to_the_schema(content: dict[str, Any]) -> None:
     assert reference_faults(content, where="f") == []
+
+
+def test_several_tasks_are_tasks_with_a_target() -> None:
+    links = {"kind": "link_prediction", "relation": "near"}
+    one = {"kind": "multi_task", "tasks": ["t", "tt"]}
+    other = {"kind": "multi_task", "tasks": ["links", "one", "t"]}
+    content = SOUND | {"tasks": SOUND["tasks"] | {"links": links, "one": one, "other": other}}
+    assert [str(fault) for fault in reference_faults(content, where="f")] == [
+        "f: tasks.one.tasks[1]: there is no task with a target of each entity 'tt'. Did you mean 't'?",
+        "f: tasks.other.tasks[0]: there is no task with a target of each entity 'links'. There are: t.",
+        "f: tasks.other.tasks[1]: there is no task with a target of each entity 'one'. There are: t.",
+    ]

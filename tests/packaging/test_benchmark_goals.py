@@ -55,3 +55,22 @@ def test_retrieval_has_to_be_ahead_of_ridge_regression(shortfalls, case, ours, m
     lines = [line for line in shortfalls("retrieval", {case: results}) if "ridge" in line]
     assert len(lines) == len(missed)
     assert all(text in line for line, text in zip(lines, missed, strict=True))
+
+
+@pytest.mark.parametrize(("ours", "answer"), [((0.5, 0.6), "yes (0.250"), ((0.2, 0.5), "no (0.050")])
+def test_the_page_of_retrieval_says_no_as_readily(root, monkeypatch, ours, answer):
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    page = runpy.run_path(str(root / "benchmarks" / "retrieval_page.py"))
+    trial = {"gallery_size": 9.0, "validation_mrr": 0.1}
+    trial |= {
+        f"{way}_{m}": 0.3 for way in ("a", "b") for m in ("mrr", "recall@1", "recall@10", "median_rank")
+    }
+    found = {"ridge": [trial] * 2, "hetero_gat": [trial | {"a_mrr": x, "validation_mrr": 0.2} for x in ours]}
+    options = {"directions": {"case": ("a", "b")}, "about": {"case": "On a farm."}}
+    options["entries"] = ["ridge", "hetero_gat", "mlp"]
+    text = page["render_page"]({"case": found}, rivals=("ridge",), **options)
+    assert f"validation chose *hetero_gat*; ahead of ridge regression: `a` {answer}" in text
+    assert "`b` no (0.000" in text
+    assert "A gallery of 9, 2 seeds. On a farm." in text
+    assert "--seeds 2" in text
+    assert '--entry "hetero_gat"' in text

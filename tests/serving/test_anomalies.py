@@ -85,6 +85,14 @@ def test_entities_alike_are_no_neighbours_of_themselves(planted, split):
     assert found["rarer_than"].max() == 0
 
 
+def test_how_rare_a_score_is_the_validation_entities_say(planted, vectors, split):
+    found = anomalies(planted(vectors), k=4).table
+    usual = found.loc[found["split"] == "validation", "score"].to_numpy()
+    assert len(usual) == (split == "validation").sum()
+    for score, share in zip(found["score"], found["rarer_than"], strict=True):
+        assert share == (usual < score).mean()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -53,6 +53,10 @@ def test_clusters_of_noise_agree_with_nothing(planted):
     found = cluster(planted(np.random.default_rng(1).normal(size=(60, 8))), clusters=3, against="colour")
     assert abs(found.against["adjusted_rand_index"]) < 0.15
     assert found.silhouette < 0.3
+    sizes = found.table["cluster"].value_counts()
+    assert found.clusters["size"].tolist() == sizes.sort_index().tolist()
+    assert len(set(sizes)) > 1
+    assert sizes.sort_index().is_monotonic_decreasing
 
 
 def test_hdbscan_leaves_out_what_lies_in_no_dense_region(planted, vectors):

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import mmgraph as mg
+import mmgraph.serving.vector_index as module
 from mmgraph.errors import MMGraphError, RunError
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.progress import Progress
@@ -138,8 +139,8 @@ def test_many_vectors_get_an_approximate_index_whose_recall_is_measured(tmp_path
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(3000, 16)) * np.linspace(3, 0.1, 16)).astype(np.float32)
     index = make_index(vectors, flat_up_to=1000, progress=mg.Progress())
-    assert index.kind == "hnsw"
-    assert 0.95 <= index.recall <= 1
+    assert index.kind == "pq"
+    assert 0.97 <= index.recall <= 1
     assert f"recall@10 on a sample of 200: {index.recall:.3f}" in capsys.readouterr().err
     units = as_units(vectors)
     np.testing.assert_allclose(index.vectors(np.array([5, 70])), units[[5, 70]], atol=1e-6)
@@ -150,18 +151,44 @@ def test_many_vectors_get_an_approximate_index_whose_recall_is_measured(tmp_path
     assert index.nearest(units[3], 5, among=among)[0].tolist() == exact.tolist()
 
 
-def test_vectors_that_hnsw_cannot_tell_apart_are_searched_exactly(capsys):
-    vectors = np.random.default_rng(0).normal(size=(6000, 512)).astype(np.float32)
-    import mmgraph.serving.vector_index as module
+@pytest.mark.parametrize("width", [32, 33])
+def test_many_queries_find_what_each_finds_alone(width):
+    vectors = np.random.default_rng(0).normal(size=(2500, width)).astype(np.float32)
+    index, exact = make_index(vectors, flat_up_to=1000), make_index(vectors)
+    units = as_units(vectors)
+    assert (index.kind, exact.kind) == ("pq", "flat")
+    rows, cosines = index.search(units[:50], 10)
+    wanted, _ = exact.search(units[:50], 10)
+    shared = [len(np.intersect1d(one, other)) for one, other in zip(rows, wanted, strict=True)]
+    assert np.mean(shared) >= 9.5
+    for query in range(5):
+        alone = index.nearest(units[query], 10)
+        assert len(np.intersect1d(alone[0], rows[query])) >= 9
+        np.testing.assert_allclose(alone[1], units[alone[0]] @ units[query], atol=1e-5)
+        np.testing.assert_allclose(cosines[query], units[rows[query]] @ units[query], atol=1e-5)
+    assert len(index.nearest(units[0], 9999)[0]) <= 2500
 
-    efforts = module._EFFORTS
-    module._EFFORTS = (4,)
-    try:
-        index = make_index(vectors, flat_up_to=1000, progress=mg.Progress())
-    finally:
-        module._EFFORTS = efforts
+
+def test_a_kept_index_of_codes_finds_the_same(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(2500, 16)).astype(np.float32)
+    index = make_index(vectors, flat_up_to=1000)
+    module._write(index, tmp_path / "kept", "key")
+    kept = module._read(tmp_path / "kept", "key")
+    assert kept.describe() == index.describe()
+    assert kept.effort == index.effort
+    query = as_units(vectors)[:20]
+    assert kept.search(query, 10)[0].tolist() == index.search(query, 10)[0].tolist()
+    assert kept.vectors(np.array([7])).tolist() == index.vectors(np.array([7])).tolist()
+    assert module._read(tmp_path / "kept", "other") is None
+
+
+def test_vectors_that_codes_cannot_tell_apart_are_searched_exactly(capsys, monkeypatch):
+    vectors = np.random.default_rng(0).normal(size=(6000, 512)).astype(np.float32)
+    monkeypatch.setattr(module, "_EFFORTS", (1,))
+    monkeypatch.setattr(module, "_FEWEST", 1)
+    index = make_index(vectors, flat_up_to=1000, progress=mg.Progress())
     assert (index.kind, index.recall) == ("flat", 1.0)
-    assert "HNSW finds too few" in capsys.readouterr().err
+    assert "the codes tell too few of these vectors apart" in capsys.readouterr().err
 
 
 def ask(search, query=None, **options):
