@@ -134,7 +134,7 @@ def filter_table(graph: Graph, entity: str, table: str | Path | pd.DataFrame | N
     for name, task in graph.entity_tasks.items():
         if task.entity == entity:
             columns[task.target] = nodes[f"target:{name}"]
-    columns |= {name: nodes[name] for name in map(str, nodes) if name.startswith("split:")}
+    columns |= {str(name): nodes[name] for name in nodes if str(name).startswith("split:")}
     found = pd.DataFrame(columns)
     if table is None:
         return found
