@@ -65,7 +65,11 @@ def test_interrupt_in_a_command_is_130(call: Call, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "last"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")]
+    ("number", "code", "last"),
+    [
+        (signal.SIGINT, 130, "interrupted\n"),
+        pytest.param(signal.SIGTERM, 143, "", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_ends_a_training_and_leaves_what_it_takes_to_go_on(
     graph: str, house: Path, tmp_path: Path, number: signal.Signals, code: int, last: str

@@ -145,6 +145,7 @@ def test_default_folders_are_named_after_what_is_in_them(
     assert (tmp_path / "runs" / "graph-script-mlp-2" / "run.json").is_file()
 
 
+@pytest.mark.slow
 def test_demo_replaces_its_own_folder_only(call: Call, tmp_path: Path) -> None:
     out = tmp_path / "demo"
     arguments = ("demo", "--out", str(out), "--seeds", "1", "--quiet", "--set", "max_epochs=1")

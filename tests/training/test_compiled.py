@@ -30,7 +30,7 @@ def quick_compiler(monkeypatch):
     ("model", "batch_size"),
     [
         ("mlp", 0),
-        ("cross_modal_transformer", 0),
+        pytest.param("cross_modal_transformer", 0, marks=pytest.mark.slow),
         ("hetero_gat", 0),
         pytest.param("hetero_gat", 25, marks=pytest.mark.slow),
     ],

@@ -85,6 +85,7 @@ def trained(folder: Path, out: Path, *overrides: str) -> tuple[float, int]:
     return float(accuracy), int(held)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
 def test_a_graph_larger_than_memory_trains_by_samples(folder, tmp_path):
     sizes = [file.stat().st_size for file in (folder / "large").rglob("*") if file.is_file()]

@@ -97,6 +97,7 @@ def test_more_workers_than_the_cluster_has_room_for_are_refused(folder):
     assert [path.name for path in folder.iterdir()] == ["graph"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_a_node_does_not_see_is_named(tmp_path):
     with pytest.raises(GraphError, match=r"graph: is not there on the node .* that every node sees"):
         require_shared([tmp_path, tmp_path / "graph"])

@@ -162,6 +162,7 @@ def running(folder: Path) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_with_the_trial_that_was_cut_off(graph, tmp_path):
     graph.save(tmp_path / "graph")
     parameters = json.dumps({"parameters": SPACE.to_json()})
