@@ -29,7 +29,7 @@ class PairHead(nn.Module):
     Args:
         channels: Width of the unified states, C.
         contrast: Says how wide the space is, and how likeness becomes a logit.
-        ridge: What ridge regression says; nothing for states alone.
+        ridge: What ridge regression says, fitted or yet to be; nothing for states alone.
         temperature: Of that, at the beginning.
     """
 
@@ -48,6 +48,17 @@ class PairHead(nn.Module):
         if ridge is not None:
             self.learnt = nn.Parameter(torch.zeros(()))
             self.log_ridge = nn.Parameter(torch.tensor(-math.log(temperature)))
+
+    def begin_with(self, ridge: RidgeLikeness, temperature: float) -> None:
+        """Begin with ridge regression.
+
+        Args:
+            ridge: What it says.
+            temperature: Of that.
+        """
+        self.ridge = ridge
+        with torch.no_grad():
+            self.log_ridge.fill_(-math.log(temperature))
 
     def forward(
         self, query: Tensor, answer: Tensor, pairs: tuple[Tensor, Tensor, Tensor] | None = None

@@ -6,8 +6,8 @@ regressed on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +27,35 @@ _JUDGED = 1024
 """By how many pairs of a fold, at most, a fit is judged."""
 
 
-class Lift(nn.Module):
+class Shaped(nn.Module):
+    """What was fitted in closed form, and takes the shapes of the weights that it is given.
+
+    So a run opens without being fitted again, which on another machine might choose otherwise.
+    """
+
+    fitted: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_load_state_dict_pre_hook(_make_room)
+
+    def make_room(self, weights: Mapping[str, Tensor], prefix: str) -> None:
+        """Take the shapes of weights.
+
+        Args:
+            weights: By name, those of all modules.
+            prefix: What their names begin with that are this module's.
+        """
+        for name in self.fitted:
+            given = weights.get(f"{prefix}{name}")
+            setattr(self, name, None if given is None else torch.empty_like(given))
+
+
+def _make_room(module: Shaped, weights: Mapping[str, Tensor], prefix: str, *_: object) -> None:
+    module.make_room(weights, prefix)
+
+
+class Lift(Shaped):
     r"""What a modality is before the regression: less its mean, or its likeness to landmarks.
 
     The likeness is a Gaussian kernel of vectors of length 1, :math:`\exp(2 (\cos(x, l) - 1))`, of channels
@@ -40,6 +68,7 @@ class Lift(nn.Module):
         kernel: Which of both.
     """
 
+    fitted = ("mean", "factor", "landmarks")
     mean: Tensor
     factor: Tensor
     landmarks: Tensor | None
@@ -70,7 +99,7 @@ class Lift(nn.Module):
         return (_SHARPNESS * (F.normalize(scaled, dim=1) @ self.landmarks.T - 1)).exp()
 
 
-class RidgeMap(nn.Module):
+class RidgeMap(Shaped):
     """Ridge regression of one modality on another: one map fitted on all pairs, and one without each fold.
 
     Args:
@@ -81,12 +110,15 @@ class RidgeMap(nn.Module):
         penalty: Their strength, for whoever wants to know.
     """
 
+    fitted = ("weight", "centre", "penalty")
     weight: Tensor
     centre: Tensor
+    penalty: Tensor
 
     def __init__(self, lift: Lift, target: Lift, weight: Tensor, centre: Tensor, penalty: float) -> None:
         super().__init__()
-        self.lift, self.target, self.penalty = lift, target, penalty
+        self.lift, self.target = lift, target
+        self.register_buffer("penalty", torch.tensor(penalty))
         self.register_buffer("weight", weight.float().contiguous())
         self.register_buffer("centre", centre.float().contiguous())
 
@@ -125,6 +157,16 @@ class RidgeLikeness(nn.Module):
         super().__init__()
         self.onwards, self.back = onwards, back
 
+    @classmethod
+    def unfitted(cls) -> RidgeLikeness:
+        """Return one that waits for the weights of another."""
+        nothing = torch.zeros(1, 1)
+        maps = [
+            RidgeMap(Lift(nothing, "linear"), Lift(nothing, "linear"), nothing[None], nothing, 0.0)
+            for _ in range(2)
+        ]
+        return cls(*maps)
+
     def forward(self, query: Tensor, answer: Tensor, fold: Tensor) -> tuple[Tensor, Tensor]:
         """Return vectors of length 1 whose inner products say how alike they are, [R, P + Q] each.
 
@@ -146,7 +188,7 @@ class RidgeLikeness(nn.Module):
     def describe(self) -> dict[str, object]:
         """Return what was chosen in each direction."""
         maps = {"onwards": self.onwards, "back": self.back}
-        return {name: {"kernel": map_.kernel, "penalty": map_.penalty} for name, map_ in maps.items()}
+        return {name: {"kernel": map_.kernel, "penalty": float(map_.penalty)} for name, map_ in maps.items()}
 
 
 def _unit(of: Tensor, parts: Callable[[], tuple[Tensor, Tensor]]) -> Tensor:
@@ -248,6 +290,12 @@ def _root(lift: Lift) -> Tensor:
 def _solve(x: Tensor, y: Tensor, penalties: Sequence[float]) -> list[Tensor]:
     """Return the weights of ridge regression with each penalty, float64 [M, Q]."""
     x, y = x - x.mean(dim=0), y - y.mean(dim=0)
+    if len(x) < x.shape[1]:
+        # Of fewer pairs than directions, the pairs span them all.
+        left, lengths, right = torch.linalg.svd(x, full_matrices=False)
+        squares, turned = lengths.square().unsqueeze(1), lengths.unsqueeze(1) * (left.T @ y)
+        unit = (squares.sum() / x.shape[1]).clamp_min(1e-12)
+        return [right.T @ (turned / (squares + penalty * unit)) for penalty in penalties]
     values, vectors = torch.linalg.eigh(x.T @ x)
     values, turned = values.clamp_min(0).unsqueeze(1), vectors.T @ (x.T @ y)
     unit = values.mean().clamp_min(1e-12)

@@ -85,6 +85,14 @@ class Task(nn.Module, ABC):
             channels: The width of the unified states.
         """
 
+    def fit_head(self, head: nn.Module) -> None:
+        """Fit what a training begins with in closed form, where there is such; weights that are opened have it.
+
+        Args:
+            head: What :meth:`make_head` made.
+        """
+        return
+
     @abstractmethod
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of a batch of training.

@@ -19,6 +19,7 @@ from mmgraph.config import Config, parse, read_yaml
 from mmgraph.errors import DivergedError, Fault, RunError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.graph.fetched import is_address
+from mmgraph.tasks.ridge_maps import Shaped
 from mmgraph.training.assemble import assemble
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import describe_environment, reproducible
@@ -207,6 +208,9 @@ def read_weights(file: Path) -> dict[str, Tensor]:
 def _load_weights(module: nn.Module, file: Path) -> None:
     """Load weights into a module that has the same names and shapes."""
     weights = read_weights(file)
+    for name, part in module.named_modules():
+        if isinstance(part, Shaped):
+            part.make_room(weights, f"{name}.")
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     faults = [

@@ -24,7 +24,7 @@ from mmgraph.training.history import Epoch, history_table
 from mmgraph.training.how_to_go_on import saying_how_to_go_on
 from mmgraph.training.init_from import initialise
 from mmgraph.training.logs import check_logs, copy_logs, report
-from mmgraph.training.memory import training_told
+from mmgraph.training.memory import memory_told, training_told
 from mmgraph.training.new_processes import train_in_new_processes
 from mmgraph.training.order import Order
 from mmgraph.training.processes import Processes, connected, for_processes, told_processes
@@ -239,6 +239,9 @@ def _train(
     with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
         module = assemble(graph, task, config)
+        unfitted = "Set contrastive.ridge=false, or take narrower features."
+        with memory_told("while ridge regression was fitted", fix=unfitted):
+            module.task.fit_head(module.head)
         if note := initialise(module, graph, config):
             assert config.init_from is not None
             module.notes += [note, *seen_before(graph, module.task, config.init_from)]
