@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet
 
 from mmgraph.data.tables import csv_batches, csv_header, read_table, readable, refuse_twins, table_ending
 from mmgraph.errors import DataError
+from mmgraph.parquet_file import may_start_threads, open_parquet
 
 Cells = Any
 """Some cells of a column: an Arrow array, or a pandas series where Arrow has no type for them."""
@@ -88,7 +88,7 @@ def _open_jsonl(path: Path) -> OpenTable:
 
 def _open_parquet(path: Path) -> OpenTable:
     try:
-        file = pyarrow.parquet.ParquetFile(path)
+        file = open_parquet(path)
     except pa.ArrowException as error:
         raise _no_parquet(path, error) from None
     names = file.schema_arrow.names
@@ -97,7 +97,7 @@ def _open_parquet(path: Path) -> OpenTable:
     def blocks(columns: list[str]) -> Iterator[dict[str, Cells]]:
         try:
             with readable(path):
-                for batch in file.iter_batches(_ROWS, columns=columns):
+                for batch in file.iter_batches(_ROWS, columns=columns, use_threads=may_start_threads()):
                     yield {name: _plain(batch.column(name)) for name in columns}
         except pa.ArrowException as error:
             raise _no_parquet(path, error) from None

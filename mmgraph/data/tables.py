@@ -18,11 +18,11 @@ from typing import Any, NoReturn
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 
 from mmgraph.counted import counted
 from mmgraph.data.files import no_such_file
 from mmgraph.errors import DataError
+from mmgraph.parquet_file import may_start_threads, read_parquet
 
 _SHOWN = 5
 _CSV_BLOCK = 1 << 26
@@ -241,7 +241,7 @@ def _json_column(values: list[Any]) -> pd.Series[Any]:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        table = pyarrow.parquet.read_table(path, partitioning=None)
+        table = read_parquet(path)
     except pa.ArrowException as error:
         raise DataError(f"is no Parquet table: {error}", where=str(path), fix="Write it anew.") from None
     refuse_twins(table.column_names, path)
@@ -255,7 +255,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def to_pandas(table: Any) -> pd.DataFrame:
     """Return an Arrow table as pandas', whole numbers beside missing cells as they are."""
     frame: pd.DataFrame = table.to_pandas(
-        integer_object_nulls=True, date_as_object=False, ignore_metadata=True
+        integer_object_nulls=True,
+        date_as_object=False,
+        ignore_metadata=True,
+        use_threads=may_start_threads(),
     )
     return frame
 

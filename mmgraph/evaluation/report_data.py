@@ -76,19 +76,20 @@ def data_section(graph: Graph, task: str) -> Data:
         graph: The graph as the task sees it.
         task: The name of the task; of several tasks the first one's answers are shown.
     """
-    summary, spec = summarise(graph), graph.task(task)
+    summary, spec, answer = summarise(graph), graph.task(task), "an answer"
     if isinstance(spec, MultiTaskSpec):
-        # What it shows of answers is that of the first task.
         task = spec.tasks[0]
-        spec = graph.task(task)
+        spec, answer = graph.task(task), f"an answer to {task}"
     assert not isinstance(spec, MultiTaskSpec)
     if isinstance(spec, LinkTaskSpec):
         entity = link_type(graph, spec.relation, where=f"tasks.{task}").source
         facts, caption, samples = _link_facts(summary, spec.relation), "", []
     else:
         entity = spec.entity
+        # A task that the graph need not be told of has no columns in its tables.
         labels = Task.from_graph(graph, task).labels
-        facts, caption = _entity_facts(summary, labels), _homophily_caption(summary["relations"], task)
+        facts = _entity_facts(labels, answer)
+        caption = _homophily_caption(summary["relations"], task)
         samples = _samples(graph, labels)
     relations = {name: r for name, r in summary["relations"].items() if r["kind"] != "of"}
     return Data(
@@ -106,10 +107,10 @@ def data_section(graph: Graph, task: str) -> Data:
     )
 
 
-def _entity_facts(summary: Mapping[str, Any], labels: Labels) -> list[Fact]:
+def _entity_facts(labels: Labels, answer: str) -> list[Fact]:
     return [
-        Fact(f"{summary['nodes'][labels.entity]['count']:,}", f"entities ({labels.entity})"),
-        Fact(f"{labels.values.notna().sum():,}", "with an answer"),
+        Fact(f"{len(labels.ids):,}", f"entities ({labels.entity})"),
+        Fact(f"{int(labels.values.notna().sum()):,}", f"with {answer}"),
         *(Fact(f"{len(labels.rows(part)):,}", part) for part in SPLITS),
     ]
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mmgraph.config import parse
@@ -47,6 +46,7 @@ from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.save import describe_file
 from mmgraph.graph.schema import GraphSchema, Triple
+from mmgraph.parquet_file import may_start_threads, read_parquet
 from mmgraph.paths import inside
 
 _OTHERS = {"dataset.yaml": "a dataset", "run.json": "a run"}
@@ -195,7 +195,7 @@ class _Reader:
     def table(self, node_type: str) -> pd.DataFrame:
         path = self._folder / table_path(node_type)
         try:
-            table: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
+            table: pd.DataFrame = read_parquet(path).to_pandas(use_threads=may_start_threads())
         except (OSError, pa.ArrowException) as error:
             raise unreadable(path, error) from None
         if len(table) != self._sizes[node_type]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from mmgraph.counted import counted
 from mmgraph.data.split_spec import HoldOut
@@ -13,6 +12,7 @@ from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec
 from mmgraph.errors import MMGraphError, RunError
 from mmgraph.graph import Graph
 from mmgraph.graph.without_links import link_type
+from mmgraph.parquet_file import may_start_threads, read_parquet
 from mmgraph.tasks import Task
 from mmgraph.tasks.labels import SPLITS
 from mmgraph.training.assemble import visible_graph
@@ -74,7 +74,7 @@ def _asked(task: Task, record: RunRecord, folder: Path) -> list[str]:
         return []
     file = folder / "predictions.parquet"
     try:
-        table = pd.read_parquet(file)
+        table = read_parquet(file).to_pandas(use_threads=may_start_threads())
     except (OSError, ValueError) as error:
         raise RunError(f"cannot be read: {error}", where=str(file), fix="Train anew.") from None
     if "id" not in table:

@@ -135,3 +135,13 @@ def test_a_folder_that_is_no_run_is_refused(call: Call, graph: str, tmp_path: Pa
     result = call("train", graph, "--task", "script", "--init-from", str(tmp_path), "--quiet")
     assert result.code == 2
     assert "there is no run.json, so it is no run folder" in result.err
+
+
+def test_a_retrieval_that_the_graph_need_not_be_told_of_is_compared(
+    call: Call, graph: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "compared"
+    models = ("--models", "chance,linear_map", "--seeds", "1", "--quiet")
+    result = call("compare", graph, "--task", "retrieval:sans,name", *models, "--out", str(out))
+    assert result.code == 0, result.err
+    assert "entities (glyph)" in (out / "report.html").read_text(encoding="utf-8")

@@ -96,7 +96,7 @@ def test_opening_reads_no_array(stored: Path, monkeypatch):
         raise AssertionError("an array was read")
 
     monkeypatch.setattr("mmgraph.graph.store.np.load", refuse)
-    monkeypatch.setattr("mmgraph.graph.store.pyarrow.parquet.read_table", refuse)
+    monkeypatch.setattr("mmgraph.graph.store.read_parquet", refuse)
     loaded = load_graph(stored)
     loaded.without_relations()
     assert loaded.fingerprint()

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mmgraph.counted import agreed, counted
@@ -27,6 +26,7 @@ from mmgraph.graph.layout import table_path
 from mmgraph.graph.read_edges import read_edges
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.schema import EdgeType, NodeType
+from mmgraph.parquet_file import may_start_threads, read_parquet
 
 
 def read_tables(folder: str | Path) -> Graph:
@@ -58,7 +58,7 @@ def read_tables(folder: str | Path) -> Graph:
     for node_type in said.schema.node_types:
         if node_type.modality is None:
             where = str(path / table_path(node_type.name))
-            columns = raw[node_type.name].to_pandas()
+            columns = raw[node_type.name].to_pandas(use_threads=may_start_threads())
             tables[node_type.name], _ = entity_table(
                 columns, node_type.name, said.tasks, where=where, faults=faults
             )
@@ -113,7 +113,7 @@ def _node_columns(node_type: NodeType, *, sequence: bool) -> tuple[str, ...]:
 def _read(path: Path, wanted: tuple[str, ...]) -> Any:
     """Return an Arrow table that has the columns that it must have."""
     try:
-        table = pyarrow.parquet.read_table(path, partitioning=None)
+        table = read_parquet(path)
     except FileNotFoundError:
         raise GraphError("there is no such table", where=str(path), fix="Export the graph again.") from None
     except (OSError, pa.ArrowException) as error:
