@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -45,13 +46,27 @@ def only(objective):
     return [*QUICK, f"objectives.{objective}=1"]
 
 
+@pytest.fixture(scope="module")
+def alike(write_two_views, tmp_path_factory):
+    """Return the graph without the relation at random, which nobody can know the edges of."""
+    folder = tmp_path_factory.mktemp("alike")
+    file = write_two_views(folder) / "dataset.yaml"
+    spec = yaml.safe_load(file.read_text())
+    del spec["relations"]["beside"]
+    file.write_text(yaml.safe_dump(spec))
+    return mg.build_graph(mg.load_dataset(folder), cache=None)
+
+
 @pytest.mark.parametrize("objective", sorted(PRETEXTS))
-def test_each_objective_is_learnt(graph, objective):
-    run = mg.train(graph, task="pretrain", model="hetero_sage", overrides=only(objective))
-    fresh = assemble(graph, "pretrain", run.config)
-    before = fresh.validate(run._inference)[1][f"{objective}_loss"]
-    assert run.evaluate("test")[f"{objective}_loss"] < 0.95 * before
-    assert set(run.evaluate("test")) == {"weighted_loss", f"{objective}_loss"}
+def test_each_objective_is_learnt(alike, objective):
+    run = mg.train(alike, task="pretrain", model="hetero_sage", overrides=only(objective))
+    torch.manual_seed(run.config.seed)
+    fresh = assemble(alike, "pretrain", run.config).eval()
+    rows = fresh.task.rows("test")
+    output = fresh.task.output(fresh.head, functools.partial(run._inference.unify, fresh.model), rows)
+    before, after = fresh.task.metrics(output, rows), run.evaluate("test")
+    assert after[f"{objective}_loss"] < 0.9 * before[f"{objective}_loss"]
+    assert set(after) == {"weighted_loss", f"{objective}_loss"}
 
 
 @pytest.mark.parametrize("objective", sorted(PRETEXTS))
