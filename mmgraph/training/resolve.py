@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from mmgraph.config import override, parse, read_yaml
+from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, UnknownNameError, did_you_mean
 from mmgraph.paths import shipped
 from mmgraph.registry import LAYERS, MODELS
@@ -104,7 +105,8 @@ def resolve_config(
         init_from: The run to begin from.
 
     Raises:
-        ConfigError: If a key or a value cannot be used, or if two places name different models.
+        ConfigError: If a key or a value cannot be used, if two places name different models, or if the
+            learning rate waits longer for a plateau than training does.
         RunError: If there is no run to begin from.
         UnknownNameError: If a config, a model or a layer has a name that is not known.
 
@@ -150,6 +152,7 @@ def resolve_config(
     merged |= {key: value for key, value in named.items() if value is not None}
     resolved = parse(TrainConfig, merged, where="training config")
     check_names(resolved.model)
+    _check_plateau(resolved)
     return resolved
 
 
@@ -162,6 +165,18 @@ def check_names(model: ModelConfig) -> None:
     MODELS.get(model.name, where="model.name")
     for position, layer in enumerate(model.layers or ()):
         LAYERS.get(layer.name, where=f"model.layers[{position}]")
+
+
+def _check_plateau(config: TrainConfig) -> None:
+    """Refuse a plateau that training never outlasts; two keys tell, and each may be from another place."""
+    waits = config.optimiser.plateau_patience
+    if config.optimiser.schedule == "plateau" and waits >= config.patience:
+        raise ConfigError(
+            f"got {waits}, but training stops after {counted(config.patience, 'epoch')} without a better one "
+            "(patience), so the learning rate would never be lowered",
+            where="optimiser.plateau_patience",
+            fix="Set it lower, or patience higher.",
+        )
 
 
 def _is_path(text: str) -> bool:

@@ -114,6 +114,15 @@ def test_what_cannot_be_found_is_named(arguments, message):
         resolve_config(**arguments)
 
 
+def test_a_plateau_that_training_does_not_outlast_is_refused(tmp_path):
+    (tmp_path / "mine.yaml").write_text("optimiser: {schedule: plateau, plateau_patience: 4}\n")
+    waits = r"^optimiser\.plateau_patience: got 4, but training stops after 4 epochs without .*Set it lower"
+    with pytest.raises(ConfigError, match=waits):
+        resolve_config(config=tmp_path / "mine.yaml", overrides=["patience=4"])
+    assert resolve_config(config=tmp_path / "mine.yaml", overrides=["patience=5"]).patience == 5
+    assert resolve_config(overrides=["optimiser.plateau_patience=40"]).optimiser.schedule == "constant"
+
+
 def test_a_file_that_is_no_mapping_is_a_fault(tmp_path):
     (tmp_path / "mine.yaml").write_text("- 1\n- 2\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml: holds a list; wanted a mapping"):
