@@ -102,12 +102,19 @@ def override(mapping: Mapping[str, Any], assignments: Sequence[str]) -> dict[str
         assignments: What ``--set`` gave.
 
     Raises:
-        ConfigError: If an assignment has no ``=`` or leads through a value that is no mapping.
+        ConfigError: If they are no list, or if an assignment has no ``=`` or leads through a value that is no
+            mapping.
 
     Example:
         >>> override({"model": {"heads": 4}}, ["model.heads=8", "seed=1"])
         {'model': {'heads': 8}, 'seed': 1}
     """
+    if isinstance(assignments, (str, Mapping)):
+        raise ConfigError(
+            f"got {describe(assignments)}; wanted a list of texts such as 'model.heads=8'",
+            where="overrides",
+            fix='Write e.g. overrides=["model.heads=8", "seed=1"].',
+        )
     result = copy.deepcopy(dict(mapping))
     for assignment in assignments:
         keys, value = _split_assignment(assignment)

@@ -269,6 +269,6 @@ def _advice(what: str, description: str) -> str:
 
 def _join(where: str, place: str) -> str:
     """Return the whole place: ``dataset.yaml: entities``, or ``dataset.yaml: relations.borders.k``."""
-    if not place:
-        return where
+    if not where or not place:
+        return where or place
     return f"{where}.{place}" if ": " in where else f"{where}: {place}"

@@ -84,8 +84,10 @@ def choose_batches(
             where="devices",
             fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or train on one device.",
         )
-    if size is None and (config.fanout is not None or config.accumulate > 1):
+    if size is None and config.fanout is not None:
         size = USUAL_BATCH_SIZE
+    if size is None and config.accumulate > 1:
+        size, why = USUAL_BATCH_SIZE, f"since accumulate is {config.accumulate}, which joins batches"
     if size is None and config.temporal != "none":
         size, why = USUAL_BATCH_SIZE, "since each entity sees what was there at its own time"
     if size is None and config.devices > 1:

@@ -97,7 +97,7 @@ class OptimiserConfig(Config):
         default=10,
         ge=1,
         description="With `plateau`: epochs without a better validation metric after which the learning rate "
-        "is lowered; keep it below `patience`.",
+        "is lowered, fewer than `patience`.",
     )
     plateau_factor: float = Field(
         default=0.1, gt=0, lt=1, description="With `plateau`: what the learning rate is multiplied by."

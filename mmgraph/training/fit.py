@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
 
 from mmgraph.progress import Progress
@@ -25,6 +24,7 @@ from mmgraph.training.lightning_quiet import quiet_lightning
 from mmgraph.training.module import TaskModule
 from mmgraph.training.optimisation import Plateau
 from mmgraph.training.processes import ALONE, Processes
+from mmgraph.training.shared_step import SharedStep
 from mmgraph.training.time_limit import TimeLimit
 from mmgraph.training.unfinished import UnfinishedRun
 from mmgraph.training.weight_average import WeightAverage
@@ -114,9 +114,5 @@ def _placement(device: torch.device, processes: Processes) -> dict[str, Any]:
     return {
         "devices": processes.local_size,
         "num_nodes": processes.size // processes.local_size,
-        "strategy": DDPStrategy(
-            cluster_environment=TorchElasticEnvironment(),
-            # A sample may lack the relations that some weights are for.
-            find_unused_parameters=True,
-        ),
+        "strategy": SharedStep(cluster_environment=TorchElasticEnvironment()),
     }

@@ -19,7 +19,14 @@ from mmgraph.tasks import Task
 from mmgraph.training.compiled import CompiledForward
 from mmgraph.training.config import OptimiserConfig
 from mmgraph.training.inference import Inference
-from mmgraph.training.non_finite import describe_gradient, describe_validation, find_origin
+from mmgraph.training.non_finite import (
+    MEND,
+    Origin,
+    describe_gradient,
+    describe_validation,
+    find_origin,
+    find_validation_origin,
+)
 from mmgraph.training.optimisation import make_optimiser, set_rate
 from mmgraph.training.processes import ALONE
 
@@ -97,15 +104,16 @@ class TaskModule(LightningModule):
             origin = next(found for found in self.processes.gather(mine) if found is not None)
             raise DivergedError(
                 f"the loss is {mean} in {self._place}, so training stopped: {origin.text}",
-                fix="Mend them where they come from, and build the graph again."
-                if origin.given
-                else self._remedy,
+                fix=self._fix(origin),
             )
         return {"loss": step.loss, "mean_loss": mean, "num_rows": self._rows}
 
     @property
     def _place(self) -> str:
         return f"epoch {self.current_epoch + 1}, batch {self._batch_idx + 1}"
+
+    def _fix(self, origin: Origin | None) -> str:
+        return MEND if origin and origin.given else self._remedy
 
     @property
     def _remedy(self) -> str:
@@ -127,14 +135,18 @@ class TaskModule(LightningModule):
         """
         self.eval()
         rows = self.task.rows("validation")
-        output = self.task.output(self.head, functools.partial(inference.unify, self.model), rows)
+        unify = functools.partial(inference.unify, self.model)
+        output = self.task.output(self.head, unify, rows)
         self.train()
         loss = self.task.loss(output, rows)
         if any(self.processes.most(not (loss.isfinite() and output.isfinite().all()))):
+            origins = self.processes.gather(find_validation_origin(self, unify, rows))
+            origin = next((found for found in origins if found is not None), None)
+            why = describe_validation(self.task, output, rows) + (f": {origin.text}" if origin else "")
             raise DivergedError(
                 f"the loss of the validation entities is {loss.item()} after epoch {self.current_epoch + 1}, "
-                f"so training stopped: {describe_validation(self, output)}",
-                fix=self._remedy,
+                f"so training stopped: {why}",
+                fix=self._fix(origin),
             )
         return loss.item(), self.task.metrics(self.task.settle(self.head, output, rows), rows)
 

@@ -14,12 +14,15 @@ from mmgraph.counted import counted
 from mmgraph.errors import DivergedError
 from mmgraph.graph.graph import Graph
 from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.tasks import Task
 from mmgraph.tasks.gathered import alone
+from mmgraph.tasks.step import Unify
 
 if TYPE_CHECKING:
     from mmgraph.training.module import TaskModule
 
-_MEND = "Mend them where they come from, and build the graph again."
+MEND = "Mend them where they come from, and build the graph again."
+"""What helps where a graph gives it."""
 
 # How many ids an error names.
 _NAMED = 3
@@ -50,7 +53,37 @@ def find_origin(module: TaskModule, batch: GraphBatch) -> Origin:
         module: The model with its head.
         batch: What it was given.
     """
-    return _in_graph(batch) or _in_weights(module) or _in_states(module, batch)
+    if origin := _in_graph(batch) or _in_weights(module):
+        return origin
+
+    def step() -> Tensor:
+        # Other processes, whose loss is finite, do not make the step again.
+        with alone():
+            return module.task.step(module.head, module.unify, batch).output
+
+    origin, output = _in_states(module, step)
+    if origin:
+        return origin
+    if not output.isfinite().all():
+        return Origin(f"the head's output for {module.task.labels.entity!r} is not finite")
+    return Origin(
+        "without dropout, all states are finite, and the head's output for "
+        f"{module.task.labels.entity!r} goes up to {output.abs().max().item():.3g}"
+    )
+
+
+def find_validation_origin(module: TaskModule, unify: Unify, rows: Tensor) -> Origin | None:
+    """Return where what is not finite comes up while validation entities are measured; nothing if nowhere.
+
+    They are measured once more, which all processes do together; each sees to a part of them.
+
+    Args:
+        module: The model with its head.
+        unify: Tells what the model makes of entities.
+        rows: The validation entities, int64 [R].
+    """
+    weights = _in_weights(module)
+    return weights or _in_states(module, lambda: module.task.output(module.head, unify, rows))[0]
 
 
 def describe_gradient(module: nn.Module) -> str:
@@ -63,20 +96,20 @@ def describe_gradient(module: nn.Module) -> str:
     return f"is too large for float32: it goes up to {value:.3g} in {name}"
 
 
-def describe_validation(module: TaskModule, output: Tensor) -> str:
+def describe_validation(task: Task, output: Tensor, rows: Tensor) -> str:
     """Return why a validation loss is not finite.
 
     Args:
-        module: The model with its head.
-        output: What it makes of the validation entities, [R, ...].
+        task: The task.
+        output: What the model makes of the validation entities, [R, ...].
+        rows: These entities, int64 [R].
     """
-    if weights := _in_weights(module):
-        return weights.text
     bad = rows_not_finite(output)
     if len(bad):
-        if name := module.task.name_of_output(int(bad[0])):
+        if name := task.name_of_output(int(bad[0])):
             return f"{name} is not finite"
-        return f"the output for {len(bad):,} of {counted(len(output), 'entity', 'entities')} is not finite"
+        ids = task.labels.ids[rows[bad].numpy(force=True)]
+        return f"the output is not finite for {_entities(task.labels.entity, ids, len(output))}"
     return f"the output goes up to {output.abs().max().item():.3g}"
 
 
@@ -107,10 +140,13 @@ def not_finite(what: str, entity: str, ids: NDArray[np.str_], of: int, origin: O
         the output is not finite for 1 of 30 entities of the type 'a', 'a7': the features of 'a/x' are not \
 finite. Mend them where they come from, and build the graph again.
     """
+    return lost(f"{what} is not finite for {_entities(entity, ids, of)}", origin)
+
+
+def _entities(entity: str, ids: NDArray[np.str_], of: int) -> str:
     named = ", ".join(map(repr, ids[:_NAMED].tolist()))
     more = f"first {named}" if len(ids) > _NAMED else named
-    of_type = f"{len(ids):,} of {counted(of, 'entity', 'entities')} of the type {entity!r}"
-    return lost(f"{what} is not finite for {of_type}, {more}", origin)
+    return f"{len(ids):,} of {counted(of, 'entity', 'entities')} of the type {entity!r}, {more}"
 
 
 def lost(what: str, origin: Origin) -> DivergedError:
@@ -122,7 +158,7 @@ def lost(what: str, origin: Origin) -> DivergedError:
     """
     return DivergedError(
         f"{what}: {origin.text}",
-        fix=_MEND
+        fix=MEND
         if origin.given
         else "Scale extreme features down and build the graph again, or train with a lower learning rate.",
     )
@@ -217,7 +253,8 @@ def _in_weights(module: nn.Module) -> Origin | None:
     return None
 
 
-def _in_states(module: TaskModule, batch: GraphBatch) -> Origin:
+def _in_states(module: TaskModule, run: Callable[[], Tensor]) -> tuple[Origin | None, Tensor]:
+    """Return the first state of the model that is not finite while something runs, and what that returns."""
     model, found = module.model, list[Origin]()
     layers = {layer: f"layer {number} of {len(model.layers)}" for number, layer in enumerate(model.layers, 1)}
     parts = {model.projection: "the projection", **layers, model.readout: "the readout"}
@@ -228,25 +265,23 @@ def _in_states(module: TaskModule, batch: GraphBatch) -> Origin:
 
         return hook
 
-    handles = [part.register_forward_hook(note(where)) for part, where in parts.items()]
+    def look(part: nn.Module, inputs: Any) -> None:  # noqa: ARG001 - torch's signature
+        # How nodes are numbered depends on what passes the model, and in how many parts.
+        features = _in_values([("features of", "nodes", inputs[0])], lambda *_: "")
+        found.extend([features] if features else [])
+
+    handles = [model.projection.register_forward_pre_hook(look)]
+    handles += [part.register_forward_hook(note(where)) for part, where in parts.items()]
     training = module.training
     try:
         module.eval()
-        # Other processes, whose loss is finite, do not make the step again.
-        with torch.no_grad(), alone():
-            output = module.task.step(module.head, module.unify, batch).output
+        with torch.no_grad():
+            output = run()
     finally:
         module.train(training)
         for handle in handles:
             handle.remove()
-    if found:
-        return found[0]
-    if not output.isfinite().all():
-        return Origin(f"the head's output for {module.task.labels.entity!r} is not finite")
-    return Origin(
-        "without dropout, all states are finite, and the head's output for "
-        f"{module.task.labels.entity!r} goes up to {output.abs().max().item():.3g}"
-    )
+    return (found[0] if found else None), output
 
 
 def _bad_states(outputs: Mapping[str, Tensor]) -> Iterator[str]:

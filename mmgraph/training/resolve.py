@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
-from mmgraph.config import override, parse, read_yaml
+from pydantic import ValidationError
+
+from mmgraph.config import faults_of, override, parse, read_yaml
+from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, UnknownNameError, did_you_mean
 from mmgraph.paths import shipped
 from mmgraph.registry import LAYERS, MODELS
@@ -104,7 +109,8 @@ def resolve_config(
         init_from: The run to begin from.
 
     Raises:
-        ConfigError: If a key or a value cannot be used, or if two places name different models.
+        ConfigError: If a key or a value cannot be used, if two places name different models, or if the
+            learning rate waits longer for a plateau than training does.
         RunError: If there is no run to begin from.
         UnknownNameError: If a config, a model or a layer has a name that is not known.
 
@@ -112,6 +118,22 @@ def resolve_config(
         >>> resolve_config(model="mlp", overrides=["max_epochs=3"]).max_epochs
         3
     """
+    named = {
+        "seed": seed,
+        "batch_size": batch_size,
+        "fanout": fanout,
+        "temporal": temporal,
+        "device": device,
+        "devices": devices,
+        "engine": engine,
+        "precision": precision,
+        "compile": compile,
+        "max_time": max_time,
+        "report_to": report_to,
+        "init_from": None if init_from is None else os.fspath(init_from),
+    }
+    flags = {key: value for key, value in named.items() if value is not None}
+    _check_flags(flags)
     base: dict[str, Any] = {}
     if model is not None and _is_path(model):
         base = _read(Path(model))
@@ -130,26 +152,13 @@ def resolve_config(
     merged = _stack(_stack(base, given), assigned)
     if name is not None:
         merged = _merge(merged, {"model": {"name": name}})
-    named = {
-        "seed": seed,
-        "batch_size": batch_size,
-        "fanout": fanout,
-        "temporal": temporal,
-        "device": device,
-        "devices": devices,
-        "engine": engine,
-        "precision": precision,
-        "compile": compile,
-        "max_time": max_time,
-        "report_to": report_to,
-        "init_from": None if init_from is None else os.fspath(init_from),
-    }
     if batch_size == 0:
         # A fanout that comes with another config is that of its samples.
         merged.pop("fanout", None)
-    merged |= {key: value for key, value in named.items() if value is not None}
+    merged |= flags
     resolved = parse(TrainConfig, merged, where="training config")
     check_names(resolved.model)
+    _check_plateau(resolved)
     return resolved
 
 
@@ -162,6 +171,38 @@ def check_names(model: ModelConfig) -> None:
     MODELS.get(model.name, where="model.name")
     for position, layer in enumerate(model.layers or ()):
         LAYERS.get(layer.name, where=f"model.layers[{position}]")
+
+
+def _check_flags(flags: Mapping[str, Any]) -> None:
+    """Refuse what a flag gives by the name of the flag."""
+    try:
+        TrainConfig.model_validate(flags)
+    except ValidationError as error:
+        faults = faults_of(error, TrainConfig, where="")
+        raise ConfigError.of(replace(fault, where=_flag(fault.where)) for fault in faults) from None
+
+
+def _flag(place: str) -> str:
+    """Return the flag that gives the value at a place.
+
+    Example:
+        >>> _flag("batch_size"), _flag("fanout.same_as[0]")
+        ('--batch-size', '--fanout.same_as[0]')
+    """
+    key = re.split(r"\W", place, maxsplit=1)[0]
+    return f"--{key.replace('_', '-')}{place.removeprefix(key)}"
+
+
+def _check_plateau(config: TrainConfig) -> None:
+    """Refuse a plateau that training never outlasts; two keys tell, and each may be from another place."""
+    waits = config.optimiser.plateau_patience
+    if config.optimiser.schedule == "plateau" and waits >= config.patience:
+        raise ConfigError(
+            f"got {waits}, but training stops after {counted(config.patience, 'epoch')} without a better one "
+            "(patience), so the learning rate would never be lowered",
+            where="optimiser.plateau_patience",
+            fix="Set it lower, or patience higher.",
+        )
 
 
 def _is_path(text: str) -> bool:

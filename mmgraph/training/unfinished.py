@@ -179,7 +179,7 @@ def open_unfinished(
     """
     require_place(run, marker=MARKER, overwrite=overwrite)
     unfinished = UnfinishedRun(unfinished_folder(run), asked)
-    with _locked(unfinished.folder, patience):
+    with _locked(run, patience):
         if not resume:
             if unfinished.has_checkpoint() and not overwrite:
                 raise RunError(
@@ -226,15 +226,16 @@ def remove_unfinished(run: Path, asked: Training, *, patience: float) -> None:
     """
     folder = unfinished_folder(run)
     if (folder / RECORD).is_file():
-        with _locked(folder, patience):
+        with _locked(run, patience):
             there = read_training(folder)
             if there.ended != "max_time" and not there.unlike(asked, done=False):
                 UnfinishedRun(folder, asked).clear()
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, patience: float) -> Iterator[None]:
-    """Make a folder, let nobody else in meanwhile, and remove it if nothing is left in it."""
+def _locked(run: Path, patience: float) -> Iterator[None]:
+    """Make the folder of a run's training, let nobody else in, and remove it if nothing is left in it."""
+    folder = unfinished_folder(run)
     if folder.exists() and not (folder.is_dir() and all(_is_ours(item) for item in folder.iterdir())):
         raise UserError(
             "is not the folder of an unfinished training, so it is not mmgraph's to write to",
@@ -256,7 +257,8 @@ def _locked(folder: Path, patience: float) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"cannot be written: {error.strerror}",
-            where=str(folder),
+            # Where there is none yet, whoever chose the run has not heard of the folder beside it.
+            where=str(folder if folder.exists() else run),
             fix="Choose another --out, or mend its parent.",
         ) from None
     try:

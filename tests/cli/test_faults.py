@@ -38,7 +38,7 @@ FAULTS = {
     "--set with bad YAML": ((*TRAIN, "--set", "model.layers=[a"), "model.layers"),
     "--set below a value": ((*TRAIN, "--set", "seed.x=1"), "seed"),
     "heads that do not divide": ((*TRAIN, "--model", "hetero_gat", "--set", "model.heads=3"), "heads"),
-    "fanout that is no number": ((*TRAIN, "--fanout", "15,ten"), "fanout[1]: got 'ten'"),
+    "fanout that is no number": ((*TRAIN, "--fanout", "15,ten"), "--fanout[1]: got 'ten'"),
     "fanout that is too short": ((*TRAIN, "--fanout", "15"), "the model has 2 layers"),
     "fanout without batches": ((*TRAIN, "--batch-size", "0", "--fanout", "15,10"), "nothing is sampled"),
     "log that is none": ((*TRAIN, "--report-to", "tensorbord"), "Did you mean 'tensorboard'"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmgraph.errors import ConfigError
+from mmgraph.progress import Progress
 from mmgraph.training import train
 from mmgraph.training.module import TaskModule
 
@@ -89,6 +90,8 @@ def test_the_whole_graph_has_nothing_to_accumulate(graph):
         train(graph, task="colour", overrides=["accumulate=4"], batch_size=0)
 
 
-def test_who_accumulates_gets_batches(graph):
-    run = train(graph, task="colour", model="mlp", overrides=[*STILL, "accumulate=4"])
+def test_who_accumulates_gets_batches_and_is_told_so(graph, capsys):
+    run = train(graph, task="colour", model="mlp", overrides=[*STILL, "accumulate=4"], progress=Progress())
     assert run.config.batch_size == 1024
+    said = " ".join(capsys.readouterr().err.split())
+    assert "train on mini-batches of 1,024, since accumulate is 4, which joins batches" in said

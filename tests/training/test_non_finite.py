@@ -17,7 +17,8 @@ from mmgraph.errors import DivergedError, RunError
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import gathered
 from mmgraph.training import load_run, resolve_config, train
-from mmgraph.training.assemble import assemble
+from mmgraph.training.assemble import assemble, visible_graph
+from mmgraph.training.batching import open_batches
 from mmgraph.training.non_finite import Origin, describe_validation, find_origin, rows_not_finite
 from mmgraph.training.processes import Processes
 
@@ -162,6 +163,35 @@ def lonely(graph, quick):
     return lonely
 
 
+# The graph at once, and layer by layer.
+@pytest.mark.parametrize("batch_size", [0, 16])
+@pytest.mark.parametrize(
+    ("value", "origin"),
+    [
+        (np.nan, r"the features of 'thing/text' are not finite in 1 of \d+ nodes\. Mend them where they"),
+        (3e38, r"the states of 1 of \d+ 'thing' nodes after layer 1 of 1 are not finite\. Lower the"),
+    ],
+)
+def test_a_validation_entity_that_is_lost_is_named_and_where_it_comes_from(
+    graph, quick, batch_size, value, origin
+):
+    row = np.flatnonzero(graph.nodes["thing"]["split:colour"] == "validation")[0]
+    graph = planted(graph, "thing/text", row, value)
+    named = re.escape(repr(str(graph.nodes["thing"]["id"].iloc[row])))
+    told = (
+        r"the loss of the validation entities is \S+ after epoch 1, so training stopped: the output is not "
+        rf"finite for 1 of 30 entities of the type 'thing', {named}: {origin}"
+    )
+    config = resolve_config(
+        model="mlp", overrides=quick, batch_size=batch_size, fanout=[] if batch_size else None
+    )
+    torch.manual_seed(0)
+    module = assemble(graph, "colour", config)
+    _, inference = open_batches(visible_graph(graph, "colour", config), module, config, torch.device("cpu"))
+    with pytest.raises(DivergedError, match=told):
+        module.validate(inference)
+
+
 def test_test_entities_that_are_lost_are_named_and_cost_no_training(lonely, tmp_path):
     run = lonely(np.nan, tmp_path / "run")
     told = (
@@ -201,7 +231,9 @@ def test_features_that_are_finite_but_too_large_are_told_with_how_far_they_go(lo
 def test_an_objective_of_a_pretraining_is_named_and_no_entity(two_views, quick, monkeypatch):
     run = train(two_views, task="pretrain", model="mlp", overrides=[*quick, "max_epochs=1"])
     output = torch.tensor([1.0, torch.nan])
-    assert describe_validation(run.module, output) == "the loss of masked_modality is not finite"
+    assert (
+        describe_validation(run.task, output, torch.arange(2)) == "the loss of masked_modality is not finite"
+    )
     monkeypatch.setattr(run.task, "output", lambda *_: output)
     with pytest.raises(
         DivergedError,
@@ -214,7 +246,12 @@ def test_an_entity_whose_both_sides_are_lost_is_one(two_views, quick):
     module = assemble(two_views, "image_to_text", resolve_config(model="mlp", overrides=quick))
     output = torch.zeros(5, 2, 4)
     output[3] = torch.nan
-    assert describe_validation(module, output) == "the output for 1 of 5 entities is not finite"
+    rows = module.task.rows("train")[:5]
+    told = f"of the type {module.task.labels.entity!r}, {str(module.task.labels.ids[rows[3]])!r}"
+    assert (
+        describe_validation(module.task, output, rows)
+        == f"the output is not finite for 1 of 5 entities {told}"
+    )
 
 
 @pytest.mark.parametrize("large", [1, 5])

@@ -106,12 +106,32 @@ def test_faults_name_the_file_they_are_in(tmp_path):
         ({"overrides": ["max_epochs"]}, "wanted key=value"),
         ({"config": "missing/mine.yaml"}, "missing/mine.yaml: there is no such file"),
         ({"model": "missing.yaml"}, "missing.yaml: there is no such file"),
-        ({"seed": -1}, "seed: got -1"),
+        ({"seed": -1}, "^--seed: got -1"),
+        ({"batch_size": -1}, "^--batch-size: got -1; wanted a number of at least 0"),
+        ({"fanout": "15,ten"}, r"^--fanout\[1\]: got 'ten'; wanted an integer"),
+        ({"fanout": "looks_like=15,ten"}, r"^--fanout\.looks_like\[1\]: got 'ten'"),
+        ({"overrides": {"max_epochs": 3}}, "^overrides: got a mapping; wanted a list of texts"),
+        ({"overrides": "max_epochs=3"}, "^overrides: got 'max_epochs=3'; wanted a list of texts"),
     ],
 )
 def test_what_cannot_be_found_is_named(arguments, message):
     with pytest.raises((ConfigError, UnknownNameError), match=message):
         resolve_config(**arguments)
+
+
+def test_all_faults_of_flags_are_told_together():
+    with pytest.raises(ConfigError) as caught:
+        resolve_config(fanout="a,b", precision="8", max_time="soon", config=TrainConfig(patience=3))
+    assert [f.where for f in caught.value.faults] == ["--fanout[0]", "--precision", "--max-time"]
+
+
+def test_a_plateau_that_training_does_not_outlast_is_refused(tmp_path):
+    (tmp_path / "mine.yaml").write_text("optimiser: {schedule: plateau, plateau_patience: 4}\n")
+    waits = r"^optimiser\.plateau_patience: got 4, but training stops after 4 epochs without .*Set it lower"
+    with pytest.raises(ConfigError, match=waits):
+        resolve_config(config=tmp_path / "mine.yaml", overrides=["patience=4"])
+    assert resolve_config(config=tmp_path / "mine.yaml", overrides=["patience=5"]).patience == 5
+    assert resolve_config(overrides=["optimiser.plateau_patience=40"]).optimiser.schedule == "constant"
 
 
 def test_a_file_that_is_no_mapping_is_a_fault(tmp_path):

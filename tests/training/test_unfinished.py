@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,6 +113,13 @@ def test_somebody_elses_folder_stays(start, tmp_path):
         with pytest.raises(UserError, match="not the folder of an unfinished training"):
             start(tmp_path / "run", **options)
     assert (tmp_path / "run.unfinished" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_a_place_where_nothing_can_be_made_is_named_as_it_was_given(start):
+    # Whoever may write there by name, as root may, finds out in another way.
+    with pytest.raises(UserError, match=r"^/proc/nowhere/run: cannot be written: .* Choose another --out"):
+        start(Path("/proc/nowhere/run"))
 
 
 def test_one_process_at_a_time(start, tmp_path):
