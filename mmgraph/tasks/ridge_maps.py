@@ -37,7 +37,7 @@ class Shaped(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_load_state_dict_pre_hook(_make_room)
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
 
     def make_room(self, weights: Mapping[str, Tensor], prefix: str) -> None:
         """Take the shapes of weights.

@@ -85,13 +85,12 @@ class Task(nn.Module, ABC):
             channels: The width of the unified states.
         """
 
-    def fit_head(self, head: nn.Module) -> None:
-        """Fit what a training begins with in closed form, where there is such; weights that are opened have it.
+    def fit_head(self, head: nn.Module) -> None:  # noqa: B027 - most fit nothing
+        """Fit what a training begins with in closed form, if there is such; the weights of a run have it.
 
         Args:
             head: What :meth:`make_head` made.
         """
-        return
 
     @abstractmethod
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:

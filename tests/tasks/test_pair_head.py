@@ -58,3 +58,18 @@ def test_its_first_step_moves_the_weight_of_the_states(given):
 def test_maps_are_saved_as_weights_are(given):
     names = set(make(given, "info_nce").state_dict())
     assert {"ridge.onwards.weight", "ridge.back.weight", "learnt", "log_ridge"} <= names
+
+
+@pytest.mark.parametrize("kernel", ["linear", "gaussian"])
+def test_weights_bring_what_was_fitted(given, kernel):
+    one, other = given["one"], given["other"]
+    maps = [fit_map(x, y, deal(R), kernel, 0.5) for x, y in ((one, other), (other, one))]
+    fitted = PairHead(C, Contrast(channels=4), RidgeLikeness(*maps), TEMPERATURE)
+    opened = PairHead(C, Contrast(channels=4), RidgeLikeness.unfitted())
+    opened.load_state_dict(fitted.state_dict())
+    pairs = (one, other, deal(R))
+    assert torch.equal(
+        opened(given["query"], given["answer"], pairs), fitted(given["query"], given["answer"], pairs)
+    )
+    assert opened.ridge.describe() == fitted.ridge.describe()
+    assert opened.ridge.describe()["onwards"] == {"kernel": kernel, "penalty": 0.5}

@@ -44,16 +44,18 @@ def alpha_of(lifted: Tensor, penalty: float) -> float:
 
 
 @pytest.mark.parametrize("penalty", PENALTIES[::2])
-def test_each_fold_is_predicted_by_ridge_regression_on_the_others(penalty: float) -> None:
-    query, answer = pairs()
-    fold = deal(COUNT)
+@pytest.mark.parametrize("count", [COUNT, 6])
+def test_each_fold_is_predicted_by_ridge_regression_on_the_others(penalty: float, count: int) -> None:
+    """Also of pairs that are fewer, without a fold, than the numbers of the one modality."""
+    query, answer = (modality[:count] for modality in pairs())
+    fold = deal(count)
     found = fit_map(query, answer, fold, "linear", penalty)
     mean = answer.mean(0)
-    for number in range(FOLDS + 1):
+    for number in range(int(fold.max()) + 1):
         kept = fold != number
         model = Ridge(alpha=alpha_of(query[kept], penalty)).fit(query[kept].double(), answer[kept].double())
         wanted = torch.from_numpy(model.predict(query.double())) - answer[kept].mean(0)
-        every = torch.full((COUNT,), number)
+        every = torch.full((count,), number)
         assert torch.allclose(found(query, every), wanted.float(), atol=1e-3), number
     assert torch.allclose(found.target.scaled(answer), answer - mean, atol=1e-5)
 

@@ -104,7 +104,8 @@ class Contrast:
         target = weight = None
         counts = compared
         if kin is not None and self.related == "shared":
-            target = shared_target(kin.related, self.share).to(logits)
+            related = kin.related if compared is None else kin.related & compared
+            target = shared_target(related, self.share).to(logits)
         if kin is not None and self.hard_negatives != 1:
             weight = 1 + (self.hard_negatives - 1) * kin.alike.to(logits)
         if kin is not None and self.related == "ignored":

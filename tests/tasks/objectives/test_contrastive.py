@@ -237,3 +237,18 @@ def test_who_is_alone_in_its_class_is_no_anchor_and_who_has_none_is_a_negative()
     wanted = sum(-z[i, 1 - i] + torch.logsumexp(z[i][torch.arange(4) != i], 0) for i in (0, 1)) / 2
     assert alone.item() == pytest.approx(wanted.item())
     assert supervised_contrastive(x, torch.arange(4)).item() == 0
+
+
+@pytest.mark.parametrize("loss", ["info_nce", "sigmoid"])
+def test_related_pairs_that_are_not_compared_are_no_right_answers(logits, kin, loss):
+    fold = torch.arange(ROWS) % 2
+    compared = fold.unsqueeze(1) == fold
+    contrast = Contrast(loss=loss, related="shared")
+    apart = Kin(kin.related & compared, kin.alike)
+    assert (kin.related & ~compared).any()
+    assert contrast.of(logits, kin, compared).item() == contrast.of(logits, apart, compared).item()
+    # Where nothing of another fold is seen at all, its logits say nothing.
+    other = logits.masked_fill(~compared, 5.0)
+    assert contrast.of(other, kin, compared).item() == pytest.approx(
+        contrast.of(logits, kin, compared).item()
+    )
