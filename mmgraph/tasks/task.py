@@ -85,7 +85,7 @@ class Task(nn.Module, ABC):
             channels: The width of the unified states.
         """
 
-    def fit_head(self, head: nn.Module) -> None:  # noqa: B027 - most fit nothing
+    def fit_head(self, head: nn.Module) -> None:
         """Fit what a training begins with in closed form, if there is such; the weights of a run have it.
 
         Args:

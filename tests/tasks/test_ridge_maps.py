@@ -11,7 +11,6 @@ from sklearn.linear_model import Ridge
 from torch import Tensor
 
 from mmgraph.tasks.ridge_maps import (
-    FOLDS,
     PENALTIES,
     Kernel,
     Lift,
