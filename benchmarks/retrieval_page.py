@@ -25,10 +25,11 @@ with kernel ridge regression and add to it (`contrastive.ridge`).
 
 Made by the command that stands at each case, with {versions}.
 """
-_READING = """The entry that is compared with ridge regression is that of ours (*kernel ridge* and all that
-are trained) with the best mean reciprocal rank on validation, over both directions and all seeds; test had no
-part in it. *Ahead* means by more than the standard deviation of the difference, split by split. The splits
-are drawn from the same entities, so that their test sets overlap and the deviation is a little small.
+_READING = """The entry that is compared with others is that of ours (*kernel ridge* and all that are
+trained, as far as they were run) with the best mean reciprocal rank on validation, over both directions and
+all seeds; test had no part in it. *Ahead* means by more than the standard deviation of the difference, split
+by split. The splits are drawn from the same entities, so that their test sets overlap and the deviation is a
+little small.
 """
 
 
@@ -69,9 +70,9 @@ def chosen(found: Found, rivals: Sequence[str]) -> str:
     return max(ours, key=lambda name: statistics.fmean(trial["validation_mrr"] for trial in found[name]))
 
 
-def against_ridge(found: Found, name: str, metric: str) -> tuple[list[float], float]:
-    """Return by how much an entry is ahead of ridge regression on each seed, and its mean over that of it."""
-    own, other = ([trial[metric] for trial in found[entry]] for entry in (name, "ridge"))
+def against(found: Found, name: str, rival: str, metric: str) -> tuple[list[float], float]:
+    """Return by how much an entry is ahead of another on each seed, and its mean over that of the other."""
+    own, other = ([trial[metric] for trial in found[entry]] for entry in (name, rival))
     ahead = [a - b for a, b in zip(own, other, strict=True)]
     return ahead, statistics.fmean(own) / statistics.fmean(other)
 
@@ -82,15 +83,22 @@ def is_ahead(ahead: Sequence[float]) -> bool:
 
 
 def verdict(case: str, found: Found, directions: tuple[str, str], rivals: Sequence[str]) -> str:
-    """Return whether the entry that validation chose is ahead of ridge regression, in a sentence."""
+    """Return whether the entry that validation chose is ahead of its rivals, in a sentence."""
     name = chosen(found, rivals)
-    told = []
-    for direction in directions:
-        ahead, times = against_ridge(found, name, f"{direction}_mrr")
-        won = f"{sum(gain > 0 for gain in ahead)} of {len(ahead)} splits"
-        answer = "yes" if is_ahead(ahead) else "no"
-        told.append(f"`{direction}` {answer} ({mean_and_spread(ahead)}, {times:.2f} times ridge, {won})")
-    return f"{case}: validation chose *{name}*; ahead of ridge regression: {', '.join(told)}."
+    told = [
+        f"ahead of {rival}: {', '.join(_answer(found, name, rival, way) for way in directions)}"
+        for rival in rivals
+        if rival != "chance" and rival in found
+    ]
+    return f"{case}: validation chose *{name}*; {'; '.join(told)}."
+
+
+def _answer(found: Found, name: str, rival: str, direction: str) -> str:
+    """Return yes or no, and by how much."""
+    ahead, times = against(found, name, rival, f"{direction}_mrr")
+    won = f"{sum(gain > 0 for gain in ahead)} of {len(ahead)} splits"
+    answer = "yes" if is_ahead(ahead) else "no"
+    return f"`{direction}` {answer} ({mean_and_spread(ahead)}, {times:.2f} times, {won})"
 
 
 def _case(case: str, found: Found, directions: tuple[str, str], about: str) -> str:

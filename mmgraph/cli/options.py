@@ -31,7 +31,8 @@ TaskOption = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help="A task of the graph, several (A,B), link:RELATION, or retrieval:QUERY,ANSWER (two modalities).",
+        help="A task of the graph, several (A,B), link:RELATION, retrieval:QUERY,ANSWER or "
+        "matching:QUERY,ANSWER (two modalities).",
     ),
 ]
 ModelOption = Annotated[

@@ -12,7 +12,7 @@ from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.raw_content import content_problem
 from mmgraph.data.spec import EntitySpec, TabularModality, TextModality
 from mmgraph.data.splits import PARTS
-from mmgraph.data.task_spec import RetrievalTaskSpec, TaskSpec
+from mmgraph.data.task_spec import PairTaskSpec, TaskSpec
 from mmgraph.errors import Fault, Faults, UserError
 from mmgraph.progress import Progress
 
@@ -101,8 +101,8 @@ class _Examination:
                 self._task(name, task, split_is_sound=task.split in sound_splits)
 
         for name, pairs in dataset.spec.untargeted_tasks.items():
-            if isinstance(pairs, RetrievalTaskSpec) and pairs.entity in sound_entities:
-                self._retrieval(name, pairs, split_is_sound=pairs.split in sound_splits)
+            if isinstance(pairs, PairTaskSpec) and pairs.entity in sound_entities:
+                self._pairs(name, pairs, split_is_sound=pairs.split in sound_splits)
 
     def _try(self, read: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:
         """Return what ``read`` returns, or note its faults."""
@@ -156,8 +156,8 @@ class _Examination:
             if set(own) <= set(splits):
                 self._try(self._dataset.training_rows, entity)
 
-    def _retrieval(self, name: str, task: RetrievalTaskSpec, *, split_is_sound: bool) -> None:
-        """Note that a part has too few entities with both modalities of a retrieval to tell them apart."""
+    def _pairs(self, name: str, task: PairTaskSpec, *, split_is_sound: bool) -> None:
+        """Note that a part has too few entities with both modalities of a task to tell them apart."""
         sides = [self._try(self._dataset.modality, task.entity, m) for m in (task.query, task.answer)]
         if not split_is_sound or None in sides:
             return

@@ -22,7 +22,10 @@ PRETRAINING = "pretraining"
 RETRIEVAL = "retrieval"
 """The kind of the tasks that ask which modality belongs to which."""
 
-_UNTARGETED = (LINK_PREDICTION, MULTI_TASK, PRETRAINING, RETRIEVAL)
+MATCHING = "matching"
+"""The kind of the tasks that ask whether two modalities belong together."""
+
+_UNTARGETED = (LINK_PREDICTION, MATCHING, MULTI_TASK, PRETRAINING, RETRIEVAL)
 
 
 def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
@@ -73,7 +76,8 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
                 or _of_edges(task, splits, at)
                 or _other_entity(task, splits, at)
             )
-            faults += _sides(task, entities, relations, at) if task.get("kind") == RETRIEVAL else []
+            if task.get("kind") in (RETRIEVAL, MATCHING):
+                faults += _sides(task, entities, relations, at)
         without = _mapping(task.get("without"))
         faults += _all_unknown("modality", without, "modalities", modalities, f"{at}.without")
         faults += _all_unknown("relation", without, "relations", relations, f"{at}.without")
@@ -99,7 +103,7 @@ def _split_of_links(task: Mapping[str, Any], splits: Mapping[str, Any], where: s
 def _sides(
     task: Mapping[str, Any], entities: Mapping[str, Any], relations: Iterable[str], where: str
 ) -> list[Fault]:
-    """Return the faults of the names on both sides of a retrieval."""
+    """Return the faults of the names on both sides of a task about two modalities."""
     if task.get("entity") not in entities:
         return []
     own = list(_mapping(_mapping(entities[task["entity"]]).get("modalities")))

@@ -14,7 +14,7 @@ from mmgraph.config import Config, override, parse, read_yaml
 from mmgraph.data.name import Name
 from mmgraph.data.references import reference_faults
 from mmgraph.data.split_spec import EdgeSplit, EntitySplit, Split, TimeSplit
-from mmgraph.data.task_spec import PretrainingTaskSpec, RetrievalTaskSpec, TaskOfItsKind, TaskSpec
+from mmgraph.data.task_spec import PairTaskSpec, PretrainingTaskSpec, TaskOfItsKind, TaskSpec
 from mmgraph.errors import ConfigError, Fault
 
 
@@ -226,9 +226,9 @@ class DatasetSpec(Config):
         return {name: task for name, task in self.tasks.items() if isinstance(task, TaskSpec)}
 
     @property
-    def untargeted_tasks(self) -> dict[str, RetrievalTaskSpec | PretrainingTaskSpec]:
+    def untargeted_tasks(self) -> dict[str, PairTaskSpec | PretrainingTaskSpec]:
         """The tasks about entities that ask for no column."""
-        kinds = (RetrievalTaskSpec, PretrainingTaskSpec)
+        kinds = (PairTaskSpec, PretrainingTaskSpec)
         return {name: task for name, task in self.tasks.items() if isinstance(task, kinds)}
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from mmgraph.config import Config
 from mmgraph.data.name import Name
-from mmgraph.data.references import LINK_PREDICTION, MULTI_LABEL, MULTI_TASK, PRETRAINING, RETRIEVAL
+from mmgraph.data.references import (
+    LINK_PREDICTION,
+    MATCHING,
+    MULTI_LABEL,
+    MULTI_TASK,
+    PRETRAINING,
+    RETRIEVAL,
+)
 from mmgraph.data.split_spec import HoldOut
 
 
@@ -67,6 +74,11 @@ class LinkTaskSpec(Config):
         description="In place of a split: which edges are held out for this task alone. By default a tenth "
         "for validation and a tenth for test, at random.",
     )
+    direction: Literal["onwards", "both"] = Field(
+        default="onwards",
+        description="`both` asks each edge among entities of one type from both ends, so that entities find "
+        "each other, though its relation has a direction; one without has both in any case.",
+    )
     without: Without = Field(default=Without(), description="Modalities and relations it must not see.")
     description: str = Field(default="", description="For people: what is predicted, and why that is hard.")
 
@@ -79,18 +91,18 @@ class LinkTaskSpec(Config):
         return self
 
 
-class RetrievalTaskSpec(Config):
-    """Which of two modalities belong to one entity, to find either by the other.
+class PairTaskSpec(Config):
+    """What two modalities of an entity have to do with each other.
 
     The two sides of an entity that is asked for are seen apart: the query with nothing but its modality and
     relations that were made from it, and the answer likewise. What else is seen must be named, and what both
     sides saw would give each other away.
     """
 
-    kind: Literal["retrieval"] = Field(description="Says that it asks which modalities belong to one entity.")
+    kind: str = Field(description="The task (`mmgraph list tasks`).")
     entity: Name = Field(description="The entity type.")
-    query: Name = Field(description="The modality to find the other one by.")
-    answer: Name = Field(description="The modality to find; both directions are learnt and measured.")
+    query: Name = Field(description="One modality, e.g. the one to find the other by.")
+    answer: Name = Field(description="The other modality.")
     query_with: tuple[Name, ...] = Field(
         default=(), description="Further modalities and relations that are seen on the side of the query."
     )
@@ -101,10 +113,10 @@ class RetrievalTaskSpec(Config):
     without: Without = Field(
         default=Without(), description="Modalities and relations that are not seen of any entity."
     )
-    description: str = Field("", description="For people: what is looked for, and why that is hard.")
+    description: str = Field("", description="For people: what is asked, and why that is hard.")
 
     @model_validator(mode="after")
-    def _apart(self) -> RetrievalTaskSpec:
+    def _apart(self) -> Self:
         both = {self.query, *self.query_with} & {self.answer, *self.answer_with}
         if both:
             raise PydanticCustomError(
@@ -113,6 +125,28 @@ class RetrievalTaskSpec(Config):
                 {"name": repr(min(both)), "fix": "Name it on one side."},
             )
         return self
+
+
+class RetrievalTaskSpec(PairTaskSpec):
+    """Which of two modalities belong to one entity, to find either by the other, in both directions."""
+
+    kind: Literal["retrieval"] = Field(description="Says that it asks which modalities belong to one entity.")
+
+
+class MatchingTaskSpec(PairTaskSpec):
+    """Whether two modalities belong to one entity; what a training asks is `matching` in its config."""
+
+    kind: Literal["matching"] = Field(description="Says that it asks whether two modalities belong together.")
+    num_negatives: int = Field(
+        default=1, ge=1, description="How many wrong answers are asked about for each right one, to measure."
+    )
+    hard_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="The share of these that are answers of a neighbour; the others are anybody's.",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Says which ones; the same for all trainings.")
 
 
 class PretrainingTaskSpec(Config):
@@ -147,7 +181,7 @@ class MultiTaskSpec(Config):
         return self
 
 
-EntitiesTaskSpec = TaskSpec | RetrievalTaskSpec | PretrainingTaskSpec
+EntitiesTaskSpec = TaskSpec | RetrievalTaskSpec | MatchingTaskSpec | PretrainingTaskSpec
 """A task whose rows are the entities of a type."""
 
 AnyTaskSpec = EntitiesTaskSpec | LinkTaskSpec | MultiTaskSpec
@@ -165,6 +199,7 @@ def task_model(content: Any) -> type[AnyTaskSpec]:
         MULTI_TASK: MultiTaskSpec,
         LINK_PREDICTION: LinkTaskSpec,
         RETRIEVAL: RetrievalTaskSpec,
+        MATCHING: MatchingTaskSpec,
         PRETRAINING: PretrainingTaskSpec,
     }
     return models.get(str(kind), TaskSpec)
@@ -176,6 +211,7 @@ TaskOfItsKind = Annotated[
     | Annotated[LinkTaskSpec, Tag("LinkTaskSpec")]
     | Annotated[MultiTaskSpec, Tag("MultiTaskSpec")]
     | Annotated[RetrievalTaskSpec, Tag("RetrievalTaskSpec")]
+    | Annotated[MatchingTaskSpec, Tag("MatchingTaskSpec")]
     | Annotated[PretrainingTaskSpec, Tag("PretrainingTaskSpec")],
     Discriminator(lambda content: task_model(content).__name__),
 ]

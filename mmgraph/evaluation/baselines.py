@@ -1,4 +1,4 @@
-"""Baselines without a graph: linear models on features; for links, the links alone; for retrieval, maps."""
+"""Baselines without a graph: linear models on features; for links, the links alone; for modalities, maps."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ from mmgraph.evaluation.link_baselines import (
     matrix_factorisation,
     popularity,
 )
-from mmgraph.evaluation.retrieval_baselines import Output, cca, chance, kernel_map, linear_map
+from mmgraph.evaluation.retrieval_baselines import Found as FoundSides
+from mmgraph.evaluation.retrieval_baselines import calibrated, cca, chance, kernel_map, linear_map
 from mmgraph.tasks.classification import Classification
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.link_prediction import LinkPrediction
+from mmgraph.tasks.matching import Matching
 from mmgraph.tasks.multi_label import MultiLabel
+from mmgraph.tasks.pair_task import PairTask
 from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.task import Task
@@ -56,17 +59,17 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple model and the kind of task that it is for.
+    """A simple model and the kinds of tasks that it is for.
 
     Args:
         name: Its name.
-        kind: The registered name of the tasks that it can do.
+        kinds: The registered names of the tasks that it can do.
         fit: From a task, and the concatenated features where it reads them, to the fitted baseline.
         reads_features: Whether it does.
     """
 
     name: str
-    kind: str
+    kinds: tuple[str, ...]
     fit: Callable[[Task, Features | None], Fitted]
     reads_features: bool = True
 
@@ -76,10 +79,10 @@ class Baseline:
         Raises:
             ConfigError: If it cannot; the message names the baseline that can, if there is one.
         """
-        if task.labels.kind != self.kind:
-            others = [repr(other.name) for other in BASELINES.values() if other.kind == task.labels.kind]
+        if task.labels.kind not in self.kinds:
+            others = [repr(other.name) for other in BASELINES.values() if task.labels.kind in other.kinds]
             raise ConfigError(
-                f"the baseline {self.name!r} is for {self.kind}; "
+                f"the baseline {self.name!r} is for {' and '.join(self.kinds)}; "
                 f"the task {task.labels.task!r} is {task.labels.kind}",
                 where="--models",
                 fix=f"Use {' or '.join(others)} instead." if others else "Leave it out.",
@@ -155,27 +158,33 @@ def _of_links(name: str, find: Callable[[LinkPrediction], Found]) -> Baseline:
         score, chosen = find(task)
         return Fitted(lambda rows: task.rank(score, rows), task.recommend(score), {"name": name, **chosen})
 
-    return Baseline(name, "link_prediction", fit, reads_features=False)
+    return Baseline(name, ("link_prediction",), fit, reads_features=False)
 
 
-def _of_modalities(name: str, find: Callable[[Retrieval], tuple[Output, dict[str, Any]]]) -> Baseline:
-    """Return a baseline that finds one modality by another."""
+def _of_modalities(name: str, find: Callable[[PairTask], FoundSides]) -> Baseline:
+    """Return a baseline that compares two modalities."""
 
     def fit(task: Task, features: Features | None) -> Fitted:  # noqa: ARG001 - it reads each by itself
-        assert isinstance(task, Retrieval)
-        output, chosen = find(task)
+        assert isinstance(task, Retrieval | Matching)
+        sides, chosen = find(task)
+        if isinstance(task, Matching):
+            sides = calibrated(task, sides)
+
+        def output(rows: Tensor) -> Tensor:
+            return task.judge(sides, rows)
+
         return Fitted(output, task.predictions(output), {"name": name, **chosen})
 
-    return Baseline(name, "retrieval", fit, reads_features=False)
+    return Baseline(name, ("retrieval", "matching"), fit, reads_features=False)
 
 
 BASELINES: dict[str, Baseline] = {
     baseline.name: baseline
     for baseline in (
-        Baseline("logistic_regression", "classification", logistic_regression),
-        Baseline("ridge", "regression", ridge),
-        Baseline("prior", "multi_label", _prior, reads_features=False),
-        Baseline("one_vs_rest", "multi_label", _one_vs_rest),
+        Baseline("logistic_regression", ("classification",), logistic_regression),
+        Baseline("ridge", ("regression",), ridge),
+        Baseline("prior", ("multi_label",), _prior, reads_features=False),
+        Baseline("one_vs_rest", ("multi_label",), _one_vs_rest),
         _of_links("common_neighbours", common_neighbours),
         _of_links("adamic_adar", adamic_adar),
         _of_links("popularity", popularity),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, MatchingTaskSpec
 from mmgraph.errors import Fault, MMGraphError, UserError
 from mmgraph.evaluation.entries import Entry
 
@@ -125,6 +125,8 @@ class Comparison:
     @property
     def tested(self) -> str:
         """What the metrics were measured on, in the plural."""
+        if isinstance(self.spec, MatchingTaskSpec):
+            return "pairs"
         return "links" if isinstance(self.spec, LinkTaskSpec) else "entities"
 
     def of(self, entry: str) -> list[Trial]:

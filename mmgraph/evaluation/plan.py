@@ -93,7 +93,7 @@ def usual_models(kind: str) -> list[str]:
         >>> usual_models("regression")
         ['ridge', 'mlp', 'cross_modal_transformer', 'co_attention', 'hetero_gat']
     """
-    return [name for name, baseline in BASELINES.items() if baseline.kind == kind] + list(_MODELS)
+    return [name for name, baseline in BASELINES.items() if kind in baseline.kinds] + list(_MODELS)
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

@@ -79,9 +79,10 @@ def render_report(comparison: Comparison, graph: Graph) -> str:
 
 def _num_tested(comparison: Comparison, view: Graph) -> int:
     """Return how many entities, or links, the metrics were measured on."""
-    if isinstance(comparison.spec, LinkTaskSpec):
+    if isinstance(spec := comparison.spec, LinkTaskSpec):
         where = f"tasks.{comparison.task}"
-        links = read_links(view, link_type(view, comparison.spec.relation, where=where), where=where)
+        edge_type = link_type(view, spec.relation, where=where)
+        links = read_links(view, edge_type, both=spec.direction == "both", where=where)
         return int((links.part == "test").sum())
     predictions = comparison.trials[0].predictions
     # Several tasks have a target each.

@@ -10,11 +10,13 @@ import numpy as np
 
 from mmgraph.data.label_sets import read_label_set
 from mmgraph.data.references import MULTI_LABEL
-from mmgraph.data.task_spec import EntitiesTaskSpec, LinkTaskSpec, MultiTaskSpec
+from mmgraph.data.task_spec import LinkTaskSpec, MultiTaskSpec
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.statistics import summarise
 from mmgraph.graph.without_links import link_type
+from mmgraph.tasks.labels import SPLITS, Labels
+from mmgraph.tasks.task import Task
 
 _SHOWN_ENTITIES = 12
 
@@ -74,19 +76,21 @@ def data_section(graph: Graph, task: str) -> Data:
         graph: The graph as the task sees it.
         task: The name of the task; of several tasks the first one's answers are shown.
     """
-    summary, spec = summarise(graph), graph.task(task)
+    summary, spec, answer = summarise(graph), graph.task(task), "an answer"
     if isinstance(spec, MultiTaskSpec):
-        # What it shows of answers is that of the first task.
         task = spec.tasks[0]
-        spec = graph.task(task)
+        spec, answer = graph.task(task), f"an answer to {task}"
     assert not isinstance(spec, MultiTaskSpec)
     if isinstance(spec, LinkTaskSpec):
         entity = link_type(graph, spec.relation, where=f"tasks.{task}").source
         facts, caption, samples = _link_facts(summary, spec.relation), "", []
     else:
         entity = spec.entity
-        facts, caption = _entity_facts(summary, task, entity), _homophily_caption(summary["relations"], task)
-        samples = _samples(graph, task, spec)
+        # A task that the graph need not be told of has no columns in its tables.
+        labels = Task.from_graph(graph, task).labels
+        facts = _entity_facts(labels, answer)
+        caption = _homophily_caption(summary["relations"], task)
+        samples = _samples(graph, labels)
     relations = {name: r for name, r in summary["relations"].items() if r["kind"] != "of"}
     return Data(
         facts=tuple(facts),
@@ -103,12 +107,11 @@ def data_section(graph: Graph, task: str) -> Data:
     )
 
 
-def _entity_facts(summary: Mapping[str, Any], task: str, entity: str) -> list[Fact]:
-    counts = summary["tasks"][task]
+def _entity_facts(labels: Labels, answer: str) -> list[Fact]:
     return [
-        Fact(f"{summary['nodes'][entity]['count']:,}", f"entities ({entity})"),
-        Fact(f"{counts['labelled']:,}", "with an answer"),
-        *(Fact(f"{counts[part]:,}", part) for part in ("train", "validation", "test")),
+        Fact(f"{len(labels.ids):,}", f"entities ({labels.entity})"),
+        Fact(f"{int(labels.values.notna().sum()):,}", f"with {answer}"),
+        *(Fact(f"{len(labels.rows(part)):,}", part) for part in SPLITS),
     ]
 
 
@@ -151,11 +154,9 @@ def _homophily_caption(relations: Mapping[str, Mapping[str, Any]], task: str) ->
     return f"Homophily: the share of edges among training entities that join equal answers{by_chance}."
 
 
-def _samples(graph: Graph, task: str, spec: EntitiesTaskSpec) -> list[Sample]:
-    table = graph.nodes[spec.entity]
-    targets = table[f"target:{task}"]
-    rows = np.flatnonzero((table[f"split:{task}"] == "train") & targets.notna())
-    if spec.kind == "regression":
+def _samples(graph: Graph, labels: Labels) -> list[Sample]:
+    targets, rows = labels.values, labels.rows("train")
+    if labels.kind == "regression":
         # Spread over the range of the answers instead of over classes.
         order = rows[np.argsort(targets.to_numpy(dtype=float)[rows], kind="stable")]
         picked = np.unique(np.linspace(0, len(order) - 1, _SHOWN_ENTITIES).round().astype(int))
@@ -163,6 +164,6 @@ def _samples(graph: Graph, task: str, spec: EntitiesTaskSpec) -> list[Sample]:
     else:
         chosen = spread_over(targets.iloc[rows].astype(str).tolist(), rows, _SHOWN_ENTITIES)
     shown: list[Any] = targets.iloc[chosen].tolist()
-    if spec.kind == MULTI_LABEL:
+    if labels.kind == MULTI_LABEL:
         shown = [read_label_set(text) for text in shown]
-    return show_entities(graph, spec.entity, chosen, targets=shown)
+    return show_entities(graph, labels.entity, chosen, targets=shown)

@@ -1,4 +1,4 @@
-"""Baselines for retrieval that read the two modalities alone: chance, canonical correlations, linear maps.
+"""Baselines for two modalities that read these alone: chance, canonical correlations, linear maps.
 
 Shapes: N entities, T for training, R of any, P and Q widths of the two modalities.
 """
@@ -13,23 +13,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mmgraph.relations.cca import CCA
-from mmgraph.tasks.retrieval import Retrieval
+from mmgraph.tasks.matching import Matching
+from mmgraph.tasks.pair_task import PairTask, Sides
 from mmgraph.tasks.ridge_maps import KERNELS, Kernel
 
-Output = Callable[[Tensor], Tensor]
-"""From entities, int64 [R], to both sides of them, [R, 2, D], whose inner products say what goes together."""
-
-Found = tuple[Output, dict[str, Any]]
+Found = tuple[Sides, dict[str, Any]]
 """What both sides are, and what was chosen on validation."""
 
 _COMPONENTS, _SHRINKAGES = (16, 64, 256), (0.1, 0.3, 0.6, 0.9)
 _WIDTH = 64
 
 
-def chance(task: Retrieval) -> Found:
+def chance(task: PairTask) -> Found:
     """Return vectors at random: what the size of the gallery alone gives.
 
     Args:
@@ -39,7 +38,7 @@ def chance(task: Retrieval) -> Found:
     return (lambda rows: sides[rows]), {}
 
 
-def cca(task: Retrieval) -> Found:
+def cca(task: PairTask) -> Found:
     """Return canonical correlation analysis, its components and its shrinkage chosen on validation.
 
     See :class:`~mmgraph.relations.cca.CCA`. Vectors are compared by their cosine.
@@ -59,7 +58,7 @@ def cca(task: Retrieval) -> Found:
     return _best(task, tried())
 
 
-def linear_map(task: Retrieval) -> Found:
+def linear_map(task: PairTask) -> Found:
     """Return ridge regression in both directions, each penalty chosen on training pairs left out of the fit.
 
     See :class:`~mmgraph.tasks.ridge_maps.RidgeLikeness`.
@@ -70,7 +69,7 @@ def linear_map(task: Retrieval) -> Found:
     return _by_ridge(task, "linear")
 
 
-def kernel_map(task: Retrieval) -> Found:
+def kernel_map(task: PairTask) -> Found:
     """Return the same, linear or with a Gaussian kernel: what ``contrastive.ridge`` begins with.
 
     Args:
@@ -79,7 +78,7 @@ def kernel_map(task: Retrieval) -> Found:
     return _by_ridge(task, *KERNELS)
 
 
-def _by_ridge(task: Retrieval, *kernels: Kernel) -> Found:
+def _by_ridge(task: PairTask, *kernels: Kernel) -> Found:
     likeness, _ = task.fit_ridge(*kernels)
 
     def output(rows: Tensor) -> Tensor:
@@ -88,10 +87,31 @@ def _by_ridge(task: Retrieval, *kernels: Kernel) -> Found:
     return output, likeness.describe()
 
 
+def calibrated(task: Matching, sides: Sides) -> Sides:
+    """Return sides whose inner products are logits, by a logistic regression on the pairs of validation.
+
+    Args:
+        task: Says which pairs these are.
+        sides: What both sides of entities are.
+    """
+    logits = task.judge(sides, task.rows("validation"))[:, :-1].numpy()
+    right = np.zeros(logits.shape, dtype=bool)
+    right[:, 0] = True
+    fitted = LogisticRegression().fit(logits.reshape(-1, 1), right.ravel())
+    slope, bias = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+
+    def output(rows: Tensor) -> Tensor:
+        query, answer = sides(rows).unbind(dim=1)
+        ones = answer.new_ones(len(answer), 1)
+        return torch.stack([torch.cat([slope * query, bias * ones], 1), torch.cat([answer, ones], 1)], dim=1)
+
+    return output
+
+
 _Map = Callable[[NDArray[np.float64]], NDArray[Any]]
 
 
-def _training(task: Retrieval) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _training(task: PairTask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return both modalities of the training entities, float64 [T, P] and [T, Q]."""
     rows = task.rows("train")
     one, other = (x.double().numpy() for x in task.modalities(rows))
@@ -102,7 +122,7 @@ def _placed(fitted: CCA, view: int, components: int) -> _Map:
     return lambda features: fitted.place(view, features)[:, :components]
 
 
-def _sides(task: Retrieval, query: _Map, answer: _Map) -> Output:
+def _sides(task: PairTask, query: _Map, answer: _Map) -> Sides:
     """Return both sides of entities, whose inner products are cosines."""
 
     def output(rows: Tensor) -> Tensor:
@@ -113,7 +133,7 @@ def _sides(task: Retrieval, query: _Map, answer: _Map) -> Output:
     return output
 
 
-def _best(task: Retrieval, tried: Iterable[Found]) -> Found:
+def _best(task: PairTask, tried: Iterable[Found]) -> Found:
     """Return what has the best watched metric on validation; among equal ones the first."""
     rows, metric = task.rows("validation"), task.monitor[0]
-    return max(tried, key=lambda found: task.metrics(found[0](rows), rows)[metric])
+    return max(tried, key=lambda found: task.metrics(task.judge(found[0], rows), rows)[metric])

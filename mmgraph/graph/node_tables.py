@@ -10,7 +10,7 @@ import pandas as pd
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.entity_table import text_series
 from mmgraph.data.label_sets import label_sets
-from mmgraph.data.task_spec import MultiLabelTaskSpec, PretrainingTaskSpec, RetrievalTaskSpec
+from mmgraph.data.task_spec import MultiLabelTaskSpec, PairTaskSpec, PretrainingTaskSpec
 from mmgraph.errors import DataError, Faults, MMGraphError
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.preview import previews
@@ -24,8 +24,8 @@ def entity_tables(dataset: Dataset, entities: Iterable[str]) -> dict[str, pd.Dat
         By entity type: N rows with ``id``, ``title``, where entities have times ``time`` (float64),
         ``training`` (whether no split holds the entity out), and for every task of the entity type
         ``target:<task>`` (numbers for a regression, else text, for several labels a JSON list; missing where
-        unlabelled; of a task that asks for no column the id, for a retrieval missing where one of the
-        modalities is) and ``split:<task>`` (``train``, ``validation``, ``test`` or empty).
+        unlabelled; of a task that asks for no column the id, of two modalities missing where one of them is)
+        and ``split:<task>`` (``train``, ``validation``, ``test`` or empty).
 
     Raises:
         DataError: With all faults of all columns of times and targets.
@@ -74,10 +74,10 @@ def _target(dataset: Dataset, task: str) -> pd.Series:
     return pd.Series(column.text(), dtype="str")
 
 
-def _asked_for(dataset: Dataset, task: RetrievalTaskSpec | PretrainingTaskSpec, ids: pd.Series) -> pd.Series:
-    """Return the ids of the entities that a task asks for: for a retrieval, those with both modalities."""
+def _asked_for(dataset: Dataset, task: PairTaskSpec | PretrainingTaskSpec, ids: pd.Series) -> pd.Series:
+    """Return the ids of the entities that a task asks for: of two modalities, those with both."""
     has = np.ones(len(ids), dtype=bool)
-    for modality in (task.query, task.answer) if isinstance(task, RetrievalTaskSpec) else ():
+    for modality in (task.query, task.answer) if isinstance(task, PairTaskSpec) else ():
         has &= np.isin(np.arange(len(ids)), dataset.modality(task.entity, modality).index)
     return ids.where(has)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmgraph.config import parse
-from mmgraph.data.references import MULTI_TASK, PRETRAINING, RETRIEVAL
+from mmgraph.data.references import MATCHING, MULTI_TASK, PRETRAINING, RETRIEVAL
 from mmgraph.data.task_spec import (
     AnyTaskSpec,
     EntitiesTaskSpec,
+    MatchingTaskSpec,
     MultiTaskSpec,
     PretrainingTaskSpec,
     RetrievalTaskSpec,
@@ -19,7 +20,11 @@ from mmgraph.graph.without_links import unprepared_link_task
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
 
-_RETRIEVAL, _PRETRAIN = "retrieval:", "pretrain"
+_PRETRAIN = "pretrain"
+_PAIRS: dict[str, type[RetrievalTaskSpec | MatchingTaskSpec]] = {
+    RETRIEVAL: RetrievalTaskSpec,
+    MATCHING: MatchingTaskSpec,
+}
 
 
 def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
@@ -27,15 +32,17 @@ def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
 
     Args:
         graph: The graph.
-        name: ``link:RELATION``, ``retrieval:QUERY,ANSWER``, where query and answer are modalities or their
-            node types, ``pretrain``, ``pretrain:ENTITY``, or the names of several tasks, ``A,B``.
+        name: ``link:RELATION``, ``retrieval:QUERY,ANSWER`` or ``matching:QUERY,ANSWER``, where query and
+            answer are modalities or their node types, ``pretrain``, ``pretrain:ENTITY``, or the names of
+            several tasks, ``A,B``.
 
     Raises:
-        ConfigError: If a retrieval asks for one modality by itself, or several tasks are one.
+        ConfigError: If query and answer are one modality, or several tasks are one.
         GraphError: If the graph cannot tell what it is about.
     """
-    if name.startswith(_RETRIEVAL) and name.count(",") == 1:
-        return _retrieval(graph, name)
+    kind, _, sides = name.partition(":")
+    if kind in _PAIRS and sides.count(",") == 1:
+        return _pair(graph, kind, sides.split(","))
     if name == _PRETRAIN or name.startswith(f"{_PRETRAIN}:"):
         return _pretraining(graph, name.partition(":")[2])
     if "," in name:
@@ -72,8 +79,8 @@ def split_column(graph: Graph, entity: str, split: str) -> str:
     )
 
 
-def _retrieval(graph: Graph, name: str) -> RetrievalTaskSpec:
-    sides, nodes = name.removeprefix(_RETRIEVAL).split(","), graph.schema.node_types
+def _pair(graph: Graph, kind: str, sides: list[str]) -> AnyTaskSpec:
+    nodes = graph.schema.node_types
     entities = []
     for side in sides:
         found = [t for t in nodes if t.modality is not None and side in (t.modality, t.name)]
@@ -88,15 +95,15 @@ def _retrieval(graph: Graph, name: str) -> RetrievalTaskSpec:
         raise GraphError(
             f"{len(shared)} entity types have both {sides[0]!r} and {sides[1]!r}; wanted one",
             where="--task",
-            fix=f"Write node types: {_RETRIEVAL}{shared[0]}/{sides[0]},{shared[0]}/{sides[1]}."
+            fix=f"Write node types: {kind}:{shared[0]}/{sides[0]},{shared[0]}/{sides[1]}."
             if shared
             else "Choose modalities of one entity type.",
         )
     entity = shared[0]
     query, answer = (side.rpartition("/")[2] for side in sides)
-    split = _shared_split(graph, entity, RETRIEVAL)
-    content = {"kind": RETRIEVAL, "entity": entity, "query": query, "answer": answer, "split": split}
-    return parse(RetrievalTaskSpec, content, where="--task")
+    split = _shared_split(graph, entity, kind)
+    content = {"kind": kind, "entity": entity, "query": query, "answer": answer, "split": split}
+    return parse(_PAIRS[kind], content, where="--task")
 
 
 def _pretraining(graph: Graph, entity: str) -> PretrainingTaskSpec:

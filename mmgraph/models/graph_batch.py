@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -44,6 +44,27 @@ class GraphBatch(NamedTuple):
             data.collect("edge_index", allow_empty=True),
             data.collect("edge_weight", allow_empty=True),
             data.collect("edge_attr", allow_empty=True),
+        )
+
+    def keeping(self, kept: Mapping[Triple, Tensor]) -> GraphBatch:
+        """Return the graph with a part of its edges.
+
+        Args:
+            kept: By edge type, which edges stay, bool [E]; of edge types that are not named all do.
+        """
+        index, weight, attr = (
+            {t: x[..., kept[t]] if at_end else x[kept[t]] for t, x in values.items() if t in kept}
+            for values, at_end in (
+                (self.edge_index_dict, True),
+                (self.edge_weight_dict, False),
+                (self.edge_attr_dict, False),
+            )
+        )
+        return self._replace(
+            edge_index_dict={**self.edge_index_dict, **index},
+            edge_weight_dict={**self.edge_weight_dict, **weight},
+            edge_attr_dict={**self.edge_attr_dict, **attr},
+            sample=None if self.sample is None else self.sample.untrimmed(),
         )
 
     def to(self, device: torch.device) -> GraphBatch:

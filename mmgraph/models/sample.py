@@ -52,6 +52,10 @@ class Sample:
     trims: tuple[Trim, ...] = ()
     numbers: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def untrimmed(self) -> Sample:
+        """Return the sample of which each layer gets all: with fewer edges, what trims count is not there."""
+        return Sample(self.known, numbers=self.numbers)
+
     def to(self, device: torch.device) -> Sample:
         """Return the sample on a device; tensors that are there already are the same."""
         return self.each(lambda tensor: tensor.to(device))

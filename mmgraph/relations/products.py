@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 _CPUINFO = Path("/proc/cpuinfo")
 # Below so many multiplications its set-up takes longer than what oneDNN saves.
 _WORTH_A_SETUP = 1 << 24
+# It copies both; more than 64 MB of either are left to MKL, which does not.
+_MOST_COPIED = 1 << 24
 
 
 def products(
@@ -29,11 +31,12 @@ def products(
         rows: [B, D].
         columns: [J, D].
         room: Where they may be written, of B x J numbers or more; memory of one's own costs its pages each
-            time.
+            time. oneDNN, which takes its own, does not use it.
     """
     left, right = torch.from_numpy(rows), torch.from_numpy(columns)
     with _single_precision():
-        if len(rows) * columns.size >= _WORTH_A_SETUP and _onednn_is_quicker():
+        large = max(rows.size, columns.size) > _MOST_COPIED
+        if not large and len(rows) * columns.size >= _WORTH_A_SETUP and _onednn_is_quicker():
             with torch.inference_mode():
                 found = torch.ops.aten.mkldnn_linear(left.to_mkldnn(), right.to_mkldnn(), None).to_dense()
             result: NDArray[np.float32] = found.numpy()

@@ -133,7 +133,8 @@ def filter_table(graph: Graph, entity: str, table: str | Path | pd.DataFrame | N
     columns = {"id": nodes["id"], "title": nodes["title"]}
     for name, task in graph.entity_tasks.items():
         if task.entity == entity:
-            columns |= {task.target: nodes[f"target:{name}"], f"split:{name}": nodes[f"split:{name}"]}
+            columns[task.target] = nodes[f"target:{name}"]
+    columns |= {str(name): nodes[name] for name in nodes if str(name).startswith("split:")}
     found = pd.DataFrame(columns)
     if table is None:
         return found

@@ -21,10 +21,12 @@ from mmgraph.training.run import Run
 FLAT_UP_TO = 50_000
 """Among so many vectors of width 256, looking at each takes 2 ms on one core."""
 
-# A code of four bits for every two channels, and how many vectors codes are learnt from.
-_BITS, _CHANNELS_A_CODE, _LEARNT_FROM = 4, 2, 1 << 16
-# How many candidates for each one that is asked for are compared by their vectors, and how many at least.
-_EFFORTS, _FEWEST = (20, 50, 150, 500), 100
+# For how many channels there is a code, and how many candidates for each one that is asked for are compared
+# by their vectors: what is tried, the quickest first. Coarse codes tell vectors apart that lie near a surface
+# of few dimensions, as those of trained models do; vectors without structure take fine ones.
+_TRIED = ((4, (20, 50, 150)), (2, (20, 50, 150, 500)))
+# How many candidates there are at least, the bits of a code, and how many vectors codes are learnt from.
+_FEWEST, _BITS, _LEARNT_FROM = 100, 4, 1 << 16
 # What share of the nearest has to be found, on how many vectors it is measured, and among how many nearest.
 _RECALL, _SAMPLE, _NEAREST = 0.97, 200, 10
 # By faiss's numbers of ways to scan: the one that reads the codes once, for a single query.
@@ -169,17 +171,20 @@ def _make(faiss: Any, units: NDArray[np.float32], flat_up_to: int, progress: Pro
         progress.say(f"index of {counted(len(units), 'vector')}: flat, which is exact")
         return exact
     progress.say(f"make an index of {counted(len(units), 'vector')} by the codes of a product quantiser")
-    index = _coded(faiss, units)
     sample = np.unique(np.linspace(0, len(units) - 1, _SAMPLE).astype(np.int64))
     wanted = _others(exact, units, sample)
-    for effort in _EFFORTS:
+    index, made = None, 0
+    for channels, effort in [(channels, effort) for channels, efforts in _TRIED for effort in efforts]:
+        if channels != made:
+            index, made = _coded(faiss, units, channels), channels
         found = _others(VectorIndex(index, 0.0, effort), units, sample)
         shares = [
             len(np.intersect1d(one, other)) / _NEAREST for one, other in zip(found, wanted, strict=True)
         ]
         recall = round(float(np.mean(shares)), 4)
         progress.say(
-            f"recall@{_NEAREST} on a sample of {len(sample)}: {recall:.3f}, by {effort} candidates each"
+            f"recall@{_NEAREST} on a sample of {len(sample)}: {recall:.3f}, by "
+            f"{counted(effort, 'candidate')} each and a code for {counted(channels, 'channel')}"
         )
         if recall >= _RECALL:
             return VectorIndex(index, recall, effort)
@@ -187,7 +192,7 @@ def _make(faiss: Any, units: NDArray[np.float32], flat_up_to: int, progress: Pro
     return exact
 
 
-def _coded(faiss: Any, units: NDArray[np.float32]) -> Any:
+def _coded(faiss: Any, units: NDArray[np.float32], channels: int) -> Any:
     """Return an index that scans a short code of each vector and compares the best by their vectors.
 
     Codes are those of a product quantiser (Jegou et al. 2011, https://doi.org/10.1109/TPAMI.2010.57), so
@@ -196,7 +201,7 @@ def _coded(faiss: Any, units: NDArray[np.float32]) -> Any:
     clusters, which no graph of neighbours and no lists of clusters could do without.
     """
     width = units.shape[1]
-    pieces = width // _CHANNELS_A_CODE if width % _CHANNELS_A_CODE == 0 else width
+    pieces = width // channels if width % channels == 0 else width
     index = faiss.IndexRefineFlat(faiss.IndexPQFastScan(width, pieces, _BITS, faiss.METRIC_INNER_PRODUCT))
     chosen = np.unique(np.linspace(0, len(units) - 1, _LEARNT_FROM).astype(np.int64))
     index.train(units[chosen])

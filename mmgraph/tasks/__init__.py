@@ -6,6 +6,7 @@ from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import SPLITS, Labels
 from mmgraph.tasks.link_options import LinkOptions
 from mmgraph.tasks.link_prediction import LinkPrediction
+from mmgraph.tasks.matching import Matching
 from mmgraph.tasks.multi_label import MultiLabel
 from mmgraph.tasks.multi_task import MultiTask
 from mmgraph.tasks.options import Objectives, TaskOptions
@@ -23,6 +24,7 @@ __all__ = [
     "Labels",
     "LinkOptions",
     "LinkPrediction",
+    "Matching",
     "MultiLabel",
     "MultiTask",
     "Objectives",

@@ -76,13 +76,14 @@ class LinkPrediction(Task):
 
         Raises:
             ConfigError: If something was set that needs classes.
-            GraphError: If the relation's edges cannot be split, or none of a part is new.
+            GraphError: If the relation's edges cannot be split, or not asked from both ends, or none of a
+                part is new.
         """
         spec = graph.task(name)
         assert isinstance(spec, LinkTaskSpec)
         view = graph.view(name)
         edge_type = link_type(view, spec.relation, where=f"tasks.{name}")
-        links = read_links(view, edge_type, where=f"tasks.{name}")
+        links = read_links(view, edge_type, both=spec.direction == "both", where=f"tasks.{name}")
         ids = tuple(view.nodes[end]["id"].to_numpy(dtype=object) for end in links.triple[::2])
         labels = Labels(
             task=name,
@@ -165,8 +166,7 @@ class LinkPrediction(Task):
         """Return the whole graph without the edges of some training links, which are its seeds."""
         pairs, links = self._pairs, self.links
         share = self.options.asked * min(1.0, _MOST_ASKED / (self.options.asked * len(links.train)))
-        chosen = torch.zeros(len(pairs), dtype=torch.bool)
-        chosen[torch.randperm(len(pairs))[: max(round(share * len(pairs)), 1)]] = True
+        chosen = pairs.draw(share)
         rows = links.train[pairs.among(links.edge_index, chosen)]
         asked = Links(links.source[rows].numpy(), links.target[rows].numpy(), None)
         stream = np.uint64(int(torch.randint(2**62, ())))

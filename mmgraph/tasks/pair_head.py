@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.ridge_maps import RidgeLikeness
 
@@ -35,7 +36,7 @@ class PairHead(nn.Module):
     def __init__(
         self,
         channels: int,
-        contrast: Contrast,
+        contrast: Contrast | MatchingOptions,
         ridge: RidgeLikeness | None = None,
         temperature: float = 1.0,
     ) -> None:

@@ -1,29 +1,33 @@
-"""Which entities have both modalities of a retrieval."""
+"""Which entities have both modalities of a task about two."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from mmgraph.counted import agreed, counted
-from mmgraph.data.task_spec import RetrievalTaskSpec
+from mmgraph.data.task_spec import PairTaskSpec
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.unprepared import split_column
-from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.labels import SPLITS, Labels, find_task
 
 
-def read_pairs(graph: Graph, name: str, spec: RetrievalTaskSpec) -> Labels:
-    """Return the entities of a retrieval; who has a value, the id, has both modalities.
+def read_pairs(graph: Graph, name: str) -> tuple[Labels, PairTaskSpec]:
+    """Return the entities of a task about two modalities; who has a value, the id, has both.
 
     Args:
         graph: The graph.
         name: The name of the task.
-        spec: What the dataset says about it.
+
+    Returns:
+        The entities, and what the dataset says about the task.
 
     Raises:
         GraphError: If the graph lacks one of the modalities, or a part of the split has fewer than two
             entities that have both.
     """
+    spec = find_task(graph, name)
+    assert isinstance(spec, PairTaskSpec)
     table, where = graph.nodes[spec.entity], f"tasks.{name}"
     there = {t.modality for t in graph.schema.node_types if t.entity == spec.entity}
     for side, modality in (("query", spec.query), ("answer", spec.answer)):
@@ -47,12 +51,13 @@ def read_pairs(graph: Graph, name: str, spec: RetrievalTaskSpec) -> Labels:
         split=split.fillna("").to_numpy(dtype=str),
         where=where,
     )
-    for part in ("train", "validation"):
-        if (size := len(labels.rows(part))) < 2:
+    for part in SPLITS:
+        size, least = len(labels.rows(part)), 0 if part == "test" else 2
+        if size == 1 or size < least:
             raise GraphError(
                 f"{counted(size, 'entity', 'entities')} of the {part} split {agreed(size, 'has', 'have')} "
                 f"both {spec.query} and {spec.answer}; wanted two, to be told apart",
                 where=where,
                 fix="Check the modalities and the split in dataset.yaml, and build the graph anew.",
             )
-    return labels
+    return labels, spec

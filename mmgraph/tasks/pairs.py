@@ -42,28 +42,46 @@ class Pairs:
         found: Tensor = keys[place] == wanted
         return found & chosen.to(edges.device)[place]
 
+    def places(self, edges: Tensor) -> Tensor:
+        """Return which pairs some edges are between, int64, each once.
+
+        Args:
+            edges: Sources above targets, int64 [2, E]; each between a pair.
+        """
+        places: Tensor = torch.unique(torch.searchsorted(self._keys, self._key(edges)))
+        return places
+
+    def draw(
+        self, share: float, *, among: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return a share of the pairs, at least one of them, bool [P].
+
+        Args:
+            share: The share, from 0 to 1.
+            among: Which pairs it is a share of, at least one; by default all.
+            generator: Draws them; torch's own by default.
+        """
+        chosen = torch.zeros(len(self), dtype=torch.bool)
+        total = len(self) if among is None else len(among)
+        drawn = torch.randperm(total, generator=generator)[: max(round(share * total), 1)]
+        chosen[drawn if among is None else among[drawn]] = True
+        return chosen
+
     def hide(self, batch: GraphBatch, triple: Triple, chosen: Tensor) -> GraphBatch:
         """Return a graph without the edges of a relation, and of its reverse, between chosen pairs.
 
         Args:
-            batch: The whole graph.
+            batch: The whole graph, or a sample of it.
             triple: The relation's edge type.
             chosen: Which pairs, bool [P].
         """
         source, name, target = triple
-        edges, weights, attributes = (
-            dict(part) for part in (batch.edge_index_dict, batch.edge_weight_dict, batch.edge_attr_dict)
-        )
-        reverse = (target, f"rev_{name}", source)
+        reverse, kept = (target, f"rev_{name}", source), {}
         for known in (triple, reverse):
-            if known in edges:
-                index = edges[known]
-                kept = ~self.among(index.flip(0) if known == reverse else index, chosen)
-                edges[known] = index[:, kept]
-                for carried in (weights, attributes):
-                    if known in carried:
-                        carried[known] = carried[known][kept]
-        return batch._replace(edge_index_dict=edges, edge_weight_dict=weights, edge_attr_dict=attributes)
+            if known in batch.edge_index_dict:
+                numbers = _numbers_in(batch, known)
+                kept[known] = ~self.among(numbers.flip(0) if known == reverse else numbers, chosen)
+        return batch.keeping(kept)
 
     def _key(self, edges: Tensor) -> Tensor:
         source, target = edges
@@ -71,3 +89,12 @@ class Pairs:
             source, target = torch.minimum(source, target), torch.maximum(source, target)
         key: Tensor = source * self._num_target + target
         return key
+
+
+def _numbers_in(batch: GraphBatch, triple: Triple) -> Tensor:
+    """Return edges between entities by the numbers that their ends have in the whole graph, int64 [2, E]."""
+    index = batch.edge_index_dict[triple]
+    if batch.sample is None:
+        return index
+    source, target = (batch.sample.numbers[end] for end in (triple[0], triple[2]))
+    return torch.stack([source[index[0]], target[index[1]]])

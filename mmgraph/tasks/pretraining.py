@@ -17,6 +17,7 @@ from torch_geometric.nn.module_dict import ModuleDict
 from mmgraph.data.task_spec import PretrainingTaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.schema import Triple
 from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
@@ -25,6 +26,7 @@ from mmgraph.tasks.labels import SPLITS, Labels, find_task
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.pretext import PRETEXTS, Pretext, Subject
+from mmgraph.tasks.pretext.classes import read_classes
 from mmgraph.tasks.refuse import refuse_set
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
@@ -32,7 +34,7 @@ from mmgraph.tasks.task import Direction, Task
 
 @TASKS.register("pretraining")
 class Pretraining(Task):
-    """Objectives that need no labels, each with a weight: contrastive, masked modality or features, infomax.
+    """Objectives, each with a weight: contrastive, masked modality or features, links, infomax, classes.
 
     It learns from training entities, and is measured on the others, by the loss.
 
@@ -72,14 +74,17 @@ class Pretraining(Task):
             split=split.fillna("").to_numpy(dtype=str),
             where=where,
         )
-        options.refuse_others(labels, "contrast", "objectives")
-        content = Content.in_graph(graph.view(name), spec.entity)
+        options.refuse_others(labels, "contrast", "objectives", "few_labels")
+        view = graph.view(name)
+        content = Content.in_graph(view, spec.entity)
         if not content:
             raise GraphError(
                 f"{spec.entity!r} has no modality that the task sees",
                 where=where,
                 fix="Choose an entity type that has one.",
             )
+        weights = _weights(options.objectives.weights, len(content), spec.entity)
+        _refuse_unread(options, labels, weights)
         subject = Subject(
             entity=spec.entity,
             schema=graph.schema,
@@ -87,15 +92,20 @@ class Pretraining(Task):
             held_out=torch.from_numpy(np.isin(labels.split, SPLITS[1:])),
             contrast=options.contrast,
             mask_share=options.objectives.mask_share,
+            links=_links(view, spec.entity) if "link_reconstruction" in weights else {},
+            classes=read_classes(graph, labels, options) if "supervised_contrastive" in weights else None,
         )
-        weights = _weights(options.objectives.weights, len(content), spec.entity)
-        _refuse_unread(options, labels, weights)
         return cls(labels, subject, weights)
 
     @property
     def monitor(self) -> tuple[str, Direction]:
         """The loss, the less the better."""
         return "weighted_loss", "min"
+
+    @property
+    def only_whole(self) -> str | None:
+        """Why a step must see the whole graph: the first reason that an objective has."""
+        return next((p.only_whole for p in self._pretexts.values() if p.only_whole), None)
 
     def make_head(self, channels: int) -> nn.Module:
         """Return what the objectives learn beside the model, with fresh weights."""
@@ -172,6 +182,27 @@ def _weights(asked: dict[str, float] | None, num_modalities: int, entity: str) -
     return dict(asked)
 
 
+def _links(view: Graph, entity: str) -> dict[Triple, Tensor]:
+    """Return the relations that tie entities of a type to entities, in their own direction.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    entities = {t.name for t in view.schema.node_types if t.modality is None}
+    links = {
+        t.triple: torch.from_numpy(np.array(view.edge_index[t.triple]))
+        for t in view.schema.edge_types
+        if t.reverse_of is None and t.num_edges and entity in t.triple[::2] and entities >= set(t.triple[::2])
+    }
+    if not links:
+        raise ConfigError(
+            f"'link_reconstruction' needs a relation that ties {entity!r} to entities, and there is none",
+            where="objectives",
+            fix="Leave it out.",
+        )
+    return links
+
+
 def _refuse_unread(options: TaskOptions, labels: Labels, weights: Iterable[str]) -> None:
     """Refuse what was set for other objectives than those that are asked for."""
     read = {PRETEXTS[name].reads for name in weights}
@@ -181,3 +212,6 @@ def _refuse_unread(options: TaskOptions, labels: Labels, weights: Iterable[str])
     refuse_set(labels, "begins with no regression", ridge)
     if "mask_share" not in read:
         options.objectives.refuse_mask_share()
+    if "classes" not in read:
+        options.objectives.refuse_classes()
+        options.few_labels.refuse(labels)

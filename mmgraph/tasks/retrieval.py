@@ -5,7 +5,7 @@ Shapes: N entities, R of them that are asked for, C channels of the model, D of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,39 +13,32 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from mmgraph.counted import agreed, counted
-from mmgraph.data.task_spec import RetrievalTaskSpec
+from mmgraph.data.task_spec import PairTaskSpec
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import GraphSchema
-from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.gallery import rank_own
 from mmgraph.tasks.gathered import as_share, gather, gather_blocks
-from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.objectives import Contrast, Kin
 from mmgraph.tasks.options import TaskOptions
-from mmgraph.tasks.pair_head import PairHead, SideName
+from mmgraph.tasks.pair_head import PairHead
 from mmgraph.tasks.pair_labels import read_pairs
-from mmgraph.tasks.ridge_maps import KERNELS, Kernel, RidgeLikeness, deal, evenly, fit_ridge
-from mmgraph.tasks.side import Side, refuse_shared
+from mmgraph.tasks.pair_task import PairTask, Sides
+from mmgraph.tasks.ridge_maps import KERNELS
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 
-_HELD_OUT = ("validation", "test")
 _AT = (1, 5, 10)
-_FITTED = 1 << 15
-"""On how many training entities, at most, ridge regression is fitted; the others are new to it."""
 
 
 @TASKS.register("retrieval")
-class Retrieval(Task):
+class Retrieval(PairTask):
     """Which answer belongs to which query, both modalities of one entity: contrastive; MRR, recall, ranks.
 
-    Both sides of an entity are embedded apart, each without the other one and all that was made from it (see
-    :class:`~mmgraph.tasks.side.Side`), by one model in two passes over the graph. That holds for entities
-    that are held out, always, and in training for those that a step learns from; the others are context, of
-    which all is seen. The gallery of a split are the answers of its entities.
+    The gallery of a split are the answers of its entities.
 
     Args:
         labels: What the graph says about the task; who has a value has both modalities.
@@ -55,43 +48,19 @@ class Retrieval(Task):
         content: What each modality holds, by its name.
     """
 
-    has_views = True
-    held_out: Tensor
-    fitted: Tensor
-    fold: Tensor
+    part_of = "in a gallery"
 
     def __init__(
         self,
         labels: Labels,
-        spec: RetrievalTaskSpec,
+        spec: PairTaskSpec,
         schema: GraphSchema,
         contrast: Contrast,
         content: Mapping[str, Content],
     ) -> None:
-        super().__init__(labels)
+        super().__init__(labels, spec, schema, content, context=contrast.context)
         self.contrast = contrast
-        self.content = (content[spec.query], content[spec.answer])
-        self.names: dict[str, SideName] = {spec.query: "query", spec.answer: "answer"}
-        self.sides = {
-            name: Side(
-                schema,
-                spec.entity,
-                modalities={modality, *more},
-                relations=set(more),
-            )
-            for name, modality, more in (
-                ("query", spec.query, spec.query_with),
-                ("answer", spec.answer, spec.answer_with),
-            )
-        }
         self.directions = (f"{spec.query}_to_{spec.answer}", f"{spec.answer}_to_{spec.query}")
-        held_out = torch.from_numpy(np.isin(labels.split, _HELD_OUT))
-        self.register_buffer("held_out", held_out, persistent=False)
-        self.register_buffer("fitted", evenly(self.rows("train"), _FITTED), persistent=False)
-        fold = torch.zeros(len(held_out), dtype=torch.int64)
-        fold[self.fitted] = deal(len(self.fitted))
-        self.register_buffer("fold", fold, persistent=False)
-        self._views: dict[tuple[str, bool, torch.device], View] = {}
 
     @classmethod
     def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
@@ -102,59 +71,26 @@ class Retrieval(Task):
             GraphError: If the graph lacks one of the modalities, a split has fewer than two entities that
                 have both, or both sides see something that goes back to the same.
         """
-        spec = find_task(graph, name)
-        assert isinstance(spec, RetrievalTaskSpec)
-        labels = read_pairs(graph, name, spec)
+        labels, spec = read_pairs(graph, name)
         options.refuse_others(labels, "contrast")
         content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
-        task = cls(labels, spec, graph.view(name).schema, options.contrast, content)
-        refuse_shared(task.sides["query"], task.sides["answer"], where=labels.where)
-        return task
+        return cls(labels, spec, graph.view(name).schema, options.contrast, content)
 
     @property
     def monitor(self) -> tuple[str, Direction]:
         """The mean reciprocal rank of both directions, the more the better."""
         return "mrr", "max"
 
-    @property
-    def notes(self) -> list[str]:
-        """What a reader of the metrics should know: entities that lack one of the modalities."""
-        lacking = int((np.isin(self.labels.split, SPLITS) & self.labels.values.isna().to_numpy()).sum())
-        if not lacking:
-            return []
-        return [
-            f"{counted(lacking, 'entity', 'entities')} {agreed(lacking, 'lacks', 'lack')} "
-            f"{self.labels.column}, and {agreed(lacking, 'is', 'are')} neither asked for nor in a gallery"
-        ]
-
     def make_head(self, channels: int) -> nn.Module:
         """Return the maps of both sides into the common space, with fresh weights."""
         return PairHead(channels, self.contrast, *self.fit_ridge(*KERNELS) if self.contrast.ridge else ())
 
-    def fit_ridge(self, *kernels: Kernel) -> tuple[RidgeLikeness, float]:
-        """Return the likeness by ridge regression on training pairs, and its temperature.
-
-        Args:
-            kernels: What to choose among.
-        """
-        rows = self.fitted.cpu()
-        return fit_ridge(*self.modalities(rows), self.fold[self.fitted].cpu(), kernels)
-
-    def modalities(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return both modalities of entities that have them, as they are, float32 [R, P] and [R, Q]."""
-        return self.content[0].of(rows), self.content[1].of(rows)
-
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of some training entities, each of whose sides is seen without the other."""
-        rows = self._to_ask() if batch.seeds is None else batch.seeds
-        entity = self.labels.entity
-        # The seeds of a sample are its first nodes.
-        here = rows if batch.seeds is None else torch.arange(len(rows), device=rows.device)
-        views = [self._view_of(name, rows) for name in self.sides]
-        sides = [encode(view(batch))[entity][here] for view in views]
+        rows, here, sides = self.encode_apart(encode, batch)
         output = self._head(head, sides, rows)
         everybody = torch.cat(gather(output))
-        kin = self.contrast.kin_in(batch, entity, here)
+        kin = self.contrast.kin_in(batch, self.labels.entity, here)
         if kin is not None:
             kin = Kin(*map(gather_blocks, kin))
         compared = self._compared(rows)
@@ -175,45 +111,19 @@ class Retrieval(Task):
         fold = torch.cat(gather(self.fold[rows]))
         return fold.unsqueeze(1) == fold
 
-    def _view_of(self, side: str, rows: Tensor) -> View:
-        """Return what is seen from a side in a step that asks for some training entities."""
-        if not self.contrast.context:
-            return self.seen(side, everyone=True)
-        asked = self.held_out.clone()
-        asked[rows] = True
-        return self.sides[side].view(asked)
-
-    def _to_ask(self) -> Tensor:
-        """Return which training entities a step over the whole graph learns from, int64 [R]."""
-        rows = self.rows("train")
-        chosen = rows[torch.rand(len(rows), device=rows.device) >= self.contrast.context]
-        # One alone has nothing to be told apart from.
-        return chosen if len(chosen) > 1 else rows
-
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
-        """Return both sides of some entities, [R, 2, ...], whose inner products are logits.
+        """Return both sides of some entities, [R, 2, ...], whose inner products are logits."""
+        return self._head(head, self.unify_apart(unify, rows), rows)
 
-        Of training entities, all entities are asked for, so that none sees its own answer, and so they are of
-        held-out ones if training knows no context.
-        """
-        everyone = not self.contrast.context or not bool(self.held_out[rows].all())
-        entity = self.labels.entity
-        sides = [unify({entity: rows}, self.seen(name, everyone=everyone))[entity] for name in self.sides]
-        return self._head(head, sides, rows)
+    def judge(self, sides: Sides, rows: Tensor) -> Tensor:
+        """Return both sides of some entities, [R, 2, ...]."""
+        return sides(rows)
 
     def _head(self, head: nn.Module, sides: list[Tensor], rows: Tensor) -> Tensor:
         """Return both sides of some entities in the common space, float32 [R, 2, D + 1] or more."""
         pairs = (*self.modalities(rows), self.fold[rows]) if self.contrast.ridge else None
         output: Tensor = head(*sides, pairs)
         return output
-
-    def seen(self, side: str, *, everyone: bool) -> View:
-        """Return what is seen from a side where the held-out entities are asked for, or everyone is."""
-        key = (side, everyone, self.held_out.device)
-        if key not in self._views:
-            asked = self.held_out | everyone
-            self._views[key] = self.sides[side].view(asked)
-        return self._views[key]
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the rows of the output
         """Return the contrastive loss of some entities among themselves."""
@@ -234,7 +144,7 @@ class Retrieval(Task):
         """Return for each entity what is found for it; see :meth:`predictions`."""
         return self.predictions(lambda rows: self.output(head, unify, rows))
 
-    def predictions(self, output: Callable[[Tensor], Tensor]) -> pd.DataFrame:
+    def predictions(self, output: Sides) -> pd.DataFrame:
         """Return for each entity which one's answer is first in the gallery of its split, and the own rank.
 
         Args:

@@ -14,7 +14,6 @@ from mmgraph.errors import GraphError
 from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
 from mmgraph.layers.groups import OF
 from mmgraph.models.graph_batch import GraphBatch, View
-from mmgraph.models.sample import Sample
 
 
 class Side:
@@ -97,14 +96,7 @@ class Side:
             left = [self._left(triple, end, index, hidden) for end in (0, 1)]
             if (stays := _both(left)) is not None and not bool(stays.all()):
                 keep[triple] = stays
-        sample = batch.sample
-        return batch._replace(
-            edge_index_dict={t: e[:, keep[t]] if t in keep else e for t, e in batch.edge_index_dict.items()},
-            edge_weight_dict=_kept(batch.edge_weight_dict, keep),
-            edge_attr_dict=_kept(batch.edge_attr_dict, keep),
-            # What trims count is no longer there.
-            sample=None if sample is None else Sample(sample.known, numbers=sample.numbers),
-        )
+        return batch.keeping(keep)
 
     def _hidden(self, batch: GraphBatch, asked: Tensor) -> dict[str, Tensor]:
         """Return by node type of the entities which nodes are those of entities that are looked at, bool."""
@@ -158,8 +150,3 @@ def _both(left: list[Tensor | None]) -> Tensor | None:
     """Return which edges may stay at both ends, bool [E]; nothing for all."""
     said = [each for each in left if each is not None]
     return torch.stack(said).all(dim=0) if said else None
-
-
-def _kept(values: Mapping[Triple, Tensor], keep: Mapping[Triple, Tensor]) -> dict[Triple, Tensor]:
-    """Return what the edges carry that stay, [E, ...], by edge type."""
-    return {triple: x[keep[triple]] if triple in keep else x for triple, x in values.items()}

@@ -72,6 +72,11 @@ class Task(nn.Module, ABC):
     def monitor(self) -> tuple[str, Direction]:
         """The metric that chooses the best epoch on validation, and whether more or less of it is better."""
 
+    @property
+    def only_whole(self) -> str | None:
+        """Why a step must see the whole graph; nothing where a sample does."""
+        return None
+
     @abstractmethod
     def make_head(self, channels: int) -> nn.Module:
         """Return what turns unified states into answers, with fresh weights.

@@ -21,7 +21,7 @@ from mmgraph.tasks.labels import SPLITS
 
 @dataclass(frozen=True, eq=False)
 class TaskLinks:
-    """Links of one relation, each once in a part; of a symmetric relation each in both directions.
+    """Links of one relation, each once in a part; of a symmetric relation, or if asked, in both directions.
 
     Args:
         triple: Source node type, relation, target node type.
@@ -105,7 +105,7 @@ class TaskLinks:
         return torch.cat([count.new_zeros(1), count.cumsum(0)]), target[source.argsort(stable=True)]
 
 
-def read_links(view: Graph, edge_type: EdgeType, *, where: str) -> TaskLinks:
+def read_links(view: Graph, edge_type: EdgeType, *, both: bool = False, where: str) -> TaskLinks:
     """Return the links of a relation, each in the earliest part that has it.
 
     Where edges are split by time, two nodes may be linked again in a later part. Asked for there, the link
@@ -114,11 +114,19 @@ def read_links(view: Graph, edge_type: EdgeType, *, where: str) -> TaskLinks:
     Args:
         view: The graph as the task sees it: its edges are the training links.
         edge_type: The relation, of which the graph holds edges out.
+        both: Whether its links are read in both directions; those of a symmetric relation are in any case.
         where: The place of the task, for messages.
 
     Raises:
-        GraphError: If a part has such repeats alone.
+        GraphError: If a part has such repeats alone, or links have both directions but ends of two types.
     """
+    if both and edge_type.source != edge_type.target:
+        raise GraphError(
+            f"got both, but {edge_type.name!r} leads from {edge_type.source!r} to {edge_type.target!r}; "
+            "wanted ends of one type",
+            where=f"{where}.direction",
+            fix="Leave it out.",
+        )
     held_out = view.held_out[edge_type.name]
     sizes = {t.name: t.num_nodes for t in view.schema.node_types}
     num_source, num_target = sizes[edge_type.source], sizes[edge_type.target]
@@ -129,8 +137,8 @@ def read_links(view: Graph, edge_type: EdgeType, *, where: str) -> TaskLinks:
             source, target = view.edge_index[edge_type.triple]
         else:
             source, target = held_out.of(part).source, held_out.of(part).target
-            if edge_type.symmetric:
-                source, target = np.concatenate([source, target]), np.concatenate([target, source])
+        if both or (edge_type.symmetric and part != "train"):
+            source, target = np.concatenate([source, target]), np.concatenate([target, source])
         # A pair may have several edges, at several times.
         links = np.unique(source * num_target + target)
         new = np.setdiff1d(links, seen, assume_unique=True)

@@ -7,6 +7,7 @@ from mmgraph.graph.graph import Graph
 from mmgraph.models import MultimodalModel, build
 from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions, TaskWeights
 from mmgraph.tasks.few_labels import FewLabels
+from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.training.config import ModelConfig, TrainConfig
 from mmgraph.training.memory import memory_told
@@ -58,11 +59,13 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     loss = ClassLoss(config.loss, config.focal_gamma, config.class_weights, config.label_smoothing)
     links = LinkOptions(**config.links.model_dump())
     contrast = Contrast(**config.contrastive.model_dump())
-    objectives = Objectives(config.objectives, config.mask_share)
+    matching = MatchingOptions(**config.matching.model_dump())
+    objectives = Objectives(config.objectives, config.mask_share, config.classes_of)
     few = FewLabels(config.label_share, config.seed)
     # Of the graph itself: what a task asks for is the same in the controls.
     weights = TaskWeights(config.task_weights)
-    learn = Task.from_graph(graph, task, TaskOptions(loss, links, contrast, objectives, few, weights))
+    asked = TaskOptions(loss, links, contrast, matching, objectives, few, weights)
+    learn = Task.from_graph(graph, task, asked)
     options = config.model
     doing = f"while a model of hidden_channels {options.hidden_channels} was made"
     with memory_told(doing, fix="Take a smaller model.hidden_channels, or fewer layers."):

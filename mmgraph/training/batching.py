@@ -160,6 +160,12 @@ def _loader(
     """Return the batches of the training rows of a task: entities or links."""
     task = module.task
     assert config.batch_size
+    if task.only_whole:
+        raise ConfigError(
+            f"got {config.batch_size:,}, but {task.only_whole}",
+            where="batch_size",
+            fix="Set it to 0, for the whole graph in each step.",
+        )
     if isinstance(task, MultiTask) and len(task.entities) > 1:
         raise ConfigError(
             f"got {config.batch_size}, but samples are made for one entity type, and the tasks ask about "

@@ -12,6 +12,7 @@ from mmgraph.data.spec import Choice
 from mmgraph.training.contrastive_config import ContrastiveConfig
 from mmgraph.training.duration import parse_duration
 from mmgraph.training.link_config import LinkConfig
+from mmgraph.training.matching_config import MatchingConfig
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
@@ -132,19 +133,30 @@ class TrainConfig(Config):
         default_factory=ContrastiveConfig,
         description="How a task learns that brings two kinds of states together.",
     )
+    matching: MatchingConfig = Field(
+        default_factory=MatchingConfig,
+        description="How a task learns that asks whether two modalities belong together.",
+    )
     objectives: dict[str, Positive] | None = Field(
         default=None,
         description="Of a pre-training (`--task pretrain`): the weight of each objective. `contrastive` "
         "brings every two modalities of an entity together, `masked_modality` finds a hidden modality again, "
-        "`masked_features` hidden values, and `infomax` tells a state from those of a corrupted graph. If "
-        "nothing is set, the first two where there are several modalities, else the others, at 1 each.",
+        "`masked_features` hidden values, `link_reconstruction` edges that are left out, `infomax` tells a "
+        "state from those of a corrupted graph, and `supervised_contrastive` brings entities of one class "
+        "together. If nothing is set, `contrastive` and `masked_modality` where there are several "
+        "modalities, else `masked_features` and `infomax`, at 1 each.",
     )
     mask_share: float = Field(
         default=0.5,
         gt=0,
         lt=1,
-        description="Of a pre-training: the share of entities whose modality a step hides, and of values "
-        "that it hides.",
+        description="Of a pre-training: the share of entities whose modality a step hides, of values that it "
+        "hides, and of edges that it leaves out.",
+    )
+    classes_of: str | None = Field(
+        default=None,
+        description="Of a pre-training with `supervised_contrastive`: the classification whose training "
+        "labels it reads. If nothing is set, the only one of the entity type.",
     )
     label_share: float = Field(
         default=1.0,

@@ -144,7 +144,7 @@ class Run:
 
         Returns:
             The ids, text [N], and the vectors, float32 [N, hidden_channels]. With a side those of entities
-            that have it, float32 [R, contrastive.channels], of length 1: inner products of both sides are
+            that have it, float32 [R, D], of length 1: inner products of both sides are
             cosines.
 
         Raises:

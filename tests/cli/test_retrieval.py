@@ -78,6 +78,21 @@ def test_the_folder_of_a_run_has_a_name_without_signs(
     ]
 
 
+def test_a_matching_says_of_each_pair_whether_it_is_one(call: Call, graph: str, tmp_path: Path) -> None:
+    result = call(
+        *("train", graph, "--task", "matching:sans,name", "--model", "mlp", "--out", str(tmp_path / "run")),
+        *("--quiet", "--json", "--set", "matching.num_negatives=2"),
+    )
+    assert result.code == 0, result.err
+    metrics = json.loads(result.out)["metrics"]
+    assert list(metrics)[:3] == ["auroc", "average_precision", "accuracy"]
+    again = call("evaluate", str(tmp_path / "run"), "--split", "test", "--json")
+    assert json.loads(again.out)["metrics"] == metrics
+    table = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    assert (table["split"] == "test").sum() == metrics["num_pairs"]
+    assert set(table) == {"id", "answer", "drawn", "split", "target", "probability", "prediction"}
+
+
 def test_an_audit_looks_at_both_sides(call: Call, graph: str) -> None:
     result = call("audit", graph, "--task", "retrieval:sans,name", "--json", "--quiet")
     # Several of the small glyphs have the same name.
@@ -120,3 +135,13 @@ def test_a_folder_that_is_no_run_is_refused(call: Call, graph: str, tmp_path: Pa
     result = call("train", graph, "--task", "script", "--init-from", str(tmp_path), "--quiet")
     assert result.code == 2
     assert "there is no run.json, so it is no run folder" in result.err
+
+
+def test_a_retrieval_that_the_graph_need_not_be_told_of_is_compared(
+    call: Call, graph: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "compared"
+    models = ("--models", "chance,linear_map", "--seeds", "1", "--quiet")
+    result = call("compare", graph, "--task", "retrieval:sans,name", *models, "--out", str(out))
+    assert result.code == 0, result.err
+    assert "entities (glyph)" in (out / "report.html").read_text(encoding="utf-8")

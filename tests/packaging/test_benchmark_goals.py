@@ -69,7 +69,7 @@ def test_the_page_of_retrieval_says_no_as_readily(root, monkeypatch, ours, answe
     options = {"directions": {"case": ("a", "b")}, "about": {"case": "On a farm."}}
     options["entries"] = ["ridge", "hetero_gat", "mlp"]
     text = page["render_page"]({"case": found}, rivals=("ridge",), **options)
-    assert f"validation chose *hetero_gat*; ahead of ridge regression: `a` {answer}" in text
+    assert f"validation chose *hetero_gat*; ahead of ridge: `a` {answer}" in text
     assert "`b` no (0.000" in text
     assert "A gallery of 9, 2 seeds. On a farm." in text
     assert "--seeds 2" in text

@@ -184,7 +184,7 @@ def test_a_kept_index_of_codes_finds_the_same(tmp_path):
 
 def test_vectors_that_codes_cannot_tell_apart_are_searched_exactly(capsys, monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(6000, 512)).astype(np.float32)
-    monkeypatch.setattr(module, "_EFFORTS", (1,))
+    monkeypatch.setattr(module, "_TRIED", ((2, (1,)),))
     monkeypatch.setattr(module, "_FEWEST", 1)
     index = make_index(vectors, flat_up_to=1000, progress=mg.Progress())
     assert (index.kind, index.recall) == ("flat", 1.0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mmgraph.data.split_spec import Fractions, HoldOut
 from mmgraph.data.task_spec import LinkTaskSpec
@@ -18,7 +21,9 @@ TRAIN = [(node, node + 1) for node in range(8)]
 VALIDATION = [(0, 1), (8, 9), (9, 10), (9, 11)]
 
 
-def _task(*later: tuple[int, int], validation: list[tuple[int, int]] = VALIDATION) -> LinkPrediction:
+def _task(
+    *later: tuple[int, int], validation: list[tuple[int, int]] = VALIDATION, **changes: Any
+) -> LinkPrediction:
     """Return the task of links of which each is a moment later than the one before it."""
     ids = [f"n{node:02}" for node in range(NODES)]
     links = np.array([*TRAIN, *validation, *later])
@@ -26,6 +31,7 @@ def _task(*later: tuple[int, int], validation: list[tuple[int, int]] = VALIDATIO
         kind="link_prediction",
         relation="calls",
         hold_out=HoldOut(by="time", fractions=FRACTIONS),
+        **changes,
     )
     graph = Parts(
         name="calls",
@@ -64,3 +70,20 @@ def test_no_note_where_every_link_is_new() -> None:
 def test_a_part_of_repeats_alone_is_refused() -> None:
     with pytest.raises(GraphError, match=r"tasks.next: every test link of 'calls' is in an earlier part"):
         _task((0, 1), (1, 2), (8, 9), (9, 10))
+
+
+def test_links_of_both_directions_are_asked_for_from_both_ends() -> None:
+    onwards = _task((1, 0), (8, 9), (1, 5), (10, 11))
+    both = _task((1, 0), (8, 9), (1, 5), (10, 11), direction="both")
+    assert both.links.repeats == 3 * 2
+    for part in ("train", "validation", "test"):
+        # That one is linked back is nothing new where links have both directions.
+        links = _links(onwards, part) - {(1, 0)}
+        assert _links(both, part) == links | {(b, a) for a, b in links}
+    # Whoever is linked to or from is known, and no wrong answer.
+    assert both.links.known(torch.tensor([9]))[0].nonzero().flatten().tolist() == [8, 9, 10, 11]
+    # Ranked by their numbers: above 5 are six others that 1 is not linked to, above 1 seven that 5 is not.
+    rows = both.rows("test")
+    found = both.metrics(both.rank(lambda sources: torch.arange(12.0).expand(len(sources), -1), rows), rows)
+    ranks = {(1, 5): 7, (5, 1): 8, (10, 11): 1, (11, 10): 1}
+    assert found["mrr"] == pytest.approx(np.mean([1 / rank for rank in ranks.values()]))

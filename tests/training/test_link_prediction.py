@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +323,31 @@ def test_structure_adds_to_the_score(graph: Graph) -> None:
 def test_what_cannot_be_used_is_told(graph: Graph, task: str, overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         train(graph, task=task, model="hetero_sage", overrides=[*QUICK, *overrides])
+
+
+def test_links_between_two_types_have_one_direction(graph: Graph) -> None:
+    spec = LinkTaskSpec(kind="link_prediction", relation="likes", direction="both")
+    changed = dataclasses.replace(graph, tasks={**graph.tasks, "likes": spec})
+    message = (
+        r"tasks.likes.direction: got both, but 'likes' leads from 'thing' to 'tag'; wanted ends of one type"
+    )
+    with pytest.raises(UserError, match=message):
+        _task(changed, "likes")
+
+
+@pytest.mark.parametrize("batch_size", [0, 64])
+def test_entities_of_a_relation_with_a_direction_find_each_other(graph: Graph, batch_size: int) -> None:
+    spec = LinkTaskSpec(kind="link_prediction", relation="near", direction="both")
+    changed = dataclasses.replace(graph, tasks={**graph.tasks, "each_other": spec})
+    overrides = [*QUICK, "max_epochs=4", "links.negatives=in_batch", "links.num_negatives=20"]
+    run = train(changed, task="each_other", model="mlp", overrides=overrides, batch_size=batch_size)
+    links = run.task.links
+    pairs = set(zip(links.source.tolist(), links.target.tolist(), strict=True))
+    assert pairs == {(b, a) for a, b in pairs}
+    assert len(run.task.rows("test")) == len({frozenset(p) for p in _of(run.task, "test")}) * 2
+    assert run.evaluate("test")["mrr"] > 0.2
+
+
+def _of(task: LinkPrediction, part: str) -> list[tuple[int, int]]:
+    rows = task.rows(part)
+    return list(zip(task.links.source[rows].tolist(), task.links.target[rows].tolist(), strict=True))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import mmgraph as mg
 from mmgraph.errors import ConfigError, MMGraphError, RunError
 from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.tasks.pretext import PRETEXTS
+from mmgraph.tasks import Task, TaskOptions
+from mmgraph.tasks.pretext import PRETEXTS, LinkReconstruction
+from mmgraph.tasks.pretext.classes import read_classes
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
 
@@ -62,6 +66,10 @@ def test_what_is_measured_does_not_change_from_one_time_to_the_next(graph, pretr
 @pytest.mark.parametrize("objective", sorted(PRETEXTS))
 def test_samples_with_all_neighbours_measure_what_the_whole_graph_does(graph, objective):
     overrides = [*only(objective), "max_epochs=2"]
+    if PRETEXTS[objective].only_whole:
+        with pytest.raises(ConfigError, match=f"batch_size: got 40, but {objective} asks for edges between"):
+            mg.train(graph, task="pretrain", model="hetero_sage", overrides=overrides, batch_size=40)
+        return
     sampled = mg.train(graph, task="pretrain", model="hetero_sage", overrides=overrides, batch_size=40)
     whole = mg.train(graph, task="pretrain", model="hetero_sage", overrides=overrides, batch_size=0)
     whole.module.load_state_dict(sampled.module.state_dict())
@@ -138,6 +146,147 @@ def test_alignment_shows_one_modality_at_a_time(graph):
     assert len(seen) == len(whole) == 2
     for part in seen:
         assert sum(part[1][of[name]].shape == batch[1][of[name]].shape for name in of) == 1
+
+
+def steps_of(graph, objective, count, **settings):
+    """Return what a model has seen in some steps of an objective, and the pretext."""
+    module, pretext = pretext_of(graph, objective)
+    rows, batch, seen = module.task.rows("train"), GraphBatch.of(graph), []
+
+    def encode(part):
+        seen.append(part)
+        return module.unify(part)
+
+    for _ in range(count):
+        pretext.step(module.head[objective], encode, batch, rows, rows)
+    return seen, pretext
+
+
+def edges_in(part, triple):
+    return set(zip(*part.edge_index_dict[triple].tolist(), strict=True)) if triple in part[1] else set()
+
+
+def test_edges_that_are_asked_for_are_out_of_the_graph_in_both_directions(graph, monkeypatch):
+    asked, loss = [], LinkReconstruction._loss
+
+    def spied(self, decoder, triple, ends, edges, against):
+        asked.append((triple, edges, against))
+        return loss(self, decoder, triple, ends, edges, against)
+
+    monkeypatch.setattr(LinkReconstruction, "_loss", spied)
+    seen, pretext = steps_of(graph, "link_reconstruction", 12)
+    assert {triple[1] for triple, _, _ in asked} == {"beside", "looks_like", "says_alike"}
+    train, whole = set(np.flatnonzero(~pretext.subject.held_out.numpy()).tolist()), GraphBatch.of(graph)
+    for part, (triple, edges, against) in zip(seen, asked, strict=True):
+        links = set(zip(*edges.tolist(), strict=True))
+        reverse = (triple[2], f"rev_{triple[1]}", triple[0])
+        every, left = edges_in(whole, triple), edges_in(part, triple)
+        assert links <= every
+        # Those of training entities alone, about half of them, and with those that lead back.
+        between = {(a, b) for a, b in every if {a, b} <= train}
+        assert 0.3 * len(between) < len(links) < 0.7 * len(between)
+        assert {node for link in links for node in link} <= train
+        assert left == every - links - {(b, a) for a, b in links}
+        assert not {(b, a) for a, b in edges_in(part, reverse)} & links
+        others = set(whole.edge_index_dict) - {triple, reverse}
+        assert all(part.edge_index_dict[other] is whole.edge_index_dict[other] for other in others)
+        assert against.shape == (len(links), 10)
+
+
+def test_a_target_that_the_source_is_tied_to_is_no_wrong_one(graph):
+    _, pretext = pretext_of(graph, "link_reconstruction")
+    triple = ("thing", "beside", "thing")
+    one, other = graph.edge_index[triple][:, :2].T.tolist()
+    asked = torch.tensor([one]).T
+    tied = [target for source, target in graph.edge_index[triple].T.tolist() if source == one[0]]
+    states = torch.nn.functional.one_hot(torch.arange(160)).float()
+
+    def loss(against):
+        def decoder(source, target):
+            return (source * 0 + target).sum(-1)
+
+        return pretext._loss(decoder, triple, (states, states), asked, torch.tensor([against])).item()
+
+    stranger = next(node for node in range(160) if node not in tied)
+    assert loss([tied[0]] * 10) == 0
+    assert loss([stranger] * 10) == pytest.approx(np.log(11), rel=1e-5)
+    assert other != one
+
+
+def test_relations_that_were_made_of_an_asked_one_are_not_seen(write_two_views, tmp_path):
+    file = write_two_views(tmp_path) / "dataset.yaml"
+    spec = yaml.safe_load(file.read_text())
+    spec["relations"] = {
+        "beside": spec["relations"]["beside"],
+        "further": {"builder": "meta_path", "path": ["beside", "beside"]},
+    }
+    file.write_text(yaml.safe_dump(spec))
+    graph = mg.build_graph(mg.load_dataset(tmp_path), cache=False, previews=False)
+    seen, _ = steps_of(graph, "link_reconstruction", 10)
+    whole = GraphBatch.of(graph)
+    counts = {part.edge_index_dict["thing", "further", "thing"].shape[1] for part in seen}
+    assert min(counts) == 0
+    assert all(part[1].keys() == whole[1].keys() for part in seen)
+    # It is asked for itself at other times.
+    assert 0 < max(counts) < whole.edge_index_dict["thing", "further", "thing"].shape[1]
+
+
+def test_links_of_held_out_entities_are_measured_without_being_seen(graph, monkeypatch):
+    module, pretext = pretext_of(graph, "link_reconstruction")
+    rows, views = module.task.rows("test"), []
+
+    def unify(names, view):
+        views.append(view(GraphBatch.of(graph)))
+        return {name: torch.zeros(160, 32) for name in names}
+
+    assert pretext.measure(module.head["link_reconstruction"], unify, rows).item() > 1
+    for triple, part in zip(pretext.subject.links, views, strict=True):
+        asked, _, _ = pretext._fixed(triple, rows)
+        links = set(zip(*asked.tolist(), strict=True))
+        assert links
+        assert not links & edges_in(part, triple)
+        assert all(set(link) & set(rows.tolist()) for link in links)
+
+
+def test_without_a_relation_there_is_no_link_to_reconstruct(graph):
+    alone = graph.without(relations=["beside", "looks_like", "says_alike"])
+    with pytest.raises(ConfigError, match="'link_reconstruction' needs a relation that ties 'thing' to"):
+        mg.train(alone, task="pretrain", overrides=only("link_reconstruction"))
+
+
+def test_no_class_of_a_held_out_entity_is_learnt_from(graph):
+    """Whatever their classes are, the weights are the same; and of the others half are read, as it says."""
+    overrides = [*only("supervised_contrastive"), "max_epochs=3", "label_share=0.5", "patience=3"]
+
+    def trained(changed):
+        run = mg.train(changed, task="pretrain", model="mlp", overrides=overrides)
+        return run.last_weights, run.task._pretexts["supervised_contrastive"].subject.classes
+
+    weights, classes = trained(graph)
+    table = graph.nodes["thing"].copy()
+    unread = (classes < 0).numpy()
+    held_out = (table["split:colour"] != "train").to_numpy()
+    train = len(table) - held_out.sum()
+    assert 0.45 * train < (~unread & ~held_out).sum() < 0.55 * train
+    swapped = table["target:colour"].map({"red": "blue", "blue": "red"})
+    table["target:colour"] = table["target:colour"].where(~held_out, swapped)
+    changed = dataclasses.replace(graph, nodes={**graph.nodes, "thing": table})
+    again, _ = trained(changed)
+    assert all(torch.equal(again[name], weights[name]) for name in weights)
+    assert len(weights)
+
+
+def test_classes_of_another_split_are_known_where_both_splits_agree(graph):
+    table = graph.nodes["thing"].copy()
+    table["split:colour"] = np.roll(table["split:colour"].to_numpy(), 1)
+    changed = dataclasses.replace(graph, nodes={**graph.nodes, "thing": table})
+    labels = Task.from_graph(changed, "pretrain").labels
+    classes = read_classes(
+        changed, dataclasses.replace(labels, split=table["split:image_to_text"].to_numpy(str)), TaskOptions()
+    )
+    agree = (table["split:colour"] == table["split:image_to_text"]).to_numpy()
+    assert ((classes >= 0).numpy() == agree).all()
+    assert 0 < agree.sum() < len(agree)
 
 
 def test_weights_are_those_of_the_config(graph):
@@ -245,6 +394,14 @@ def test_new_modalities_are_learnt_where_the_others_are_held_fast(graph, tmp_pat
             ["objectives.contrastive=1", "mask_share=0.3"],
             "mask_share: got 0.3, but none of the objectives hides anything",
         ),
+        (
+            ["objectives.infomax=1", "classes_of=colour"],
+            "classes_of: got 'colour', but none of the objectives reads classes",
+        ),
+        (
+            ["objectives.supervised_contrastive=1", "classes_of=clour"],
+            "classes_of: there is no classification 'clour' of 'thing'. Did you mean 'colour'",
+        ),
         (["contrastive.temperature=0.001"], r"contrastive\.temperature"),
         (["finetune=frozen"], "finetune: got frozen, but there is no run to begin from"),
     ],
@@ -259,6 +416,11 @@ def test_objectives_of_other_tasks_are_refused(graph):
         ConfigError, match=r"objectives: got .*'colour' is a classification and no pre-training"
     ):
         mg.train(graph, task="colour", overrides=only("infomax"))
+
+
+def test_a_classification_to_read_is_refused_by_other_tasks(graph):
+    with pytest.raises(ConfigError, match="classes_of: got colour, but 'colour' is a classification and"):
+        mg.train(graph, task="colour", overrides=[*QUICK, "classes_of=colour"])
 
 
 def test_a_run_that_has_nothing_for_the_model_is_refused(graph, pretrained, tmp_path):

@@ -460,7 +460,8 @@ def test_models_are_compared_on_it(graph, tmp_path):
 
 
 @pytest.mark.slow
-def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypatch):
+@pytest.mark.parametrize("ridge", ["true", "false"])
+def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypatch, ridge):
     """Two processes have the losses and the weights of one, though each has half of a batch."""
     graph.save(tmp_path / "graph")
     monkeypatch.chdir(tmp_path)
@@ -471,6 +472,7 @@ def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypa
         "max_epochs=3",
         "optimiser.name=sgd",
         "contrastive.context=0",
+        f"contrastive.ridge={ridge}",
         "report_to=csv",
     ]
     # The last batch has one entity, so that one of the two processes has none.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.load import load_dataset
-from mmgraph.data.references import LINK_PREDICTION, RETRIEVAL
+from mmgraph.data.references import LINK_PREDICTION, MATCHING, RETRIEVAL
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.evaluation.audit.checks import Asks, Check, checks_on
 from mmgraph.evaluation.audit.report import AuditReport, CheckResult
@@ -19,8 +19,9 @@ from mmgraph.evaluation.audit.subject import CannotLookError, Subject
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.store import load_graph
 from mmgraph.progress import Progress
-from mmgraph.tasks import Retrieval, Task
+from mmgraph.tasks import Task
 from mmgraph.tasks.labels import Labels, find_task, read_labels
+from mmgraph.tasks.pair_task import PairTask
 
 HELD_OUT = ("validation", "test")
 
@@ -37,7 +38,7 @@ def audit(
 ) -> AuditReport:
     """Look for leakage: what lets a model answer for held-out entities without having learnt to.
 
-    The graph is looked at as the task sees it; of a retrieval, as each of its sides does. Held-out labels
+    The graph is looked at as the task sees it; of two modalities, as each side does. Held-out labels
     are read, which is what an audit is for; to leave those of test alone, look at validation only.
 
     Args:
@@ -96,13 +97,13 @@ def _asked(graph: Graph, name: str) -> tuple[Asks, Labels, Task | None]:
 
     Raises:
         ConfigError: If there is no such task, or it asks for nothing.
-        GraphError: If it cannot be asked, such as a retrieval whose sides see the same thing by name.
+        GraphError: If it cannot be asked, such as of two modalities that see the same thing by name.
     """
     kind = find_task(graph, name).kind
-    if kind not in (RETRIEVAL, LINK_PREDICTION):
+    if kind not in (RETRIEVAL, MATCHING, LINK_PREDICTION):
         return "targets", read_labels(graph, name), None
     task = Task.from_graph(graph, name)
-    if isinstance(task, Retrieval):
+    if isinstance(task, PairTask):
         nothing = pd.Series([None] * len(task.labels.ids), dtype=object)
         return "pairs", replace(task.labels, values=nothing), task
     table = graph.nodes[task.labels.entity]

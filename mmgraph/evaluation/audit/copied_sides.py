@@ -32,7 +32,7 @@ def copied_sides(subject: Subject) -> Iterator[Finding]:
     in that of the other side, of the same entity and not of others; a number where it is the same up to scale
     and finds the own entity by itself.
     """
-    task = subject.retrieval
+    task = subject.pair
     sides = [task.sides[name].modalities for name in task.names.values()]
     by_name = {str(t.modality): t for t in subject.modalities}
     couples = [(by_name[a], by_name[b]) for a, b in product(*map(sorted, sides)) if {a, b} <= by_name.keys()]

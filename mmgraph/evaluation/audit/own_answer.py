@@ -20,10 +20,10 @@ def own_answers(subject: Subject) -> Iterator[Finding]:
     leads away from what an entity has on its other side, no path does, and no model of however many layers
     hears of it. Which node belongs to whom is read from the tables of nodes, not from the edges.
     """
-    task, batch = subject.retrieval, GraphBatch.of(subject.graph)
+    task, batch = subject.pair, GraphBatch.of(subject.graph)
     asked = subject.held_out & subject.complete
     for modality, name in task.names.items():
-        seen = task.seen(name, everyone=not task.contrast.context)(batch)
+        seen = task.seen(name, everyone=not task.context)(batch)
         for node_type in subject.modalities:
             if node_type.modality in task.sides[name].modalities:
                 continue

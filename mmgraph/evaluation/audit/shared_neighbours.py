@@ -31,7 +31,7 @@ def shared_neighbours(subject: Subject) -> Iterator[Finding]:
     Raises:
         CannotLookError: If too few held-out entities have both sides.
     """
-    task, gallery = subject.retrieval, next(iter(side_content(subject).values())).gallery
+    task, gallery = subject.pair, next(iter(side_content(subject).values())).gallery
     sides = [task.sides[name] for name in task.names.values()]
     near = [t for t in subject.relations if any(subject.is_of_the_task(end) for end in (t.source, t.target))]
     seen = [[t for t in near if t.relation in side.relations] for side in sides]

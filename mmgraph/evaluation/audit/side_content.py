@@ -44,7 +44,7 @@ def side_content(subject: Subject) -> dict[str, SideContent]:
     if len(gallery) < FEWEST or not len(learnt):
         raise CannotLookError(f"fewer than {FEWEST} held-out entities have both sides")
     found = {}
-    for modality, content in zip(subject.retrieval.names, subject.retrieval.content, strict=True):
+    for modality, content in zip(subject.pair.names, subject.pair.content, strict=True):
         known = content.of(torch.from_numpy(learnt)).numpy()
         centre = known.astype(np.float64).mean(axis=0)
         asked = content.of(torch.from_numpy(gallery)).numpy()

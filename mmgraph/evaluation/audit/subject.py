@@ -16,8 +16,9 @@ from mmgraph.data.dataset import Dataset
 from mmgraph.data.references import MULTI_LABEL
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, NodeType
-from mmgraph.tasks import LinkPrediction, Retrieval, Task
+from mmgraph.tasks import LinkPrediction, Task
 from mmgraph.tasks.labels import Labels, find_task
+from mmgraph.tasks.pair_task import PairTask
 
 SHOWN = 3
 """How many examples a finding shows."""
@@ -38,8 +39,8 @@ class Subject:
         parts: The parts of the split that are held against training.
         dataset: The dataset that the graph was built from, if it is given.
         groups: Columns or relations whose groups are to stay together.
-        asked: A task that asks for something else than a target of each entity: a retrieval, or links, by
-            which no entity is held out.
+        asked: A task that asks for something else than a target of each entity: of two modalities, or links,
+            by which no entity is held out.
     """
 
     graph: Graph
@@ -51,9 +52,9 @@ class Subject:
     asked: Task | None = None
 
     @property
-    def retrieval(self) -> Retrieval:
-        """The task, of which it is known that it is a retrieval."""
-        assert isinstance(self.asked, Retrieval)
+    def pair(self) -> PairTask:
+        """The task, of which it is known that it is about two modalities."""
+        assert isinstance(self.asked, PairTask)
         return self.asked
 
     @property
@@ -64,8 +65,8 @@ class Subject:
 
     @functools.cached_property
     def complete(self) -> NDArray[np.bool_]:
-        """Which entities have both sides of the retrieval, bool [N]."""
-        return self.retrieval.labels.values.notna().to_numpy(dtype=bool)
+        """Which entities have both modalities of the task, bool [N]."""
+        return self.pair.labels.values.notna().to_numpy(dtype=bool)
 
     @property
     def split_spec(self) -> Mapping[str, Any]:
@@ -78,7 +79,7 @@ class Subject:
     @property
     def answers(self) -> set[str]:
         """The node types that hold what is asked for, of which a single word is no property."""
-        if not isinstance(self.asked, Retrieval):
+        if not isinstance(self.asked, PairTask):
             return set()
         return {f"{self.entity}/{name}" for name in self.asked.names}
 

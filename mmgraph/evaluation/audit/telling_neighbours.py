@@ -32,7 +32,7 @@ def telling_neighbours(subject: Subject) -> Iterator[Finding]:
     Raises:
         CannotLookError: If too few held-out entities have both sides.
     """
-    content, task = side_content(subject), subject.retrieval
+    content, task = side_content(subject), subject.pair
     seen = [
         (one, other, t)
         for one, other in zip(task.names, reversed(task.names), strict=True)

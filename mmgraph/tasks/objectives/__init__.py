@@ -9,6 +9,7 @@ from mmgraph.tasks.objectives.reconstruction import masked_squared_error, scaled
 from mmgraph.tasks.objectives.related import (
     Kin,
     neighbours_in,
+    neighbours_of,
     related_in,
     related_pairs,
     shared_target,
@@ -24,6 +25,7 @@ __all__ = [
     "info_nce",
     "masked_squared_error",
     "neighbours_in",
+    "neighbours_of",
     "pair_sigmoid",
     "related_in",
     "related_pairs",

@@ -102,13 +102,14 @@ class Contrast:
             compared: Which pairs are told apart from the right ones, bool [R, R]; nothing for all.
         """
         target = weight = None
+        counts = compared
         if kin is not None and self.related == "shared":
             target = shared_target(kin.related, self.share).to(logits)
         if kin is not None and self.hard_negatives != 1:
             weight = 1 + (self.hard_negatives - 1) * kin.alike.to(logits)
         if kin is not None and self.related == "ignored":
-            weight = (~kin.related).to(logits) * (1 if weight is None else weight)
-        if compared is not None:
-            weight = compared.to(logits) * (1 if weight is None else weight)
+            counts = ~kin.related if compared is None else compared & ~kin.related
+        if counts is not None:
+            weight = counts if weight is None else weight * counts
         loss = info_nce if self.loss == "info_nce" else pair_sigmoid
         return loss(logits, target=target, weight=weight)

@@ -28,8 +28,8 @@ def info_nce(logits: Tensor, *, target: Tensor | None = None, weight: Tensor | N
         logits: How well each goes with each, [R, R]; row i and column i are a pair.
         target: How right each answer is, [R, R], not negative, with at least one in each row and column;
             rows, and for the other direction columns, are made to sum up to 1. By default the diagonal.
-        weight: How much each pair counts among what a right answer is compared to, [R, R], not negative; a
-            pair that is a target always counts. By default 1.
+        weight: How much each pair counts among what a right answer is compared to, [R, R], not negative, or
+            bool for 0 and 1, which costs less; a pair that is a target always counts. By default 1.
 
     Example:
         >>> info_nce(torch.eye(2) * 100).item()
@@ -37,13 +37,24 @@ def info_nce(logits: Tensor, *, target: Tensor | None = None, weight: Tensor | N
         >>> round(info_nce(torch.zeros(4, 4)).item(), 4)  # log 4: nothing is told apart
         1.3863
     """
-    wanted = torch.eye(len(logits), dtype=logits.dtype, device=logits.device) if target is None else target
-    counted = logits
-    if weight is not None:
-        counted = logits + torch.where(wanted > 0, weight.clamp_min(1), weight).log()
-    return (_one_sided(logits, counted, wanted) + _one_sided(logits.T, counted.T, wanted.T)) / 2
+    counted = logits if weight is None else _counted(logits, target, weight)
+    other = None if target is None else target.T
+    return (_one_sided(logits, counted, target) + _one_sided(logits.T, counted.T, other)) / 2
 
 
-def _one_sided(logits: Tensor, counted: Tensor, wanted: Tensor) -> Tensor:
-    share = wanted / wanted.sum(dim=1, keepdim=True)
-    return (counted.logsumexp(dim=1) - (share * logits).sum(dim=1)).mean()
+def _counted(logits: Tensor, target: Tensor | None, weight: Tensor) -> Tensor:
+    """Return logits whose exponentials are weighted; those of targets count once at the least."""
+    if weight.dtype == torch.bool:
+        out = ~weight if target is None else ~weight & (target <= 0)
+        return logits.masked_fill(out.fill_diagonal_(False) if target is None else out, -torch.inf)
+    if target is None:
+        target = torch.eye(len(logits), dtype=logits.dtype, device=logits.device)
+    return logits + torch.where(target > 0, weight.clamp_min(1), weight).log()
+
+
+def _one_sided(logits: Tensor, counted: Tensor, target: Tensor | None) -> Tensor:
+    if target is None:
+        right = logits.diagonal()
+    else:
+        right = (target / target.sum(dim=1, keepdim=True) * logits).sum(dim=1)
+    return (counted.logsumexp(dim=1) - right).mean()

@@ -26,12 +26,13 @@ def pair_sigmoid(logits: Tensor, *, target: Tensor | None = None, weight: Tensor
     Args:
         logits: How well each goes with each, [R, R]; row i and column i are a pair.
         target: How right each pair is, [R, R], from 0 to 1. By default the diagonal.
-        weight: How much each pair counts, [R, R]; 0 takes it out. By default 1.
+        weight: How much each pair counts, [R, R]; 0, or false of bool, takes it out. By default 1.
 
     Example:
         >>> round(pair_sigmoid(torch.zeros(3, 3)).item(), 4)  # three times log 2 in each row
         2.0794
     """
     wanted = torch.eye(len(logits), dtype=logits.dtype, device=logits.device) if target is None else target
+    weight = None if weight is None else weight.to(logits)
     losses = functional.binary_cross_entropy_with_logits(logits, wanted.to(logits), weight, reduction="sum")
     return losses / len(logits)

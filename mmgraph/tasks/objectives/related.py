@@ -5,12 +5,13 @@ Shapes: R entities, N nodes, E edges.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from mmgraph.graph.schema import Triple
 from mmgraph.layers.groups import OF, REVERSE_OF
 from mmgraph.models.graph_batch import GraphBatch
 
@@ -64,27 +65,44 @@ def related_in(batch: GraphBatch, entity: str, here: Tensor) -> Tensor:
 
 
 def neighbours_in(batch: GraphBatch, entity: str, here: Tensor) -> Tensor:
-    """Return the neighbours of some entities by all edges in either direction, int64 [2, E].
-
-    The first row says whose it is, from 0 up to R, the second which node, of all types together. What an
-    entity is made of, its modalities, is no neighbour.
+    """Return the neighbours of some entities in a batch, int64 [2, E]; see :func:`neighbours_of`.
 
     Args:
         batch: The graph, or a sample of it.
         entity: The entity type.
         here: The entities as the batch numbers them, each once, int64 [R].
     """
-    place = torch.full((batch.x_dict[entity].shape[0],), -1, device=here.device)
+    sizes = {name: x.shape[0] for name, x in batch.x_dict.items()}
+    return neighbours_of(batch.edge_index_dict, sizes, entity, here)
+
+
+def neighbours_of(
+    edge_index: Mapping[Triple, Tensor], sizes: Mapping[str, int], entity: str, here: Tensor
+) -> Tensor:
+    """Return the neighbours of some entities by all edges in either direction, int64 [2, E].
+
+    The first row says whose it is, from 0 up to R, the second which node, of all types together: first the
+    entities by their own numbers, then the nodes of other types. What an entity is made of, its modalities,
+    is no neighbour.
+
+    Args:
+        edge_index: By edge type, int64 [2, E].
+        sizes: How many nodes there are by node type.
+        entity: The entity type.
+        here: The entities, each once, int64 [R].
+    """
+    place = torch.full((sizes[entity],), -1, device=here.device)
     place[here] = torch.arange(len(here), device=here.device)
-    ties = {t: e for t, e in batch.edge_index_dict.items() if t[1] not in (OF, REVERSE_OF)}
-    types = sorted({end for source, _, target in ties for end in (source, target)})
+    first, count = {}, 0
+    for name in (entity, *(name for name in sizes if name != entity)):
+        first[name], count = count, count + sizes[name]
     found = [torch.empty(2, 0, dtype=torch.int64, device=here.device)]
-    for (source, _, target), index in ties.items():
-        for own, other, (one, neighbour) in ((source, target, index), (target, source, index.flip(0))):
+    for (source, name, target), index in edge_index.items():
+        ways = ((source, target, index), (target, source, index.flip(0)))
+        for own, other, (one, neighbour) in ways if name not in (OF, REVERSE_OF) else ():
             if own == entity:
                 kept = place[one] >= 0
-                number = neighbour[kept] * len(types) + types.index(other)
-                found.append(torch.stack([place[one[kept]], number]))
+                found.append(torch.stack([place[one[kept]], first[other] + neighbour[kept]]))
     return torch.cat(found, dim=1)
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
-from mmgraph.graph.schema import GraphSchema
+from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.objectives import Contrast
@@ -33,6 +33,10 @@ class Subject:
         held_out: Which entities are held out, bool [N].
         contrast: How two kinds of states are brought together.
         mask_share: The share that is hidden of what is to be found again.
+        links: The relations that tie entities to entities, in their own direction, int64 [2, E]; nothing
+            where no objective asks for them.
+        classes: The class of each entity, int64 [N], below 0 where it is not known; nothing where no
+            objective reads it.
     """
 
     entity: str
@@ -41,6 +45,8 @@ class Subject:
     held_out: Tensor
     contrast: Contrast
     mask_share: float
+    links: Mapping[Triple, Tensor] = field(default_factory=dict)
+    classes: Tensor | None = None
 
     def some(self, rows: Tensor, share: float) -> Tensor:
         """Return about a share of some rows, at random; all where that would be less than two."""
@@ -83,8 +89,10 @@ class Pretext(ABC):
 
     least_modalities = 1
     """How many modalities the entity type must have."""
-    reads: Literal["contrast", "mask_share"] | None = None
+    reads: Literal["contrast", "mask_share", "classes"] | None = None
     """Which option of the subject it reads, beside what is asked about."""
+    only_whole: str | None = None
+    """Why a step must see the whole graph; nothing where a sample does."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject

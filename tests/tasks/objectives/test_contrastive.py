@@ -74,6 +74,16 @@ def test_info_nce_with_targets_and_weights_is_the_sum_that_it_says(logits, kin, 
     assert info_nce(logits, target=target, weight=weight).item() == pytest.approx(wanted, abs=1e-12)
 
 
+@pytest.mark.parametrize("soft", [False, True])
+def test_what_counts_or_does_not_is_a_weight_of_one_or_none(logits, kin, soft):
+    target = shared_target(kin.related, 0.4).double() if soft else None
+    # Also where it says so of a right answer, that counts.
+    counts = torch.rand(ROWS, ROWS, generator=torch.Generator().manual_seed(2)) > 0.5
+    for loss in (info_nce, pair_sigmoid):
+        found, wanted = (loss(logits, target=target, weight=w).item() for w in (counts, counts.double()))
+        assert found == pytest.approx(wanted, abs=1e-12)
+
+
 def test_what_is_taken_out_gets_no_gradient(logits, kin):
     logits.requires_grad_()
     related = kin.related

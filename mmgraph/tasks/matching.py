@@ -1,0 +1,262 @@
+"""Whether two modalities belong to one entity.
+
+Shapes: N entities, R of them that are asked for, K wrong answers of each, C channels of the model, D of the
+common space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import Tensor, nn
+
+from mmgraph.data.task_spec import MatchingTaskSpec
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.schema import GraphSchema
+from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.registry import TASKS
+from mmgraph.tasks.content import Content
+from mmgraph.tasks.labels import SPLITS, Labels
+from mmgraph.tasks.matching_options import MatchingOptions
+from mmgraph.tasks.objectives import neighbours_in, neighbours_of
+from mmgraph.tasks.options import TaskOptions
+from mmgraph.tasks.pair_head import PairHead
+from mmgraph.tasks.pair_labels import read_pairs
+from mmgraph.tasks.pair_task import PairTask, Sides
+from mmgraph.tasks.step import Encode, Step, Unify
+from mmgraph.tasks.task import Direction, Task
+from mmgraph.tasks.threshold import best_threshold
+from mmgraph.tasks.wrong_answers import Walks, Wrong, draw_wrong
+
+_NOBODY = -1
+
+
+@TASKS.register("matching")
+class Matching(PairTask):
+    """Whether two modalities are of one entity: cross-entropy; AUROC, average precision, accuracy.
+
+    Each entity's query is asked about with its own answer, and with those of others of its split: neighbours,
+    which are hard to tell apart, and anybody. Those to measure on are drawn once, by the graph and the seed
+    of the task, and are the same for all models; those to learn from are drawn anew in each step. Matching
+    with hard negatives as an objective is that of ALBEF (`Li et al. 2021 <https://arxiv.org/abs/2107.07651>`_,
+    section 3.2), which takes those as hard that the model finds alike; here the graph says which.
+
+    Args:
+        labels: What the graph says about the task; who has a value has both modalities.
+        spec: What the dataset says about it.
+        schema: The node types and edge types of the graph.
+        content: What each modality holds, by its name.
+        options: How it is learnt.
+        wrong: Whose answers stand beside the right one where it is measured, positions of all N entities, -1
+            for those who are not asked about.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        spec: MatchingTaskSpec,
+        schema: GraphSchema,
+        content: Mapping[str, Content],
+        options: MatchingOptions,
+        wrong: Wrong,
+    ) -> None:
+        super().__init__(labels, spec, schema, content, context=options.context)
+        self.options, self.spec = options, spec
+        self._wrong, self._hard = (torch.from_numpy(part) for part in wrong)
+
+    @classmethod
+    def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
+        """Return the matching that a graph has by a name.
+
+        Raises:
+            ConfigError: If something was set that needs classes or links.
+            GraphError: If the graph lacks one of the modalities, a split has fewer than two entities that
+                have both, or both sides see something that goes back to the same.
+        """
+        labels, spec = read_pairs(graph, name)
+        assert isinstance(spec, MatchingTaskSpec)
+        options.refuse_others(labels, "matching")
+        content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
+        view = graph.view(name)
+        wrong = _draw_measured(view, labels, spec)
+        return cls(labels, spec, view.schema, content, options.matching, wrong)
+
+    @property
+    def monitor(self) -> tuple[str, Direction]:
+        """The area under the ROC curve, the more the better."""
+        return "auroc", "max"
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the metrics should know: what is asked about, and who lacks a modality."""
+        rows = torch.cat([self.rows(split) for split in self.labelled_splits()]).cpu()
+        hard, right = float(self._hard[rows].float().mean()), 1 / (1 + self.spec.num_negatives)
+        return [
+            f"{right:.0%} of the pairs that are asked about belong together, and {hard:.0%} of the others "
+            "are of neighbours; accuracy is at the threshold that is best on validation",
+            *super().notes,
+        ]
+
+    def make_head(self, channels: int) -> nn.Module:
+        """Return the maps of both sides into the common space, with fresh weights."""
+        return PairHead(channels, self.options)
+
+    def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
+        """Return the loss of the pairs of some training entities, each side seen without the other."""
+        rows, here, states = self.encode_apart(encode, batch)
+        sides: Tensor = head(*states)
+        # One alone has no wrong answer, and where a batch has fewer than there are processes, some have none.
+        if len(rows) < 2:
+            return Step(sides.sum() * 0, 0, sides)
+        entity = self.labels.entity
+        neighbours = neighbours_in(batch, entity, here)
+        wrong = draw_wrong(
+            Walks(neighbours, here, batch.x_dict[entity].shape[0]),
+            len(rows),
+            num_negatives=self.options.num_negatives,
+            hard_share=self.options.hard_share,
+            rng=np.random.default_rng(int(torch.randint(2**62, ()))),
+        )
+        logits = _logits(sides, sides, torch.from_numpy(wrong.whose).to(sides.device))
+        return Step(_loss(logits), len(rows), logits)
+
+    def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
+        """Return the logits of the pairs of some entities and the threshold; see :meth:`judge`."""
+
+        def sides(asked: Tensor) -> Tensor:
+            states: Tensor = head(*self.unify_apart(unify, asked))
+            return states
+
+        return self.judge(sides, rows)
+
+    def judge(self, sides: Sides, rows: Tensor) -> Tensor:
+        """Return how well the pairs of some entities go together, [R, 1 + K + 1].
+
+        First that of each query and its own answer, then with the wrong ones; the last column is the
+        threshold that is best on validation, the same for all.
+        """
+        validation = self.rows("validation")
+        measured = self._measure(sides, validation)
+        threshold = best_threshold(measured[:, 0], measured[:, 1:].flatten())
+        logits = measured if rows is validation else self._measure(sides, rows)
+        return torch.cat([logits, logits.new_full((len(logits), 1), threshold)], dim=1)
+
+    def _measure(self, sides: Sides, rows: Tensor) -> Tensor:
+        """Return how well each query goes with its own and with the wrong answers, [R, 1 + K]."""
+        whose = self._wrong.to(rows.device)[rows]
+        needed = torch.unique(torch.cat([rows, whose.flatten()]))
+        # All of a split, in the very tensor by which what is worked out about them is kept.
+        needed = rows if torch.equal(needed, rows) else needed
+        found = sides(needed)
+        return _logits(found[torch.searchsorted(needed, rows)], found, torch.searchsorted(needed, whose))
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the rows of the output
+        """Return the cross-entropy of the pairs, a mean over them."""
+        return _loss(output[:, :-1])
+
+    def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
+        """Return ``auroc``, ``average_precision``, ``accuracy`` and more.
+
+        ``hard_auroc`` and ``random_auroc`` are those against each kind of wrong answers alone, where there
+        are some; ``num_pairs`` is how many pairs were asked about.
+        """
+        logits, threshold = output[:, :-1].double().cpu(), float(output[0, -1])
+        right, wrong, hard = logits[:, 0], logits[:, 1:].flatten(), self._hard[rows.cpu()].flatten()
+        scores, truth = torch.cat([right, wrong]).numpy(), np.repeat([1, 0], [len(right), len(wrong)])
+        found = {
+            "auroc": float(roc_auc_score(truth, scores)),
+            "average_precision": float(average_precision_score(truth, scores)),
+            "accuracy": float(((scores >= threshold) == truth).mean()),
+        }
+        for name, kind in (("hard", wrong[hard]), ("random", wrong[~hard])):
+            if len(kind):
+                truth = np.repeat([1, 0], [len(right), len(kind)])
+                found[f"{name}_auroc"] = float(roc_auc_score(truth, torch.cat([right, kind]).numpy()))
+        return found | {"num_pairs": float(len(scores))}
+
+    def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:
+        """Return each pair that is asked about with its probability; see :meth:`predictions`."""
+        return self.predictions(lambda rows: self.output(head, unify, rows))
+
+    def predictions(self, output: Sides) -> pd.DataFrame:
+        """Return each pair that is asked about to measure, with its probability.
+
+        Args:
+            output: From entities, int64 [R], to the logits of their pairs and the threshold.
+
+        Returns:
+            One row for each pair: ``id`` (of the query), ``answer`` (the id whose answer it is), ``drawn``
+            (``own``, ``hard`` or ``random``), ``split``, ``target`` (whether both are of one entity),
+            ``probability`` and ``prediction`` (whether that is at the threshold or above).
+        """
+        ids, tables = self.labels.ids.astype(object), []
+        for split in self.labelled_splits():
+            rows = self.rows(split)
+            found = output(rows).detach().double().cpu()
+            place, logits = rows.cpu().numpy(), found[:, :-1]
+            own, wrong = place[:, None], self._wrong[place].numpy()
+            drawn = np.where(self._hard[place].numpy(), "hard", "random").astype(object)
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "id": np.repeat(ids[place], logits.shape[1]),
+                        "answer": ids[np.concatenate([own, wrong], axis=1)].ravel(),
+                        "drawn": np.concatenate([np.full_like(own, "own", dtype=object), drawn], 1).ravel(),
+                        "split": split,
+                        "target": np.tile([True] + [False] * wrong.shape[1], len(rows)),
+                        "probability": logits.sigmoid().flatten().numpy(),
+                        "prediction": (logits >= found[:, -1:]).flatten().numpy(),
+                    }
+                )
+            )
+        return pd.concat(tables, ignore_index=True)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the task's name and kind, its modalities, and what is asked about to measure."""
+        asked = {key: getattr(self.spec, key) for key in ("num_negatives", "hard_share", "seed")}
+        return {**super().describe(), "pair": [self.spec.query, self.spec.answer], **asked}
+
+
+def _logits(own: Tensor, sides: Tensor, whose: Tensor) -> Tensor:
+    """Return how well queries go with their own and with other answers, [R, 1 + K].
+
+    Args:
+        own: Both sides of the entities that are asked about, [R, 2, D + 1].
+        sides: Both sides of all that are there, [S, 2, D + 1].
+        whose: Positions among these of those with the other answers, int64 [R, K].
+    """
+    query, answers = own[:, 0], torch.cat([own[:, 1:], sides[:, 1][whose]], dim=1)
+    return torch.einsum("rd,rkd->rk", query, answers)
+
+
+def _loss(logits: Tensor) -> Tensor:
+    wanted = torch.zeros_like(logits)
+    wanted[:, 0] = 1
+    return F.binary_cross_entropy_with_logits(logits, wanted)
+
+
+def _draw_measured(view: Graph, labels: Labels, spec: MatchingTaskSpec) -> Wrong:
+    """Return the wrong answers to measure on: of each entity some of its own split."""
+    sizes = {t.name: t.num_nodes for t in view.schema.node_types}
+    edges = {triple: torch.from_numpy(np.asarray(index)) for triple, index in view.edge_index.items()}
+    whose = np.full((len(labels.ids), spec.num_negatives), _NOBODY, dtype=np.int64)
+    hard = np.zeros(whose.shape, dtype=np.bool_)
+    for number, split in enumerate(SPLITS):
+        rows = labels.rows(split)
+        if len(rows):
+            here = torch.from_numpy(rows)
+            drawn = draw_wrong(
+                Walks(neighbours_of(edges, sizes, spec.entity, here), here, sizes[spec.entity]),
+                len(rows),
+                num_negatives=spec.num_negatives,
+                hard_share=spec.hard_share,
+                rng=np.random.default_rng([spec.seed, number]),
+            )
+            whose[rows], hard[rows] = rows[drawn.whose], drawn.hard
+    return Wrong(whose, hard)
