@@ -11,20 +11,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch_geometric.data import HeteroData
+from torch_geometric.data import Data, HeteroData
 from torch_geometric.sampler import (
     BaseSampler,
     EdgeSamplerInput,
     HeteroSamplerOutput,
     NegativeSampling,
     NodeSamplerInput,
+    SamplerOutput,
 )
 
-from mmgraph.errors import ConfigError, GraphError, did_you_mean
+from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph import Graph, Triple
 from mmgraph.sampling.adjacency import Adjacency
 from mmgraph.sampling.fanout import read_fanout
 from mmgraph.sampling.hidden_links import HiddenLinks, reverse_of
+from mmgraph.sampling.homogeneous import as_hetero, typed_edges, typed_nodes, untyped
 from mmgraph.sampling.hops import Rules, Seeds, sample_hops, seed_streams
 from mmgraph.sampling.link_relation import LinkRelation
 from mmgraph.sampling.links import LinkSeeds, link_seeds, numbers
@@ -33,7 +35,7 @@ from mmgraph.sampling.pyg_backend import PyGBackend, choose_backend
 from mmgraph.sampling.sampler_output import sorted_output
 from mmgraph.sampling.source import read_source
 from mmgraph.sampling.streams import stream_of
-from mmgraph.sampling.times import Limits, read_limits
+from mmgraph.sampling.times import Limits, check_strategy, read_limits
 
 Ints = NDArray[np.int64]
 _NO_INTS: Ints = np.empty(0, np.int64)
@@ -48,7 +50,9 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
     and ``num_sampled_edges`` say what each hop gave, as ``torch_geometric.utils.trim_to_layer`` wants it.
 
     Args:
-        data: The graph. The edges of one that was opened from a folder stay on disk, mapped into memory.
+        data: The graph. The edges of one that was opened from a folder stay on disk, mapped into memory. A
+            ``Data`` is sampled as a graph of one node type and one edge type, and its samples are PyG's
+            ``SamplerOutput``.
         num_neighbors: How many neighbours each hop takes, e.g. ``[15, 10]``; all for -1. For all relations,
             or by edge type, where one that is not named is not followed.
         replace: Whether a node's edge may be picked several times.
@@ -86,7 +90,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
 
     def __init__(
         self,
-        data: Graph | HeteroData,
+        data: Graph | HeteroData | Data,
         num_neighbors: Sequence[int] | Mapping[Triple, Sequence[int]],
         *,
         replace: bool = False,
@@ -100,14 +104,11 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         seed: int | None = None,
         backend: Literal["auto", "numba", "pyg_lib"] = "auto",
     ) -> None:
-        _check_choice("temporal_strategy", temporal_strategy, ["uniform", "last"])
-        _check_choice("backend", backend, ["auto", "numba", "pyg_lib"])
-        if temporal_strategy == "last" and (time_attr is None or weight_attr is not None or replace):
-            raise ConfigError(
-                "'last' takes the latest edges: it needs times, and has no use for weights or replacement",
-                where="temporal_strategy",
-                fix="Set time_attr alone, or choose 'uniform'.",
-            )
+        alone = time_attr is not None and weight_attr is None and not replace
+        check_strategy(temporal_strategy, times_alone=alone)
+        self._homogeneous = isinstance(data, Data)
+        if isinstance(data, Data):
+            data = as_hetero(data, weight_attr=weight_attr, time_attr=time_attr)
         self._source = read_source(data, weight_attr=weight_attr, time_attr=time_attr)
         self._is_temporal = time_attr is not None
         self._rules = Rules(
@@ -119,16 +120,8 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             weighted=weight_attr is not None,
             last=temporal_strategy == "last",
         )
-        if isinstance(data, Graph) and self._source.node_time:
-            # pyg-lib knows the times of nodes or those of edges.
-            if backend == "pyg_lib":
-                raise ConfigError(
-                    "pyg-lib cannot keep to times of entities and of edges",
-                    where="backend",
-                    fix="Choose 'numba'.",
-                )
-            backend = "numba"
-        self.backend = choose_backend(backend, seed)
+        both_times = isinstance(data, Graph) and bool(self._source.node_time)
+        self.backend = choose_backend(backend, seed, both_times=both_times)
         self._pyg: PyGBackend | None = None
         if self.backend == "pyg_lib":
             options = {
@@ -192,7 +185,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         other._rules = dataclasses.replace(self._rules, fanout=fanout)
         return other
 
-    def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> HeteroSamplerOutput:
+    def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> HeteroSamplerOutput | SamplerOutput:
         """Sample the neighbourhood of nodes.
 
         Args:
@@ -201,6 +194,11 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         Raises:
             GraphError: If a node is not there, or has no time where it needs one.
         """
+        if self._homogeneous:
+            return untyped(self._from_nodes(typed_nodes(index)))
+        return self._from_nodes(index)
+
+    def _from_nodes(self, index: NodeSamplerInput) -> HeteroSamplerOutput:
         name, node = index.input_type, numbers(index.node)
         self._source.check_nodes(name, node, "input_nodes")
         limits = self._limits(index.time, "input_time")
@@ -218,7 +216,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
 
     def sample_from_edges(
         self, index: EdgeSamplerInput, neg_sampling: NegativeSampling | None = None
-    ) -> HeteroSamplerOutput:
+    ) -> HeteroSamplerOutput | SamplerOutput:
         """Sample the neighbourhood of both ends of links, and of links that are not there.
 
         Args:
@@ -228,6 +226,13 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
         Raises:
             GraphError: If a link cannot be used, or has no time where it needs one.
         """
+        if self._homogeneous:
+            return untyped(self._from_edges(typed_edges(index), neg_sampling))
+        return self._from_edges(index, neg_sampling)
+
+    def _from_edges(
+        self, index: EdgeSamplerInput, neg_sampling: NegativeSampling | None
+    ) -> HeteroSamplerOutput:
         triple = index.input_type
         self._source.check_edge_type(triple, "edge_label_index")
         limits = self._limits(index.time, "edge_label_time")
@@ -299,8 +304,3 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
     def _hidden(self, triple: Triple, links: Links, found: LinkSeeds) -> HiddenLinks:
         owner = found.owner if self._rules.disjoint else None
         return HiddenLinks.both_ways(triple, links.source, links.target, self._reverse.get(triple), owner)
-
-
-def _check_choice(where: str, given: str, known: list[str]) -> None:
-    if given not in known:
-        raise ConfigError(f"got {given!r}", where=where, fix=did_you_mean(given, known))

@@ -12,7 +12,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.sampler import HeteroSamplerOutput
 from torch_geometric.sampler import NeighborSampler as PyGSampler
 
-from mmgraph.errors import ConfigError, MissingDependencyError
+from mmgraph.errors import ConfigError, MissingDependencyError, did_you_mean
 from mmgraph.graph import Triple
 
 
@@ -21,17 +21,27 @@ def pyg_lib_is_installed() -> bool:
     return bool(torch_geometric.typing.WITH_PYG_LIB)
 
 
-def choose_backend(backend: str, seed: int | None) -> str:
+def choose_backend(backend: str, seed: int | None, *, both_times: bool = False) -> str:
     """Return ``numba`` or ``pyg_lib``.
 
     Args:
         backend: One of them, or ``auto``.
         seed: The seed, if one is asked for.
+        both_times: Whether entities and edges may have times: pyg-lib knows those of nodes or those of edges.
 
     Raises:
-        ConfigError: If pyg-lib shall keep a seed.
+        ConfigError: If there is no such backend, or pyg-lib shall keep a seed, or to both kinds of times.
         MissingDependencyError: If it is not installed.
     """
+    known = ["auto", "numba", "pyg_lib"]
+    if backend not in known:
+        raise ConfigError(f"got {backend!r}", where="backend", fix=did_you_mean(backend, known))
+    if both_times and backend == "pyg_lib":
+        raise ConfigError(
+            "pyg-lib cannot keep to times of entities and of edges", where="backend", fix="Choose 'numba'."
+        )
+    if both_times:
+        return "numba"
     if backend == "auto":
         return "pyg_lib" if pyg_lib_is_installed() and seed is None else "numba"
     if backend == "pyg_lib" and not pyg_lib_is_installed():

@@ -80,9 +80,9 @@ def read_source(data: Graph | HeteroData, *, weight_attr: str | None, time_attr:
         return _of_graph(data, weight_attr, time_attr)
     if not isinstance(data, HeteroData):
         raise ConfigError(
-            f"got {type(data).__name__}; wanted a Graph or a HeteroData",
+            f"got {type(data).__name__}; wanted a Graph, a HeteroData or a Data",
             where="data",
-            fix="A Data becomes a HeteroData by data.to_heterogeneous().",
+            fix="Make one of them of it.",
         )
     return _of_hetero_data(data, weight_attr, time_attr)
 

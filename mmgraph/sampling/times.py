@@ -14,12 +14,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmgraph.errors import GraphError
+from mmgraph.errors import ConfigError, GraphError, did_you_mean
 
 Ints = NDArray[np.int64]
 
 _RANGE = np.iinfo(np.int64)
 _BEYOND = 2.0**63
+
+
+def check_strategy(strategy: str, *, times_alone: bool) -> None:
+    """Make sure that there is such a way to pick among the edges that are not too late.
+
+    Args:
+        strategy: ``uniform`` or ``last``.
+        times_alone: Whether times say what may be picked, and nothing else how.
+
+    Raises:
+        ConfigError: If there is not.
+    """
+    known = ["uniform", "last"]
+    if strategy not in known:
+        raise ConfigError(f"got {strategy!r}", where="temporal_strategy", fix=did_you_mean(strategy, known))
+    if strategy == "last" and not times_alone:
+        raise ConfigError(
+            "'last' takes the latest edges: it needs times, and has no use for weights or replacement",
+            where="temporal_strategy",
+            fix="Set time_attr alone, or choose 'uniform'.",
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-from torch_geometric.data import Data, HeteroData
+from torch_geometric.data import HeteroData
 from torch_geometric.loader import NodeLoader
 from torch_geometric.sampler import HeteroSamplerOutput
 from torch_geometric.utils import trim_to_layer
@@ -322,9 +322,9 @@ def test_seeds_must_be_there(data):
         sample(NeighbourSampler(data, [2], time_attr="time"), [1])
 
 
-def test_homogeneous_data_is_sent_away():
-    with pytest.raises(ConfigError, match="to_heterogeneous"):
-        NeighbourSampler(Data(edge_index=torch.tensor([[0], [0]])), [1])
+def test_another_kind_of_graph_is_refused():
+    with pytest.raises(ConfigError, match="data: got dict; wanted a Graph, a HeteroData or a Data"):
+        NeighbourSampler({"edge_index": torch.tensor([[0], [0]])}, [1])
 
 
 def test_which_backend(data, monkeypatch):
