@@ -17,7 +17,7 @@ def best_threshold(right: Tensor, wrong: Tensor) -> float:
 
     Example:
         >>> best_threshold(torch.tensor([3.0, 2.0]), torch.tensor([1.0, 0.0, 2.5]))
-        1.5
+        2.75
     """
     scores = torch.cat([right, wrong]).detach().double().cpu()
     sign = torch.cat([torch.ones(len(right)), -torch.ones(len(wrong))])
