@@ -53,7 +53,11 @@ class Anomalies:
             "method": self.method,
             "k": self.k,
             "training_entities": self.reference,
-            "anomalies": self.table.head(most).to_dict("records"),
+            # What is missing, JSON has no number for.
+            "anomalies": [
+                {name: None if value != value else value for name, value in row.items()}
+                for row in self.table.head(most).to_dict("records")
+            ],
         }
 
 

@@ -27,6 +27,8 @@ OUTLIER = -1
 _TRIED = (*range(2, 13), 15, 20, 25, 30, 40, 50)
 # How many entities a silhouette is taken over: it looks at all pairs.
 _SAMPLE = 3000
+# The least entities of a cluster of HDBSCAN, unless somebody says otherwise.
+_MIN_SIZE = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +119,7 @@ def cluster(
     with memory_told(doing, fix="Free some memory, or take method kmeans."):
         units, tried = as_units(vectors), dict[int, float]()
         if method == "hdbscan":
-            found = HDBSCAN(min_cluster_size=min_size or 5, copy=True).fit_predict(units)
+            found = HDBSCAN(min_cluster_size=min_size or _MIN_SIZE, copy=True).fit_predict(units)
         elif clusters == "auto":
             tried = _silhouettes(units, seed)
             found = _kmeans(units, max(tried, key=lambda number: tried[number]), seed)
@@ -159,16 +161,25 @@ def _check(clusters: int | str, method: str, min_size: int | None, count: int) -
         )
     if clusters == "auto":
         most = 3 if method == "kmeans" else 2
+        if method == "hdbscan":
+            most = min_size or _MIN_SIZE
         if count < most:
-            raise ConfigError(f"got {counted(count, 'entity', 'entities')}; wanted {most} or more to cluster")
+            raise ConfigError(
+                f"got {counted(count, 'entity', 'entities')}; wanted {most} or more to cluster",
+                where="the graph",
+                fix="Take a graph with more entities, or a smaller --min-size.",
+            )
     elif isinstance(clusters, bool) or not isinstance(clusters, int) or not 2 <= clusters <= count:
         raise ConfigError(
             f"got {clusters!r}; wanted auto, or from 2 to as many as there are entities, {count:,}",
             where="--clusters",
+            fix="Leave it out for auto.",
         )
     if min_size is not None and not 2 <= min_size <= count:
         raise ConfigError(
-            f"got {min_size}; wanted from 2 to as many as there are entities, {count:,}", where="--min-size"
+            f"got {min_size}; wanted from 2 to as many as there are entities, {count:,}",
+            where="--min-size",
+            fix=f"Leave it out for {_MIN_SIZE}.",
         )
 
 
@@ -179,7 +190,9 @@ def _kmeans(units: NDArray[np.float32], clusters: int, seed: int) -> NDArray[np.
 
 
 def _silhouettes(units: NDArray[np.float32], seed: int) -> dict[int, float]:
-    """Return the silhouette by number of clusters; 0 where there is none."""
+    """Return the silhouette by number of clusters, of a sample where there are many; 0 where there is none."""
+    if len(units) > _SAMPLE:
+        units = units[np.sort(np.random.default_rng(seed).choice(len(units), _SAMPLE, replace=False))]
     numbers = [number for number in _TRIED if number < len(units)]
     found = {number: _silhouette(units, _kmeans(units, number, seed), seed) for number in numbers}
     return {number: 0.0 if value is None else value for number, value in found.items()}
@@ -230,7 +243,11 @@ def _column(run: Run, entity: str, name: str, table: str | Path | pd.DataFrame |
     values = columns[name].astype("string")
     known = values.mask(values.str.strip() == "")
     if known.notna().sum() < 2:
-        raise ConfigError(f"fewer than two entities have a value in {name!r}", where="--against")
+        raise ConfigError(
+            f"fewer than two entities have a value in {name!r}",
+            where="--against",
+            fix="Name a column that more of them have.",
+        )
     return known
 
 

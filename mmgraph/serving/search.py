@@ -133,6 +133,12 @@ class VectorSearch:
             self._sought(side, ())
             return self._nearest(self._vector(row, None), k, where, without=row, notes=[])
         has = [one for one in self.sides if row in self._rows(one)]
+        if not has:
+            raise ConfigError(
+                f"{name!r} has neither {' nor '.join(self.sides)} to find others by",
+                where="query",
+                fix="Search by another entity, or by --text and its like.",
+            )
         sought = self._sought(side, has)
         other = self._other(sought)
         if other not in has:

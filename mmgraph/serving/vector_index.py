@@ -247,13 +247,17 @@ def _read(folder: Path, key: str) -> VectorIndex | None:
             return None
         index = _faiss().read_index(str(folder / _FILE))
         return VectorIndex(index, float(record["recall"]), int(record["effort"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    # faiss has RuntimeError for a file that it cannot read, or that is no longer there.
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
 
 
 def _write(index: VectorIndex, folder: Path, key: str) -> None:
     with atomic_folder(folder, marker=_MARKER, overwrite=True) as new:
-        _faiss().write_index(index.faiss, str(new / _FILE))
+        try:
+            _faiss().write_index(index.faiss, str(new / _FILE))
+        except RuntimeError as error:
+            raise UserError(f"cannot be written: {error}", where=str(folder)) from None
         content = _content(new / _FILE)
         record = {"of": key, "content": content, "effort": index.effort, **index.describe()}
         (new / _MARKER).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

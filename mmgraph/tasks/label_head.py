@@ -36,12 +36,14 @@ class LabelHead(nn.Module):
 
 
 def with_threshold(logits: Tensor, threshold: Tensor | float) -> Tensor:
-    """Return logits of labels, [N, L], with the threshold as one more column, [N, L + 1].
+    """Return logits of labels, [N, L], with the threshold as one more column, float32 [N, L + 1].
 
     Args:
         logits: [N, L].
         threshold: One number.
     """
+    # In half precision the threshold, which lies between two logits, could become one of them.
+    logits = logits.float()
     column = torch.as_tensor(threshold, dtype=logits.dtype, device=logits.device)
     return torch.cat([logits, column.expand(len(logits), 1)], dim=1)
 

@@ -64,11 +64,16 @@ class LinkStructure:
             either = self.adjacency.maximum(self.adjacency.T)
             # A link to itself makes nobody a neighbour.
             either = (either - sp.diags_array(either.diagonal())).tocsr()
-            self._first, self._last = either, (sp.diags_array(weigh(either.sum(axis=0))) @ either).tocsr()
+            self._first = either
+            self._steps = [(sp.diags_array(weigh(either.sum(axis=0))) @ either).tocsr()]
             return
         own, other = weigh(self.adjacency.sum(axis=1)), weigh(self._degree)
-        through = sp.diags_array(other) @ self.adjacency.T
-        self._first, self._last = self.adjacency, (through @ sp.diags_array(own) @ self.adjacency).tocsr()
+        # Their product would have an entry for each two targets of one source: it is made for those that ask.
+        self._first = self.adjacency
+        self._steps = [
+            (sp.diags_array(other) @ self.adjacency.T).tocsr(),
+            (sp.diags_array(own) @ self.adjacency).tocsr(),
+        ]
         self._own, self._other = own, other
         # The weights of the neighbours of each node together.
         self._beside = self.adjacency @ other, self.adjacency.T @ own
@@ -81,7 +86,7 @@ class LinkStructure:
             target: int64 [B].
         """
         asked, place = np.unique(source, return_inverse=True)
-        found = _pick(self._first[asked] @ self._last, place, target)
+        found = _pick(self._over(asked), place, target)
         if self._same_type:
             return found
         # With three links, a path may go over the link itself, as its first one, its last one, or both.
@@ -96,7 +101,7 @@ class LinkStructure:
         Args:
             source: int64 [S].
         """
-        found: _Values = (self._first[source] @ self._last).toarray()
+        found: _Values = self._over(source).toarray()
         return found
 
     def degrees(self, source: _Numbers, target: _Numbers) -> _Values:
@@ -112,6 +117,13 @@ class LinkStructure:
     def all_degrees(self) -> _Values:
         """Return to how many sources each target is linked, float64 [T]."""
         return self._degree
+
+    def _over(self, source: _Numbers) -> sp.csr_array:
+        """Return the weights of the paths from sources to every target, [S, T]."""
+        paths = self._first[source]
+        for step in self._steps:
+            paths = paths @ step
+        return paths
 
     def _linked(self, source: _Numbers, target: _Numbers) -> _Values:
         return _pick(self.adjacency, source, target)

@@ -123,8 +123,8 @@ class MultiLabel(EntityTask):
         _check_known(labels, sets, names, min_count)
         held_out = [label for split in SPLITS[1:] for row in labels.rows(split) for label in sets[row]]
         dropped = sorted({*counts, *held_out} - {*names})
-        missing = sum(label in set(dropped) for label in held_out)
         position = {name: index for index, name in enumerate(names)}
+        missing = sum(label not in position for label in held_out)
         target = torch.zeros(len(sets), len(names), dtype=torch.bool)
         for row, own in enumerate(sets):
             target[row, [position[label] for label in own if label in position]] = True

@@ -154,8 +154,9 @@ class MultiTask(Task):
         output = output.clone()
         for name, member in self._each():
             place, own = self._own(name, rows)
-            chosen = member.settle(head.heads[name], output[place, self._columns[name]], own)
-            output[place, self._columns[name]] = chosen
+            if len(own):
+                chosen = member.settle(head.heads[name], output[place, self._columns[name]], own)
+                output[place, self._columns[name]] = chosen
         return output
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:

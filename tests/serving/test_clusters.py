@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mmgraph.errors import ConfigError
+from mmgraph.serving import clusters as clusters_module
 from mmgraph.serving.clusters import OUTLIER, cluster
 
 CENTRES = np.random.default_rng(5).normal(size=(3, 8))
@@ -104,3 +105,9 @@ def test_what_cannot_be_is_refused(planted, vectors, options, said):
     with pytest.raises(ConfigError) as caught:
         cluster(planted(vectors), **options)
     assert said in str(caught.value)
+
+
+def test_of_few_entities_hdbscan_asks_for_smaller_clusters():
+    with pytest.raises(ConfigError, match=r"got 4 entities; wanted 5 or more to cluster.*smaller --min-size"):
+        clusters_module._check("auto", "hdbscan", None, 4)
+    clusters_module._check("auto", "hdbscan", 3, 4)

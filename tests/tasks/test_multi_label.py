@@ -178,3 +178,10 @@ def test_a_share_of_the_labels_is_refused(make_labels):
     labels = make_labels(['["a", "b"]'] * 3, "ttv", kind="multi_label")
     with pytest.raises(ConfigError, match=r"label_share: got 0\.1, but 'colour' is a multi_label"):
         FewLabels(0.1, 0).refuse(labels)
+
+
+def test_half_precision_loses_no_label_that_lies_near_the_threshold():
+    logits = torch.tensor([[1.0]], dtype=torch.bfloat16)
+    found = with_threshold(logits, 1.0 - 2**-12)
+    assert found.dtype == torch.float32
+    assert found[0, 0] > found[0, 1]
