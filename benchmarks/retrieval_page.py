@@ -27,8 +27,8 @@ Made by the command that stands at each case, with {versions}.
 """
 _READING = """The entry that is compared with others is that of ours (*kernel ridge* and all that are
 trained, as far as they were run) with the best mean reciprocal rank on validation, over both directions and
-all seeds; test had no part in it. *Kernel ridge* reads no edge: where it was chosen, nothing here says that the
-graph helps. *Ahead* means by more than the standard deviation of the difference, split
+all seeds; test had no part in it. *Kernel ridge* reads no edge: where it was chosen, nothing here says that
+the graph helps. *Ahead* means by more than the standard deviation of the difference, split
 by split. The splits are drawn from the same entities, so that their test sets overlap and the deviation is a
 little small.
 """

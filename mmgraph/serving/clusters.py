@@ -190,7 +190,7 @@ def _kmeans(units: NDArray[np.float32], clusters: int, seed: int) -> NDArray[np.
 
 
 def _silhouettes(units: NDArray[np.float32], seed: int) -> dict[int, float]:
-    """Return the silhouette by number of clusters, of a sample where there are many; 0 where there is none."""
+    """Return the silhouette by number of clusters, on a sample of many; 0 where there is none."""
     if len(units) > _SAMPLE:
         units = units[np.sort(np.random.default_rng(seed).choice(len(units), _SAMPLE, replace=False))]
     numbers = [number for number in _TRIED if number < len(units)]

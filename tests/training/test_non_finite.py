@@ -81,6 +81,7 @@ def test_a_process_looks_for_the_origin_without_the_others(two_views, quick, mon
         raise AssertionError("nobody else comes")
 
     module = assemble(two_views.view("image_to_text"), "image_to_text", resolve_config(overrides=quick))
+    module.task.fit_head(module.head)
     monkeypatch.setattr(gathered.dist, "is_initialized", lambda: True)
     monkeypatch.setattr(gathered.dist, "get_world_size", lambda: 2)
     monkeypatch.setattr(gathered.dist, "all_gather", meet)

@@ -278,7 +278,7 @@ def test_no_room_for_states_is_one_clear_error(graph, tmp_path, monkeypatch):
         ({"fanout": {"beside": [5]}}, r"fanout\['beside'\]: got 1 number \(5\)"),
         ({"fanout": {"besides": [5, 5]}}, r"fanout\['besides'\]: there is no such relation.*beside"),
         ({"fanout": {"of": [5, 5]}}, r"fanout\['of'\]: groups are taken whole"),
-        ({"batch_size": -1}, "batch_size: got -1"),
+        ({"batch_size": -1}, "--batch-size: got -1"),
     ],
 )
 def test_what_cannot_be_asked_for_is_one_clear_error(graph, arguments, message, tmp_path):
