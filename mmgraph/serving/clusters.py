@@ -160,14 +160,13 @@ def _check(clusters: int | str, method: str, min_size: int | None, count: int) -
             fix="Leave it out, or take --method hdbscan.",
         )
     if clusters == "auto":
-        most = 3 if method == "kmeans" else 2
-        if method == "hdbscan":
-            most = min_size or _MIN_SIZE
-        if count < most:
+        fewest = 3 if method == "kmeans" else min_size or _MIN_SIZE
+        if count < fewest:
+            smaller = "" if method == "kmeans" else ", or a smaller --min-size"
             raise ConfigError(
-                f"got {counted(count, 'entity', 'entities')}; wanted {most} or more to cluster",
+                f"got {counted(count, 'entity', 'entities')}; wanted {fewest} or more to cluster",
                 where="the graph",
-                fix="Take a graph with more entities, or a smaller --min-size.",
+                fix=f"Take a graph with more entities{smaller}.",
             )
     elif isinstance(clusters, bool) or not isinstance(clusters, int) or not 2 <= clusters <= count:
         raise ConfigError(

@@ -111,3 +111,5 @@ def test_of_few_entities_hdbscan_asks_for_smaller_clusters():
     with pytest.raises(ConfigError, match=r"got 4 entities; wanted 5 or more to cluster.*smaller --min-size"):
         clusters_module._check("auto", "hdbscan", None, 4)
     clusters_module._check("auto", "hdbscan", 3, 4)
+    with pytest.raises(ConfigError, match=r"wanted 3 or more to cluster.*more entities\.$"):
+        clusters_module._check("auto", "kmeans", None, 2)

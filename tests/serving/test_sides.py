@@ -172,7 +172,15 @@ def test_an_entity_that_has_one_side_needs_no_word_of_the_other(search):
         (lambda s: s.run.embed("maker", side="name"), "got 'maker', but the retrieval is one of 'product'"),
         (
             lambda s: Predictor(s.run).embed([ROWS[0], {"sku": "n3"}], side="name"),
-            "1 new entity of the type 'product' has no name, first 'n3'",
+            "^side 'name': 1 new entity of the type 'product' has no name, first 'n3'",
+        ),
+        # Who has neither picture nor name is no entity of any side.
+        (lambda s: s.like("p24"), "'p24' has neither name nor picture .* Search by another entity"),
+        (lambda s: s.like("p24", side="name"), "'p24' has neither name nor picture"),
+        (lambda s: s.like("p1", side="pictur"), "^--for: 'pictur' is no side .* Did you mean 'picture'"),
+        (
+            lambda s: Predictor(s.run).embed(ROWS, side="pictur"),
+            "^side: 'pictur' is no side of the retrieval",
         ),
     ],
 )
