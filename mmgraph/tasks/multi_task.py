@@ -100,12 +100,22 @@ class MultiTask(Task):
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the metrics should know: what chooses the best epoch, and the tasks' notes."""
+        """What a reader of the metrics should know: what chooses the best epoch, who is not tested, more."""
         parts = [f"{self.weights[name]:g} x {name}/{member.monitor[0]}" for name, member in self._each()]
         chosen = (
             f"the best epoch has the highest weighted_score on validation, the mean of {', '.join(parts)}"
         )
-        return [chosen, *(f"{name}: {note}" for name, member in self._each() for note in member.notes)]
+        untested = [name for name, member in self._each() if "test" not in member.labelled_splits()]
+        silent = (
+            f"no test entity has an answer for {', '.join(untested)}, so that weighted_score on test is the "
+            "mean of the other tasks"
+        )
+        tested = "test" in self.labelled_splits()
+        return [
+            chosen,
+            *([silent] if untested and tested else []),
+            *(f"{name}: {note}" for name, member in self._each() for note in member.notes),
+        ]
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the heads of all tasks, with fresh weights."""
