@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
@@ -116,6 +117,17 @@ class MultiTask(Task):
             *([silent] if untested and tested else []),
             *(f"{name}: {note}" for name, member in self._each() for note in member.notes),
         ]
+
+    def split_of(self, entity: str) -> NDArray[np.str_] | None:
+        """Return the part that any of the tasks gives each entity of a type, text [N]; nothing if none does.
+
+        Args:
+            entity: The entity type.
+        """
+        if entity not in self._begin:
+            return None
+        begin = self._begin[entity]
+        return self.labels.split[begin : begin + len(self._ids(entity))]
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the heads of all tasks, with fresh weights."""

@@ -178,6 +178,9 @@ def test_two_entity_types_have_rows_one_after_the_other(labels):
     task = MultiTask(join_labels("both", [colour, size]), members, TaskWeights())
     assert task.rows("train").tolist() == [0, 1, 2, 8, 9, 11]
     assert task.labelled_splits() == ["train", "validation", "test"]
+    assert task.split_of("thing").tolist() == colour.split.tolist()
+    assert task.split_of("box").tolist() == size.split.tolist()
+    assert task.split_of("bag") is None
     head = task.make_head(CHANNELS)
     both = {"thing": states(), "box": states(6) + 1}
 
