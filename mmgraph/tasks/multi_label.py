@@ -278,5 +278,5 @@ def _check_size(labels: Labels, names: Sequence[str], counts: Mapping[str, int])
             where=f"{labels.where}.min_count",
             fix=f"Take a min_count of {fewest:,} or more."
             if fewest <= frequent[0]
-            else "All are as rare: build a graph with fewer of them, or of fewer entities.",
+            else "No min_count would do: build a graph with fewer of them, or of fewer entities.",
         )

@@ -198,5 +198,5 @@ def test_more_answers_than_fit_are_refused_with_the_min_count_that_fits(make, mo
         make(words, "ttttv")
     assert make(words, "ttttv", min_count=2).names == ("a", "b")
     monkeypatch.setattr(multi_label, "_MOST_CELLS", 5)
-    with pytest.raises(GraphError, match=r"All are as rare: build a graph with fewer of them"):
+    with pytest.raises(GraphError, match=r"No min_count would do: build a graph with fewer of them"):
         make("ab ab ab ab ab", "ttttv")
