@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -43,10 +44,14 @@ class Hasher:
 
     def file(self, path: Path) -> Hasher:
         """Add the content of a file."""
-        self.text(str(path.stat().st_size))
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                self._hash.update(block)
+        with path.open("rb") as stream:
+            return self.stream(stream)
+
+    def stream(self, stream: BinaryIO) -> Hasher:
+        """Add the content of an open file that nothing was read of yet, as :meth:`file` does."""
+        self.text(str(os.fstat(stream.fileno()).st_size))
+        while block := stream.read(1 << 20):
+            self._hash.update(block)
         return self
 
     def hexdigest(self) -> str:

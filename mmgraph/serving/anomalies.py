@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from mmgraph.counted import counted
-from mmgraph.data.task_spec import MultiTaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.serving.vector_index import as_units
 from mmgraph.training.memory import memory_told
@@ -132,11 +131,10 @@ def _split(run: Run, entity: str) -> NDArray[np.str_]:
     Raises:
         GraphError: If the graph says neither.
     """
-    table, spec = run.graph.nodes[entity], run.graph.task(run.task.labels.task)
-    names = spec.tasks if isinstance(spec, MultiTaskSpec) else (run.task.labels.task,)
-    for name in names:
-        if f"split:{name}" in table:
-            return table[f"split:{name}"].fillna("").to_numpy(dtype=str)
+    split = run.task.split_of(entity)
+    if split is not None:
+        return split
+    table = run.graph.nodes[entity]
     if "training" in table:
         return np.where(table["training"].to_numpy(dtype=bool), "train", "")
     raise GraphError(

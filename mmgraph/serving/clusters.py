@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.cluster import HDBSCAN, KMeans, MiniBatchKMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 
 from mmgraph.counted import counted
@@ -25,8 +25,11 @@ OUTLIER = -1
 """The number of those that HDBSCAN puts into no cluster."""
 
 _TRIED = (*range(2, 13), 15, 20, 25, 30, 40, 50)
-# How many entities a silhouette is taken over: it looks at all pairs.
+# How many entities numbers of clusters are tried on: a silhouette looks at all pairs.
 _SAMPLE = 3000
+# Up to how many entities k-means goes through all in each round.
+_MOST_WHOLE = 100_000
+_BATCH = 4096
 # The least entities of a cluster of HDBSCAN, unless somebody says otherwise.
 _MIN_SIZE = 5
 
@@ -92,15 +95,17 @@ def cluster(
     Args:
         run: The run.
         clusters: How many clusters k-means makes; ``auto`` for the number of up to 50 with the highest
-            silhouette. HDBSCAN finds out by itself.
-        method: ``kmeans``, or ``hdbscan``, which leaves out what lies in no dense region.
+            silhouette on at most 3,000 entities, which are drawn. HDBSCAN finds out by itself.
+        method: ``kmeans``, beyond 100,000 entities by mini-batches (`Sculley 2010
+            <https://doi.org/10.1145/1772690.1772862>`_); or ``hdbscan``, which leaves out what lies in no
+            dense region.
         min_size: The least entities of a cluster of HDBSCAN; 5 by default.
         entity: The entity type; that of the task by default.
         against: A column that the clusters are compared with: ``title``, the target of a task, or one of
             ``table``.
         table: A table with further columns, found by its column of ids.
         shown: How many titles each cluster shows.
-        seed: Where k-means begins.
+        seed: Where k-means begins, and which entities are drawn.
 
     Raises:
         ConfigError: If there is no such entity type or column, or the number of clusters cannot be.
@@ -160,14 +165,13 @@ def _check(clusters: int | str, method: str, min_size: int | None, count: int) -
             fix="Leave it out, or take --method hdbscan.",
         )
     if clusters == "auto":
-        most = 3 if method == "kmeans" else 2
-        if method == "hdbscan":
-            most = min_size or _MIN_SIZE
-        if count < most:
+        fewest = 3 if method == "kmeans" else min_size or _MIN_SIZE
+        if count < fewest:
+            smaller = "" if method == "kmeans" else ", or a smaller --min-size"
             raise ConfigError(
-                f"got {counted(count, 'entity', 'entities')}; wanted {most} or more to cluster",
+                f"got {counted(count, 'entity', 'entities')}; wanted {fewest} or more to cluster",
                 where="the graph",
-                fix="Take a graph with more entities, or a smaller --min-size.",
+                fix=f"Take a graph with more entities{smaller}.",
             )
     elif isinstance(clusters, bool) or not isinstance(clusters, int) or not 2 <= clusters <= count:
         raise ConfigError(
@@ -185,7 +189,10 @@ def _check(clusters: int | str, method: str, min_size: int | None, count: int) -
 
 def _kmeans(units: NDArray[np.float32], clusters: int, seed: int) -> NDArray[np.int64]:
     # In double precision, so that the result does not depend on how a machine adds up.
-    model = KMeans(clusters, n_init=10, random_state=seed)
+    if len(units) > _MOST_WHOLE:
+        model = MiniBatchKMeans(clusters, batch_size=_BATCH, n_init=10, random_state=seed)
+    else:
+        model = KMeans(clusters, n_init=10, random_state=seed)
     return np.asarray(model.fit_predict(units.astype(np.float64)), dtype=np.int64)
 
 

@@ -174,7 +174,7 @@ class Predictor:
             raise ConfigError(
                 f"there is no entity type {entity!r}", where="--entity", fix=did_you_mean(entity, types)
             )
-        space = None if side is None else self.run.space(side, entity=entity)
+        space = None if side is None else self.run.space(side, entity=entity, where="side")
         if self.untied:
             progress.say(
                 f"{agreed(len(self.untied), 'the relation', 'the relations')} {', '.join(self.untied)} "
@@ -292,6 +292,6 @@ def _refuse_lacking(space: CommonSpace, attached: AttachedGraph) -> None:
         raise ConfigError(
             f"{counted(len(lacking), 'new entity', 'new entities')} of the type {entity!r} "
             f"{agreed(len(lacking), 'has', 'have')} no {space.modality}, first {lacking[0]!r}",
-            where="--side",
+            where=f"side {space.modality!r}",
             fix="Fill its column, or leave the row out.",
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,7 @@ class VectorIndex:
     faiss: Any
     recall: float
     effort: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def kind(self) -> str:
@@ -93,17 +97,16 @@ class VectorIndex:
             k: How many for each; where fewer are found, the last positions are -1.
         """
         faiss, k = _faiss(), min(k, len(self))
-        if self.effort:
-            self.faiss.k_factor = max(self.effort, _FEWEST / k)
-            codes = faiss.downcast_index(self.faiss.base_index)
-            codes.implem = _ONE_QUERY if len(queries) == 1 else _MANY_QUERIES
-        threads = faiss.omp_get_max_threads()
-        # Queries are shared out among threads; those that get none would only be waited for.
-        faiss.omp_set_num_threads(min(threads, len(queries)))
-        try:
-            cosines, rows = self.faiss.search(queries, k)
-        finally:
-            faiss.omp_set_num_threads(threads)
+        with _at_most_threads(faiss, len(queries)):
+            if not self.effort:
+                cosines, rows = self.faiss.search(queries, k)
+                return rows, cosines
+            # How codes are scanned can be told to the index alone, which other threads may be searching.
+            with self._lock:
+                self.faiss.k_factor = max(self.effort, _FEWEST / k)
+                codes = faiss.downcast_index(self.faiss.base_index)
+                codes.implem = _ONE_QUERY if len(queries) == 1 else _MANY_QUERIES
+                cosines, rows = self.faiss.search(queries, k)
         return rows, cosines
 
 
@@ -238,16 +241,33 @@ def _key(run: Run, entity: str, side: str | None) -> str:
     return hasher.hexdigest()
 
 
+@contextlib.contextmanager
+def _at_most_threads(faiss: Any, queries: int) -> Iterator[None]:
+    """Let the calling thread, and no other one, have its queries shared out among so many threads."""
+    threads = faiss.omp_get_max_threads()
+    # Those that get no query would only be waited for.
+    faiss.omp_set_num_threads(max(min(threads, queries), 1))
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
 def _read(folder: Path, key: str) -> VectorIndex | None:
     """Return the index that a folder holds, if it is whole and of these vectors."""
+    faiss = _faiss()
     try:
         record = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
-        fits = record["of"] == key and record["content"] == _content(folder / _FILE)
-        if not fits:
+        if record["of"] != key:
             return None
-        index = _faiss().read_index(str(folder / _FILE))
+        # What is opened once stays the same file, whatever another process puts in its place.
+        with (folder / _FILE).open("rb") as stream:
+            if record["content"] != Hasher().stream(stream).hexdigest():
+                return None
+            stream.seek(0)
+            index = faiss.read_index(faiss.PyCallbackIOReader(stream.read))
         return VectorIndex(index, float(record["recall"]), int(record["effort"]))
-    # faiss has RuntimeError for a file that it cannot read, or that is no longer there.
+    # faiss has RuntimeError for what it cannot read.
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
 
@@ -258,13 +278,9 @@ def _write(index: VectorIndex, folder: Path, key: str) -> None:
             _faiss().write_index(index.faiss, str(new / _FILE))
         except RuntimeError as error:
             raise UserError(f"cannot be written: {error}", where=str(folder)) from None
-        content = _content(new / _FILE)
+        content = Hasher().file(new / _FILE).hexdigest()
         record = {"of": key, "content": content, "effort": index.effort, **index.describe()}
         (new / _MARKER).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def _content(file: Path) -> str:
-    return Hasher().file(file).hexdigest()
 
 
 def _faiss() -> Any:

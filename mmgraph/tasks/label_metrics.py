@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 _MOST_AT_ONCE = 1 << 24
-"""How many scores are sorted at a time."""
+"""How many scores are looked at together."""
 
 
 def average_precision(scores: Tensor, relevant: Tensor) -> Tensor:
@@ -28,8 +28,7 @@ def average_precision(scores: Tensor, relevant: Tensor) -> Tensor:
         0.8333333333333333
     """
     asked = relevant.any(dim=1)
-    at_once = max(_MOST_AT_ONCE // max(scores.shape[1], 1), 1)
-    parts = zip(*(torch.split(part[asked], at_once) for part in (scores, relevant)), strict=True)
+    parts = zip(*(torch.split(part[asked], _at_once(scores)) for part in (scores, relevant)), strict=True)
     return torch.cat([_average_precision(*part) for part in parts])
 
 
@@ -75,12 +74,25 @@ def best_threshold(scores: Tensor, has: Tensor) -> float:
         >>> best_threshold(torch.tensor([[3.0, 2.0, -1.0]]), torch.tensor([[True, True, False]]))
         0.5
     """
-    ordered, place = scores.flatten().sort(descending=True)
-    hits = has.flatten()[place].cumsum(dim=0).double()
-    told = torch.arange(1, len(ordered) + 1, device=scores.device)
-    f1 = 2 * hits / (told + hits[-1])
-    below = torch.cat([ordered[1:], ordered[-1:] - 2])
+    # The least score that is told is that of a label that a row has: to tell less of the others is better.
+    right = scores[has].sort().values
+    parts = torch.split(scores, _at_once(scores))
+    reached = torch.zeros(len(right) + 1, dtype=torch.long, device=scores.device)
+    for part in parts:
+        place = torch.searchsorted(right, part.flatten(), right=True)
+        reached += torch.bincount(place, minlength=len(reached))
+    told = reached.flip(0).cumsum(dim=0)[:-1]
+    values = right.flip(0)
+    hits = torch.arange(1, len(right) + 1, device=scores.device)
+    f1 = 2 * hits.double() / (told + len(right))
     # Of equal scores all are told, or none.
-    f1[ordered == below] = -1
-    best = int(f1.argmax())
-    return ((ordered[best].double() + below[best].double()) / 2).item()
+    f1[:-1][values[:-1] == values[1:]] = -1
+    lowest = values[f1.argmax()]
+    below = torch.stack([torch.where(part < lowest, part, -torch.inf).max() for part in parts]).max()
+    below = torch.where(below.isinf(), lowest - 2, below)
+    return ((lowest.double() + below.double()) / 2).item()
+
+
+def _at_once(scores: Tensor) -> int:
+    """Return how many rows of scores are looked at together."""
+    return max(_MOST_AT_ONCE // max(scores.shape[1], 1), 1)

@@ -110,6 +110,14 @@ class LinkPrediction(Task):
         """The mean reciprocal rank, the more the better."""
         return "mrr", "max"
 
+    def split_of(self, entity: str) -> None:  # noqa: ARG002 - of no entity
+        """Return nothing: links are in parts of the split, and entities are not.
+
+        Args:
+            entity: The entity type.
+        """
+        return
+
     @property
     def notes(self) -> list[str]:
         """What a reader of the metrics should know: among how many a link is ranked, and the cold starts."""

@@ -9,7 +9,7 @@ Shapes: S sources, T targets, B pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ Weigh = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 _Values = npt.NDArray[np.float64]
 _Numbers = npt.NDArray[np.int64]
+
+_AT_ONCE = 1 << 22
+"""How many entries products of matrices have at most, unless a single source has more: of 12 bytes each."""
 
 
 def by_degree(degree: _Values) -> _Values:
@@ -66,6 +69,7 @@ class LinkStructure:
             either = (either - sp.diags_array(either.diagonal())).tocsr()
             self._first = either
             self._steps = [(sp.diags_array(weigh(either.sum(axis=0))) @ either).tocsr()]
+            self._most = np.minimum(either @ either.sum(axis=1), links.num_target)
             return
         own, other = weigh(self.adjacency.sum(axis=1)), weigh(self._degree)
         # Their product would have an entry for each two targets of one source: it is made for those that ask.
@@ -74,6 +78,9 @@ class LinkStructure:
             (sp.diags_array(other) @ self.adjacency.T).tocsr(),
             (sp.diags_array(own) @ self.adjacency).tocsr(),
         ]
+        between = self.adjacency @ self._degree
+        ends = self.adjacency @ (self.adjacency.T @ self.adjacency.sum(axis=1))
+        self._most = np.maximum(np.minimum(between, links.num_source), np.minimum(ends, links.num_target))
         self._own, self._other = own, other
         # The weights of the neighbours of each node together.
         self._beside = self.adjacency @ other, self.adjacency.T @ own
@@ -85,8 +92,7 @@ class LinkStructure:
             source: int64 [B].
             target: int64 [B].
         """
-        asked, place = np.unique(source, return_inverse=True)
-        found = _pick(self._over(asked), place, target)
+        found = self._between(source, target)
         if self._same_type:
             return found
         # With three links, a path may go over the link itself, as its first one, its last one, or both.
@@ -101,7 +107,9 @@ class LinkStructure:
         Args:
             source: int64 [S].
         """
-        found: _Values = self._over(source).toarray()
+        found = np.empty((len(source), self.adjacency.shape[1]))
+        for first, last in _blocks(self._most[source]):
+            found[first:last] = self._over(source[first:last]).toarray()
         return found
 
     def degrees(self, source: _Numbers, target: _Numbers) -> _Values:
@@ -118,6 +126,16 @@ class LinkStructure:
         """Return to how many sources each target is linked, float64 [T]."""
         return self._degree
 
+    def _between(self, source: _Numbers, target: _Numbers) -> _Values:
+        """Return the weights of the paths of each pair, all links included, float64 [B]."""
+        asked, place = np.unique(source, return_inverse=True)
+        order, found = np.argsort(place, kind="stable"), np.empty(len(source))
+        for first, last in _blocks(self._most[asked]):
+            begin, end = np.searchsorted(place, [first, last], sorter=order)
+            own = order[begin:end]
+            found[own] = _pick(self._over(asked[first:last]), place[own] - first, target[own])
+        return found
+
     def _over(self, source: _Numbers) -> sp.csr_array:
         """Return the weights of the paths from sources to every target, [S, T]."""
         paths = self._first[source]
@@ -127,6 +145,16 @@ class LinkStructure:
 
     def _linked(self, source: _Numbers, target: _Numbers) -> _Values:
         return _pick(self.adjacency, source, target)
+
+
+def _blocks(entries: _Values) -> Iterator[tuple[int, int]]:
+    """Yield from where to where rows are taken at once, given how many entries each has at most."""
+    ends, first = np.cumsum(entries), 0
+    while first < len(entries):
+        before = ends[first - 1] if first else 0
+        last = max(int(np.searchsorted(ends, before + _AT_ONCE, side="right")), first + 1)
+        yield first, last
+        first = last
 
 
 def _pick(values: sp.csr_array, rows: _Numbers, columns: _Numbers) -> _Values:

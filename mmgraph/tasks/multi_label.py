@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.task import Direction
 
 _SHOWN = 5
+# Targets and probabilities are dense; so many targets take 2 GiB, and the scores of all entities 8.
+_MOST_CELLS = 2**31
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,15 @@ class MultiLabel(EntityTask):
 
         Raises:
             GraphError: If a value is no list of labels, no training entity has several, no label has enough
-                training entities, or none of those is among the labels of validation, or of test.
+                training entities, none of those is among the labels of validation, or of test, or entities
+                times labels are more than 2**31.
         """
         sets = _label_sets(labels)
         counts = Counter(label for row in labels.rows("train") for label in sets[row])
         names = sorted(label for label, count in counts.items() if count >= min_count)
         _check_several(labels, sets)
         _check_known(labels, sets, names, min_count)
+        _check_size(labels, names, counts)
         held_out = [label for split in SPLITS[1:] for row in labels.rows(split) for label in sets[row]]
         dropped = sorted({*counts, *held_out} - {*names})
         position = {name: index for index, name in enumerate(names)}
@@ -257,3 +261,22 @@ def _check_known(labels: Labels, sets: Sequence[Sequence[str]], names: list[str]
                 where=labels.where,
                 fix="Choose another split, or a smaller min_count.",
             )
+
+
+def _check_size(labels: Labels, names: Sequence[str], counts: Mapping[str, int]) -> None:
+    """Raise if there are too many labels for a table of entities by labels."""
+    entities = len(labels.ids)
+    most = _MOST_CELLS // entities
+    if len(names) > most:
+        # What is as frequent as the first one too many goes as well.
+        frequent = sorted((counts[name] for name in names), reverse=True)
+        fewest, size = frequent[most] + 1, len(names) * entities
+        raise GraphError(
+            f"{counted(len(names), 'label')} of {labels.column!r} for "
+            f"{counted(entities, 'entity', 'entities')} are {size:,} answers; wanted at most "
+            f"{_MOST_CELLS:,}, for a table of all to fit",
+            where=f"{labels.where}.min_count",
+            fix=f"Take a min_count of {fewest:,} or more."
+            if fewest <= frequent[0]
+            else "No min_count would do: build a graph with fewer of them, or of fewer entities.",
+        )

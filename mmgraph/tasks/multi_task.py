@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
@@ -100,12 +101,33 @@ class MultiTask(Task):
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the metrics should know: what chooses the best epoch, and the tasks' notes."""
+        """What a reader of the metrics should know: what chooses the best epoch, who is not tested, more."""
         parts = [f"{self.weights[name]:g} x {name}/{member.monitor[0]}" for name, member in self._each()]
         chosen = (
             f"the best epoch has the highest weighted_score on validation, the mean of {', '.join(parts)}"
         )
-        return [chosen, *(f"{name}: {note}" for name, member in self._each() for note in member.notes)]
+        untested = [name for name, member in self._each() if "test" not in member.labelled_splits()]
+        silent = (
+            f"no test entity has an answer for {', '.join(untested)}, so that weighted_score on test is the "
+            "mean of the other tasks"
+        )
+        tested = "test" in self.labelled_splits()
+        return [
+            chosen,
+            *([silent] if untested and tested else []),
+            *(f"{name}: {note}" for name, member in self._each() for note in member.notes),
+        ]
+
+    def split_of(self, entity: str) -> NDArray[np.str_] | None:
+        """Return the part that any of the tasks gives each entity of a type, text [N]; nothing if none does.
+
+        Args:
+            entity: The entity type.
+        """
+        if entity not in self._begin:
+            return None
+        begin = self._begin[entity]
+        return self.labels.split[begin : begin + len(self._ids(entity))]
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the heads of all tasks, with fresh weights."""

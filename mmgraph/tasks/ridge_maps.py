@@ -34,6 +34,7 @@ class Shaped(nn.Module):
     """
 
     fitted: ClassVar[tuple[str, ...]]
+    may_lack: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,9 +47,13 @@ class Shaped(nn.Module):
             weights: By name, those of all modules.
             prefix: What their names begin with that are this module's.
         """
+        # Weights of a checkpoint may lie on another device than the module.
+        device = next(self.buffers()).device
         for name in self.fitted:
             given = weights.get(f"{prefix}{name}")
-            setattr(self, name, None if given is None else torch.empty_like(given))
+            # What is missing and may not be stays, so that whoever loads the weights finds it missing.
+            if given is not None or name in self.may_lack:
+                setattr(self, name, None if given is None else torch.empty_like(given, device=device))
 
 
 def _make_room(module: Shaped, weights: Mapping[str, Tensor], prefix: str, *_: object) -> None:
@@ -69,6 +74,7 @@ class Lift(Shaped):
     """
 
     fitted = ("mean", "factor", "landmarks")
+    may_lack = ("landmarks",)
     mean: Tensor
     factor: Tensor
     landmarks: Tensor | None

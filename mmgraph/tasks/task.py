@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
@@ -191,6 +193,14 @@ class Task(nn.Module, ABC):
                 fix="Measure on another split.",
             )
         return rows
+
+    def split_of(self, entity: str) -> NDArray[np.str_] | None:
+        """Return the part of the split that each entity of a type is in, text [N]; nothing if it says none.
+
+        Args:
+            entity: The entity type.
+        """
+        return self.labels.split if entity == self.labels.entity else None
 
     def labelled_splits(self) -> list[str]:
         """Return the splits of which some rows have an answer."""

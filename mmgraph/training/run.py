@@ -144,8 +144,8 @@ class Run:
 
         Returns:
             The ids, text [N], and the vectors, float32 [N, hidden_channels]. With a side those of entities
-            that have it, float32 [R, D], of length 1: inner products of both sides are
-            cosines.
+            that have it, float32 [R, D], of length 1: inner products of both sides are cosines. D is
+            ``contrastive.channels``, and with ridge regression also the widths of both modalities' features.
 
         Raises:
             ConfigError: If there is no such entity type, or no such side.

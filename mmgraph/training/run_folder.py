@@ -217,7 +217,7 @@ def _load_weights(module: nn.Module, file: Path) -> None:
         Fault(
             f"{file}: {name}",
             f"got {found.get(name, 'nothing')}; wanted {wanted.get(name, 'nothing')}",
-            "config.yaml and the weights must be of the same training.",
+            "config.yaml and the weights must be of one training. Train again what an earlier version wrote.",
         )
         for name in sorted(wanted.keys() | found.keys())
         if wanted.get(name) != found.get(name)

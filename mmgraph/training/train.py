@@ -239,9 +239,10 @@ def _train(
     with reproducible(config.seed, device):
         view = visible_graph(graph, task, config)
         module = assemble(graph, task, config)
-        unfitted = "Set contrastive.ridge=false, or take narrower features."
-        with memory_told("while ridge regression was fitted", fix=unfitted):
-            module.task.fit_head(module.head)
+        if unfinished is None or unfinished.resume_from is None:
+            unfitted = "Set contrastive.ridge=false, or take narrower features."
+            with memory_told("while ridge regression was fitted", fix=unfitted):
+                module.task.fit_head(module.head)
         if note := initialise(module, graph, config):
             assert config.init_from is not None
             module.notes += [note, *seen_before(graph, module.task, config.init_from)]

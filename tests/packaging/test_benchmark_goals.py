@@ -68,9 +68,61 @@ def test_the_page_of_retrieval_says_no_as_readily(root, monkeypatch, ours, answe
     found = {"ridge": [trial] * 2, "hetero_gat": [trial | {"a_mrr": x, "validation_mrr": 0.2} for x in ours]}
     options = {"directions": {"case": ("a", "b")}, "about": {"case": "On a farm."}}
     options["entries"] = ["ridge", "hetero_gat", "mlp"]
+    options["closed"] = ("kernel ridge",)
     text = page["render_page"]({"case": found}, rivals=("ridge",), **options)
     assert f"validation chose *hetero_gat*; ahead of ridge: `a` {answer}" in text
     assert "`b` no (0.000" in text
     assert "A gallery of 9, 2 seeds. On a farm." in text
     assert "--seeds 2" in text
     assert '--entry "hetero_gat"' in text
+
+
+def retrieval_trials(test, validation):
+    return [{"flag_to_flag_description_mrr": x, "validation_mrr": validation} for x in test]
+
+
+def test_kernel_ridge_and_what_is_trained_are_judged_apart(shortfalls):
+    case = "countries: flag and its description"
+    found = {
+        "chance": retrieval_trials((0.01, 0.01), 0.0),
+        "cca": retrieval_trials((0.45, 0.45), 0.1),
+        "ridge": retrieval_trials((0.3, 0.3), 0.1),
+        "kernel ridge": retrieval_trials((0.5, 0.5), 0.9),
+        "hetero_gat": retrieval_trials((0.4, 0.4), 0.2),
+        "two towers": retrieval_trials((0.6, 0.6), 0.1),
+    }
+    assert shortfalls("retrieval", {case: found}) == [
+        f"{case}: hetero_gat reaches 0.400, {rival}, ahead by {by} ± 0.000; goal: by more than the spread"
+        for rival, by in (("cca 0.450", "-0.050"), ("kernel ridge 0.500", "-0.100"))
+    ]
+
+
+def test_the_graph_model_of_a_goal_is_chosen_by_validation(shortfalls):
+    case, metric = "emoji: picture and name", "picture_to_name_mrr"
+    found = {
+        name: [{metric: test, "validation_mrr": validation}]
+        for name, test, validation in (
+            ("chance", 0.01, 0.0),
+            ("ridge", 0.01, 0.0),
+            ("hetero_gat", 0.05, 0.2),
+            ("hetero_gat, no ridge", 0.09, 0.1),
+        )
+    }
+    assert shortfalls("retrieval", {case: found}) == [f"{case}: hetero_gat reaches 0.050; goal 0.06"]
+
+
+def test_a_page_says_that_nothing_trained_was_run(root, monkeypatch):
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    page = runpy.run_path(str(root / "benchmarks" / "retrieval_page.py"))
+    found = {name: [{"a_mrr": x, "b_mrr": x}] for name, x in (("ridge", 0.3), ("kernel ridge", 0.4))}
+    told = page["verdict"]("case", found, ("a", "b"), ("ridge",), ("kernel ridge",))
+    assert told[0].startswith("case: *kernel ridge*; ahead of ridge: `a` yes (0.100")
+    assert told[1:] == ["case: nothing that is trained was run."]
+
+
+def test_rivals_alone_are_no_entries(root, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    monkeypatch.setattr("sys.argv", ["retrieval.py", "--entry", "cca"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(root / "benchmarks" / "retrieval.py"), run_name="__main__")
+    assert "invalid choice: 'cca'" in capsys.readouterr().err

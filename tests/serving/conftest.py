@@ -140,12 +140,13 @@ def run(make_run: Callable[..., Run]) -> Run:
 def planted(shop_graph: Graph) -> Callable[..., Any]:
     """Return a function from the vectors of products to what stands for a run that gives them."""
     labels = SimpleNamespace(entity="product", task="colour")
+    split = shop_graph.nodes["product"]["split:colour"].to_numpy(dtype=str)
     ids = shop_graph.nodes["product"]["id"].to_numpy(dtype=str)
 
     def make(vectors: np.ndarray) -> Any:
         return SimpleNamespace(
             graph=shop_graph,
-            task=SimpleNamespace(labels=labels),
+            task=SimpleNamespace(labels=labels, split_of=lambda _: split),
             embed=lambda entity=None: (ids, vectors.astype(np.float32)),
         )
 

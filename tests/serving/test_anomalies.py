@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.neighbors import LocalOutlierFactor
 
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.serving.anomalies import anomalies
+from mmgraph.tasks.task import Task
 
 
 @pytest.fixture
@@ -110,12 +112,30 @@ def test_what_cannot_be_is_refused(planted, vectors, options, said):
 def test_a_graph_must_say_who_trains(planted, vectors, shop_graph):
     run = planted(vectors)
     without = {
-        name: table.drop(columns=["split:colour", "training"], errors="ignore")
-        for name, table in shop_graph.nodes.items()
+        name: table.drop(columns=["training"], errors="ignore") for name, table in shop_graph.nodes.items()
     }
-    run.graph = type("G", (), {"nodes": without, "task": shop_graph.task})()
+    run.graph = SimpleNamespace(nodes=without)
+    run.task.split_of = lambda _: None
     with pytest.raises(GraphError, match="does not say which entities of the type 'product' train"):
         anomalies(run)
+
+
+@pytest.mark.parametrize("task", ["colour", "retrieval:name,picture", "colour,price"])
+def test_the_split_is_that_of_the_task_of_the_run(planted, vectors, split, shop_graph, task):
+    run = planted(vectors)
+    run.task = Task.from_graph(shop_graph, task)
+    found = anomalies(run, k=4).table.set_index("id")["split"]
+    assert found[shop_graph.nodes["product"]["id"]].tolist() == split.tolist()
+    # Of others, the graph knows who may train, and links have parts where entities have none.
+    assert run.task.split_of("maker") is None
+    assert Task.from_graph(shop_graph, "link:bought_with").split_of("product") is None
+
+
+def test_what_is_missing_is_null_in_json(planted, vectors):
+    run = planted(vectors)
+    run.task.split_of = lambda _: np.full(60, "train")
+    found = anomalies(run, k=4).to_json(2)
+    assert json.loads(json.dumps(found, allow_nan=False))["anomalies"][0]["rarer_than"] is None
 
 
 def test_a_real_run_has_scores_and_clusters(run):

@@ -111,3 +111,27 @@ def test_of_few_entities_hdbscan_asks_for_smaller_clusters():
     with pytest.raises(ConfigError, match=r"got 4 entities; wanted 5 or more to cluster.*smaller --min-size"):
         clusters_module._check("auto", "hdbscan", None, 4)
     clusters_module._check("auto", "hdbscan", 3, 4)
+    with pytest.raises(ConfigError, match=r"wanted 3 or more to cluster.*more entities\.$"):
+        clusters_module._check("auto", "kmeans", None, 2)
+
+
+def test_of_many_entities_a_sample_says_how_many_clusters(planted, vectors, monkeypatch):
+    sizes, fit = [], clusters_module._kmeans
+
+    def kmeans(units, *rest):
+        sizes.append(len(units))
+        return fit(units, *rest)
+
+    monkeypatch.setattr(clusters_module, "_SAMPLE", 30)
+    monkeypatch.setattr(clusters_module, "_kmeans", kmeans)
+    found = cluster(planted(vectors), against="colour")
+    assert sizes == [30] * len(found.tried) + [60]
+    assert found.against["adjusted_rand_index"] == pytest.approx(1)
+
+
+def test_of_very_many_entities_mini_batches_find_the_clusters(planted, vectors, monkeypatch):
+    monkeypatch.setattr(clusters_module, "_MOST_WHOLE", 59)
+    monkeypatch.setattr(clusters_module, "KMeans", None)
+    first, second = (cluster(planted(vectors), clusters=3, against="colour") for _ in range(2))
+    assert first.against["adjusted_rand_index"] == pytest.approx(1)
+    pd.testing.assert_frame_equal(first.table, second.table)

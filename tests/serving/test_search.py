@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +20,7 @@ import mmgraph as mg
 import mmgraph.serving.vector_index as module
 from mmgraph.errors import MMGraphError, RunError
 from mmgraph.graph.lazy import LazyMapping
+from mmgraph.hashing import Hasher
 from mmgraph.progress import Progress
 from mmgraph.serving.asked import Question, read_question
 from mmgraph.serving.page import search_page
@@ -180,6 +183,72 @@ def test_a_kept_index_of_codes_finds_the_same(tmp_path):
     assert kept.search(query, 10)[0].tolist() == index.search(query, 10)[0].tolist()
     assert kept.vectors(np.array([7])).tolist() == index.vectors(np.array([7])).tolist()
     assert module._read(tmp_path / "kept", "other") is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"IxPx", b"nonsense" * 40])
+def test_what_faiss_cannot_read_is_no_index(tmp_path, damage):
+    """Also where its hash is right: a file may have been whole when it was written by another version."""
+    folder = tmp_path / "kept"
+    module._write(make_index(np.eye(4, dtype=np.float32)), folder, "key")
+    (folder / "index.faiss").write_bytes(damage)
+    record = json.loads((folder / "index.json").read_text())
+    record["content"] = Hasher().file(folder / "index.faiss").hexdigest()
+    (folder / "index.json").write_text(json.dumps(record))
+    assert module._read(folder, "key") is None
+    (folder / "index.faiss").unlink()
+    assert module._read(folder, "key") is None
+
+
+def test_an_index_that_is_replaced_while_it_is_read_is_the_one_that_was_checked(tmp_path, monkeypatch):
+    folder, later = tmp_path / "kept", tmp_path / "later"
+    for place, vectors in ((folder, np.eye(4)), (later, np.eye(4)[::-1])):
+        module._write(make_index(vectors.astype(np.float32)), place, "key")
+    checked = Hasher.stream
+
+    def replaced(self, stream):
+        found = checked(self, stream)
+        (later / "index.faiss").replace(folder / "index.faiss")
+        return found
+
+    monkeypatch.setattr(Hasher, "stream", replaced)
+    kept = module._read(folder, "key")
+    assert kept.vectors(np.arange(4)).tolist() == np.eye(4).tolist()
+
+
+def test_an_index_that_does_not_fit_on_the_disk_is_not_kept(make_run, tmp_path, monkeypatch):
+    def full(*_):
+        raise RuntimeError("write error: No space left on device")
+
+    said: list[str] = []
+    run = make_run("mlp")
+    run.save(tmp_path / "run")
+    monkeypatch.setattr(module._faiss(), "write_index", full)
+    monkeypatch.setattr(Progress, "say", lambda _, text: said.append(text))
+    assert len(open_index(run, "product", progress=Progress())) == 60
+    assert "the index is not kept" in said[-1]
+    assert "No space left on device" in said[-1]
+    assert not list((tmp_path / "run" / "search").iterdir())
+
+
+def test_threads_that_search_one_index_leave_each_other_their_candidates():
+    units = as_units(np.random.default_rng(0).normal(size=(1500, 16)).astype(np.float32))
+    coded = module._coded(module._faiss(), units, 4)
+    kept: list[bool] = []
+
+    class Slow:
+        ntotal, base_index, k_factor = coded.ntotal, coded.base_index, 0.0
+
+        def search(self, queries, k):
+            before = self.k_factor
+            time.sleep(0.1)
+            kept.append(self.k_factor == before)
+            return coded.search(queries, k)
+
+    index = module.VectorIndex(Slow(), 1.0, 20)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda k: index.search(units[:2], k)[0].shape, [1, 3, 10]))
+    assert found == [(2, 1), (2, 3), (2, 10)]
+    assert kept == [True] * 3
 
 
 def test_vectors_that_codes_cannot_tell_apart_are_searched_exactly(capsys, monkeypatch):

@@ -148,6 +148,13 @@ def inductive_graph(shop_folder, tmp_path_factory):
     )
 
 
+@pytest.mark.parametrize("side", ["name", "picture"])
+def test_a_side_is_as_wide_as_the_common_space_and_what_ridge_regression_compares(retrieval, side):
+    features = sum(retrieval.graph.features[f"product/{name}"].shape[1] for name in ("name", "picture"))
+    ids, vectors = retrieval.embed(side=side)
+    assert vectors.shape == (len(ids), retrieval.config.contrastive.channels + features)
+
+
 def test_an_index_of_each_side_is_kept(retrieval, search):
     search.like("p1", side="picture")
     search.like("p1", side="name")
@@ -172,7 +179,15 @@ def test_an_entity_that_has_one_side_needs_no_word_of_the_other(search):
         (lambda s: s.run.embed("maker", side="name"), "got 'maker', but the retrieval is one of 'product'"),
         (
             lambda s: Predictor(s.run).embed([ROWS[0], {"sku": "n3"}], side="name"),
-            "1 new entity of the type 'product' has no name, first 'n3'",
+            "^side 'name': 1 new entity of the type 'product' has no name, first 'n3'",
+        ),
+        # Who has neither picture nor name is no entity of any side.
+        (lambda s: s.like("p24"), "'p24' has neither name nor picture .* Search by another entity"),
+        (lambda s: s.like("p24", side="name"), "'p24' has neither name nor picture"),
+        (lambda s: s.like("p1", side="pictur"), "^--for: 'pictur' is no side .* Did you mean 'picture'"),
+        (
+            lambda s: Predictor(s.run).embed(ROWS, side="pictur"),
+            "^side: 'pictur' is no side of the retrieval",
         ),
     ],
 )

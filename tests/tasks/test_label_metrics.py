@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from mmgraph.tasks import label_metrics
 from mmgraph.tasks.label_metrics import average_precision, best_threshold, f1_scores
 
 
@@ -63,3 +64,12 @@ def test_no_other_threshold_has_a_higher_f1(rows, labels, seed):
     assert chosen not in scores.unique().tolist()
     tried = [f1_scores(scores > value, has)[0] for value in np.arange(-0.75, 3, 0.25)]
     assert f1_scores(scores > chosen, has)[0] == pytest.approx(max(tried))
+
+
+def test_scores_in_parts_have_the_same_threshold(monkeypatch):
+    scores, has = drawn(40, 5, 0, levels=50)
+    whole = best_threshold(scores, has)
+    monkeypatch.setattr(label_metrics, "_MOST_AT_ONCE", 15)
+    assert best_threshold(scores, has) == whole
+    told = f1_scores(scores > whole, has)[0]
+    assert told == max(f1_scores(scores > value - 0.1, has)[0] for value in scores.unique())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmgraph.tasks import link_structure
 from mmgraph.tasks.link_structure import LinkStructure, by_degree
 from mmgraph.tasks.task_links import TaskLinks
 
@@ -66,3 +67,33 @@ def test_pairs_without_a_link_are_scored_alike_one_by_one_and_all_together(same_
     found = structure.paths(*pairs.T)
     np.testing.assert_allclose(structure.all_paths(np.arange(7))[tuple(pairs.T)], found)
     np.testing.assert_allclose(structure.all_degrees()[pairs[:, 1]], structure.degrees(*pairs.T))
+
+
+@pytest.mark.parametrize("same_type", [True, False])
+def test_products_are_no_larger_than_what_they_may_be(same_type, monkeypatch):
+    shape = (40, 40) if same_type else (40, 30)
+    structure = LinkStructure(links(drawn(shape, 0.05), shape, same_type=same_type), by_degree)
+    source, target = np.random.default_rng(1).integers(30, size=(2, 500))
+    wanted, all_paths = structure.paths(source, target), structure.all_paths(source[:9])
+    over, sizes = LinkStructure._over, []
+
+    def noted(self: LinkStructure, asked: np.ndarray) -> object:
+        found = over(self, asked)
+        sizes.append(found.nnz)
+        return found
+
+    monkeypatch.setattr(LinkStructure, "_over", noted)
+    monkeypatch.setattr(link_structure, "_AT_ONCE", 60)
+    np.testing.assert_array_equal(structure.paths(source, target), wanted)
+    np.testing.assert_array_equal(structure.all_paths(source[:9]), all_paths)
+    assert len(sizes) > 3
+    assert max(sizes) <= 60
+
+
+def test_a_source_with_more_than_may_be_is_taken_alone(monkeypatch):
+    structure = LinkStructure(links(drawn((9, 6), 0.5), (9, 6), same_type=False), by_degree)
+    pairs = np.arange(9).repeat(6), np.tile(np.arange(6), 9)
+    wanted = structure.paths(*pairs)
+    monkeypatch.setattr(link_structure, "_AT_ONCE", 1)
+    np.testing.assert_array_equal(structure.paths(*pairs), wanted)
+    assert len(structure.paths(*np.empty((2, 0), dtype=np.int64))) == 0

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from mmgraph.data.label_sets import write_label_set
 from mmgraph.errors import ConfigError, GraphError
-from mmgraph.tasks import ClassLoss, MultiLabel
+from mmgraph.tasks import ClassLoss, MultiLabel, multi_label
 from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.label_head import LabelHead, with_threshold
 
@@ -185,3 +185,18 @@ def test_half_precision_loses_no_label_that_lies_near_the_threshold():
     found = with_threshold(logits, 1.0 - 2**-12)
     assert found.dtype == torch.float32
     assert found[0, 0] > found[0, 1]
+
+
+def test_more_answers_than_fit_are_refused_with_the_min_count_that_fits(make, monkeypatch):
+    words = "abc ab ad b ab"
+    monkeypatch.setattr(multi_label, "_MOST_CELLS", 5 * 3)
+    with pytest.raises(
+        GraphError,
+        match=r"min_count: 4 labels .* for 5 entities are 20 answers; .* at most 15.*"
+        r"min_count of 2 or more",
+    ):
+        make(words, "ttttv")
+    assert make(words, "ttttv", min_count=2).names == ("a", "b")
+    monkeypatch.setattr(multi_label, "_MOST_CELLS", 5)
+    with pytest.raises(GraphError, match=r"No min_count would do: build a graph with fewer of them"):
+        make("ab ab ab ab ab", "ttttv")

@@ -11,7 +11,7 @@ import torch
 
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.tasks import Classification, ClassLoss, MultiTask, Regression, TaskWeights
+from mmgraph.tasks import Classification, ClassLoss, MultiLabel, MultiTask, Regression, TaskWeights
 from mmgraph.tasks.heads import Heads
 from mmgraph.tasks.joined_labels import join_labels
 
@@ -58,6 +58,7 @@ def test_rows_are_those_that_any_task_asks_about(make):
     task = make()
     assert task.rows("train").tolist() == [0, 1, 2, 3]
     assert task.rows("test").tolist() == [6, 7]
+    assert len(task.notes) == 1
     assert task.labels.values.notna().all()
 
 
@@ -177,6 +178,9 @@ def test_two_entity_types_have_rows_one_after_the_other(labels):
     task = MultiTask(join_labels("both", [colour, size]), members, TaskWeights())
     assert task.rows("train").tolist() == [0, 1, 2, 8, 9, 11]
     assert task.labelled_splits() == ["train", "validation", "test"]
+    assert task.split_of("thing").tolist() == colour.split.tolist()
+    assert task.split_of("box").tolist() == size.split.tolist()
+    assert task.split_of("bag") is None
     head = task.make_head(CHANNELS)
     both = {"thing": states(), "box": states(6) + 1}
 
@@ -187,9 +191,12 @@ def test_two_entity_types_have_rows_one_after_the_other(labels):
     found = task.metrics(task.output(head, unify, rows), rows)
     own = task.members["size"].metrics(head.heads["size"](both["box"])[4:6], torch.tensor([4, 5]))
     assert found["size/r2_score"] == pytest.approx(own["r2_score"])
-    # No box is tested.
+    # No box is tested, which the reader is told.
     rows = task.rows("test")
-    assert [name for name in task.metrics(task.output(head, unify, rows), rows) if "size" in name] == []
+    tested = task.metrics(task.output(head, unify, rows), rows)
+    assert [name for name in tested if "size" in name] == []
+    assert tested["weighted_score"] == tested["colour/accuracy"]
+    assert task.notes[1].startswith("no test entity has an answer for size, so that weighted_score")
     step = task.step(head, lambda batch: both, whole())
     rows = task.rows("train")
     assert step.loss.item() == pytest.approx(task.loss(task.output(head, unify, rows), rows).item(), rel=1e-6)
@@ -197,3 +204,18 @@ def test_two_entity_types_have_rows_one_after_the_other(labels):
     assert table["entity"].tolist() == ["thing"] * 8 + ["box"] * 6
     assert pd.isna(table["size/prediction"][:8]).all()
     assert table["size/prediction"][8:].notna().all()
+
+
+def test_a_task_without_any_of_the_rows_chooses_no_threshold(labels):
+    words = ['["a", "b"]', '["b"]', '["a"]', None, '["a"]', None, None, None]
+    hues = replace(labels[0], task="hues", kind="multi_label", values=pd.Series(words, dtype="str"))
+    members = {
+        "colour": Classification.from_labels(labels[0], ClassLoss()),
+        "hues": MultiLabel.from_labels(hues, ClassLoss()),
+    }
+    task = MultiTask(join_labels("colour,hues", [labels[0], hues]), members, TaskWeights())
+    head = task.make_head(CHANNELS)
+    output, rows = outputs(task, head, "test")
+    assert torch.equal(task.settle(head, output, rows), output)
+    assert head.heads["hues"].threshold == 0
+    assert next(iter(task.metrics(output, rows))) == "weighted_score"

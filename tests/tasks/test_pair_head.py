@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 
@@ -73,3 +75,24 @@ def test_weights_bring_what_was_fitted(given, kernel):
     )
     assert opened.ridge.describe() == fitted.ridge.describe()
     assert opened.ridge.describe()["onwards"] == {"kernel": kernel, "penalty": 0.5}
+
+
+def test_weights_from_elsewhere_come_to_where_the_module_is(given):
+    fitted = make(given, "info_nce")
+    opened = PairHead(C, Contrast(channels=4), RidgeLikeness.unfitted()).to("meta")
+    # Of weights nothing is copied to where nothing is kept, but shapes and devices are there.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        opened.load_state_dict(fitted.state_dict())
+    assert {value.device.type for value in opened.state_dict().values()} == {"meta"}
+    shapes = [{name: value.shape for name, value in head.state_dict().items()} for head in (fitted, opened)]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("name", ["weight", "lift.mean", "target.factor"])
+def test_what_is_missing_among_the_weights_is_said(given, name):
+    weights = make(given, "info_nce").state_dict()
+    del weights[f"ridge.back.{name}"]
+    opened = PairHead(C, Contrast(channels=4), RidgeLikeness.unfitted())
+    with pytest.raises(RuntimeError, match=f"Missing key.*ridge.back.{name}"):
+        opened.load_state_dict(weights)

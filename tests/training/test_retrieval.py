@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 
 import mmgraph as mg
-from mmgraph.errors import ConfigError, GraphError, MMGraphError
+from mmgraph.errors import ConfigError, GraphError, MMGraphError, RunError
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import Task, gallery, gathered
@@ -19,6 +21,8 @@ from mmgraph.tasks.content import Content
 from mmgraph.tasks.ranking import rank
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
+from mmgraph.training.module import TaskModule
+from tests.training.conftest import Killed
 
 COUNT = 160
 QUICK = (
@@ -279,6 +283,35 @@ def test_ridge_regression_is_read_from_disk_and_adds_to_batches_too(graph, by_ri
     sampled = mg.train(graph, task="image_to_text", overrides=BY_RIDGE, batch_size=40)
     assert sampled.evaluate("test")["mrr"] > 0.7
     assert sampled.module.head.learnt != 0
+
+
+def test_a_training_that_goes_on_fits_nothing_anew(graph, by_ridge, tmp_path, monkeypatch):
+    step, options = TaskModule.training_step, {"task": "image_to_text", "seed": 3, "out": tmp_path / "run"}
+    overrides = [*BY_RIDGE, "checkpoint_seconds=0"]
+
+    def killed(module, *arguments):
+        if module.current_epoch == 2:
+            raise Killed
+        return step(module, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TaskModule, "training_step", killed)
+        with pytest.raises(Killed):
+            mg.train(graph, overrides=overrides, **options)
+    monkeypatch.setattr("mmgraph.tasks.pair_task.fit_ridge", lambda *_: pytest.fail("it was fitted already"))
+    run = mg.train(graph, overrides=overrides, resume=True, **options)
+    assert run.metrics() == by_ridge.metrics()
+    weights = [one.module.state_dict() for one in (run, by_ridge)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_a_run_whose_regression_is_not_in_its_weights_is_not_opened(graph, by_ridge, tmp_path):
+    shutil.copytree(by_ridge.folder, tmp_path / "run")
+    file = tmp_path / "run" / "model.safetensors"
+    weights = {name: value for name, value in load_file(file).items() if ".ridge.back." not in name}
+    save_file(weights, file)
+    with pytest.raises(RunError, match=r"ridge\.back\.weight: got nothing; .* Train again what an earlier"):
+        mg.load_run(tmp_path / "run", graph=graph)
 
 
 def test_a_pretraining_refuses_to_begin_with_ridge_regression(graph):

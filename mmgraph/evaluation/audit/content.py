@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from mmgraph.evaluation.audit.subject import Subject
 from mmgraph.graph.preview import EXCERPT
 from mmgraph.graph.schema import NodeType
+from mmgraph.tasks.content import Content
 
 MEDIA = ("text", "image", "audio", "features")
 """The kinds of modality that hold works, which are copied; columns hold properties, which are shared."""
@@ -61,6 +63,30 @@ def are_works(subject: Subject, node_type: NodeType) -> NDArray[np.bool_]:
 def texts_of(subject: Subject, node_type: NodeType) -> list[str]:
     """Return the texts of a modality's nodes, or what the graph kept of them; empty where it kept none."""
     return [text or "" for text in _texts(subject, node_type)[0]]
+
+
+def texts_by_entity(subject: Subject, node_type: NodeType) -> dict[int, str]:
+    """Return the text of each entity that has a modality, by its row; several of one are joined."""
+    found: dict[int, list[str]] = {}
+    for row, text in zip(subject.rows(node_type.name).tolist(), texts_of(subject, node_type), strict=True):
+        found.setdefault(row, []).append(text)
+    return {row: "\n".join(texts) for row, texts in found.items()}
+
+
+def features_of(subject: Subject, node_type: NodeType, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the features of entities that have a modality, the mean of several nodes of one, [R, D].
+
+    Args:
+        subject: The graph under audit.
+        node_type: A modality's node type.
+        rows: Which entities, int64 [R].
+    """
+    content = Content(
+        subject.graph.features[node_type.name],
+        subject.rows(node_type.name),
+        subject.graph.schema.node_type(node_type.entity).num_nodes,
+    )
+    return np.asarray(content.of(torch.from_numpy(rows)).numpy(), dtype=np.float64)
 
 
 def _texts(subject: Subject, node_type: NodeType) -> tuple[list[str | None], bool]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.counted import counted
-from mmgraph.evaluation.audit.content import texts_of
+from mmgraph.evaluation.audit.content import features_of, texts_by_entity
 from mmgraph.evaluation.audit.figures import FEWEST
 from mmgraph.evaluation.audit.ranks import TOP, own_share, surely
 from mmgraph.evaluation.audit.report import Finding
@@ -59,27 +59,20 @@ def _columns(subject: Subject, node_type: NodeType) -> set[str]:
     return {*described.get("columns", {}), *filter(None, [described.get("column")])}
 
 
-def _together(
-    subject: Subject, one: NodeType, other: NodeType
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the nodes of the held-out entities that have both modalities, one of each, int64 [R] each."""
-    entities, first, second = np.intersect1d(
-        subject.rows(one.name), subject.rows(other.name), return_indices=True
-    )
-    asked = np.flatnonzero(subject.held_out[entities])
-    asked = asked[np.unique(np.linspace(0, len(asked) - 1, min(_MOST, len(asked))).astype(np.int64))]
-    return first[asked], second[asked]
+def _together(subject: Subject, one: NodeType, other: NodeType) -> NDArray[np.int64]:
+    """Return the held-out entities that have both modalities, int64 [R]."""
+    entities = np.intersect1d(subject.rows(one.name), subject.rows(other.name))
+    asked = entities[subject.held_out[entities]]
+    return asked[np.unique(np.linspace(0, len(asked) - 1, min(_MOST, len(asked))).astype(np.int64))]
 
 
 def _texts(subject: Subject, one: NodeType, other: NodeType) -> NDArray[np.bool_] | None:
     """Return for whom the text of one side stands in that of the other, better than those of others do."""
-    first, second = _together(subject, one, other)
-    if len(first) < FEWEST:
+    asked = _together(subject, one, other)
+    if len(asked) < FEWEST:
         return None
-    texts = [
-        [words_of(found[node]) for node in nodes]
-        for found, nodes in ((texts_of(subject, one), first), (texts_of(subject, other), second))
-    ]
+    found = [texts_by_entity(subject, node_type) for node_type in (one, other)]
+    texts = [[words_of(by_entity[row]) for row in asked.tolist()] for by_entity in found]
     inside = [[stands_in(a, b) or stands_in(b, a) for b in texts[1]] for a in texts[0]]
     scores = np.array(inside, dtype=np.float64)
     return own_share(scores) & (np.diagonal(scores) > 0)
@@ -87,15 +80,11 @@ def _texts(subject: Subject, one: NodeType, other: NodeType) -> NDArray[np.bool_
 
 def _numbers(subject: Subject, one: NodeType, other: NodeType) -> NDArray[np.bool_] | None:
     """Return whom a feature that stands on both sides finds by itself; nothing if there is none."""
-    first, second = _together(subject, one, other)
-    if len(first) < FEWEST:
+    asked = _together(subject, one, other)
+    if len(asked) < FEWEST:
         return None
-    values = [
-        np.asarray(subject.graph.features[node_type.name], dtype=np.float64)[nodes]
-        for node_type, nodes in ((one, first), (other, second))
-    ]
-    scaled = [_standardised(each) for each in values]
-    likeness = np.abs(scaled[0].T @ scaled[1]) / len(first)
+    scaled = [_standardised(features_of(subject, node_type, asked)) for node_type in (one, other)]
+    likeness = np.abs(scaled[0].T @ scaled[1]) / len(asked)
     best: NDArray[np.bool_] | None = None
     for a, b in np.argwhere(likeness >= _EQUAL):
         sign = np.sign(scaled[0][:, a] @ scaled[1][:, b])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.counted import counted
-from mmgraph.evaluation.audit.content import texts_of
+from mmgraph.evaluation.audit.content import texts_by_entity
 from mmgraph.evaluation.audit.link_pairs import LinkPairs, link_pairs
 from mmgraph.evaluation.audit.ranks import surely
 from mmgraph.evaluation.audit.report import Finding
@@ -51,7 +51,7 @@ def _named(
     """Return whether the text of one end names the other one, and whether it names one of another couple."""
     table = subject.graph.nodes[named]
     ids, titles = ([words_of(str(cell)) for cell in table[column]] for column in ("id", "title"))
-    texts = dict(zip(subject.rows(node_type.name).tolist(), texts_of(subject, node_type), strict=True))
+    texts = {row: words_of(text) for row, text in texts_by_entity(subject, node_type).items()}
     couples = (
         [(pairs.target, pairs.source), (pairs.other, pairs.source)]
         if of_target
@@ -59,11 +59,7 @@ def _named(
     )
     found = []
     for tellers, told in couples:
-        said = [
-            (words_of(texts[a]), b)
-            for a, b in zip(tellers.tolist(), told.tolist(), strict=True)
-            if a in texts
-        ]
+        said = [(texts[a], b) for a, b in zip(tellers.tolist(), told.tolist(), strict=True) if a in texts]
         found.append(
             np.array([_named_in(ids[b], text) or _named_in(titles[b], text) for text, b in said], dtype=bool)
         )

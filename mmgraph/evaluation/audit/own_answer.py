@@ -16,9 +16,10 @@ from mmgraph.models.graph_batch import GraphBatch
 def own_answers(subject: Subject) -> Iterator[Finding]:
     """Yield the modalities by which entities that are asked for send messages from the side that is hidden.
 
-    The message graph of each side is made as for the metrics. All that it holds is looked at: if no edge
-    leads away from what an entity has on its other side, no path does, and no model of however many layers
-    hears of it. Which node belongs to whom is read from the tables of nodes, not from the edges.
+    The message graph of each side is made as for the metrics, of the whole graph at once. If no edge leads
+    away from the nodes of the modalities that are hidden there, no path does, and no model of however many
+    layers hears of these nodes by messages; what stands elsewhere of the answer is not looked at, nor are
+    samples. Which node belongs to whom is read from the tables of nodes, not from the edges.
     """
     task, batch = subject.pair, GraphBatch.of(subject.graph)
     asked = subject.held_out & subject.complete

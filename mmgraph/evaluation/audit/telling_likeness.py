@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.counted import counted
+from mmgraph.evaluation.audit.content import features_of
 from mmgraph.evaluation.audit.link_pairs import LinkPairs, link_pairs
 from mmgraph.evaluation.audit.ranks import surely
 from mmgraph.evaluation.audit.report import Finding
@@ -54,11 +55,10 @@ def telling_likenesses(subject: Subject) -> Iterator[Finding]:
 
 def _alike(subject: Subject, node_type: NodeType, pairs: LinkPairs) -> NDArray[np.bool_]:
     """Return for links whose ends all have the modality whether the linked ones are more alike, [L]."""
-    features = np.asarray(subject.graph.features[node_type.name], dtype=np.float64)
-    place = np.full(subject.num_entities, -1)
-    place[subject.rows(node_type.name)] = np.arange(node_type.num_nodes)
-    ends = np.stack([place[pairs.source], place[pairs.target], place[pairs.other]])
-    ends = ends[:, (ends >= 0).all(axis=0)]
+    has = np.unique(subject.rows(node_type.name))
+    features = features_of(subject, node_type, has)
+    ends = np.stack([pairs.source, pairs.target, pairs.other])
+    ends = np.searchsorted(has, ends[:, np.isin(ends, has).all(axis=0)])
     centred = features - features.mean(axis=0)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
     source, target, other = unit[ends[0]], unit[ends[1]], unit[ends[2]]

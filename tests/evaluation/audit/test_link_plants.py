@@ -70,6 +70,19 @@ def named_partner(parts: Any) -> mg.Graph:
     return parts.graph()
 
 
+def named_in_the_middle(parts: Any) -> mg.Graph:
+    """Of three texts of an entity, the second names its partners."""
+    named_partner(parts)
+    texts = parts.previews["words"]
+    for given in (parts.rows, parts.features):
+        given["words"] = given["words"].repeat(3, axis=0)
+    parts.features["words"] += parts.rng.normal(size=parts.features["words"].shape)
+    parts.previews["words"] = [
+        text for n, named in enumerate(texts) for text in (f"first {n}", named, f"last {n}")
+    ]
+    return parts.graph()
+
+
 def telling_likeness(parts: Any) -> mg.Graph:
     """Links between members of a group, and a modality that holds the group."""
     group = np.arange(parts.count) // 4
@@ -82,12 +95,26 @@ def telling_likeness(parts: Any) -> mg.Graph:
     return parts.graph()
 
 
+def telling_sequence(parts: Any) -> mg.Graph:
+    """The same, where it is the second node of three that holds the group."""
+    telling_likeness(parts)
+    told = parts.features["group"]
+    nodes = 0.1 * parts.rng.normal(size=(len(told), 3, told.shape[1]))
+    nodes[:, 1] += told
+    parts.rows["group"] = parts.rows["group"].repeat(3)
+    parts.features["group"] = nodes.reshape(-1, told.shape[1])
+    parts.previews["group"] = [None] * len(parts.rows["group"])
+    return parts.graph()
+
+
 PLANTS: dict[str, tuple[Callable[[Any], mg.Graph], str]] = {
     "a held-out edge": (held_out_edges, "held_out_edges"),
     "its reverse": (reverse, "held_out_edges"),
     "a copied relation": (copied_relation, "held_out_edges"),
     "copies of both ends": (twin_links, "twin_links"),
     "a column of partners": (named_partner, "named_partner"),
+    "partners in the second text": (named_in_the_middle, "named_partner"),
+    "groups in the second node": (telling_sequence, "telling_likeness"),
     "a column of groups": (telling_likeness, "telling_likeness"),
 }
 

@@ -54,6 +54,30 @@ def copied_number(parts: Any) -> Planted:
     return parts.graph(), {"query_with": ("facts",)}
 
 
+def copied_sentence(parts: Any) -> Planted:
+    """The second of three sentences of each picture is a copy."""
+    _, changes = copied_text(parts)
+    count = len(parts.rows["caption"])
+    parts.rows["caption"] = parts.rows["caption"].repeat(3)
+    parts.features["caption"] = parts.rng.normal(size=(3 * count, 4))
+    copies = parts.previews["caption"]
+    parts.previews["caption"] = [
+        text for n, copy in enumerate(copies) for text in (f"first {n}", copy, f"last {n}")
+    ]
+    return parts.graph(), changes
+
+
+def copied_mean(parts: Any) -> Planted:
+    """Names of two nodes each, whose mean is a number of the other side."""
+    features, rows = parts.features["words"], parts.rows["words"]
+    parts.features["facts"][rows, 2] = -3 * features[:, 4] + 1
+    apart = parts.rng.normal(size=features.shape)
+    parts.rows["words"] = rows.repeat(2)
+    parts.features["words"] = np.stack([features + apart, features - apart], axis=1).reshape(-1, 6)
+    parts.previews["words"] = [f"{text} {k}" for text in parts.previews["words"] for k in "ab"]
+    return parts.graph(), {"query_with": ("facts",)}
+
+
 def copied_column(parts: Any) -> Planted:
     modalities = {
         "words": {"kind": "text", "column": "title"},
@@ -108,6 +132,8 @@ PLANTS: dict[str, tuple[Callable[[Any], Planted], str]] = {
     "own answer": (own_answer, "own_answer"),
     "copied text": (copied_text, "copied_sides"),
     "copied number": (copied_number, "copied_sides"),
+    "copied sentence": (copied_sentence, "copied_sides"),
+    "copied mean": (copied_mean, "copied_sides"),
     "copied column": (copied_column, "copied_sides"),
     "relation of both": (telling_neighbours, "telling_neighbours"),
     "wrongly recorded": (wrongly_recorded, "telling_neighbours"),
