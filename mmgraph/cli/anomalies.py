@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from mmgraph.cli.options import (
+    EntityOption,
     EvalBatchSizeOption,
     GraphOption,
     JsonOption,
@@ -36,10 +37,7 @@ def anomalies(
         int, typer.Option("-k", min=1, metavar="N", help="How many nearest training entities count.")
     ] = 10,
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="How many entities to show.")] = 10,
-    entity: Annotated[
-        str | None,
-        typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
-    ] = None,
+    entity: EntityOption = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from mmgraph.cli.options import (
+    EntityOption,
     EvalBatchSizeOption,
     GraphOption,
     JsonOption,
@@ -54,10 +55,7 @@ def cluster(
         Path | None,
         typer.Option("--table", metavar="TABLE", help="A table with more columns for --against, by its ids."),
     ] = None,
-    entity: Annotated[
-        str | None,
-        typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
-    ] = None,
+    entity: EntityOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Where k-means begins.")] = 0,
     out: Annotated[
         Path | None,

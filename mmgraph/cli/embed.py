@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli.options import (
+    EntityOption,
     EvalBatchSizeOption,
     GraphOption,
     JsonOption,
@@ -35,10 +36,7 @@ def embed(
             "--out", metavar="FILE", help="vectors.parquet, or vectors.npy with the ids in vectors.ids.csv."
         ),
     ],
-    entity: Annotated[
-        str | None,
-        typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
-    ] = None,
+    entity: EntityOption = None,
     side: Annotated[
         str | None,
         typer.Option(

@@ -61,6 +61,10 @@ EngineOption = Annotated[
         help="Where workers run: local, or ray for a Ray cluster (RAY_ADDRESS, else this machine).",
     ),
 ]
+EntityOption = Annotated[
+    str | None,
+    typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
+]
 EvalBatchSizeOption = Annotated[
     int | None,
     typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli.options import (
+    EntityOption,
     EvalBatchSizeOption,
     GraphOption,
     JsonOption,
@@ -76,10 +77,7 @@ def search(
         typer.Option("--table", metavar="TABLE", help="A table with more columns for --where, by its ids."),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many to find.")] = 10,
-    entity: Annotated[
-        str | None,
-        typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),
-    ] = None,
+    entity: EntityOption = None,
     page: Annotated[
         Path | None,
         typer.Option("--page", metavar="FILE.html", help="Write a page with pictures and texts."),

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.evenly import evenly
 from mmgraph.progress import Advance
 from mmgraph.relations.candidates import Candidates, Neighbours
 from mmgraph.relations.copies import among_distinct
@@ -75,7 +76,7 @@ class ApproximateSearch:
     ) -> Neighbours:
         rows = sources if queries is None else queries
         exact = partial(exact_neighbours, sources, k, self._metric)
-        sample = np.unique(np.linspace(0, len(rows) - 1, min(2 * _SAMPLE, len(rows))).astype(np.int64))
+        sample = evenly(len(rows), 2 * _SAMPLE)
         true = exact(queries=rows[sample], own=own[sample])
         clusters = Clusters(sources, self._metric)
         looks = clusters.looks_for(self._wanted, rows[sample[::2]], true.source[::2])

@@ -12,6 +12,7 @@ from pydantic import Field
 from mmgraph.counted import counted
 from mmgraph.data.spec import Choice
 from mmgraph.errors import GraphError
+from mmgraph.evenly import evenly
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
@@ -215,7 +216,7 @@ class KNN(RelationBuilder):
         """Return the mean distance of training nodes to their neighbours among each other."""
         space = VectorSpace.of(features, self.metric)
         training = space.place(features[context.training(self.on)])
-        sample = np.unique(np.linspace(0, len(training) - 1, min(_SAMPLE, len(training))).astype(np.int64))
+        sample = evenly(len(training), _SAMPLE)
         found = exact_neighbours(training, self.k, self.metric, queries=training[sample], own=sample)
         distance = space.distance(found.similarity[found.source >= 0])
         return float(distance.mean()) if distance.any() else 1.0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmgraph.errors import GraphError
+from mmgraph.evenly import evenly
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Edges, RelationBuilder
 from mmgraph.registry import RELATIONS
@@ -164,7 +165,7 @@ def paths_from(steps: list[Any]) -> NDArray[np.float64]:
 def estimate_pairs(steps: list[Any]) -> int:
     """Return about how many pairs of ends there are, from some of the first nodes, spread evenly."""
     size = steps[0].shape[0]
-    chosen = np.unique(np.linspace(0, size - 1, min(_SAMPLE, size)).astype(np.int64))
+    chosen = evenly(size, _SAMPLE)
     block = steps[0][chosen]
     for step in steps[1:]:
         block = block @ step

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mmgraph.atomic import atomic_folder
 from mmgraph.counted import counted
 from mmgraph.errors import MissingDependencyError, UserError
+from mmgraph.evenly import evenly
 from mmgraph.hashing import Hasher
 from mmgraph.progress import Progress
 from mmgraph.training.memory import memory_told
@@ -174,7 +175,7 @@ def _make(faiss: Any, units: NDArray[np.float32], flat_up_to: int, progress: Pro
         progress.say(f"index of {counted(len(units), 'vector')}: flat, which is exact")
         return exact
     progress.say(f"make an index of {counted(len(units), 'vector')} by the codes of a product quantiser")
-    sample = np.unique(np.linspace(0, len(units) - 1, _SAMPLE).astype(np.int64))
+    sample = evenly(len(units), _SAMPLE)
     wanted = _others(exact, units, sample)
     index, made = None, 0
     for channels, effort in [(channels, effort) for channels, efforts in _TRIED for effort in efforts]:
@@ -206,7 +207,7 @@ def _coded(faiss: Any, units: NDArray[np.float32], channels: int) -> Any:
     width = units.shape[1]
     pieces = width // channels if width % channels == 0 else width
     index = faiss.IndexRefineFlat(faiss.IndexPQFastScan(width, pieces, _BITS, faiss.METRIC_INNER_PRODUCT))
-    chosen = np.unique(np.linspace(0, len(units) - 1, _LEARNT_FROM).astype(np.int64))
+    chosen = evenly(len(units), _LEARNT_FROM)
     index.train(units[chosen])
     index.add(units)
     return index

@@ -44,8 +44,10 @@ class Walks:
     """
 
     def __init__(self, neighbours: Tensor, here: Tensor, num_entities: int) -> None:
-        # Each tie once, in the order of the rows.
-        row, number = np.unique(neighbours.cpu().numpy(), axis=1)
+        # Each tie once, in the order of the rows; numbers of one sort much faster than pairs.
+        tied, number = neighbours.cpu().numpy()
+        width = int(number.max(initial=0)) + 1
+        row, number = np.divmod(np.unique(tied * width + number), width)
         place = np.full(num_entities + 1, -1, dtype=np.int64)
         place[here.cpu().numpy()] = np.arange(len(here))
         # The row that an edge leads to, or -1 for another node, by which others may be reached.

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mmgraph.config import Config
 from mmgraph.tasks.objectives.contrast import ContrastName, Related
+from mmgraph.training.pair_config import Channels, Context
 
 
 class ContrastiveConfig(Config):
@@ -40,14 +41,8 @@ class ContrastiveConfig(Config):
         description="How much a wrong answer counts that has a neighbour in common with the right one, of "
         "whichever type, and is no neighbour of it.",
     )
-    channels: int = Field(default=128, ge=1, description="Width of the space in which both are compared.")
-    context: float = Field(
-        default=0.2,
-        ge=0,
-        lt=1,
-        description="With the whole graph in each step: the share of training entities that a step does not "
-        "ask for, and of which all is seen. With 0, no entity is ever seen as a whole.",
-    )
+    channels: Channels = 128
+    context: Context = 0.2
     ridge: bool = Field(
         default=True,
         description="Of a retrieval: begin with ridge regression between both modalities, linear or with a "

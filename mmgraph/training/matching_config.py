@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mmgraph.config import Config
+from mmgraph.training.pair_config import Channels, Context
 
 
 class MatchingConfig(Config):
@@ -20,11 +21,5 @@ class MatchingConfig(Config):
         description="The share of these that is the answer of a neighbour: an edge ties it to the entity, or "
         "both are tied to the same node, such as a tag. Where the step has no neighbour, anybody's is taken.",
     )
-    channels: int = Field(default=128, ge=1, description="Width of the space in which both are compared.")
-    context: float = Field(
-        default=0.2,
-        ge=0,
-        lt=1,
-        description="With the whole graph in each step: the share of training entities that a step does not "
-        "ask for, and of which all is seen. With 0, no entity is ever seen as a whole.",
-    )
+    channels: Channels = 128
+    context: Context = 0.2

@@ -16,6 +16,7 @@ from mmgraph.evaluation.audit.ranks import TOP, own_share, surely
 from mmgraph.evaluation.audit.report import Finding
 from mmgraph.evaluation.audit.subject import Subject
 from mmgraph.evaluation.audit.words import stands_in, words_of
+from mmgraph.evenly import evenly
 from mmgraph.graph.schema import NodeType
 
 SKILL = 0.8
@@ -63,7 +64,7 @@ def _together(subject: Subject, one: NodeType, other: NodeType) -> NDArray[np.in
     """Return the held-out entities that have both modalities, int64 [R]."""
     entities = np.intersect1d(subject.rows(one.name), subject.rows(other.name))
     asked = entities[subject.held_out[entities]]
-    return asked[np.unique(np.linspace(0, len(asked) - 1, min(_MOST, len(asked))).astype(np.int64))]
+    return asked[evenly(len(asked), _MOST)]
 
 
 def _texts(subject: Subject, one: NodeType, other: NodeType) -> NDArray[np.bool_] | None:

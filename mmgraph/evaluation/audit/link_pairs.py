@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmgraph.evaluation.audit.ranks import FEWEST
 from mmgraph.evaluation.audit.subject import CannotLookError, Subject
+from mmgraph.evenly import evenly
 
 _MOST = 2_000
 """How many links are looked at at most."""
@@ -37,7 +38,7 @@ def link_pairs(subject: Subject) -> LinkPairs:
     """
     links = subject.link_prediction.links
     asked = np.flatnonzero(np.isin(links.part, subject.parts))
-    asked = asked[np.unique(np.linspace(0, len(asked) - 1, min(_MOST, len(asked))).astype(np.int64))]
+    asked = asked[evenly(len(asked), _MOST)]
     source, target = links.source.numpy(), links.target.numpy()
     linked = np.unique(source * links.num_target + target)
     other = np.random.default_rng(0).permutation(target[asked])

@@ -13,6 +13,7 @@ from mmgraph.evaluation.audit.couples import couples
 from mmgraph.evaluation.audit.figures import DOUBT
 from mmgraph.evaluation.audit.report import Finding
 from mmgraph.evaluation.audit.subject import Subject
+from mmgraph.evenly import evenly
 from mmgraph.graph.schema import NodeType
 
 NEARER = 0.2
@@ -88,7 +89,7 @@ def _limit(learnt: NDArray[np.float32], asked: int, tests: int) -> tuple[float, 
     two nearest others: E. Facco et al., "Estimating the intrinsic dimension of datasets by a minimal
     neighborhood information", https://doi.org/10.1038/s41598-017-11873-y
     """
-    sample = np.unique(np.linspace(0, len(learnt) - 1, min(_SAMPLE, len(learnt))).astype(np.int64))
+    sample = evenly(len(learnt), _SAMPLE)
     where, distance = _nearest(learnt[sample], learnt, min(_NEIGHBOURS, len(learnt)))
     # Neither oneself nor a copy is a neighbour.
     distance[(where == sample[:, None]) | (distance <= _NOTHING)] = np.inf

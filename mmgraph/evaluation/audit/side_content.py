@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mmgraph.evaluation.audit.ranks import FEWEST, units
 from mmgraph.evaluation.audit.subject import CannotLookError, Subject
+from mmgraph.evenly import evenly
 
 _MOST = 2_000
 """How many held-out entities are compared with each other at most."""
@@ -40,7 +41,7 @@ def side_content(subject: Subject) -> dict[str, SideContent]:
     """
     both = subject.complete
     gallery, learnt = np.flatnonzero(subject.held_out & both), np.flatnonzero(subject.training & both)
-    gallery = gallery[np.unique(np.linspace(0, len(gallery) - 1, min(_MOST, len(gallery))).astype(np.int64))]
+    gallery = gallery[evenly(len(gallery), _MOST)]
     if len(gallery) < FEWEST or not len(learnt):
         raise CannotLookError(f"fewer than {FEWEST} held-out entities have both sides")
     found = {}

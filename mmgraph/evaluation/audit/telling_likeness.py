@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmgraph.counted import counted
 from mmgraph.evaluation.audit.content import features_of
 from mmgraph.evaluation.audit.link_pairs import LinkPairs, link_pairs
-from mmgraph.evaluation.audit.ranks import surely
+from mmgraph.evaluation.audit.ranks import surely, units
 from mmgraph.evaluation.audit.report import Finding
 from mmgraph.evaluation.audit.subject import CannotLookError, Subject
 from mmgraph.graph.schema import NodeType
@@ -59,7 +59,6 @@ def _alike(subject: Subject, node_type: NodeType, pairs: LinkPairs) -> NDArray[n
     features = features_of(subject, node_type, has)
     ends = np.stack([pairs.source, pairs.target, pairs.other])
     ends = np.searchsorted(has, ends[:, np.isin(ends, has).all(axis=0)])
-    centred = features - features.mean(axis=0)
-    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
+    unit = units(features, features.mean(axis=0))
     source, target, other = unit[ends[0]], unit[ends[1]], unit[ends[2]]
     return np.asarray((source * target).sum(axis=1) > (source * other).sum(axis=1))
