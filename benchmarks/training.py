@@ -73,14 +73,14 @@ _TAIL = """
 
 
 def an_epoch(size: str) -> Result:
-    """Return the seconds of an epoch of eight steps."""
+    """Return the seconds of an epoch of two steps."""
     shrink = SHRINK[size]
     graph = make_graph(
         500_000 // shrink,
         1_500_000 // shrink,
         {"text": 64, "image": 128},
         relations=2,
-        num_train=8 * 1024 // shrink,
+        num_train=2 * 1024 // shrink,
     )
     contenders: dict[str, Callable[[], None]] = {"mmgraph": mmgraph_epoch(graph)}
     if peer := peer_name():

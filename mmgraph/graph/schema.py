@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
@@ -193,6 +194,12 @@ class GraphSchema:
             GraphError: If the value is none; all faults at once.
         """
         try:
-            return TypeAdapter(cls).validate_python(value)
+            return _validator().validate_python(value)
         except ValidationError as error:
             raise GraphError.of(faults_of(error, cls, where=where)) from None
+
+
+@cache
+def _validator() -> TypeAdapter[GraphSchema]:
+    """Return what checks a schema: making it takes as long as opening the rest of a graph."""
+    return TypeAdapter(GraphSchema)

@@ -127,6 +127,10 @@ class _Nodes:
         # Where each hop's nodes begin; the last is where they end.
         self.bounds = [0, node.size]
 
+    def expect(self, new: int) -> None:
+        """Make room for so many more nodes at once, where each relation would make some of its own."""
+        self._make_room(self._count + new if self._disjoint else min(self._count + new, self.size))
+
     def find_or_add(self, keys: Ints) -> Ints:
         """Return the places of nodes; those that are new stand behind the others."""
         self._make_room(self._count + keys.size)
@@ -188,6 +192,8 @@ def sample_hops(
     nodes = {name: _Nodes(size, seeds.get(name), rules.disjoint) for name, size in rules.sizes.items()}
     found: dict[Triple, list[_Hop]] = {triple: [] for triple in rules.adjacency}
     for number in range(rules.num_hops):
+        for name, new in _expected(rules, number, nodes).items():
+            nodes[name].expect(new)
         for triple, hops in found.items():
             batch = _Batch(stream_of(int(stream), triple, number), roots, limits, hidden)
             hops.append(_sample_hop(rules, triple, number, nodes, batch))
@@ -215,6 +221,18 @@ class _Hop:
     pointer: Ints
     source: Ints
     edge: Ints
+
+
+def _expected(rules: Rules, number: int, nodes: Mapping[str, _Nodes]) -> dict[str, int]:
+    """Return about how many nodes of each type a hop finds, those that are there already included."""
+    result: dict[str, int] = {}
+    for triple, adjacency in rules.adjacency.items():
+        source, _, target = triple
+        fanout = rules.fanout[triple][number]
+        degree = adjacency.indices.size / max(adjacency.num_target, 1)
+        picks = degree if fanout < 0 else min(fanout, degree)
+        result[source] = result.get(source, 0) + int(nodes[target].newest.size * picks)
+    return result
 
 
 def _sample_hop(
