@@ -14,6 +14,8 @@ from machine import machine, versions
 from measure import in_own_process
 from performance_page import render, write_section
 
+import mmgraph  # noqa: F401 - before the first tensor, as in its commands: huge pages, for peers as well
+
 Result = dict[str, Any]
 """By contender its ``figures`` by kind, the ``goals``, and ``rounds``."""
 

@@ -14,10 +14,10 @@ from mmgraph.graph.schema import GraphSchema, Triple
 
 
 class PlainGAT(nn.Module):
-    """As hetero_gat: modalities into one space, their mean into the entity, graph attention twice.
+    """As hetero_gat: modalities in one space, a network for each, their mean to the entity, graph attention.
 
-    The fusion is the mean alone, where mmgraph's has a network for each modality. Each convolution has the
-    relations that hetero_gat's layer at its place reads.
+    The same blocks of the same widths, out of what torch and PyG bring. Each convolution has the relations
+    that hetero_gat's layer at its place reads.
 
     Args:
         schema: The node types and edge types.
@@ -44,13 +44,21 @@ class PlainGAT(nn.Module):
     ) -> None:
         super().__init__()
         self.project = nn.ModuleDict(
+            {_key(name): nn.Linear(width, channels) for name, width in schema.channels.items() if width}
+        )
+        self.encode = nn.ModuleDict({_key(name): _network(channels, share) for name, _, _ in fused})
+        self.give = nn.ModuleDict(
             {
-                name.replace("/", "__"): nn.Linear(width, channels)
-                for name, width in schema.channels.items()
-                if width
+                _key(name): nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels))
+                for name, _, _ in fused
             }
         )
         self.fuse = HeteroConv({triple: SimpleConv(aggr="mean") for triple in fused}, aggr="mean")
+        self.feed_forward = _network(channels, share)
+        self.self_paths = nn.ModuleList(
+            nn.ModuleDict({_key(name): nn.Linear(channels, channels) for name in {t[2] for t in triples}})
+            for triples in layers
+        )
         self.layers = nn.ModuleList(
             HeteroConv(
                 {
@@ -64,6 +72,7 @@ class PlainGAT(nn.Module):
             for triples in layers
         )
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in layers)
+        self.last_norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, num_classes)
         self._entity, self._channels, self._share = entity, channels, share
 
@@ -71,20 +80,40 @@ class PlainGAT(nn.Module):
         """Return the scores of the seeds, [B, classes]."""
         edges: Mapping[Triple, Tensor] = batch.edge_index_dict
         state = {
-            name: self.project[name.replace("/", "__")](dropout(x, self._share, self.training))
+            name: self.project[_key(name)](dropout(x, self._share, self.training))
             for name, x in batch.x_dict.items()
             if x.shape[1]
         }
-        state[self._entity] = torch.zeros(batch[self._entity].num_nodes, self._channels)
-        state |= self.fuse(state, edges)
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            found = layer({name: norm(x) for name, x in state.items()}, edges)
-            state = {
-                name: x + dropout(gelu(found[name]), self._share, self.training) if name in found else x
-                for name, x in state.items()
-            }
-        scores: Tensor = self.head(state[self._entity][: batch[self._entity].batch_size])
+        state = {name: x + self.encode[_key(name)](x) for name, x in state.items()}
+        given = {name: self.give[_key(name)](x) for name, x in state.items()}
+        given[self._entity] = torch.zeros(batch[self._entity].num_nodes, self._channels)
+        x = dropout(self.fuse(given, edges)[self._entity], self._share, self.training)
+        state[self._entity] = x + self.feed_forward(x)
+        for layer, paths, norm in zip(self.layers, self.self_paths, self.norms, strict=True):
+            normed = {name: norm(x) for name, x in state.items()}
+            found = layer(normed, edges)
+            for name, path in paths.items():
+                of_type = name.replace("__", "/")
+                update = gelu(path(normed[of_type]) + found[of_type])
+                state[of_type] = state[of_type] + dropout(update, self._share, self.training)
+        seeds = state[self._entity][: batch[self._entity].batch_size]
+        scores: Tensor = self.head(self.last_norm(seeds))
         return scores
+
+
+def _key(node_type: str) -> str:
+    return node_type.replace("/", "__")
+
+
+def _network(channels: int, share: float) -> nn.Module:
+    return nn.Sequential(
+        nn.LayerNorm(channels),
+        nn.Linear(channels, 2 * channels),
+        nn.GELU(),
+        nn.Dropout(share),
+        nn.Linear(2 * channels, channels),
+        nn.Dropout(share),
+    )
 
 
 def step(model: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:

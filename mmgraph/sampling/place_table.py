@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mmgraph.sampling.random_numbers import mix
+from mmgraph.split_mix import mix
 
 _kernel = njit(nogil=True, cache=True, error_model="numpy")
 _BLOCK = 64

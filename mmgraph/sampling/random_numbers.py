@@ -12,27 +12,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from mmgraph.split_mix import STEP, mix
+
 _kernel = njit(nogil=True, cache=True, error_model="numpy")
 
-# The constants of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_S11, _S27, _S30, _S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
+_S11 = np.uint64(11)
 _UNIT = 1.0 / 9007199254740992.0
-
-
-@_kernel
-def mix(number):  # type: ignore[no-untyped-def]
-    """Return a uint64 whose every bit depends on every bit of the one that is given."""
-    number = (number ^ (number >> _S30)) * _FIRST
-    number = (number ^ (number >> _S27)) * _SECOND
-    return number ^ (number >> _S31)
 
 
 @_kernel
 def unit_of(state, count):  # type: ignore[no-untyped-def]
     """Return the number of this count in a row's stream, a float64 in [0, 1)."""
-    return np.float64(mix(state + _STEP * np.uint64(count)) >> _S11) * _UNIT
+    return np.float64(mix(state + STEP * np.uint64(count)) >> _S11) * _UNIT
 
 
 @_kernel
@@ -47,7 +38,7 @@ def row_streams(stream, nodes, trees, roots):  # type: ignore[no-untyped-def]
     """
     result = np.empty(nodes.size, np.uint64)
     for row in range(nodes.size):
-        state = stream + _STEP * np.uint64(nodes[row] + 1)
+        state = stream + STEP * np.uint64(nodes[row] + 1)
         if roots.size:
             state ^= roots[trees[row]]
         result[row] = mix(state)
