@@ -46,15 +46,17 @@ class Sample:
         trims: For each layer the part that it needs; nothing where every layer gets all.
         numbers: By entity type, the numbers that its nodes have in the whole graph,
             int64 [N].
+        steps: Along which edge types it was sampled at each hop, the first one around what it was made for.
     """
 
     known: Mapping[str, Tensor] = field(default_factory=dict)
     trims: tuple[Trim, ...] = ()
     numbers: Mapping[str, Tensor] = field(default_factory=dict)
+    steps: tuple[frozenset[Triple], ...] = ()
 
     def untrimmed(self) -> Sample:
         """Return the sample of which each layer gets all: with fewer edges, what trims count is not there."""
-        return Sample(self.known, numbers=self.numbers)
+        return Sample(self.known, numbers=self.numbers, steps=self.steps)
 
     def to(self, device: torch.device) -> Sample:
         """Return the sample on a device; tensors that are there already are the same."""
@@ -69,4 +71,5 @@ class Sample:
                 for trim in self.trims
             ),
             {name: change(values) for name, values in self.numbers.items()},
+            self.steps,
         )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from mmgraph.counted import agreed, counted
+from mmgraph.counted import agreed
+from mmgraph.data.dataset import Dataset
 from mmgraph.errors import ConfigError, RunError, did_you_mean
 from mmgraph.graph.attach import AttachedGraph, attach
 from mmgraph.graph.attach_relation import relation_builder
@@ -20,12 +19,15 @@ from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.progress import Progress
 from mmgraph.serving.hearing import Hearing, why_not_alone
 from mmgraph.serving.known_states import KnownStates
+from mmgraph.serving.new_pairs import match_new
 from mmgraph.serving.new_rows import NewEntities, read_new
+from mmgraph.serving.new_sides import modality_of, refuse_lacking
 from mmgraph.serving.notes import notes_on
 from mmgraph.serving.relations_read import relations_read
+from mmgraph.serving.seen import Embedded, Seen
 from mmgraph.tasks import Classification, EntityTask, MultiTask
 from mmgraph.tasks.common_space import CommonSpace
-from mmgraph.tasks.content import Content
+from mmgraph.tasks.matching import Matching
 from mmgraph.training.assemble import visible_graph
 from mmgraph.training.environment import reproducible
 from mmgraph.training.inference import AtOnce
@@ -33,21 +35,6 @@ from mmgraph.training.known_nodes import known_nodes
 from mmgraph.training.memory import memory_told
 from mmgraph.training.non_finite import Origin, not_finite, origin_in_features, rows_not_finite
 from mmgraph.training.run import Run
-
-
-@dataclass(frozen=True, eq=False)
-class Embedded:
-    """What a model makes of new entities of one type, in the order in which they were given.
-
-    Args:
-        ids: Their ids, text [N].
-        vectors: Their unified representations, float32 [N, hidden_channels].
-        notes: What each rests on, or does not: see :meth:`Predictor.predict`.
-    """
-
-    ids: NDArray[np.str_]
-    vectors: NDArray[np.float32]
-    notes: list[str]
 
 
 class Predictor:
@@ -112,8 +99,9 @@ class Predictor:
             labels those told), for a classification ``probability`` (of the prediction) and ``probabilities``
             (in the order of ``run.task.classes``; of labels, of ``run.task.names``), and ``notes``:
             modalities that it lacks, content that no training entity had, relations by which it has no
-            neighbour. Of several tasks, columns have the name of their task before
-            them, as in ``size/prediction``, and entities are of the first task's type.
+            neighbour. Of a matching, a row is a pair: ``prediction`` says whether its two modalities belong
+            together, and ``probability`` how likely that is. Of several tasks, columns have the name of
+            their task before them, as in ``size/prediction``, and entities are of the first task's type.
 
         Raises:
             ConfigError: If the run's task says nothing of single entities.
@@ -122,12 +110,14 @@ class Predictor:
             MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
         """
         task = self.run.task
-        if not isinstance(task, EntityTask | MultiTask):
+        if not isinstance(task, EntityTask | MultiTask | Matching):
             raise ConfigError(
                 f"the task {task.labels.task!r} is {task.labels.kind}, which says nothing of a single entity",
                 where=f"run {self.run.folder or task.labels.task}",
                 fix="Embed new entities instead, or use a run of a task with a target of each entity.",
             )
+        if isinstance(task, Matching):
+            return match_new(self, task, entities, folder=folder, progress=progress)
         found = self.embed(entities, folder=folder, progress=progress)
         with torch.no_grad():
             output = task.answer(self.run.module.head, torch.from_numpy(found.vectors))
@@ -175,12 +165,47 @@ class Predictor:
                 f"there is no entity type {entity!r}", where="--entity", fix=did_you_mean(entity, types)
             )
         space = None if side is None else self.run.space(side, entity=entity, where="side")
+        dataset = self.read(entities, entity=entity, folder=folder, progress=progress)
+        seen = self.see(dataset, entity, space, progress=progress)
+        vectors = seen.states
+        if space is not None:
+            with torch.no_grad():
+                vectors = space.place(self.run.module.head, vectors, modality_of(space, seen.attached))
+        self.require_finite(vectors, entity, seen.attached)
+        ids, order = np.array(seen.attached.new[entity], dtype=str), seen.order
+        return Embedded(ids[order], vectors.numpy()[order], [seen.notes[row] for row in order])
+
+    def read(
+        self,
+        entities: NewEntities,
+        *,
+        entity: str,
+        folder: str | Path | None,
+        progress: Progress,
+    ) -> Dataset:
+        """Return new entities as a dataset that joins the graph's; see :meth:`embed`."""
         if self.untied:
             progress.say(
                 f"{agreed(len(self.untied), 'the relation', 'the relations')} {', '.join(self.untied)} "
                 f"{agreed(len(self.untied), 'ties', 'tie')} no new entities"
             )
-        dataset = read_new(self.view, entities, entity=entity, folder=folder, progress=progress)
+        return read_new(self.view, entities, entity=entity, folder=folder, progress=progress)
+
+    def see(
+        self, dataset: Dataset, entity: str, space: CommonSpace | None = None, *, progress: Progress
+    ) -> Seen:
+        """Return the unified representation of new entities of one type.
+
+        Args:
+            dataset: The new entities; see :meth:`read`.
+            entity: Their type.
+            space: The side from which they are seen; by default as a whole.
+            progress: Told what is going on.
+
+        Raises:
+            ConfigError: If an entity lacks the side.
+            MMGraphError: If the graph has an id already, or something cannot be read: all faults at once.
+        """
         read = set(self._read if space is None else space.side.relations.intersection(self._read))
         attached = attach(
             self.view,
@@ -191,17 +216,13 @@ class Predictor:
         if not attached.new[entity]:
             raise ConfigError(
                 f"got new entities of other types than {entity!r}",
-                where=str(entities),
+                where="--input",
                 fix=f"Give a table of {entity!r}.",
             )
         if space is not None:
-            _refuse_lacking(space, attached)
+            refuse_lacking(space, attached)
         with reproducible(self.run.config.seed, torch.device("cpu")), torch.no_grad():
-            found = self._unify(attached, space)[entity]
-            if space is not None:
-                found = space.place(self.run.module.head, found, _modality(space, attached))
-            vectors = found.numpy()
-        self._require_finite(vectors, entity, attached)
+            states = self._unify(attached, space)[entity]
         notes = notes_on(
             self.view,
             attached,
@@ -210,10 +231,9 @@ class Predictor:
             untied=read.intersection(self.untied),
             modalities=None if space is None else space.side.modalities,
         )
-        ids = np.array(attached.new[entity], dtype=str)
         rows = dataset.entity_table(entity).rows
-        order = np.arange(len(ids)) if rows is None else np.argsort(rows)
-        return Embedded(ids[order], vectors[order], [notes[row] for row in order])
+        order = np.arange(len(states)) if rows is None else np.argsort(rows)
+        return Seen(attached, states, notes, order)
 
     def _unify(self, attached: AttachedGraph, space: CommonSpace | None) -> dict[str, Tensor]:
         if self.whole_graph is None:
@@ -227,8 +247,15 @@ class Predictor:
             view = space.side.view(torch.cat([space.asked, new]))
         return AtOnce(batch, self.whole_graph).unify(self._model, rows, view)
 
-    def _require_finite(self, vectors: NDArray[np.float32], entity: str, attached: AttachedGraph) -> None:
-        bad = rows_not_finite(torch.from_numpy(vectors))
+    def require_finite(self, vectors: Tensor, entity: str, attached: AttachedGraph) -> None:
+        """Raise if what a model makes of a new entity is not finite.
+
+        Args:
+            vectors: Of the entities as the attached graph has them, [N, ...].
+            entity: Their type.
+            attached: What they are attached to.
+        """
+        bad = rows_not_finite(vectors)
         if len(bad):
             factory, features, owners = attached.factory, {}, {}
             for name in self.view.features:
@@ -272,26 +299,3 @@ def predict(
         >>> predict(load_run("run"), "new-glyphs.csv")  # doctest: +SKIP
     """
     return Predictor(run).predict(entities, folder=folder, progress=progress)
-
-
-def _modality(space: CommonSpace, attached: AttachedGraph) -> Tensor:
-    """Return the modality by which new entities are seen, float32 [R, P]."""
-    entity, factory = space.task.labels.entity, attached.factory
-    name = f"{entity}/{space.modality}"
-    size = len(attached.new[entity])
-    content = Content(factory.encoded(name).features, factory.entity_index(name), size)
-    return content.of(torch.arange(size))
-
-
-def _refuse_lacking(space: CommonSpace, attached: AttachedGraph) -> None:
-    """Raise if a new entity lacks the modality by which it is to be seen."""
-    entity = space.task.labels.entity
-    has = attached.factory.entity_index(f"{entity}/{space.modality}")
-    lacking = np.delete(np.array(attached.new[entity], dtype=object), has)
-    if len(lacking):
-        raise ConfigError(
-            f"{counted(len(lacking), 'new entity', 'new entities')} of the type {entity!r} "
-            f"{agreed(len(lacking), 'has', 'have')} no {space.modality}, first {lacking[0]!r}",
-            where=f"side {space.modality!r}",
-            fix="Fill its column, or leave the row out.",
-        )

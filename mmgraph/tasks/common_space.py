@@ -1,4 +1,4 @@
-"""One side of entities in the space in which a retrieval compares two of them.
+"""One side of entities in the space in which a task about two modalities compares them.
 
 Shapes: N entities, R of them, C channels of the model, D of the common space.
 """
@@ -14,6 +14,7 @@ from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.models.graph_batch import View
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.pair_head import PairHead, SideName
+from mmgraph.tasks.pair_task import PairTask
 from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.side import Side
 from mmgraph.tasks.step import Unify
@@ -29,11 +30,11 @@ class CommonSpace:
     held-out entity is what the metrics of its split rest on.
 
     Args:
-        task: The retrieval.
+        task: The task.
         modality: The modality whose side it is.
     """
 
-    task: Retrieval
+    task: PairTask
     modality: str
 
     @classmethod
@@ -85,24 +86,24 @@ class CommonSpace:
     @property
     def asked(self) -> Tensor:
         """Which entities of the graph are looked at from this side where a new one is, bool [N]."""
-        return self.task.held_out | (not self.task.contrast.context)
+        return self.task.held_out | (not self.task.context)
 
     @property
     def view(self) -> View:
         """What is seen of the graph there."""
-        return self.task.seen(self.name, everyone=not self.task.contrast.context)
+        return self.task.seen(self.name, everyone=not self.task.context)
 
     def vectors(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
         """Return where entities of the graph lie, vectors of length 1, [R, D].
 
         Args:
-            head: The head of the retrieval.
+            head: The head of the task.
             unify: The trained model.
             rows: Entities that have the modality, int64 [R].
         """
         entity, held_out = self.task.labels.entity, self.task.held_out[rows]
         parts, order = [], []
-        for of, everyone in ((held_out, not self.task.contrast.context), (~held_out, True)):
+        for of, everyone in ((held_out, not self.task.context), (~held_out, True)):
             if of.any():
                 view = self.task.seen(self.name, everyone=everyone)
                 states = unify({entity: rows[of]}, view)[entity]
@@ -114,7 +115,7 @@ class CommonSpace:
         """Return where states of this side lie, vectors of length 1, [R, D].
 
         Args:
-            head: The head of the retrieval.
+            head: The head of the task.
             states: Of entities as they are seen from this side, [R, C].
             features: The modality of these entities, [R, P].
             fold: Which maps are taken of each, int64 [R]; of entities that training has not seen, all.

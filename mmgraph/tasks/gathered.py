@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.distributed as dist
@@ -59,16 +60,15 @@ def gather(own: Tensor) -> list[Tensor]:
     return parts
 
 
-def gather_blocks(own: Tensor) -> Tensor:
-    """Return what is true of pairs of rows of all processes, bool [S, S]; false between two processes.
+def gather_pairs(own: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Return pairs of rows of all processes by their places among all rows, int64 [2, S].
 
     Args:
-        own: What is true of the pairs of this process, bool [R, R].
+        own: Pairs of rows of this process, int64 [2, P].
+        sizes: How many rows each process has, in the order of their numbers.
     """
-    sizes = [(part, round(len(part) ** 0.5)) for part in gather(own.flatten().byte())]
-    blocks = [part.view(size, size) for part, size in sizes]
-    joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
-    return joined.bool()
+    first = itertools.accumulate(sizes, initial=0)
+    return torch.cat([part.T + begin for part, begin in zip(gather(own.T), first, strict=False)], dim=1)
 
 
 def as_share(loss: Tensor, own: int, total: int) -> Tensor:

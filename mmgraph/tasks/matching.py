@@ -6,7 +6,8 @@ common space.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
-from mmgraph.tasks.labels import SPLITS, Labels
+from mmgraph.tasks.labels import Labels
+from mmgraph.tasks.matching_draws import draw_learnt, draw_measured
 from mmgraph.tasks.matching_options import MatchingOptions
-from mmgraph.tasks.objectives import neighbours_in, neighbours_of
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.pair_head import PairHead
 from mmgraph.tasks.pair_labels import read_pairs
@@ -32,9 +33,7 @@ from mmgraph.tasks.pair_task import PairTask, Sides
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 from mmgraph.tasks.threshold import best_threshold
-from mmgraph.tasks.wrong_answers import Walks, Wrong, draw_wrong
-
-_NOBODY = -1
+from mmgraph.tasks.wrong_answers import Wrong
 
 
 @TASKS.register("matching")
@@ -53,8 +52,8 @@ class Matching(PairTask):
         schema: The node types and edge types of the graph.
         content: What each modality holds, by its name.
         options: How it is learnt.
-        wrong: Whose answers stand beside the right one where it is measured, positions of all N entities, -1
-            for those who are not asked about.
+        draw: Draws whose answers stand beside the right one where it is measured, positions of all N
+            entities, -1 for those who are not asked about. It is asked once, when something is measured.
     """
 
     def __init__(
@@ -64,11 +63,17 @@ class Matching(PairTask):
         schema: GraphSchema,
         content: Mapping[str, Content],
         options: MatchingOptions,
-        wrong: Wrong,
+        draw: Callable[[], Wrong],
     ) -> None:
-        super().__init__(labels, spec, schema, content, context=options.context)
+        super().__init__(labels, spec, schema, content, context=options.context, ridge=False)
         self.options, self.spec = options, spec
-        self._wrong, self._hard = (torch.from_numpy(part) for part in wrong)
+        self._draw = draw
+
+    @functools.cached_property
+    def _measured(self) -> tuple[Tensor, Tensor]:
+        """Whose answers stand beside the right ones, int64, and which are a neighbour's, bool; [N, K]."""
+        whose, hard = self._draw()
+        return torch.from_numpy(whose), torch.from_numpy(hard)
 
     @classmethod
     def read(cls, graph: Graph, name: str, options: TaskOptions) -> Task:
@@ -84,8 +89,8 @@ class Matching(PairTask):
         options.refuse_others(labels, "matching")
         content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
         view = graph.view(name)
-        wrong = _draw_measured(view, labels, spec)
-        return cls(labels, spec, view.schema, content, options.matching, wrong)
+        draw = functools.partial(draw_measured, view, labels, spec)
+        return cls(labels, spec, view.schema, content, options.matching, draw)
 
     @property
     def monitor(self) -> tuple[str, Direction]:
@@ -96,7 +101,7 @@ class Matching(PairTask):
     def notes(self) -> list[str]:
         """What a reader of the metrics should know: what is asked about, and who lacks a modality."""
         rows = torch.cat([self.rows(split) for split in self.labelled_splits()]).cpu()
-        hard, right = float(self._hard[rows].float().mean()), 1 / (1 + self.spec.num_negatives)
+        hard, right = float(self._measured[1][rows].float().mean()), 1 / (1 + self.spec.num_negatives)
         return [
             f"{right:.0%} of the pairs that are asked about belong together, and {hard:.0%} of the others "
             "are of neighbours; accuracy is at the threshold that is best on validation",
@@ -110,30 +115,18 @@ class Matching(PairTask):
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of the pairs of some training entities, each side seen without the other."""
         rows, here, states = self.encode_apart(encode, batch)
-        sides: Tensor = head(*states)
+        sides = self.place(head, states, rows)
         # One alone has no wrong answer, and where a batch has fewer than there are processes, some have none.
         if len(rows) < 2:
             return Step(sides.sum() * 0, 0, sides)
-        entity = self.labels.entity
-        neighbours = neighbours_in(batch, entity, here)
-        wrong = draw_wrong(
-            Walks(neighbours, here, batch.x_dict[entity].shape[0]),
-            len(rows),
-            num_negatives=self.options.num_negatives,
-            hard_share=self.options.hard_share,
-            rng=np.random.default_rng(int(torch.randint(2**62, ()))),
-        )
-        logits = _logits(sides, sides, torch.from_numpy(wrong.whose).to(sides.device))
+        whose = draw_learnt(batch, self.labels.entity, here, self.options)
+        logits = _logits(sides, sides, whose)
         return Step(_loss(logits), len(rows), logits)
 
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
         """Return the logits of the pairs of some entities and the threshold; see :meth:`judge`."""
 
-        def sides(asked: Tensor) -> Tensor:
-            states: Tensor = head(*self.unify_apart(unify, asked))
-            return states
-
-        return self.judge(sides, rows)
+        return self.judge(lambda asked: self.place(head, self.unify_apart(unify, asked), asked), rows)
 
     def judge(self, sides: Sides, rows: Tensor) -> Tensor:
         """Return how well the pairs of some entities go together, [R, 1 + K + 1].
@@ -143,13 +136,21 @@ class Matching(PairTask):
         """
         validation = self.rows("validation")
         measured = self._measure(sides, validation)
-        threshold = best_threshold(measured[:, 0], measured[:, 1:].flatten())
         logits = measured if rows is validation else self._measure(sides, rows)
-        return torch.cat([logits, logits.new_full((len(logits), 1), threshold)], dim=1)
+        return torch.cat([logits, logits.new_full((len(logits), 1), _threshold(measured))], dim=1)
+
+    def threshold(self, head: nn.Module, unify: Unify) -> float:
+        """Return the logit from which on a pair is said to belong together: the best one on validation.
+
+        Args:
+            head: What :meth:`make_head` made.
+            unify: The trained model.
+        """
+        return float(self.output(head, unify, self.rows("validation"))[0, -1])
 
     def _measure(self, sides: Sides, rows: Tensor) -> Tensor:
         """Return how well each query goes with its own and with the wrong answers, [R, 1 + K]."""
-        whose = self._wrong.to(rows.device)[rows]
+        whose = self._measured[0].to(rows.device)[rows]
         needed = torch.unique(torch.cat([rows, whose.flatten()]))
         # All of a split, in the very tensor by which what is worked out about them is kept.
         needed = rows if torch.equal(needed, rows) else needed
@@ -167,7 +168,7 @@ class Matching(PairTask):
         are some; ``num_pairs`` is how many pairs were asked about.
         """
         logits, threshold = output[:, :-1].double().cpu(), float(output[0, -1])
-        right, wrong, hard = logits[:, 0], logits[:, 1:].flatten(), self._hard[rows.cpu()].flatten()
+        right, wrong, hard = logits[:, 0], logits[:, 1:].flatten(), self._measured[1][rows.cpu()].flatten()
         scores, truth = torch.cat([right, wrong]).numpy(), np.repeat([1, 0], [len(right), len(wrong)])
         found = {
             "auroc": float(roc_auc_score(truth, scores)),
@@ -179,6 +180,18 @@ class Matching(PairTask):
                 truth = np.repeat([1, 0], [len(right), len(kind)])
                 found[f"{name}_auroc"] = float(roc_auc_score(truth, torch.cat([right, kind]).numpy()))
         return found | {"num_pairs": float(len(scores))}
+
+    def decode(self, sides: Tensor, threshold: float) -> pd.DataFrame:
+        """Return ``prediction``, whether each pair belongs together, and ``probability``.
+
+        Args:
+            sides: Both sides of pairs, [R, 2, ...].
+            threshold: See :meth:`threshold`.
+        """
+        logits = sides.prod(dim=1).sum(dim=1).double()
+        return pd.DataFrame(
+            {"prediction": (logits >= threshold).numpy(), "probability": logits.sigmoid().numpy()}
+        )
 
     def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:
         """Return each pair that is asked about with its probability; see :meth:`predictions`."""
@@ -200,8 +213,8 @@ class Matching(PairTask):
             rows = self.rows(split)
             found = output(rows).detach().double().cpu()
             place, logits = rows.cpu().numpy(), found[:, :-1]
-            own, wrong = place[:, None], self._wrong[place].numpy()
-            drawn = np.where(self._hard[place].numpy(), "hard", "random").astype(object)
+            own, wrong = place[:, None], self._measured[0][place].numpy()
+            drawn = np.where(self._measured[1][place].numpy(), "hard", "random").astype(object)
             tables.append(
                 pd.DataFrame(
                     {
@@ -235,28 +248,11 @@ def _logits(own: Tensor, sides: Tensor, whose: Tensor) -> Tensor:
     return torch.einsum("rd,rkd->rk", query, answers)
 
 
+def _threshold(measured: Tensor) -> float:
+    return best_threshold(measured[:, 0], measured[:, 1:].flatten())
+
+
 def _loss(logits: Tensor) -> Tensor:
     wanted = torch.zeros_like(logits)
     wanted[:, 0] = 1
     return F.binary_cross_entropy_with_logits(logits, wanted)
-
-
-def _draw_measured(view: Graph, labels: Labels, spec: MatchingTaskSpec) -> Wrong:
-    """Return the wrong answers to measure on: of each entity some of its own split."""
-    sizes = {t.name: t.num_nodes for t in view.schema.node_types}
-    edges = {triple: torch.from_numpy(np.asarray(index)) for triple, index in view.edge_index.items()}
-    whose = np.full((len(labels.ids), spec.num_negatives), _NOBODY, dtype=np.int64)
-    hard = np.zeros(whose.shape, dtype=np.bool_)
-    for number, split in enumerate(SPLITS):
-        rows = labels.rows(split)
-        if len(rows):
-            here = torch.from_numpy(rows)
-            drawn = draw_wrong(
-                Walks(neighbours_of(edges, sizes, spec.entity, here), here, sizes[spec.entity]),
-                len(rows),
-                num_negatives=spec.num_negatives,
-                hard_share=spec.hard_share,
-                rng=np.random.default_rng([spec.seed, number]),
-            )
-            whose[rows], hard[rows] = rows[drawn.whose], drawn.hard
-    return Wrong(whose, hard)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmgraph.tasks.matching_options import MatchingOptions
-from mmgraph.tasks.objectives import Contrast
+from mmgraph.tasks.objectives import Contrast, not_half
 from mmgraph.tasks.ridge_maps import RidgeLikeness
 
 SideName = Literal["query", "answer"]
@@ -63,7 +63,7 @@ class PairHead(nn.Module):
     def forward(
         self, query: Tensor, answer: Tensor, pairs: tuple[Tensor, Tensor, Tensor] | None = None
     ) -> Tensor:
-        """Return vectors whose inner products are logits, float32 [R, 2, D + 1], or [R, 2, D + 1 + P + Q].
+        """Return vectors whose inner products are logits, [R, 2, D + 1], or [R, 2, D + 1 + P + Q].
 
         Args:
             query: The states of the entities as their queries are seen, [R, C].
@@ -79,7 +79,7 @@ class PairHead(nn.Module):
             likeness, bias = query[:, :-1], query[:, -1:]
             query = torch.cat([self.learnt * likeness, bias, self.log_ridge.exp() * by_query], dim=1)
             answer = torch.cat([answer, by_answer], dim=1)
-        return torch.stack([query.float(), answer.float()], dim=1)
+        return not_half(torch.stack([query, answer], dim=1))
 
     def place(self, side: SideName, states: Tensor, features: Tensor, fold: Tensor) -> Tensor:
         """Return where one side of entities lies: vectors of length 1, whose cosines rank as logits do.

@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmgraph.counted import agreed, counted
 from mmgraph.data.task_spec import PairTaskSpec
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.tasks.content import Content
+from mmgraph.tasks.gradient_cache import encode_in_chunks
 from mmgraph.tasks.labels import SPLITS, Labels
-from mmgraph.tasks.pair_head import SideName
-from mmgraph.tasks.ridge_maps import Kernel, RidgeLikeness, deal, evenly, fit_ridge
+from mmgraph.tasks.pair_head import PairHead, SideName
+from mmgraph.tasks.ridge_maps import KERNELS, Kernel, RidgeLikeness, deal, evenly, fit_ridge
 from mmgraph.tasks.side import Side, refuse_shared
 from mmgraph.tasks.step import Encode, Unify
 from mmgraph.tasks.task import Task
@@ -46,6 +47,8 @@ class PairTask(Task):
         content: What each modality holds, by its name.
         context: With the whole graph in each step, the share of training entities that a step does not ask
             for.
+        ridge: Whether the head begins with ridge regression between both modalities.
+        chunk: How many entities of a step pass the model at a time; nothing for all.
 
     Raises:
         GraphError: If both sides see something that goes back to the same.
@@ -66,6 +69,8 @@ class PairTask(Task):
         content: Mapping[str, Content],
         *,
         context: float,
+        ridge: bool,
+        chunk: int | None = None,
     ) -> None:
         super().__init__(labels)
         self.content = (content[spec.query], content[spec.answer])
@@ -89,7 +94,7 @@ class PairTask(Task):
         fold = torch.zeros(len(held_out), dtype=torch.int64)
         fold[self.fitted] = deal(len(self.fitted))
         self.register_buffer("fold", fold, persistent=False)
-        self.context = context
+        self.context, self.ridge, self.chunk = context, ridge, chunk
         self._views: dict[tuple[str, bool, torch.device], View] = {}
 
     @property
@@ -111,6 +116,24 @@ class PairTask(Task):
             sides: What both sides of entities are.
             rows: Which entities, int64 [R].
         """
+
+    def fit_head(self, head: nn.Module) -> None:
+        """Let the head begin with ridge regression on training pairs, if it shall."""
+        if self.ridge:
+            assert isinstance(head, PairHead)
+            head.begin_with(*self.fit_ridge(*KERNELS))
+
+    def place(self, head: nn.Module, states: list[Tensor], rows: Tensor) -> Tensor:
+        """Return both sides of some entities in the common space, float32 [R, 2, D + 1] or more.
+
+        Args:
+            head: What :meth:`make_head` made.
+            states: Of the entities as their queries and as their answers are seen, [R, C] each.
+            rows: The entities, int64 [R].
+        """
+        pairs = (*self.modalities(rows), self.fold[rows]) if self.ridge else None
+        places: Tensor = head(*states, pairs)
+        return places
 
     def fit_ridge(self, *kernels: Kernel) -> tuple[RidgeLikeness, float]:
         """Return the likeness by ridge regression on training pairs, and its temperature.
@@ -140,8 +163,8 @@ class PairTask(Task):
         entity = self.labels.entity
         # The seeds of a sample are its first nodes.
         here = rows if batch.seeds is None else torch.arange(len(rows), device=rows.device)
-        views = [self._view_of(name, rows) for name in self.sides]
-        return rows, here, [encode(view(batch))[entity][here] for view in views]
+        seen = [self._view_of(name, rows)(batch) for name in self.sides]
+        return rows, here, [encode_in_chunks(encode, part, entity, here, self.chunk) for part in seen]
 
     def unify_apart(self, unify: Unify, rows: Tensor) -> list[Tensor]:
         """Return the states of some entities as both sides show them, [R, C] each.

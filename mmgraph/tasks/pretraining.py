@@ -6,6 +6,7 @@ Shapes: N entities, R of them that are asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ class Pretraining(Task):
             held_out=torch.from_numpy(np.isin(labels.split, SPLITS[1:])),
             contrast=options.contrast,
             mask_share=options.objectives.mask_share,
-            links=_links(view, spec.entity) if "link_reconstruction" in weights else {},
+            links=_links(view, spec.entity, weights),
             classes=read_classes(graph, labels, options) if "supervised_contrastive" in weights else None,
         )
         return cls(labels, subject, weights)
@@ -182,12 +183,15 @@ def _weights(asked: dict[str, float] | None, num_modalities: int, entity: str) -
     return dict(asked)
 
 
-def _links(view: Graph, entity: str) -> dict[Triple, Tensor]:
-    """Return the relations that tie entities of a type to entities, in their own direction.
+def _links(view: Graph, entity: str, weights: Iterable[str]) -> dict[Triple, Tensor]:
+    """Return the relations that tie entities of a type to entities, if an objective asks for them.
 
     Raises:
         ConfigError: If there is none.
     """
+    asking = next((name for name in weights if PRETEXTS[name].needs_links), None)
+    if asking is None:
+        return {}
     entities = {t.name for t in view.schema.node_types if t.modality is None}
     links = {
         t.triple: torch.from_numpy(np.array(view.edge_index[t.triple]))
@@ -196,7 +200,7 @@ def _links(view: Graph, entity: str) -> dict[Triple, Tensor]:
     }
     if not links:
         raise ConfigError(
-            f"'link_reconstruction' needs a relation that ties {entity!r} to entities, and there is none",
+            f"{asking!r} needs a relation that ties {entity!r} to entities, and there is none",
             where="objectives",
             fix="Leave it out.",
         )
@@ -205,11 +209,16 @@ def _links(view: Graph, entity: str) -> dict[Triple, Tensor]:
 
 def _refuse_unread(options: TaskOptions, labels: Labels, weights: Iterable[str]) -> None:
     """Refuse what was set for other objectives than those that are asked for."""
-    read = {PRETEXTS[name].reads for name in weights}
+    read = {option for name in weights for option in PRETEXTS[name].reads}
     if "contrast" not in read:
         options.contrast.refuse(labels)
     ridge = {"contrastive.ridge": (options.contrast.ridge, Contrast().ridge)}
     refuse_set(labels, "begins with no regression", ridge)
+    if "contrastive" not in weights:
+        contrast, usual = asdict(options.contrast), asdict(Contrast())
+        unread = ("related", "share", "hard_negatives", "context", "chunk")
+        settings = {f"contrastive.{key}": (contrast[key], usual[key]) for key in unread}
+        refuse_set(labels, "aligns no modalities", settings)
     if "mask_share" not in read:
         options.objectives.refuse_mask_share()
     if "classes" not in read:

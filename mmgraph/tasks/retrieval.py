@@ -20,14 +20,14 @@ from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.gallery import rank_own
-from mmgraph.tasks.gathered import as_share, gather, gather_blocks
+from mmgraph.tasks.gathered import as_share, gather, gather_pairs
 from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.objectives import Contrast, Kin
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.pair_head import PairHead
 from mmgraph.tasks.pair_labels import read_pairs
 from mmgraph.tasks.pair_task import PairTask, Sides
-from mmgraph.tasks.ridge_maps import KERNELS, RidgeLikeness
+from mmgraph.tasks.ridge_maps import RidgeLikeness
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 
@@ -58,7 +58,15 @@ class Retrieval(PairTask):
         contrast: Contrast,
         content: Mapping[str, Content],
     ) -> None:
-        super().__init__(labels, spec, schema, content, context=contrast.context)
+        super().__init__(
+            labels,
+            spec,
+            schema,
+            content,
+            context=contrast.context,
+            ridge=contrast.ridge,
+            chunk=contrast.chunk,
+        )
         self.contrast = contrast
         self.directions = (f"{spec.query}_to_{spec.answer}", f"{spec.answer}_to_{spec.query}")
 
@@ -83,57 +91,36 @@ class Retrieval(PairTask):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the maps of both sides into the common space, with fresh weights."""
-        return PairHead(channels, self.contrast, RidgeLikeness.unfitted() if self.contrast.ridge else None)
-
-    def fit_head(self, head: nn.Module) -> None:
-        """Let the head begin with ridge regression on training pairs."""
-        assert isinstance(head, PairHead)
-        if self.contrast.ridge:
-            head.begin_with(*self.fit_ridge(*KERNELS))
+        return PairHead(channels, self.contrast, RidgeLikeness.unfitted() if self.ridge else None)
 
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of some training entities, each of whose sides is seen without the other."""
         rows, here, sides = self.encode_apart(encode, batch)
-        output = self._head(head, sides, rows)
-        everybody = torch.cat(gather(output))
+        output = self.place(head, sides, rows)
+        parts = gather(output)
         kin = self.contrast.kin_in(batch, self.labels.entity, here)
         if kin is not None:
-            kin = Kin(*map(gather_blocks, kin))
-        compared = self._compared(rows)
+            kin = Kin(*(gather_pairs(pairs, [len(part) for part in parts]) for pairs in kin))
+        # The maps that know nothing of a fold know the answers of all others, and would be drawn to them.
+        fold = torch.cat(gather(self.fold[rows])) if self.ridge else None
         # Where a batch has fewer entities than there are processes, some have none.
         if not len(rows):
             return Step(output.sum() * 0, 0, output)
-        loss = self.contrast.of(_logits(everybody), kin, compared)
+        everybody = torch.cat(parts)
+        loss = self.contrast.of(everybody[:, 0], everybody[:, 1], kin, fold)
         return Step(as_share(loss, len(rows), len(everybody)), len(rows), output)
-
-    def _compared(self, rows: Tensor) -> Tensor | None:
-        """Return which pairs of all processes' entities are compared, bool [R, R]; nothing for all.
-
-        These are pairs of a fold: the maps that know nothing of it know the answers of all others, and would
-        be drawn to them.
-        """
-        if not self.contrast.ridge:
-            return None
-        fold = torch.cat(gather(self.fold[rows]))
-        return fold.unsqueeze(1) == fold
 
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
         """Return both sides of some entities, [R, 2, ...], whose inner products are logits."""
-        return self._head(head, self.unify_apart(unify, rows), rows)
+        return self.place(head, self.unify_apart(unify, rows), rows)
 
     def judge(self, sides: Sides, rows: Tensor) -> Tensor:
         """Return both sides of some entities, [R, 2, ...]."""
         return sides(rows)
 
-    def _head(self, head: nn.Module, sides: list[Tensor], rows: Tensor) -> Tensor:
-        """Return both sides of some entities in the common space, float32 [R, 2, D + 1] or more."""
-        pairs = (*self.modalities(rows), self.fold[rows]) if self.contrast.ridge else None
-        output: Tensor = head(*sides, pairs)
-        return output
-
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002 - the rows of the output
         """Return the contrastive loss of some entities among themselves."""
-        return self.contrast.of(_logits(output))
+        return self.contrast.of(output[:, 0], output[:, 1])
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:  # noqa: ARG002
         """Return MRR, recall, NDCG and the median rank of both directions, and the size of the gallery."""
@@ -179,11 +166,6 @@ class Retrieval(PairTask):
         """Return the task's name and kind, its directions and the sizes of the galleries."""
         sizes = {split: len(self.rows(split)) for split in self.labelled_splits()}
         return {**super().describe(), "directions": list(self.directions), "gallery_sizes": sizes}
-
-
-def _logits(output: Tensor) -> Tensor:
-    """Return how well each query goes with each answer, [R, R]."""
-    return output[:, 0] @ output[:, 1].T
 
 
 def _both_ways(output: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -313,7 +313,7 @@ def _judge(one: Tensor, other: Tensor, fold: Tensor) -> tuple[float, float]:
     losses = torch.zeros(len(_TEMPERATURES))
     for number in range(1, int(fold.max()) + 1):
         rows = evenly((fold == number).nonzero()[:, 0], _JUDGED)
-        cosines = F.normalize(one[rows], dim=1) @ F.normalize(other[rows], dim=1).T
-        losses += torch.stack([info_nce(cosines / temperature) for temperature in _TEMPERATURES])
+        query, answer = F.normalize(one[rows], dim=1), F.normalize(other[rows], dim=1)
+        losses += torch.stack([info_nce(query / temperature, answer) for temperature in _TEMPERATURES])
     best = int(losses.argmin())
     return float(losses[best]), _TEMPERATURES[best]

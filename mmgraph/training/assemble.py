@@ -73,13 +73,13 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
         module = TaskModule(model, options.hidden_channels, learn, config.optimiser)
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
     if featured and not model.edge_channels:
-        module.notes.append(f"no layer of the model reads the edge features of {', '.join(featured)}")
+        module.add_note(f"no layer of the model reads the edge features of {', '.join(featured)}")
     if config.temporal != "none":
         check_temporal(view, learn, model)
         return module
     timed = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.timed))
     if timed:
-        module.notes.append(
+        module.add_note(
             f"the times of {', '.join(timed)} are not looked at, unless temporal is set: every entity sees "
             "all edges, also later ones"
         )

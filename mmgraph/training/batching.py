@@ -54,8 +54,8 @@ def choose_batches(
         device: Where to train.
 
     Raises:
-        ConfigError: If there is a fanout, or times are to be kept to, or batches are accumulated or to be
-            shared, but nothing is sampled, or the fanout does not fit the model.
+        ConfigError: If there is a fanout, or times are to be kept to, or batches are accumulated, to be
+            shared or cut into chunks, but nothing is sampled, or chunks or the fanout do not fit the model.
         GraphError: If the graph lacks edges that sampling needs.
     """
     size, why = config.batch_size, "as the config says"
@@ -84,6 +84,7 @@ def choose_batches(
             where="devices",
             fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or train on one device.",
         )
+    size, why = _in_chunks(config, model, size, why)
     if size is None and config.fanout is not None:
         size = USUAL_BATCH_SIZE
     if size is None and config.accumulate > 1:
@@ -106,6 +107,40 @@ def choose_batches(
         config.model_copy(update={"batch_size": size, "fanout": fanout}),
         f"mini-batches of {size:,}{shown}{shared}, {why}",
     )
+
+
+def _in_chunks(
+    config: TrainConfig, model: MultimodalModel, size: int | None, why: str
+) -> tuple[int | None, str]:
+    """Return the size of a batch and why, where it may be cut into chunks.
+
+    Raises:
+        ConfigError: If it cannot be cut into chunks as small as the config says.
+    """
+    chunk = config.contrastive.chunk
+    if chunk is None:
+        return size, why
+    if model.not_in_parts:
+        raise ConfigError(
+            f"got {chunk}, but a batch cannot be cut into chunks, since {model.not_in_parts}",
+            where="contrastive.chunk",
+            fix="Leave it out, or take another model.",
+        )
+    if size == 0:
+        raise ConfigError(
+            f"got {chunk}, but with batch_size 0 the whole graph passes the model at once",
+            where="contrastive.chunk",
+            fix=f"Set a batch_size, e.g. {8 * chunk}, or leave contrastive.chunk out.",
+        )
+    if size is None:
+        size, why = USUAL_BATCH_SIZE, "since contrastive.chunk cuts batches into chunks"
+    if chunk >= size:
+        raise ConfigError(
+            f"got {chunk}, but a step has {size} entities, fewer than two chunks",
+            where="contrastive.chunk",
+            fix=f"Set a batch_size above {chunk}, or leave contrastive.chunk out.",
+        )
+    return size, why
 
 
 def _by_memory(

@@ -141,7 +141,8 @@ class TrainConfig(Config):
         default=None,
         description="Of a pre-training (`--task pretrain`): the weight of each objective. `contrastive` "
         "brings every two modalities of an entity together, `masked_modality` finds a hidden modality again, "
-        "`masked_features` hidden values, `link_reconstruction` edges that are left out, `infomax` tells a "
+        "`masked_features` hidden values, `link_reconstruction` edges that are left out, `relation_contrast` "
+        "brings the two ends of such edges together, `infomax` tells a "
         "state from those of a corrupted graph, and `supervised_contrastive` brings entities of one class "
         "together. If nothing is set, `contrastive` and `masked_modality` where there are several "
         "modalities, else `masked_features` and `infomax`, at 1 each.",

@@ -49,3 +49,10 @@ class ContrastiveConfig(Config):
         "Gaussian kernel, fitted in closed form, and let the likeness that is learnt add to it. Of training "
         "entities it says what maps do that were fitted without them.",
     )
+    chunk: int | None = Field(
+        default=None,
+        ge=1,
+        description="With mini-batches: how many entities of a step pass the model at a time, twice each, so "
+        "that a large `batch_size`, in which each stands against all others, takes the memory of a small one "
+        "(gradient caching). If nothing is set, all at once.",
+    )

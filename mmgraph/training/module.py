@@ -41,7 +41,6 @@ class TaskModule(LightningModule):
         optimiser: How the weights are moved.
 
     Attributes:
-        notes: What a reader of the metrics should know.
         compiled: What takes the place of the model in a training step; nothing unless it is to be compiled.
         processes: Those that train copies of it together.
     """
@@ -51,7 +50,8 @@ class TaskModule(LightningModule):
         self.model = model
         self.head = task.make_head(channels)
         self.task = task
-        self.notes = task.notes
+        self._notes: list[str] | None = None
+        self._later_notes: list[str] = []
         self.compiled: CompiledForward | None = None
         self.processes = ALONE
         self._optimiser = optimiser
@@ -62,6 +62,25 @@ class TaskModule(LightningModule):
         # the step that is being accumulated.
         self._batch_idx = 0
         self._own_rows = self._rows = self._first_rows = self._step_rows = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the metrics should know; the task's own notes come first.
+
+        A run that is opened brings them along, so the task, which may have to look at a whole graph, is asked
+        when somebody asks.
+        """
+        if self._notes is None:
+            self._notes = [*self.task.notes, *self._later_notes]
+        return self._notes
+
+    @notes.setter
+    def notes(self, notes: list[str]) -> None:
+        self._notes = notes
+
+    def add_note(self, note: str) -> None:
+        """Add a note, without asking the task for its own yet."""
+        (self._later_notes if self._notes is None else self._notes).append(note)
 
     def unify(self, batch: GraphBatch) -> dict[str, Tensor]:
         """Return the unified representation of every node type that the model gives one, [N, channels]."""

@@ -19,6 +19,7 @@ from mmgraph.models.graph_batch import View
 from mmgraph.tasks import Task
 from mmgraph.tasks.common_space import CommonSpace
 from mmgraph.tasks.entity_task import EntityTask
+from mmgraph.tasks.matching import Matching
 from mmgraph.training.assemble import visible_graph
 from mmgraph.training.batching import open_inference
 from mmgraph.training.config import TrainConfig
@@ -190,6 +191,13 @@ class Run:
                 fix="Leave it out.",
             )
         return space
+
+    @functools.cached_property
+    def threshold(self) -> float:
+        """Of a matching: the logit from which on a pair belongs together, the best one on validation."""
+        assert isinstance(self.task, Matching)
+        with memory_told("while pairs were made", fix="Free some memory."), torch.no_grad():
+            return self.task.threshold(self.module.head, self._unify)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the run to a folder.

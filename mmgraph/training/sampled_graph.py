@@ -172,8 +172,13 @@ class SampledGraph:
                 steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
                 parts.append((depth, frozenset().union(*steps)))
 
+        steps = tuple(
+            frozenset(triple for triple, numbers in field.fanout.items() if numbers[hop])
+            for hop in range(max(map(len, field.fanout.values()), default=0))
+        )
+
         def complete(batch: HeteroData) -> GraphBatch:
-            made = self._graph_batch(batch, asked(batch), parts)
+            made = self._graph_batch(batch, asked(batch), parts, steps)
             return made if device.type == "cpu" else made.pin_memory()
 
         return self.sampler.with_neighbors(field.fanout), complete
@@ -198,7 +203,11 @@ class SampledGraph:
         return known | self._degrees.at(read_limits(times, "seed_time"), nodes, trees)
 
     def _graph_batch(
-        self, batch: HeteroData, seeds: Tensor, parts: Sequence[tuple[int, frozenset[Triple]]]
+        self,
+        batch: HeteroData,
+        seeds: Tensor,
+        parts: Sequence[tuple[int, frozenset[Triple]]],
+        steps: tuple[frozenset[Triple], ...],
     ) -> GraphBatch:
         """Return what PyG's loader made as a model takes it, every plan of edges made.
 
@@ -206,6 +215,7 @@ class SampledGraph:
             batch: What the loader made.
             seeds: What it was made for.
             parts: For each layer how many hops it needs, and of which edge types; nothing to trim nothing.
+            steps: Along which edge types each hop was sampled.
         """
         sizes = {name: batch[name].n_id.numel() for name in batch.node_types}
         edges = {triple: batch[triple].edge_index for triple in batch.edge_types}
@@ -216,7 +226,7 @@ class SampledGraph:
             edges,
             batch.collect("edge_weight", allow_empty=True),
             batch.collect("edge_attr", allow_empty=True),
-            Sample(self._known(batch), trims, {name: batch[name].n_id for name in self._entities}),
+            Sample(self._known(batch), trims, {name: batch[name].n_id for name in self._entities}, steps),
             seeds,
         )
 

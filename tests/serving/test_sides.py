@@ -204,3 +204,34 @@ def test_other_runs_have_no_sides(run):
         VectorSearch(run).like("p1", side="picture")
     with pytest.raises(ConfigError, match="--side: got 'picture'"):
         run.embed(side="picture")
+
+
+@pytest.mark.parametrize("model", ["hetero_gat", "mlp", "han"])
+def test_new_pairs_are_told_as_pairs_of_the_graph_are(make_run, shop_folder, request, model):
+    """A twin of a test entity and its own answer, or that of another, has the probability of that pair."""
+    graph = request.getfixturevalue("inductive_graph")
+    run = make_run(model, "max_epochs=3", task="matching:name,picture", graph=graph)
+    asked = run.predictions().query("split == 'test'").drop_duplicates(["id", "answer"])
+    columns = pd.read_csv(shop_folder / "products.csv", dtype=str, keep_default_na=False).set_index("sku")
+    pairs = pd.DataFrame(
+        {
+            "sku": [f"pair{number}" for number in range(len(asked))],
+            "title": columns.loc[asked["id"], "title"].to_numpy(),
+            "picture": columns.loc[asked["answer"], "picture"].to_numpy(),
+        }
+    ).iloc[::-1]
+    found = Predictor(run).predict(pairs, folder=shop_folder)
+    assert list(found) == ["id", "prediction", "probability", "notes"]
+    assert found["id"].tolist() == pairs["sku"].tolist()
+    assert asked["drawn"].nunique() > 1
+    np.testing.assert_allclose(found["probability"], asked["probability"].to_numpy()[::-1], atol=1e-5)
+    assert found["prediction"].tolist() == asked["prediction"].tolist()[::-1]
+    # The company of a pair makes no difference.
+    alone = mg.predict(run, pairs.head(1), folder=shop_folder)
+    assert alone["probability"][0] == pytest.approx(found["probability"][0], abs=1e-6)
+
+
+def test_a_pair_has_both_modalities(make_run, shop_folder):
+    run = make_run("mlp", "max_epochs=1", task="matching:name,picture")
+    with pytest.raises(ConfigError, match="1 new entity of the type 'product' has no picture, first 'n2'"):
+        mg.predict(run, [ROWS[0], {"sku": "n2", "title": "leaf"}], folder=shop_folder)

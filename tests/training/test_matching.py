@@ -13,7 +13,7 @@ import mmgraph as mg
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.tasks import Task
+from mmgraph.tasks import Task, matching_draws
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
 
@@ -102,7 +102,7 @@ def test_wrong_answers_are_of_the_same_split_and_hard_ones_of_neighbours(graph, 
 
 def test_what_is_asked_to_measure_is_the_same_whatever_the_training(graph, write_two_views, tmp_path):
     def asked(task):
-        return task._wrong
+        return task._measured[0]
 
     configs = [resolve_config(overrides=[*QUICK, "matching.hard_share=0"], seed=seed) for seed in (0, 7)]
     first = asked(Task.from_graph(graph, TASK))
@@ -112,7 +112,7 @@ def test_what_is_asked_to_measure_is_the_same_whatever_the_training(graph, write
     other = mg.build_graph(mg.load_dataset(write_two_views(tmp_path, **changes)), cache=False, previews=False)
     task = Task.from_graph(other, "image_to_text")
     assert asked(task).shape == (160, 3)
-    assert not task._hard.any()
+    assert not task._measured[1].any()
     rows = task.rows("test")
     assert not torch.equal(asked(task)[rows][:, :1], first[rows])
     assert json.loads(json.dumps(task.describe()))["seed"] == 5
@@ -142,7 +142,7 @@ def test_no_pair_has_a_side_that_sees_the_other(graph):
 
     rows = task.rows("test")
     logits = task.output(module.head, unify, rows)[0, :-1]
-    one, other = rows[0].item(), task._wrong[rows[0], 0].item()
+    one, other = rows[0].item(), task._measured[0][rows[0], 0].item()
     for logit, answer in zip(logits, (one, other), strict=True):
         image, text = torch.autograd.grad(
             logit, [x_dict["thing/image"], x_dict["thing/text"]], retain_graph=True
@@ -274,3 +274,16 @@ def test_an_audit_proves_that_neither_side_hears_of_the_other(graph):
     for name in ("own_answer", "copied_sides"):
         assert not checks[name].skipped
         assert not checks[name].findings
+
+
+def test_opening_a_run_draws_no_wrong_answers(run, monkeypatch):
+    def never(*_):
+        raise AssertionError("nothing is measured")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(matching_draws, "neighbours_of", never)
+        again = mg.load_run(run.folder, graph=run.graph)
+        assert again.module.notes == run.module.notes
+        with pytest.raises(AssertionError, match="nothing is measured"):
+            again.evaluate("test")
+    assert again.evaluate("test") == run.evaluate("test")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ import mmgraph as mg
 from mmgraph.errors import ConfigError, MMGraphError, RunError
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import Task, TaskOptions
+from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.pretext import PRETEXTS, LinkReconstruction
 from mmgraph.tasks.pretext.classes import read_classes
 from mmgraph.training import resolve_config
@@ -158,9 +160,65 @@ def test_alignment_shows_one_modality_at_a_time(graph):
     pretext.step(module.head["contrastive"], encode, batch, rows, rows)
     of = {name: (f"thing/{name}", "of", "thing") for name in ("text", "image", "sound")}
     whole = {name for part in seen for name in of if part[1][of[name]].shape == batch[1][of[name]].shape}
-    assert len(seen) == len(whole) == 2
+    assert len(seen) == len(whole) == 3
     for part in seen:
         assert sum(part[1][of[name]].shape == batch[1][of[name]].shape for name in of) == 1
+
+
+@pytest.mark.parametrize("related", ["negative", "ignored"])
+def test_alignment_is_a_mean_over_every_two_modalities_of_who_has_both(graph, related):
+    torch.manual_seed(0)
+    overrides = [*only("contrastive"), "contrastive.context=0", f"contrastive.related={related}"]
+    module = assemble(graph, "pretrain", resolve_config(model="hetero_sage", overrides=overrides)).eval()
+    head, rows, batch = module.head["contrastive"], module.task.rows("train"), GraphBatch.of(graph)
+    pretext, contrast = module.task._pretexts["contrastive"], Contrast(related=related)
+    found = pretext.step(head, module.unify, batch, rows, rows)
+    has = {name: set(graph.nodes[f"thing/{name}"]["entity_index"]) for name in ("image", "sound", "text")}
+    states = {
+        name: module.unify(pretext._sides[name].view(torch.ones(160).bool())(batch))["thing"] for name in has
+    }
+    losses, sizes = [], set()
+    for names in itertools.combinations(pretext.subject.content, 2):
+        both = torch.tensor([row for row in rows.tolist() if row in has[names[0]] & has[names[1]]])
+        sizes.add(len(both))
+        one, other = (head.maps[name](states[name][both]) for name in names)
+        vectors = head.scale(one, other)
+        losses.append(contrast.of(*vectors, contrast.kin_in(batch, "thing", both)))
+    assert len(sizes) > 1
+    assert found.item() == pytest.approx(sum(losses).item() / 3, rel=1e-5)
+
+
+def test_two_modalities_that_nobody_has_both_of_are_left_out(graph):
+    _, pretext = pretext_of(graph, "contrastive")
+    torch.manual_seed(0)
+    places = torch.randn(5, 3, 2, 4)
+    has = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 1, 1], [1, 0, 0]]).bool()
+    one = Contrast().of(places[:2, 0, 0], places[:2, 1, 1])
+    other = Contrast().of(places[2:4, 1, 0], places[2:4, 2, 1])
+    assert pretext._loss(places, has).item() == pytest.approx((one + other).item() / 2)
+    assert pretext._loss(places[4:], has[4:]) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", ["null", "2"])
+def test_modalities_stand_against_those_of_all_processes(graph, tmp_path, monkeypatch, chunk):
+    """Two processes have the losses and the weights of one, though each has half of a batch."""
+    graph.save(tmp_path / "graph")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    overrides = [*only("contrastive"), "model.dropout=0", "max_epochs=2", "optimiser.name=sgd"]
+    overrides += ["contrastive.related=ignored", f"contrastive.chunk={chunk}"]
+    options = {"task": "pretrain", "model": "hetero_sage", "batch_size": 19, "fanout": [-1, -1]}
+    one = mg.train("graph", overrides=overrides, out="one", **options)
+    two = mg.train("graph", overrides=overrides, out="two", devices=2, **options)
+    # What is related in another process is not known, and that of one process is.
+    np.testing.assert_allclose(two.history["train_loss"], one.history["train_loss"], rtol=0.05)
+    overrides[-2] = "contrastive.related=negative"
+    one = mg.train("graph", overrides=overrides, out="three", **options)
+    two = mg.train("graph", overrides=overrides, out="four", devices=2, **options)
+    np.testing.assert_allclose(two.history["train_loss"], one.history["train_loss"], rtol=1e-4)
+    for name, value in one.module.state_dict().items():
+        assert torch.allclose(two.module.state_dict()[name], value, rtol=0, atol=1e-4), name
 
 
 def steps_of(graph, objective, count, **settings):
@@ -256,11 +314,51 @@ def test_links_of_held_out_entities_are_measured_without_being_seen(graph, monke
 
     assert pretext.measure(module.head["link_reconstruction"], unify, rows).item() > 1
     for triple, part in zip(pretext.subject.links, views, strict=True):
-        asked, _, _ = pretext._fixed(triple, rows)
+        asked, _ = pretext._fixed(triple, rows)
         links = set(zip(*asked.tolist(), strict=True))
         assert links
         assert not links & edges_in(part, triple)
         assert all(set(link) & set(rows.tolist()) for link in links)
+
+
+def test_ends_of_edges_stand_against_those_that_nothing_ties_to_them(graph):
+    _, pretext = pretext_of(graph, "relation_contrast")
+    triple = ("thing", "beside", "thing")
+    torch.manual_seed(0)
+    states, part = torch.randn(160, 32), pretext.part(triple, 32)
+    every = torch.from_numpy(np.array(graph.edge_index[triple]))
+    tied = set(map(tuple, every.T.tolist()))
+    asked = torch.tensor([[3, 9, 14, 20], [0, 0, 0, 0]])
+    asked[1] = torch.tensor([next(b for a, b in sorted(tied) if a == one and b != one) for one in asked[0]])
+    # The last source is itself the target of the first edge, and no right answer of its own query either.
+    asked[0, 3] = asked[1, 0]
+    assert len(set(asked[1].tolist())) == len(set(asked[0].tolist())) == 4
+    query, answer = part(states[asked[0]], states[asked[1]])
+    logits, losses = query @ answer.T, []
+    for turned in (False, True):
+        for i in range(4):
+            others = []
+            for j in range(4):
+                a, b = (asked[0, j], asked[1, i]) if turned else (asked[0, i], asked[1, j])
+                a, b = a.item(), b.item()
+                if i == j or not ({(a, b), (b, a)} & tied or a == b):
+                    others.append(logits[j, i] if turned else logits[i, j])
+            losses.append(torch.stack(others).logsumexp(0) - logits[i, i])
+    assert len(losses) == 8
+    found = pretext.loss(part, triple, (states, states), asked, torch.Generator().manual_seed(1))
+    assert found.item() == pytest.approx(sum(losses).item() / 8, rel=1e-5)
+    assert pretext._tied(triple, asked).shape[1] > 0
+    # Of each end one edge is in a step: those that repeat one say nothing.
+    twice = torch.cat([asked, asked[:, :2]], dim=1)
+    again = pretext.loss(part, triple, (states, states), twice, torch.Generator().manual_seed(1))
+    assert again.item() == pytest.approx(found.item(), rel=1e-5)
+
+
+def test_settings_of_an_alignment_are_refused_where_there_is_none(graph):
+    with pytest.raises(ConfigError, match=r"contrastive\.hard_negatives: got 2\.0, but 'pretrain' is a"):
+        mg.train(
+            graph, task="pretrain", overrides=[*only("relation_contrast"), "contrastive.hard_negatives=2"]
+        )
 
 
 def test_without_a_relation_there_is_no_link_to_reconstruct(graph):

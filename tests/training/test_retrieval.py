@@ -496,8 +496,8 @@ def test_models_are_compared_on_it(graph, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ridge", ["true", "false"])
-def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypatch, ridge):
+@pytest.mark.parametrize(("ridge", "chunk"), [("true", "null"), ("false", "null"), ("true", "2")])
+def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypatch, ridge, chunk):
     """Two processes have the losses and the weights of one, though each has half of a batch."""
     graph.save(tmp_path / "graph")
     monkeypatch.chdir(tmp_path)
@@ -509,6 +509,7 @@ def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypa
         "optimiser.name=sgd",
         "contrastive.context=0",
         f"contrastive.ridge={ridge}",
+        f"contrastive.chunk={chunk}",
         "report_to=csv",
     ]
     # The last batch has one entity, so that one of the two processes has none.
@@ -525,10 +526,6 @@ def test_entities_stand_against_those_of_all_processes(graph, tmp_path, monkeypa
 
 
 def test_what_is_related_within_a_process_is_related_among_all(monkeypatch):
-    blocks = [
-        torch.tensor([[False, True], [True, False]]),
-        torch.zeros(1, 1).bool(),
-        torch.zeros(0, 0).bool(),
-    ]
-    monkeypatch.setattr(gathered, "gather", lambda own: [block.flatten().byte() for block in blocks])
-    assert gathered.gather_blocks(blocks[0]).int().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    pairs = [torch.tensor([[0, 1], [1, 0]]), torch.empty(2, 0, dtype=torch.int64), torch.tensor([[2], [0]])]
+    monkeypatch.setattr(gathered, "gather", lambda own: [part.T for part in pairs])
+    assert gathered.gather_pairs(pairs[0], [2, 1, 3]).T.tolist() == [[0, 1], [1, 0], [5, 3]]

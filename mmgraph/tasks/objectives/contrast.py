@@ -23,6 +23,7 @@ from mmgraph.tasks.objectives.related import (
     shared_target,
     two_steps_away,
 )
+from mmgraph.tasks.objectives.sparse_pairs import SparsePairs
 from mmgraph.tasks.refuse import refuse_set
 
 ContrastName = Literal["info_nce", "sigmoid"]
@@ -49,6 +50,7 @@ class Contrast:
             for, and sees as a whole.
         ridge: Of a retrieval: whether the likeness that is learnt adds to that by ridge regression between
             both modalities.
+        chunk: How many entities of a sampled step pass the model at a time; nothing for all.
     """
 
     loss: ContrastName = "info_nce"
@@ -59,6 +61,7 @@ class Contrast:
     channels: int = 128
     context: float = 0.2
     ridge: bool = True
+    chunk: int | None = None
 
     def refuse(self, labels: Labels) -> None:
         """Refuse whatever was set, for a task that brings no two kinds of states together.
@@ -85,32 +88,48 @@ class Contrast:
             return None
         related = related_in(batch, entity, here)
         if self.hard_negatives == 1:
-            return Kin(related, torch.zeros_like(related))
-        return Kin(related, two_steps_away(neighbours_in(batch, entity, here), related))
+            return Kin(related, related[:, :0])
+        return Kin(related, two_steps_away(neighbours_in(batch, entity, here), related, len(here)))
 
     def make_scale(self) -> LogitScale:
         """Return what makes logits of likeness, with fresh weights."""
         bias = _FIRST_BIAS if self.loss == "sigmoid" else None
         return LogitScale(temperature=self.temperature, bias=bias)
 
-    def of(self, logits: Tensor, kin: Kin | None = None, compared: Tensor | None = None) -> Tensor:
+    def of(self, query: Tensor, answer: Tensor, kin: Kin | None = None, fold: Tensor | None = None) -> Tensor:
         """Return the loss of some pairs, a scalar.
 
         Args:
-            logits: How well each goes with each, [R, R]; row i and column i are a pair.
-            kin: What a graph says about them; nothing if nothing is known of that.
-            compared: Which pairs are told apart from the right ones, bool [R, R]; nothing for all.
+            query: Vectors whose inner products are logits, [R, D].
+            answer: The answer that belongs to each, [R, D].
+            kin: What a graph says about their entities; nothing if nothing is known of that.
+            fold: Which of several parts each pair is in, int64 [R]: it is told apart from those of the same
+                part alone. Nothing for one part.
         """
-        target = weight = None
-        counts = compared
-        if kin is not None and self.related == "shared":
-            related = kin.related if compared is None else kin.related & compared
-            target = shared_target(related, self.share).to(logits)
-        if kin is not None and self.hard_negatives != 1:
-            weight = 1 + (self.hard_negatives - 1) * kin.alike.to(logits)
-        if kin is not None and self.related == "ignored":
-            counts = ~kin.related if compared is None else compared & ~kin.related
-        if counts is not None:
-            weight = counts if weight is None else weight * counts
+        if fold is None:
+            return self._among(query, answer, kin)
+        losses = []
+        for number in torch.unique(fold):
+            rows = (fold == number).nonzero().squeeze(1)
+            part = None if kin is None else kin.among(rows, len(fold))
+            losses.append(self._among(query[rows], answer[rows], part) * (len(rows) / len(fold)))
+        return torch.stack(losses).sum()
+
+    def _among(self, query: Tensor, answer: Tensor, kin: Kin | None) -> Tensor:
         loss = info_nce if self.loss == "info_nce" else pair_sigmoid
-        return loss(logits, target=target, weight=weight)
+        return loss(query, answer, None if kin is None else self._said(query, kin))
+
+    def _said(self, query: Tensor, kin: Kin) -> SparsePairs:
+        """Return how right pairs are, and how much they count, by what a graph says about them."""
+        own, parts = SparsePairs.own(query), []
+        if self.related == "shared":
+            right, target = shared_target(kin.related, len(query), self.share)
+            own = own._replace(target=right.to(query))
+            parts.append(SparsePairs(kin.related, target.to(query), query.new_ones(len(target))))
+        if self.related == "ignored":
+            nothing = query.new_zeros(kin.related.shape[1])
+            parts.append(SparsePairs(kin.related, nothing, nothing))
+        if self.hard_negatives != 1:
+            wrong = query.new_zeros(kin.alike.shape[1])
+            parts.append(SparsePairs(kin.alike, wrong, torch.full_like(wrong, self.hard_negatives)))
+        return SparsePairs.of(own, *parts)

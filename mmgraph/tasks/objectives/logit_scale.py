@@ -11,6 +11,16 @@ from torch.nn import functional
 _LARGEST = math.log(100.0)
 
 
+def not_half(x: Tensor) -> Tensor:
+    """Return numbers of half precision in float32, in which likeness is compared; others as they are.
+
+    Example:
+        >>> [not_half(torch.zeros(1, dtype=t)).dtype for t in (torch.bfloat16, torch.float64)]
+        [torch.float32, torch.float64]
+    """
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class LogitScale(nn.Module):
     r"""Maps vectors to others whose inner products are logits: :math:`\cos(a, b) / \tau + \beta`.
 

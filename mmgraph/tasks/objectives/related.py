@@ -17,19 +17,35 @@ from mmgraph.models.graph_batch import GraphBatch
 
 
 class Kin(NamedTuple):
-    """What a graph says about pairs of entities.
+    """What a graph says about pairs of entities, by their places from 0 up to R.
 
     Args:
-        related: Which of them an edge ties, bool [R, R].
-        alike: Which have a neighbour in common, and no edge that ties them, bool [R, R].
+        related: Those that an edge ties, int64 [2, P]: each in both orders, each once.
+        alike: Those that have a neighbour in common, and no edge that ties them, in the same form, [2, Q].
     """
 
     related: Tensor
     alike: Tensor
 
+    def among(self, rows: Tensor, count: int) -> Kin:
+        """Return what is said of pairs of some of the entities, by their places among these.
+
+        Args:
+            rows: Places of the entities, each once, int64.
+            count: How many there were, R.
+        """
+        place = torch.full((count,), -1, device=rows.device)
+        place[rows] = torch.arange(len(rows), device=rows.device)
+        related, alike = (
+            pairs[:, (pairs >= 0).all(dim=0)] for pairs in (place[self.related], place[self.alike])
+        )
+        return Kin(related, alike)
+
 
 def related_pairs(rows: Tensor, edges: Iterable[Tensor], num_nodes: int) -> Tensor:
-    """Return which of some entities an edge ties in either direction, bool [R, R]; nobody to itself.
+    """Return the pairs of some entities that an edge ties in either direction, int64 [2, P].
+
+    Each stands in both orders and once, in the order of the first; nobody is tied to itself.
 
     Args:
         rows: The entities, each once, int64 [R].
@@ -38,22 +54,27 @@ def related_pairs(rows: Tensor, edges: Iterable[Tensor], num_nodes: int) -> Tens
 
     Example:
         >>> edges = [torch.tensor([[0, 2], [3, 2]])]
-        >>> related_pairs(torch.tensor([3, 0, 2]), edges, 4).int().tolist()
-        [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+        >>> related_pairs(torch.tensor([3, 0, 2]), edges, 4).tolist()
+        [[0, 1], [1, 0]]
     """
     place = torch.full((num_nodes,), -1, device=rows.device)
     place[rows] = torch.arange(len(rows), device=rows.device)
-    related = torch.zeros(len(rows), len(rows), dtype=torch.bool, device=rows.device)
+    found = [torch.empty(0, dtype=torch.int64, device=rows.device)]
     for index in edges:
         one, other = place[index]
-        kept = (one >= 0) & (other >= 0)
-        related[one[kept], other[kept]] = True
-        related[other[kept], one[kept]] = True
-    return related.fill_diagonal_(False)
+        kept = (one >= 0) & (other >= 0) & (one != other)
+        one, other = one[kept], other[kept]
+        # Numbers of one sort much faster than pairs.
+        found += [one * len(rows) + other, other * len(rows) + one]
+    return _of_keys(torch.unique(torch.cat(found)), len(rows))
+
+
+def _of_keys(keys: Tensor, count: int) -> Tensor:
+    return torch.stack([keys // max(count, 1), keys % max(count, 1)])
 
 
 def related_in(batch: GraphBatch, entity: str, here: Tensor) -> Tensor:
-    """Return which of some entities a relation between entities ties, bool [R, R].
+    """Return the pairs of some entities that a relation between entities ties, int64 [2, P].
 
     Args:
         batch: The graph, or a sample of it.
@@ -106,43 +127,46 @@ def neighbours_of(
     return torch.cat(found, dim=1)
 
 
-def two_steps_away(neighbours: Tensor, related: Tensor) -> Tensor:
-    """Return which pairs have a neighbour in common and are no relatives themselves, bool [R, R].
+def two_steps_away(neighbours: Tensor, related: Tensor, count: int) -> Tensor:
+    """Return the pairs that have a neighbour in common and are no relatives themselves, int64 [2, Q].
 
     They are alike and still wrong: the hard negatives that a graph gives.
 
     Args:
         neighbours: Whose neighbour which node is, int64 [2, E]; see :func:`neighbours_in`.
-        related: Which pairs are related, bool [R, R].
+        related: The pairs that are related, int64 [2, P]; see :func:`related_pairs`.
+        count: How many entities there are, R.
 
     Example:
         >>> tags = torch.tensor([[0, 1, 1, 2], [7, 7, 8, 9]])  # both 0 and 1 have the tag 7
-        >>> two_steps_away(tags, torch.zeros(3, 3).bool()).int().tolist()
-        [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+        >>> two_steps_away(tags, torch.empty(2, 0, dtype=torch.int64), 3).tolist()
+        [[0, 1], [1, 0]]
     """
     nodes, column = torch.unique(neighbours[1], return_inverse=True)
     ones = torch.ones(len(column), device=column.device)
-    places, size = torch.stack([neighbours[0], column]), (len(related), len(nodes))
+    places, size = torch.stack([neighbours[0], column]), (count, len(nodes))
     has = torch.sparse_coo_tensor(places, ones, size, check_invariants=False)
-    # Counts of float32 are not exact beyond 2^24: more than 0 is enough.
-    shared = torch.sparse.mm(has, has.T).to_dense() > 0
-    alike: Tensor = (shared & ~related).fill_diagonal_(False)
-    return alike
+    one, other = torch.sparse.mm(has, has.T).coalesce().indices()
+    keys = (one * count + other)[one != other]
+    return _of_keys(keys[~torch.isin(keys, related[0] * count + related[1])], count)
 
 
-def shared_target(related: Tensor, share: float) -> Tensor:
-    """Return targets of which relatives have a part, float32 [R, R]: soft labels.
+def shared_target(related: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:
+    """Return targets of which relatives have a part, soft labels: those of each own answer, and of relatives.
 
     Args:
-        related: Which pairs are related, bool [R, R].
+        related: The pairs that are related, int64 [2, P]; see :func:`related_pairs`.
+        count: How many entities there are, R.
         share: The part of the target that the relatives have together, from 0 up to 1; an entity without
             relatives keeps all of it.
 
+    Returns:
+        Of each with its own, float64 [R], and of the related pairs, float64 [P].
+
     Example:
-        >>> related = torch.tensor([[0, 1, 1], [1, 0, 0], [1, 0, 0]]).bool()
-        >>> shared_target(related, 0.5)[0].tolist()
-        [0.5, 0.25, 0.25]
+        >>> own, others = shared_target(torch.tensor([[0, 0, 1, 2], [1, 2, 0, 0]]), 4, 0.5)
+        >>> own.tolist(), others.tolist()
+        ([0.5, 0.5, 0.5, 1.0], [0.25, 0.25, 0.5, 0.5])
     """
-    count = related.sum(dim=1, keepdim=True)
-    others = share * related / count.clamp_min(1)
-    return others + torch.eye(len(related), device=related.device) * torch.where(count > 0, 1 - share, 1.0)
+    number = torch.bincount(related[0], minlength=count).double()
+    return torch.where(number > 0, 1 - share, 1.0), share / number[related[0]]

@@ -6,6 +6,7 @@ from mmgraph.tasks.pretext.link_reconstruction import LinkReconstruction
 from mmgraph.tasks.pretext.masked_features import MaskedFeatures
 from mmgraph.tasks.pretext.masked_modality import MaskedModality
 from mmgraph.tasks.pretext.pretext import Pretext, Subject
+from mmgraph.tasks.pretext.relation_contrast import RelationContrast
 from mmgraph.tasks.pretext.supervised_contrast import SupervisedContrast
 
 PRETEXTS: dict[str, type[Pretext]] = {
@@ -14,6 +15,7 @@ PRETEXTS: dict[str, type[Pretext]] = {
     "masked_features": MaskedFeatures,
     "infomax": GraphInfomax,
     "link_reconstruction": LinkReconstruction,
+    "relation_contrast": RelationContrast,
     "supervised_contrastive": SupervisedContrast,
 }
 
@@ -25,6 +27,7 @@ __all__ = [
     "MaskedFeatures",
     "MaskedModality",
     "Pretext",
+    "RelationContrast",
     "Subject",
     "SupervisedContrast",
 ]

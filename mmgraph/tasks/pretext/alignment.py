@@ -1,6 +1,6 @@
 """The modalities of an entity are to be alike, each seen without the others.
 
-Shapes: R entities, C channels of the model, D of the common space.
+Shapes: R entities, M modalities, C channels of the model, D of the common space.
 """
 
 from __future__ import annotations
@@ -12,25 +12,30 @@ from torch import Tensor, nn
 from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.models.graph_batch import GraphBatch, View
-from mmgraph.tasks.objectives import Contrast
+from mmgraph.tasks.gathered import as_share, gather, gather_pairs
+from mmgraph.tasks.gradient_cache import encode_in_chunks
+from mmgraph.tasks.objectives import Contrast, Kin, not_half
 from mmgraph.tasks.pretext.pretext import Pretext, Subject
 from mmgraph.tasks.side import Side
 from mmgraph.tasks.step import Encode, Unify
 
 
 class Alignment(Pretext):
-    """Contrastive alignment of every two modalities of an entity; a step takes two of them at random.
+    """Contrastive alignment of every two modalities of an entity, a mean over the pairs of modalities.
+
+    Each modality is seen without the others, in a pass of its own, and two of them are compared over the
+    entities that have both. So several modalities come into one space, as in ImageBind (`Girdhar et al. 2023
+    <https://arxiv.org/abs/2305.05665>`_), though here no modality is the one that all others are tied to.
 
     Args:
         subject: What is asked about.
     """
 
     least_modalities = 2
-    reads = "contrast"
+    reads = ("contrast",)
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        self._pairs = list(itertools.combinations(subject.content, 2))
         self._sides = {
             name: Side(subject.schema, subject.entity, modalities={name}) for name in subject.content
         }
@@ -42,18 +47,45 @@ class Alignment(Pretext):
     def step(
         self, head: nn.Module, encode: Encode, batch: GraphBatch, rows: Tensor, here: Tensor
     ) -> Tensor | None:
-        """Return the contrastive loss of two modalities of some of the rows that have both."""
+        """Return the contrastive loss of every two modalities of some of the rows.
+
+        Of several processes, the rows of all stand against each other.
+        """
         subject, contrast = self.subject, self.subject.contrast
-        names = self._pairs[int(torch.randint(len(self._pairs), ()))]
-        both = subject.has(names[0], rows) & subject.has(names[1], rows)
-        rows, here = rows[both], here[both]
+        counts = [len(part) for part in gather(rows)]
+        has = torch.stack([subject.has(name, rows) for name in self._sides], dim=1)
+        asked = has.sum(dim=1) > 1
         if batch.seeds is None:
-            chosen = subject.some(rows, 1 - contrast.context)
-            rows, here = rows[chosen], here[chosen]
-        if not len(rows):
-            return None
-        states = [encode(self._view(name, rows)(batch))[subject.entity][here].float() for name in names]
-        return contrast.of(head(*names, *states), contrast.kin_in(batch, subject.entity, here))
+            asked[asked.clone()] = subject.some(rows[asked], 1 - contrast.context)
+        own, rows, here, has = len(rows), rows[asked], here[asked], has[asked]
+        places = []
+        for number, name in enumerate(self._sides):
+            seen = self._view(name, rows)(batch)
+            states = encode_in_chunks(encode, seen, subject.entity, here[has[:, number]], contrast.chunk)
+            places.append(head(name, not_half(states), has[:, number]))
+        parts = gather(torch.stack(places, dim=1))
+        kin = contrast.kin_in(batch, subject.entity, here)
+        if kin is not None:
+            kin = Kin(*(gather_pairs(pairs, [len(part) for part in parts]) for pairs in kin))
+        loss = self._loss(torch.cat(parts), torch.cat(gather(has.byte())).bool(), kin)
+        return None if loss is None or not own else as_share(loss, own, sum(counts))
+
+    def _loss(self, places: Tensor, has: Tensor, kin: Kin | None = None) -> Tensor | None:
+        """Return the mean loss of every two modalities that some entities have; nothing where none has two.
+
+        Args:
+            places: Where entities lie by each modality, [R, M, 2, D + 1]; see :class:`AlignmentHead`.
+            has: Which modalities each has, bool [R, M].
+            kin: What a graph says about pairs of them.
+        """
+        losses = []
+        for one, other in itertools.combinations(range(has.shape[1]), 2):
+            both = (has[:, one] & has[:, other]).nonzero().squeeze(1)
+            if len(both):
+                among = None if kin is None else kin.among(both, len(has))
+                query, answer = places[both, one, 0], places[both, other, 1]
+                losses.append(self.subject.contrast.of(query, answer, among))
+        return torch.stack(losses).mean() if losses else None
 
     def _view(self, name: str, rows: Tensor) -> View:
         """Return what is seen from a side in a step that asks for some training entities."""
@@ -63,16 +95,14 @@ class Alignment(Pretext):
 
     def measure(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor | None:
         """Return the mean loss over every two modalities, each over the entities that have both."""
-        subject, losses, states = self.subject, [], {}
+        subject, places = self.subject, []
         everyone = not subject.contrast.context
-        for name, side in self._sides.items():
+        has = torch.stack([subject.has(name, rows) for name in self._sides], dim=1)
+        for number, (name, side) in enumerate(self._sides.items()):
             view = self.side_of_measured(side, rows, everyone=everyone)
-            states[name] = unify({subject.entity: rows}, view)[subject.entity]
-        for names in self._pairs:
-            both = subject.has(names[0], rows) & subject.has(names[1], rows)
-            if both.any():
-                losses.append(subject.contrast.of(head(*names, *(states[name][both] for name in names))))
-        return torch.stack(losses).mean() if losses else None
+            states = unify({subject.entity: rows}, view)[subject.entity]
+            places.append(head(name, states[has[:, number]], has[:, number]))
+        return self._loss(torch.stack(places, dim=1), has)
 
 
 class AlignmentHead(nn.Module):
@@ -89,15 +119,17 @@ class AlignmentHead(nn.Module):
         self.maps = ModuleDict({name: nn.Linear(channels, contrast.channels) for name in modalities})
         self.scale = contrast.make_scale()
 
-    def forward(self, one_name: str, other_name: str, one: Tensor, other: Tensor) -> Tensor:
-        """Return how well each of one modality goes with each of another, [R, R].
+    def forward(self, name: str, states: Tensor, has: Tensor) -> Tensor:
+        """Return vectors of one modality: as that which is compared, and as that which it is compared with.
 
         Args:
-            one_name: A modality.
-            other_name: Another one.
-            one: The states of the entities as the one shows them, [R, C].
-            other: As the other shows them, [R, C].
+            name: The modality.
+            states: The states of the entities that have it, as it shows them, [S, C].
+            has: Which of the entities these are, bool [R].
+
+        Returns:
+            [R, 2, D + 1], 0 where an entity lacks it; inner products of a first and a second are logits.
         """
-        left, right = self.scale(self.maps[one_name](one), self.maps[other_name](other))
-        logits: Tensor = left @ right.T
-        return logits
+        place = self.maps[name](states)
+        vectors = not_half(torch.stack(self.scale(place, place), dim=1))
+        return vectors.new_zeros(len(has), *vectors.shape[1:]).index_put((has,), vectors)

@@ -26,7 +26,7 @@ class MaskedModality(Pretext):
         subject: What is asked about.
     """
 
-    reads = "mask_share"
+    reads = ("mask_share",)
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)

@@ -89,8 +89,10 @@ class Pretext(ABC):
 
     least_modalities = 1
     """How many modalities the entity type must have."""
-    reads: Literal["contrast", "mask_share", "classes"] | None = None
-    """Which option of the subject it reads, beside what is asked about."""
+    reads: tuple[Literal["contrast", "mask_share", "classes"], ...] = ()
+    """Which options of the subject it reads, beside what is asked about."""
+    needs_links = False
+    """Whether it asks for edges between entities."""
     only_whole: str | None = None
     """Why a step must see the whole graph; nothing where a sample does."""
 

@@ -25,7 +25,7 @@ class SupervisedContrast(Pretext):
     learnt from. Whose class is not known takes no part.
     """
 
-    reads = "classes"
+    reads = ("classes",)
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the map, with fresh weights; states themselves stay free to hold more than the class."""
