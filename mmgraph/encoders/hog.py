@@ -8,16 +8,15 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from skimage.feature import hog
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.files import read_each
 from mmgraph.encoders.images import read_image
+from mmgraph.encoders.oriented_gradients import ORIENTATIONS, oriented_gradients
 from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
-_ORIENTATIONS = 9
 _LEVELS = 4
 _GRID = 4
 _THUMBNAIL = 16
@@ -45,8 +44,8 @@ class HOG(ProjectedEncoder):
     """
 
     kind: ClassVar[str] = "image"
-    version: ClassVar[int] = 1
-    libraries: ClassVar[tuple[str, ...]] = ("pillow", "scikit-image")
+    version: ClassVar[int] = 2
+    libraries: ClassVar[tuple[str, ...]] = ("pillow",)
 
     size: Annotated[
         int, Field(ge=16, le=256, multiple_of=16, description="Side in pixels, a multiple of 16 up to 256.")
@@ -60,39 +59,40 @@ class HOG(ProjectedEncoder):
         Raises:
             DataError: If images cannot be read; it names the first few and counts them all.
         """
-        return read_each(raw, lambda path: self._parts(read_image(path, size=self.size)), progress=progress)
+        return read_each(
+            raw, lambda path: read_image(path, size=self.size), describe=self._parts, progress=progress
+        )
 
     @property
     def widths(self) -> tuple[int, ...]:
         """The widths of the parts, as `_parts` puts them side by side."""
-        shape = ((self.cells - 1) ** 2 * 4 * _ORIENTATIONS, _THUMBNAIL**2)
+        shape = ((self.cells - 1) ** 2 * 4 * ORIENTATIONS, _THUMBNAIL**2)
         return (*shape, _LEVELS**3, 3 * _GRID**2) if self.colour else shape
 
-    def _parts(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return the parts of one picture [size, size, 3] side by side, float32 [D]."""
-        rgb = picture.astype(np.float32) / 255
-        grey = rgb @ _LUMA
-        cell = self.size // self.cells
-        parts = [
-            hog(grey, orientations=_ORIENTATIONS, pixels_per_cell=(cell, cell), cells_per_block=(2, 2)),
-            _means(grey, _THUMBNAIL),
-        ]
+    def _parts(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the parts of pictures [B, size, size, 3] side by side, float32 [B, D]."""
+        rgb: npt.NDArray[np.float32] = pictures.astype(np.float32) / np.float32(255)
+        grey: npt.NDArray[np.float32] = rgb @ _LUMA
+        parts = [oriented_gradients(grey, self.cells), _means(grey, _THUMBNAIL)]
         if self.colour:
-            parts += [_colours(picture), _means(rgb, _GRID)]
-        return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
+            parts += [_colours(pictures), _means(rgb, _GRID)]
+        return np.concatenate([part.reshape(len(pictures), -1) for part in parts], axis=1, dtype=np.float32)
 
 
-def _means(picture: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
-    """Return the mean of each of ``side`` x ``side`` tiles."""
-    tile = len(picture) // side
-    tiles = picture.reshape(side, tile, side, tile, -1)
-    means: npt.NDArray[Any] = tiles.mean(axis=(1, 3))
+def _means(pictures: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
+    """Return the mean of each of ``side`` x ``side`` tiles of pictures, [B, side, side, ...]."""
+    tile = pictures.shape[1] // side
+    tiles = pictures.reshape(len(pictures), side, tile, side, tile, -1)
+    means: npt.NDArray[Any] = tiles.mean(axis=(2, 4))
     return means
 
 
-def _colours(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+def _colours(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Return the square roots of the shares of 64 colours: the many pixels of a ground must not rule."""
-    red, green, blue = np.moveaxis(picture.astype(np.int64) * _LEVELS // 256, 2, 0)
-    counts = np.bincount(((red * _LEVELS + green) * _LEVELS + blue).ravel(), minlength=_LEVELS**3)
-    shares: npt.NDArray[np.float64] = np.sqrt(counts / counts.sum())
+    levels = pictures.astype(np.int64) * _LEVELS // 256
+    colour = (levels[..., 0] * _LEVELS + levels[..., 1]) * _LEVELS + levels[..., 2]
+    colour += np.arange(len(pictures))[:, None, None] * _LEVELS**3
+    counts = np.bincount(colour.ravel(), minlength=len(pictures) * _LEVELS**3)
+    pixels = pictures.shape[1] * pictures.shape[2]
+    shares: npt.NDArray[np.float64] = np.sqrt(counts.reshape(len(pictures), -1) / pixels)
     return shares

@@ -134,8 +134,11 @@ class TfIdf(Encoder[npt.NDArray[Any], Topics]):
     def transform(self, described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the vector of each text, float32 [M, channels]."""
         topics = self.fitted
-        projected = self._weights(list(described)) @ topics.directions
-        return topics.scale(projected).astype(np.float32)
+        weights = self._weights(list(described))
+        # A product with all directions converts all of them first, however few terms a text has.
+        there, columns = np.unique(weights.indices, return_inverse=True)
+        few = sparse.csr_matrix((weights.data, columns, weights.indptr), shape=(weights.shape[0], len(there)))
+        return topics.scale(few @ topics.directions[there]).astype(np.float32)
 
     def unseen(self, raw: RawModality) -> list[str]:
         """Return of which texts nothing is known, so that they count as empty ones."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mmgraph.data.spec import Choice
     from mmgraph.graph.graph import Graph
     from mmgraph.graph.nodes import NodeFactory
+
+T = TypeVar("T")
 
 
 class AttachContext(Remarks):
@@ -67,6 +69,18 @@ class AttachContext(Remarks):
     def known_features(self, node_type: str) -> NDArray[np.float32]:
         """Return the features of a modality's known nodes, float32 [N, D]."""
         return self._graph.features[node_type]
+
+    def once(self, make: Callable[[], T]) -> T:
+        """Return what the relation makes of the known nodes alone, made at the first question and kept.
+
+        Args:
+            make: Makes it.
+        """
+        kept = self._graph.kept
+        if self.name not in kept:
+            kept[self.name] = make()
+        found: T = kept[self.name]
+        return found
 
     def known_entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each known node's entity in the table of entity nodes, int64 [N]."""

@@ -106,6 +106,14 @@ class Graph:
         return found
 
     @functools.cached_property
+    def kept(self) -> dict[str, Any]:
+        """By relation, what it has worked out of the known nodes for new entities, to be used again.
+
+        A view or a copy of the graph begins with nothing.
+        """
+        return {}
+
+    @functools.cached_property
     def edge_index(self) -> Mapping[Triple, NDArray[np.int64]]:
         """By edge type, int64 [2, E], sorted by (target, source)."""
         return LazyMapping(self.schema.metadata[1], lambda triple: self.edges[triple].index)

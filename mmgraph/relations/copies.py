@@ -55,6 +55,25 @@ class Copies:
         return cls(first[order], kind, pointer, np.argsort(kind, kind="stable"))
 
 
+@dataclass(frozen=True, eq=False)
+class Distinct:
+    """Rows of which no two are equal, and which copies they stand for.
+
+    Args:
+        rows: One of each kind, float32 [U, D].
+        copies: Who is equal to whom; nothing where all rows differ.
+    """
+
+    rows: NDArray[np.float32]
+    copies: Copies | None
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float32]) -> Distinct:
+        """Return what is distinct among rows, float32 [N, D]."""
+        copies = Copies.among(rows)
+        return cls(rows if copies is None else rows[copies.first], copies)
+
+
 def _hashes(rows: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Return a number for each row that equal rows share and hardly any others, uint64 [N]."""
     factors = np.random.default_rng(0).integers(1, 2**63, size=rows.shape[1], dtype=np.uint64) * 2 + 1
@@ -74,6 +93,7 @@ def among_distinct(
     queries: NDArray[np.float32] | None,
     own: NDArray[np.int64] | None,
     advance: Advance,
+    distinct: Distinct | None = None,
 ) -> Neighbours:
     """Return the k nearest sources of every query, by a search that sees one of each kind alone.
 
@@ -86,21 +106,22 @@ def among_distinct(
         queries: float32 [Q, D]; nothing where every source looks for its neighbours among the others.
         own: The source that each query is itself, -1 for none, int64 [Q]; nothing for none at all.
         advance: Told the number of queries that the search need not see.
+        distinct: What is distinct among the sources, for whoever searches them more than once.
     """
     if queries is None:
         own = np.arange(len(sources))
     elif own is None:
         own = np.full(len(queries), -1, dtype=np.int64)
-    copies = Copies.among(sources)
+    distinct = distinct or Distinct.of(sources)
+    rows, copies = distinct.rows, distinct.copies
     if copies is None:
         return search(sources, k, queries, own)
-    distinct = sources[copies.first]
     if queries is None:
-        found = search(distinct, k, None, np.arange(len(distinct)))
-        advance(len(sources) - len(distinct))
-        return _spread(_with_own_kind(found, distinct, metric), copies, k, copies.kind, own)
+        found = search(rows, k, None, np.arange(len(rows)))
+        advance(len(sources) - len(rows))
+        return _spread(_with_own_kind(found, rows, metric), copies, k, copies.kind, own)
     # One kind more, as a query may be the only one of its own.
-    found = search(distinct, k + 1, queries, np.full(len(queries), -1, dtype=np.int64))
+    found = search(rows, k + 1, queries, np.full(len(queries), -1, dtype=np.int64))
     return _spread(found, copies, k, np.arange(len(queries)), own)
 
 

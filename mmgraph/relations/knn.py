@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Attached, Edges, Fitted, RelationBuilder
 from mmgraph.registry import RELATIONS
 from mmgraph.relations.candidates import Neighbours
+from mmgraph.relations.copies import Distinct
 from mmgraph.relations.modality_features import (
     check_encoder,
     fitted_features,
@@ -32,6 +33,15 @@ from mmgraph.relations.vector_space import Metric, VectorSpace
 
 _FLOOR = 1e-6
 _SAMPLE = 512
+
+
+class _Known(NamedTuple):
+    """Known nodes among which neighbours are sought."""
+
+    nodes: NDArray[np.int64]
+    space: VectorSpace
+    vectors: NDArray[np.float32]
+    distinct: Distinct
 
 
 @RELATIONS.register("knn")
@@ -158,16 +168,23 @@ class KNN(RelationBuilder):
 
     def attach(self, context: AttachContext) -> Attached:
         """Return the edges from the nearest known nodes to new ones."""
-        known, new = known_features(self.encoder, self.on, context), context.features(self.on, self.encoder)
-        sources = np.flatnonzero(context.permitted(self.on) & with_direction(known, self.metric))
+        known, new = context.once(lambda: self._known(context)), context.features(self.on, self.encoder)
         targets = usable_nodes(new, self.metric, self.on, context)
-        space = VectorSpace.of(known, self.metric)
-        found = self._search(space.place(known[sources]), context, space.place(new[targets]))
-        edges = self._edges(found, sources, targets, space, context)
+        placed = known.space.place(new[targets])
+        found = self._search(known.vectors, context, placed, distinct=known.distinct)
+        edges = self._edges(found, known.nodes, targets, known.space, context)
         if self.connect == "entity":
             known_rows, new_rows = context.known_entity_index(self.on), context.entity_index(self.on)
             edges = Edges(known_rows[edges.source], new_rows[edges.target], edges.weight)
         return Attached(edges)
+
+    def _known(self, context: AttachContext) -> _Known:
+        """Return the known nodes as new ones look for their neighbours among them."""
+        features = known_features(self.encoder, self.on, context)
+        nodes = np.flatnonzero(context.permitted(self.on) & with_direction(features, self.metric))
+        space = VectorSpace.of(features, self.metric)
+        vectors = space.place(features[nodes])
+        return _Known(nodes, space, vectors, Distinct.of(vectors))
 
     def _search(
         self,
@@ -175,6 +192,7 @@ class KNN(RelationBuilder):
         context: BuildContext | AttachContext,
         queries: NDArray[np.float32] | None = None,
         own: NDArray[np.int64] | None = None,
+        distinct: Distinct | None = None,
     ) -> Neighbours:
         return nearest_neighbours(
             sources,
@@ -185,6 +203,7 @@ class KNN(RelationBuilder):
             recall=self.recall,
             queries=queries,
             own=own,
+            distinct=distinct,
         )
 
     def _edges(

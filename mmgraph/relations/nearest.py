@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmgraph.progress import Advance
 from mmgraph.relations.candidates import Candidates, Neighbours
-from mmgraph.relations.copies import among_distinct
+from mmgraph.relations.copies import Distinct, among_distinct
 from mmgraph.relations.products import products
 from mmgraph.relations.vector_space import Metric
 
@@ -36,6 +36,7 @@ def exact_neighbours(
     own: NDArray[np.int64] | None = None,
     advance: Advance | None = None,
     search: Blocks | None = None,
+    distinct: Distinct | None = None,
 ) -> Neighbours:
     """Return the k nearest sources of every query.
 
@@ -47,6 +48,7 @@ def exact_neighbours(
         own: The source that each query is itself and must not find, -1 for none, int64 [Q].
         advance: Told the number of queries done.
         search: Searches among distinct sources; by default :func:`search_blocks`.
+        distinct: What is distinct among the sources, for whoever searches them more than once.
 
     Example:
         >>> line = np.array([[0.0], [1.0], [3.0]], dtype=np.float32)
@@ -55,7 +57,9 @@ def exact_neighbours(
     """
     advance = advance or Advance()
     searched = partial(search or search_blocks, metric=metric, advance=advance)
-    return among_distinct(searched, sources, k, metric, queries=queries, own=own, advance=advance)
+    return among_distinct(
+        searched, sources, k, metric, queries=queries, own=own, advance=advance, distinct=distinct
+    )
 
 
 def search_blocks(

@@ -13,6 +13,7 @@ from mmgraph.graph.context import BuildContext
 from mmgraph.progress import Progress
 from mmgraph.relations.candidates import Neighbours
 from mmgraph.relations.clusters import ApproximateSearch
+from mmgraph.relations.copies import Distinct
 from mmgraph.relations.nearest import exact_neighbours
 from mmgraph.relations.nearest_elsewhere import search_elsewhere
 from mmgraph.relations.vector_space import Metric
@@ -33,6 +34,7 @@ def nearest_neighbours(
     recall: float,
     queries: NDArray[np.float32] | None = None,
     own: NDArray[np.int64] | None = None,
+    distinct: Distinct | None = None,
 ) -> Neighbours:
     """Return the k nearest sources of every query, and count what an approximate search found of them.
 
@@ -47,6 +49,7 @@ def nearest_neighbours(
         recall: The share of the nearest neighbours that an approximate search must find.
         queries: float32 [Q, D]; nothing where every source looks for its neighbours among the others.
         own: The source that each query is itself and must not find, -1 for none, int64 [Q].
+        distinct: What is distinct among the sources, for whoever searches them more than once.
     """
     progress = context.progress if isinstance(context, BuildContext) else Progress(quiet=True)
     total = len(sources if queries is None else queries)
@@ -56,7 +59,14 @@ def nearest_neighbours(
             elsewhere = context.elsewhere if isinstance(context, BuildContext) else None
             there = None if elsewhere is None else partial(search_elsewhere, elsewhere=elsewhere)
             return exact_neighbours(
-                sources, k, metric, queries=queries, own=own, advance=advance, search=there
+                sources,
+                k,
+                metric,
+                queries=queries,
+                own=own,
+                advance=advance,
+                search=there,
+                distinct=distinct,
             )
         search = ApproximateSearch(metric, recall, advance=advance)
         found = search.neighbours(sources, k, queries=queries, own=own)

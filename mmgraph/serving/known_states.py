@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mmgraph.graph import Graph
 from mmgraph.models import MultimodalModel
 from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.serving.few_threads import few_threads
 from mmgraph.training.config import USUAL_BATCH_SIZE
 from mmgraph.training.inference import AtOnce, ByNeighbourhoods, Rows
 from mmgraph.training.layer_by_layer import USUAL_AT_A_TIME, LayerByLayer
@@ -61,7 +62,8 @@ class KnownStates:
         for name in rows.keys() - kept.keys():
             every = {name: torch.arange(self._sizes[name])}
             kept |= self._whole.unify(model, every, view)
-        return {name: kept[name][index] for name, index in rows.items()}
+        with few_threads(sum(map(len, rows.values()))):
+            return {name: kept[name][index] for name, index in rows.items()}
 
 
 class LastStates(nn.Module):

@@ -51,3 +51,17 @@ def test_every_file_is_told_to_the_progress(tmp_path, capsys):
     raw = RawModality("image", np.array([0, 1]), [tmp_path / "4.png", tmp_path / "2.png"])
     read_each(raw, read, progress=Progress())
     assert "read image files: 2/2" in capsys.readouterr().err
+
+
+def test_what_was_read_is_described_some_files_at_a_time(tmp_path, quiet):
+    sizes = []
+
+    def describe(stacked):
+        sizes.append(len(stacked))
+        return stacked[:, :1] * 10
+
+    raw = RawModality("image", np.arange(70), [tmp_path / f"{2 * i}.png" for i in range(70)])
+    found = read_each(raw, read, describe=describe, progress=quiet)
+    assert found[:, 0].tolist() == [20 * i for i in range(70)]
+    assert len(sizes) == 2
+    assert sum(sizes) == 70

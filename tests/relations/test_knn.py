@@ -10,6 +10,7 @@ import pytest
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph import build_graph
 from mmgraph.relations import KNN, search
+from mmgraph.relations.copies import Distinct
 
 MODALITY = ("thing/vector", "knn_vector", "thing/vector")
 ENTITY = ("thing", "knn_vector", "thing")
@@ -251,3 +252,17 @@ def test_the_unit_of_distance_is_that_of_training_nodes(make_dataset):
     training = graph.features["thing/vector"][dataset.training_rows("thing")]
     distances = [-s for s in brute_force(training, 3, "euclidean").values()]
     assert graph.fitted["knn_vector"]["typical_distance"] == pytest.approx(np.mean(distances), rel=1e-5)
+
+
+def test_known_nodes_are_made_ready_for_new_ones_once(make_dataset, attached, monkeypatch):
+    dataset = split(make_dataset, clustered())
+    graph = build_graph(dataset, relations=[KNN("thing/vector", k=4)], cache=False)
+    of, made = Distinct.of, []
+    monkeypatch.setattr(Distinct, "of", lambda rows: made.append(len(rows)) or of(rows))
+    again = make_dataset(dataset_rows(dataset), vectors=clustered(), target="kind")
+    first, second = (attached(graph, again, "knn_vector").incoming for _ in range(2))
+    assert made == [60]
+    assert np.array_equal(first.source, second.source)
+    # Another graph begins with nothing.
+    attached(replace(graph), again, "knn_vector")
+    assert made == [60, 60]
