@@ -142,7 +142,7 @@ def _record(plan: Plan, jobs: int) -> dict[str, Any]:
     return {
         "graph": plan.graph.fingerprint(),
         "task": plan.ground.task_name,
-        "overrides": list(plan.overrides),
+        "overrides": " ".join(plan.overrides),
         "trials": plan.trials,
         # The last digits of a training depend on it.
         "threads": torch.get_num_threads() if jobs == 1 else threads_for(jobs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from mmgraph.evaluation.comparison import Trial
 from mmgraph.evaluation.entries import Entry
 from mmgraph.evaluation.ground import Ground
 from mmgraph.evaluation.search import chosen_config, space_of
-from mmgraph.evaluation.trial_folder import note_done, read_trial, write_baseline
+from mmgraph.evaluation.trial_folder import NOTE, note_done, read_trial, write_baseline
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.train import train
 
@@ -109,6 +110,9 @@ def run_trial(job: Job, ground: Ground, found: TrainConfig | None) -> Trial:
         found: What a search has found for it.
     """
     began = time.monotonic()
+    if job.folder is not None and (job.folder / NOTE).is_file():
+        # It was done as another config, or an earlier graph, asked for it.
+        shutil.rmtree(job.folder)
     trial = _fit(job, ground, began) if job.entry.is_baseline else _train(job, ground, found, began)
     folder = job.folder
     if folder is None:
