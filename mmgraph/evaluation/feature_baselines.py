@@ -105,10 +105,15 @@ def _rounds(
 ) -> Iterator[Tensor]:
     """Yield the output for all entities after each round, [N, C] or [N, 1]."""
     staged: Iterable[npt.NDArray[np.float64]]
+    fewest = int(np.clip(len(train) // 20, 2, 20))
     if isinstance(task, Classification):
         rounds = int(np.clip(_MOST_TREES // len(task.classes), _FEWEST_ROUNDS, _MOST_ROUNDS))
         trees = HistGradientBoostingClassifier(
-            max_iter=rounds, max_leaf_nodes=leaves, early_stopping=False, random_state=0
+            max_iter=rounds,
+            max_leaf_nodes=leaves,
+            min_samples_leaf=fewest,
+            early_stopping=False,
+            random_state=0,
         )
         staged = trees.fit(features[train], task.target[train].numpy()).staged_predict_proba(features)
         for probabilities in staged:
@@ -117,7 +122,11 @@ def _rounds(
     assert isinstance(task, Regression)
     target = ((task.target - task.mean) / task.std).numpy()
     forest = HistGradientBoostingRegressor(
-        max_iter=_MOST_ROUNDS, max_leaf_nodes=leaves, early_stopping=False, random_state=0
+        max_iter=_MOST_ROUNDS,
+        max_leaf_nodes=leaves,
+        min_samples_leaf=fewest,
+        early_stopping=False,
+        random_state=0,
     )
     staged = forest.fit(features[train], target[train]).staged_predict(features)
     for values in staged:

@@ -20,7 +20,8 @@ MARKER = "comparison.json"
 RECORD = "asked.json"
 """What all trials have in common; it stays in the folder, so that more of them can be added."""
 
-_LOCK = "lock"
+_LOCK, _COPY = "lock", ".copied"
+_KEPT = ("runs", "studies", "graphs")
 
 
 @contextlib.contextmanager
@@ -62,9 +63,11 @@ def open_comparison(out: Path, record: dict[str, Any], *, resume: bool, overwrit
             there = False
         if there or finished:
             _require_same(folder if there else out, record)
+        if not there:
+            # What a process that was killed had begun.
+            _clear(folder)
         if finished and not there:
-            # Copied, so that a comparison is there whole until the larger one is.
-            shutil.copytree(out, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(_LOCK))
+            _copy(out, folder)
         atomic_write(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         try:
             yield folder
@@ -102,7 +105,20 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _is_ours(folder: Path) -> bool:
-    return (folder / RECORD).is_file() or all(item.name == _LOCK for item in folder.iterdir())
+    return (folder / RECORD).is_file() or all(
+        item.name in {_LOCK, _COPY, *_KEPT} or item.name.startswith(f".{RECORD}.")
+        for item in folder.iterdir()
+    )
+
+
+def _copy(out: Path, folder: Path) -> None:
+    """Copy what a finished comparison has done, so that it is there whole until the larger one is."""
+    for name in _KEPT:
+        if (out / name).is_dir():
+            shutil.copytree(out / name, folder / _COPY / name)
+    for item in list((folder / _COPY).iterdir()):
+        item.rename(folder / item.name)
+    (folder / _COPY).rmdir()
 
 
 def _clear(folder: Path) -> None:

@@ -100,8 +100,7 @@ def _check_controls(learn: Task, config: TrainConfig) -> None:
     both = f"{learn.labels.task!r} reads both of its modalities by itself"
     if config.features == "noise":
         raise ConfigError(f"got noise, but {both}", where="features", fix="Leave it out.")
-    names = {name for side in learn.names for name in (side, f"{learn.labels.entity}/{side}")}
-    if taken := sorted(names & set(config.without.modalities)):
+    if taken := sorted(set(learn.names) & set(config.without.modalities)):
         raise ConfigError(
             f"got {taken[0]}, but {both}", where="without.modalities", fix="Leave out another one."
         )

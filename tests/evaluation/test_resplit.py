@@ -36,7 +36,9 @@ def write_dataset(folder: Path, split: dict[str, Any], *, seed: int = 0) -> Path
         }
     )
     things.to_csv(folder / "things.csv", index=False)
-    pairs = pd.DataFrame({"a": [f"t{i}" for i in range(COUNT)], "b": [f"t{(i + 1) % COUNT}" for i in range(COUNT)]})
+    pairs = pd.DataFrame(
+        {"a": [f"t{i}" for i in range(COUNT)], "b": [f"t{(i + 1) % COUNT}" for i in range(COUNT)]}
+    )
     pairs.to_csv(folder / "pairs.csv", index=False)
     columns = {"size": "numeric", "weight": "numeric"}
     table = {"builder": "table", "table": "pairs.csv", "source": "thing", "target": "thing"}
