@@ -1,13 +1,13 @@
 """Whether ``mmgraph compare`` is right: its verdicts on data whose truth is known, again and again.
 
-Five cases: the graph carries all of the signal, some of it or nothing; one modality carries it; two modalities carry it
-together alone. In each, the verdict on the graph must be right, what is missed must be found, and what is not there must
-be found no more often than the level of the tests allows.
+Five cases: the graph carries all of the signal, some of it or nothing; one modality carries it; two
+modalities carry it together alone. In each, the verdict on the graph must be right, what is missed must be
+found, and what is not there must be found no more often than the level of the tests allows.
 
     python benchmarks/comparison.py --json comparison.json
 
-``--quick`` repeats each case once with fewer splits; ``--check`` prints a line for each goal that falls short and exits
-with 1 if any does.
+``--quick`` repeats each case once with fewer splits; ``--check`` prints a line for each goal that falls
+short and exits with 1 if any does.
 """
 
 from __future__ import annotations
@@ -74,7 +74,10 @@ def run_case(case: str, repetition: int, *, splits: int, folder: Path) -> dict[s
     )
     verdict = judge(comparison)
     found = contrasts(comparison, "hetero_gat")
-    parts = {kind: {c.role.left_out: c.sign for c in found if c.role.kind == kind} for kind in ("relation", "modality")}
+    parts = {
+        kind: {c.role.left_out: c.sign for c in found if c.role.kind == kind}
+        for kind in ("relation", "modality")
+    }
     return {
         "answer": verdict.answer,
         "text": " ".join(verdict.sentences),
@@ -117,7 +120,9 @@ def _shortfalls(results: dict[str, list[dict[str, Any]]]) -> list[str]:
             lines.append(f"{case}: {row['found']:.0%} of what is missed is found; goal: {_POWER:.0%}")
         false = round(row["false"] * row["absent"])
         if stats.binom.sf(false - 1, row["absent"], _LEVEL) < _LEVEL:
-            lines.append(f"{case}: {row['false']:.0%} of what is not missed is said to be; goal: {_LEVEL:.0%}")
+            lines.append(
+                f"{case}: {row['false']:.0%} of what is not missed is said to be; goal: {_LEVEL:.0%}"
+            )
     return lines
 
 
@@ -142,7 +147,10 @@ def main() -> int:
             began = time.monotonic()
             with tempfile.TemporaryDirectory() as folder:
                 runs.append(run_case(case, repetition, splits=splits, folder=Path(folder) / "data"))
-            print(f"{case}, {repetition}: {runs[-1]['answer']} ({time.monotonic() - began:.0f} s)", file=sys.stderr)
+            print(
+                f"{case}, {repetition}: {runs[-1]['answer']} ({time.monotonic() - began:.0f} s)",
+                file=sys.stderr,
+            )
         if arguments.json:
             packages = ("mmgraph", "torch", "torch-geometric", "scikit-learn", "scipy")
             write_results(arguments.json, results, packages, quick=arguments.quick)

@@ -1,7 +1,7 @@
-"""Data sets whose truth is known: what carries the class of a thing is the graph, its features, or their interaction.
+"""Data sets whose truth is known: the graph carries the class of a thing, or its features, or two together.
 
-Things have two modalities, ``sound`` and ``sight``, and are ``at`` a place, which has a modality of its own, and
-``meet`` other things. Each case says what of all that tells the class; everything else is noise.
+Things have two modalities, ``sound`` and ``sight``, and are ``at`` a place, which has a modality of its own,
+and ``meet`` other things. Each case says what of all that tells the class; everything else is noise.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def write_truth(folder: Path, truth: Truth, seed: int) -> Path:
 
 
 def _vectors(rng: np.random.Generator, kind: np.ndarray, apart: float) -> np.ndarray:
-    """Return vectors of two kinds whose means lie apart by so many standard deviations, float32 [N, WIDTH]."""
+    """Return vectors of two kinds whose means lie so many standard deviations apart, float32 [N, WIDTH]."""
     direction = rng.normal(size=WIDTH)
     direction *= apart / np.linalg.norm(direction)
     noise = rng.normal(size=(len(kind), WIDTH))

@@ -23,8 +23,8 @@ from mmgraph.cli.output import write_comparison
 EXAMPLES = (
     "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --out cmp",
     "mmgraph compare glyphs-graph --task script --models hetero_gat --controls all --out helps",
-    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --splits 2 --dataset glyphs --seeds 1 "
-    "--out splits",
+    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --splits 2 --dataset glyphs "
+    "--seeds 1 --out splits",
     "mmgraph compare glyphs-graph --task script --models 'hetero_gat[edges=none]'",
     "mmgraph compare glyphs-graph --task link:case_pair --models adamic_adar,hetero_gat --out links",
 )
@@ -39,10 +39,10 @@ def compare(
             "--models",
             metavar="A,B,...",
             help="Models, models with overrides in brackets (hetero_gat\\[edges=none]), and the baselines "
-            "logistic_regression, ridge, gradient_boosting and label_propagation; for several labels prior and "
-            "one_vs_rest, for links common_neighbours, adamic_adar, popularity and matrix_factorisation, for "
-            "retrieval and matching chance, cca, linear_map and kernel_map. By default the baselines of the "
-            "task's kind, mlp, cross_modal_transformer, co_attention and hetero_gat, with all controls.",
+            "logistic_regression, ridge, gradient_boosting and label_propagation; for several labels prior "
+            "and one_vs_rest, for links common_neighbours, adamic_adar, popularity and matrix_factorisation, "
+            "for retrieval and matching chance, cca, linear_map and kernel_map. By default the baselines of "
+            "the task's kind, mlp, cross_modal_transformer, co_attention and hetero_gat, with all controls.",
         ),
     ] = None,
     controls: Annotated[
@@ -51,8 +51,8 @@ def compare(
             "--controls",
             metavar="none|few|all",
             help="Add what tells whether the graph helps the subject: few for the baselines, mlp, and the "
-            "subject without relations, with shuffled ones and with noise for features; all to leave out each "
-            "relation and each modality as well. By default all where no models are named, else none.",
+            "subject without relations, with shuffled ones and with noise for features; all to leave out "
+            "each relation and each modality as well. By default all where no models are named, else none.",
         ),
     ] = None,
     subject: Annotated[
@@ -110,7 +110,7 @@ def compare(
     quiet: QuietOption = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Train several models on the same splits and seeds; say whether the graph helps, in a table and a report."""
+    """Train several models on the same splits and seeds; say whether the graph helps; write a report."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
     from mmgraph.evaluation.entries import split_list

@@ -1,4 +1,4 @@
-"""Baselines: features without a graph, relations without features, for links and modalities maps and counts."""
+"""Baselines: features without a graph, relations without features; counts of links, maps of modalities."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from mmgraph.errors import ConfigError
 from mmgraph.evaluation.comparison import Comparison, failed
 from mmgraph.evaluation.plan import Plan, Request, plan_comparison
 from mmgraph.evaluation.report import render_report
@@ -17,7 +18,6 @@ from mmgraph.evaluation.schedule import check_jobs, run_all
 from mmgraph.evaluation.side_by_side import threads_for
 from mmgraph.evaluation.unfinished_comparison import MARKER, open_comparison
 from mmgraph.evaluation.verdict import document
-from mmgraph.errors import ConfigError
 from mmgraph.graph.graph import Graph
 from mmgraph.progress import Progress
 

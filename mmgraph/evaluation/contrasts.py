@@ -1,8 +1,8 @@
 """How the entries of a comparison differ from its subject, and how sure of that one may be.
 
-Where there are several random splits, differences are paired by split, each the mean over its seeds, and the variance
-is corrected for what the splits have in common. On a single split the differences are those of trainings, and, for
-metrics that are means over entities, of which entities happen to be tested.
+Where there are several random splits, differences are paired by split, each the mean over its seeds, and the
+variance is corrected for what the splits have in common. On a single split the differences are those of
+trainings, and, for metrics that are means over entities, of which entities happen to be tested.
 """
 
 from __future__ import annotations

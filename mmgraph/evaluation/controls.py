@@ -56,7 +56,7 @@ def control_entries(
 
 
 def _parts(view: Graph, task: Task, *, reads_relations: bool) -> list[str]:
-    """Return one override for each relation and each modality that can be left out and is not the only one."""
+    """Return one override for each relation and modality that can be left out and is not the only one."""
     spec = view.task(task.labels.task)
     relations = list(view.schema.relations) if reads_relations else []
     modalities = list(dict.fromkeys(t.modality for t in view.schema.node_types if t.modality is not None))

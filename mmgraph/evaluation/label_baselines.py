@@ -98,7 +98,7 @@ def logistic_regressions(
 
 
 def settled(task: MultiLabel, logits: Tensor) -> tuple[Tensor, dict[str, Any]]:
-    """Return logits, [N, L], with the threshold that is best on validation, [N, L + 1], and that threshold."""
+    """Return logits, [N, L], with the threshold that is best on validation, [N, L + 1], and that alone."""
     rows = task.rows("validation")
     threshold = best_threshold(logits[rows], task.target[rows])
     return with_threshold(logits, threshold), {"threshold": threshold}

@@ -61,7 +61,7 @@ def label_propagation(task: Task, view: Graph) -> Fitted:
 
 
 def _known(task: EntityTask) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the targets of all entities, [N, C], of which those of training are read, and their mean, [C]."""
+    """Return all targets, [N, C], of which those of training are read, and their mean, [C]."""
     target = task.target
     if isinstance(task, Classification):
         known = (

@@ -22,7 +22,7 @@ def parts_sentences(
         comparison: The comparison.
         subject: The entry that it is about.
         found: How all others differ from it.
-        nearest: How the best entry without relations does, which counts where the subject without relations does
+        nearest: How the best entry without relations does, which counts where the subject without them does
             not take part.
     """
     models = {entry.name: entry.model for entry in comparison.entries}
@@ -60,7 +60,8 @@ def _relations(comparison: Comparison, relations: Sequence[Contrast], added: flo
             )
     else:
         sentences.append(
-            "No single relation is missed when it is left out: the others hold the same, or none of it counts."
+            "No single relation is missed when it is left out: the others hold the same, or none of it "
+            "counts."
         )
     if harmful:
         sentences.append(f"It is better without {listed([_name(c) for c in harmful], 'and')}.")
@@ -73,7 +74,8 @@ def _modalities(comparison: Comparison, modalities: Sequence[Contrast]) -> list[
     missed = [contrast for contrast in modalities if contrast.sign > 0]
     if not missed:
         return [
-            "No single modality is missed when it is left out: the others hold the same, or none of it counts."
+            "No single modality is missed when it is left out: the others hold the same, or none of it "
+            "counts."
         ]
     if len(missed) == 1:
         return [f"Of the modalities {_name(missed[0])} alone is missed: {_loss(comparison, missed[0])}."]

@@ -1,4 +1,4 @@
-"""The report's table of differences: by how much the subject is better than each entry, and how sure that is."""
+"""The report's table of differences: by how much the subject is better than each entry, and how surely."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Contrasts:
 
 
 def contrasts_section(comparison: Comparison) -> Contrasts | None:
-    """Return the table of differences; nothing where no difference can be told from chance for want of repetitions.
+    """Return the table of differences; nothing where trainings are too few to tell them from chance.
 
     Args:
         comparison: The comparison, with at least one result.
@@ -53,17 +53,17 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
         return None
     if len(comparison.draws) > 1:
         caption = (
-            "Paired by split, each the mean over its seeds; the variance is corrected for what random splits have "
-            "in common (Nadeau and Bengio). "
+            "Paired by split, each the mean over its seeds; the variance is corrected for what random splits "
+            "have in common (Nadeau and Bengio). "
         )
     else:
         caption = (
-            "Between trainings on one split (Welch); where the metric is a mean over entities, the doubt which of "
-            "them are tested is in it. "
+            "Between trainings on one split (Welch); where the metric is a mean over entities, the doubt "
+            "which of them are tested is in it. "
         )
     caption += (
-        "P-values are two-sided; Holm's correction is for all entries that leave out one part of the subject, and "
-        "for all others. The effect is the difference in standard deviations."
+        "P-values are two-sided; Holm's correction is for all entries that leave out one part of the "
+        "subject, and for all others. The effect is the difference in standard deviations."
     )
     rows = tuple(
         ContrastRow(

@@ -123,13 +123,14 @@ def _design(comparison: Comparison, num_tested: int) -> str:
     splits, searched = len(comparison.draws), comparison.searched
     if splits > 1:
         text = (
-            f"Every entry has the same features, the same {splits} random splits and, on the first of them, the "
-            f"same {num_tested:,} test {comparison.tested}; the spread is over splits and seeds."
+            f"Every entry has the same features, the same {splits} random splits and, on the first of them, "
+            f"the same {num_tested:,} test {comparison.tested}; the spread is over splits and seeds."
         )
     else:
         text = (
             f"Every entry has the same features, the same split and the same {num_tested:,} test "
-            f"{comparison.tested}; the spread is over seeds, that is over where training starts and what it drops."
+            f"{comparison.tested}; the spread is over seeds, that is over where training starts and what it "
+            "drops."
         )
     if searched:
         text += (

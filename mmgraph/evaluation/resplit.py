@@ -1,7 +1,7 @@
 """The same graph with its entities, or edges, split anew: what several random splits are made of.
 
-Each is built from the data set as the first one was, so that encoders are fitted on the training entities of that split
-alone, and relations that must not see held-out entities do not.
+Each is built from the data set as the first one was, so that encoders are fitted on the training entities of
+that split alone, and relations that must not see held-out entities do not.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Resplit:
         """
         if dataset is None:
             raise ConfigError(
-                "several splits are made from the data set, so that nothing fitted sees what a split holds out",
+                "several splits are made from the data set, so that nothing fitted sees what is held out",
                 where="--dataset",
                 fix="Name what the graph was built from, or leave --splits out.",
             )
@@ -119,7 +119,7 @@ def _split_name(graph: Graph, task: str, written: dict[str, Any]) -> str | None:
             raise ConfigError(
                 f"{task!r} is no task of dataset.yaml, which says how edges are held out",
                 where="--splits",
-                fix=f"Write a task of the kind link_prediction for {spec.relation!r}, and build the graph anew.",
+                fix=f"Write a link_prediction task for {spec.relation!r}, and build the graph anew.",
             )
         if spec.hold_out is not None and spec.hold_out.by == "time":
             raise _single("by time")

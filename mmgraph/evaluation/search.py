@@ -13,7 +13,7 @@ from mmgraph.tuning.tune import tune
 
 
 def space_of(config: TrainConfig) -> str:
-    """Return the name of the space that is searched for a model: its own, or the one that fits every model."""
+    """Return the name of the space that is searched for a model: its own, or the one that fits all."""
     own = config.model.layers is None and config.model.name in space_names()
     return config.model.name if own else "base"
 

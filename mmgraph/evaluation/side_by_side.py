@@ -37,7 +37,7 @@ def threads_for(jobs: int) -> int:
 def in_processes(work: Callable[[J], R], jobs: Sequence[J], number: int) -> Iterator[tuple[J, R]]:
     """Yield every job with what came of it, whichever is done first.
 
-    New processes have the plugins of this one loaded, and share the threads that it has. Where the block that takes
+    New processes have the plugins of this one loaded, and share the threads that it has. Where the loop over
     the results is left early, jobs that are being done are cut off.
 
     Args:

@@ -1,9 +1,10 @@
 """Intervals and tests for scores that were measured again and again on the same entities.
 
-Scores of repeated random splits are not independent: their training and test entities overlap. So the variance of
-their mean is taken as :math:`(1/J + n_{test}/n_{train})` times their variance, and not as :math:`1/J` times it: the
-corrected resampled t-test of `Nadeau and Bengio 2003 <https://doi.org/10.1023/A:1024068626366>`_. Several
-comparisons share their doubt by `Holm 1979 <https://www.jstor.org/stable/4615733>`_.
+Scores of repeated random splits are not independent: their training and test entities overlap. So the
+variance of their mean is taken as :math:`(1/J + n_{test}/n_{train})` times their variance, and not as
+:math:`1/J` times it: the corrected resampled t-test of
+`Nadeau and Bengio 2003 <https://doi.org/10.1023/A:1024068626366>`_. Several comparisons share their doubt by
+`Holm 1979 <https://www.jstor.org/stable/4615733>`_.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def over_seeds(values: Sequence[float], *, drawn: Part | None = None) -> Estimat
 def between_seeds(first: Sequence[float], second: Sequence[float], *, drawn: Part | None = None) -> Estimate:
     """Return the difference of the mean scores of two models on one split (Welch's t-test).
 
-    Seeds are not paired: the same number starts two models at weights that have nothing to do with each other.
+    Seeds are not paired: the same number gives two models weights that have nothing to do with each other.
 
     Args:
         first: One score for each seed of the first model; a single one if it has no seed.

@@ -1,4 +1,4 @@
-"""One trial of a comparison: an entry with one seed on one split; and the search for its config before that."""
+"""One trial of a comparison: an entry with one seed on one split; and the search for its config before."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def _require_same(folder: Path, record: dict[str, Any]) -> None:
         raise ConfigError.of(
             Fault(
                 f"{folder}: {key}",
-                f"the comparison there has {describe(there.get(key))}, and this one {describe(record.get(key))}",
+                f"the comparison there has {describe(there.get(key))}, this one {describe(record.get(key))}",
                 "Go on with the same as before, or choose another --out.",
             )
             for key in different

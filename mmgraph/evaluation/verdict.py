@@ -37,8 +37,8 @@ class Verdict:
 def judge(comparison: Comparison) -> Verdict:
     """Return whether the graph helps the subject, or else whether it beats the other entries.
 
-    Better means by more than chance: the p-value, corrected by Holm for all entries of the same family, is below
-    0.05. Where entries without relations take part, the question is about these, else about all.
+    Better means by more than chance: the p-value, corrected by Holm for all entries of the same family, is
+    below 0.05. Where entries without relations take part, the question is about these, else about all.
     """
     names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
     if len(names) < 2:
@@ -53,7 +53,8 @@ def judge(comparison: Comparison) -> Verdict:
         plain if graph else [name for name in names if name != subject and not _is_part(comparison, name)]
     )
     question = f"Does the graph help {subject}?" if graph else f"Does {subject} beat {listed(rivals, 'and')}?"
-    opening = f"{subject} reaches {value_in_words(comparison, subject)} on the test {comparison.tested}, {_over(comparison)}."
+    reached = f"{value_in_words(comparison, subject)} on the test {comparison.tested}"
+    opening = f"{subject} reaches {reached}, {_over(comparison)}."
     if not asked:
         nearest = best(comparison, comparison.headline, rivals)
         return Verdict(
@@ -62,8 +63,7 @@ def judge(comparison: Comparison) -> Verdict:
             (
                 opening,
                 f"The best of the others is {nearest} with {value_in_words(comparison, nearest)}.",
-                "With a single training there is nothing to tell a difference from chance by: run more seeds, "
-                "or more splits.",
+                "A single training cannot be told from chance: run more seeds, or more splits.",
             ),
         )
     sentences = [opening, *(_graph(comparison, asked) if graph else _rivals(comparison, asked))]
@@ -130,8 +130,9 @@ def _graph(comparison: Comparison, asked: Sequence[Contrast]) -> list[str]:
     beaten = [c for c in asked if c.sign > 0]
     if nearest.sign < 0:
         sentences = [
-            f"Without the graph there is better: {listed([c.entry for c in behind], 'and')}. Against {against}, "
-            f"the subject is worse by {worth(comparison, -nearest.gain.mean)} ({p_in_words(nearest)})."
+            f"Without the graph there is better: {listed([c.entry for c in behind], 'and')}. "
+            f"Against {against}, the subject is worse by {worth(comparison, -nearest.gain.mean)} "
+            f"({p_in_words(nearest)})."
         ]
     else:
         sentences = [
@@ -173,8 +174,8 @@ def _controls(comparison: Comparison, subject: str, others: Sequence[Contrast]) 
             )
         else:
             sentences.append(
-                "Which nodes are joined makes no difference that can be told from chance: against shuffled edges "
-                f"it is {amount}."
+                "Which nodes are joined makes no difference that can be told from chance: "
+                f"against shuffled edges it is {amount}."
             )
     alone = [c for c in others if c.role.kind == "without_features"]
     if alone:
@@ -195,7 +196,7 @@ def _meaning(comparison: Comparison) -> str:
             "(Nadeau and Bengio); p-values are corrected for several comparisons (Holm)."
         )
     return (
-        "All trainings share one split: intervals hold the luck of training and, of a metric that is a mean over "
-        "entities, of which are tested, but not of which are trained on; repeat over random splits for that. "
+        "All trainings share one split: intervals hold the luck of training and, of a metric that is a mean "
+        "over entities, of which are tested, but not of which are trained on; random splits tell that. "
         "P-values are corrected for several comparisons (Holm)."
     )

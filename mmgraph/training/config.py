@@ -271,7 +271,7 @@ class TrainConfig(Config):
     without: WithoutConfig = Field(
         default=WithoutConfig(),
         description="A control: modalities and relations that the model does not see, e.g. "
-        "`without.relations=looks_like`, and what was made from them. The task's own `without` holds as well.",
+        "`without.relations=looks_like`, and what was made from them, beside what the task must not see.",
     )
     device: str = Field(
         default="auto",

@@ -1,4 +1,4 @@
-"""Other random splits of the same data set: what stays together does, and nothing fitted sees what is held out."""
+"""Other random splits of a data set: what stays together does, and nothing fitted sees what is held out."""
 
 from __future__ import annotations
 
@@ -143,5 +143,5 @@ def test_a_split_that_is_not_random_is_the_only_one(
 
 
 def test_edges_that_no_task_of_the_data_set_holds_out(graph: Graph, folder: Path) -> None:
-    with pytest.raises(ConfigError, match="is no task of dataset.yaml"):
+    with pytest.raises(ConfigError, match=r"is no task of dataset\.yaml"):
         Resplit.of(graph, "link:near", folder)

@@ -92,7 +92,7 @@ def test_models_and_seeds_can_be_added(
 def test_another_comparison_is_refused(place: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     compare(place, task="script", models=["logistic_regression"], seeds=1, out=out)
-    with pytest.raises(ConfigError, match="out: overrides: .*this one 'max_epochs=3'"):
+    with pytest.raises(ConfigError, match=r"out: overrides: .*this one 'max_epochs=3'"):
         compare(place, task="script", models=["mlp"], overrides=["max_epochs=3"], out=out, resume=True)
     with pytest.raises(ConfigError, match="out: task: "):
         compare(place, task="size", models=["ridge"], out=out, resume=True)
@@ -171,8 +171,8 @@ def kill(event, args):
             os._exit(9)
 
 sys.addaudithook(kill)
-mg.compare(sys.argv[2], task="script", models=sys.argv[4].split(","), seeds=2, overrides=sys.argv[5].split(","),
-           out=sys.argv[3], resume=True)
+mg.compare(sys.argv[2], task="script", models=sys.argv[4].split(","), seeds=2,
+           overrides=sys.argv[5].split(","), out=sys.argv[3], resume=True)
 """
 
 
@@ -192,7 +192,7 @@ def test_killed_at_any_point_it_ends_with_the_same_table(
             ",".join(MODELS),
             ",".join(SHORT),
         ]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         if ended.returncode != 9:
             assert ended.returncode == 0, ended.stderr
             break

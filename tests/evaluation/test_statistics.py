@@ -78,8 +78,8 @@ def test_holm_keeps_the_family_wise_error() -> None:
 
 
 def test_corrected_splits_rarely_see_what_is_not_there() -> None:
-    # Two rules that are right equally often, on random splits of the same 100 entities: what they differ by on
-    # one split is known from the others in part, which the usual test does not know.
+    # Two rules that are right equally often, on random splits of the same 100 entities: what they differ by
+    # on one split is known from the others in part, which the usual test does not know.
     rng = np.random.default_rng(2)
     rates = {0.0: 0, 0.25: 0}
     for _ in range(400):

@@ -1,4 +1,4 @@
-"""Noise in the place of features: the same shapes, nothing of what was there, and the same again with a seed."""
+"""Noise in the place of features: the same shapes, and the same again with the same seed."""
 
 from __future__ import annotations
 

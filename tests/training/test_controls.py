@@ -1,4 +1,4 @@
-"""Controls of the config: what a model is kept from seeing it does not see, and a run is opened with it again."""
+"""Controls of the config: what a model is kept from seeing it does not see, nor does its run when opened."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def test_features_that_are_noise_tell_nothing(make_graph, quick):
     assert found["features=noise"] < 0.6
 
 
-@pytest.mark.parametrize(
-    "override", ["features=noise", "without.modalities=text"]
-)
+@pytest.mark.parametrize("override", ["features=noise", "without.modalities=text"])
 def test_a_retrieval_needs_both_of_its_modalities(graph, override):
     config = resolve_config(overrides=[override])
     with pytest.raises(MMGraphError, match="reads both of its modalities by itself"):
