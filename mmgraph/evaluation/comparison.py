@@ -205,6 +205,13 @@ class Comparison:
             "searched": self.searched,
             "headline": self.headline if self.trials else None,
             "results": [self._entry_json(entry) for entry in self.entries],
+            "budget": {
+                entry.name: {
+                    "parameters": self.parameters(entry.name),
+                    "seconds": round(self.seconds(entry.name), 3),
+                }
+                for entry in self.entries
+            },
             "failures": [
                 {
                     "model": failure.entry,
@@ -227,8 +234,6 @@ class Comparison:
             },
             "draws": [trial.draw for trial in self.of(entry.name)],
             "seeds": [trial.seed for trial in self.of(entry.name)],
-            "parameters": self.parameters(entry.name),
-            "seconds": round(self.seconds(entry.name), 3),
         }
 
 

@@ -40,12 +40,6 @@ def role_of(
     """
     if config is None:
         return Role("without_features" if BASELINES[entry.model].reads_relations else "without_relations")
-    if config.edges == "none" or not reads_relations:
-        return Role("without_relations")
-    if config.edges == "shuffled":
-        return Role("shuffled")
-    if config.features == "noise":
-        return Role("without_features")
     if (
         subject is not None
         and entry.model == subject.model
@@ -56,4 +50,10 @@ def role_of(
             return Role("relation", relations[0])
         if len(modalities) == 1 and not relations:
             return Role("modality", modalities[0])
+    if config.edges == "none" or not reads_relations:
+        return Role("without_relations")
+    if config.edges == "shuffled":
+        return Role("shuffled")
+    if config.features == "noise":
+        return Role("without_features")
     return Role("rival")

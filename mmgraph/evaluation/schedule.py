@@ -96,7 +96,10 @@ def run_all(
     if trials:
         progress.say(f"{len(trials)} of {len(work)} trials are done already")
     failures: dict[Job, Exception] = {}
-    first = {(job.entry.name, job.draw): job for job in reversed(left) if job.searches}
+    first: dict[tuple[str, int], Job] = {}
+    for job in left:
+        if job.searches:
+            first.setdefault((job.entry.name, job.draw), job)
     with progress.job("compare", total=len(left) + len(first)) as advance:
         found: dict[tuple[str, int], TrainConfig | Exception | None] = {}
         for job, came in _each(_search, list(first.values()), grounds, {}, jobs, advance, plan):

@@ -137,5 +137,5 @@ def test_the_document_holds_intervals_and_contrasts(make_comparison: Make) -> No
     assert contrast["role"] == "without_relations"
     assert contrast["interval"][0] < contrast["gain"] < contrast["interval"][1]
     assert found["results"][0]["interval"][0] < 0.7 < found["results"][0]["interval"][1]
-    assert found["results"][0]["parameters"] == 1000
+    assert found["budget"]["mlp"] == {"parameters": 1000, "seconds": 12.0}
     json.dumps(found, allow_nan=False)
