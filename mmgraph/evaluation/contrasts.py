@@ -124,15 +124,16 @@ def _scores(table: pd.DataFrame, metric: str) -> npt.NDArray[np.float64] | None:
     if test["prediction"].isna().any():
         return None
     if metric == "accuracy":
-        return (test["target"].astype(str) == test["prediction"].astype(str)).to_numpy(dtype=np.float64)
+        hit = test["target"].astype(str).to_numpy() == test["prediction"].astype(str).to_numpy()
+        return np.asarray(hit, dtype=np.float64)
     if not all(pd.api.types.is_numeric_dtype(test[column]) for column in ("target", "prediction")):
         return None
     target = test["target"].to_numpy(dtype=np.float64)
     wrong = test["prediction"].to_numpy(dtype=np.float64) - target
     if metric == "mean_absolute_error":
-        return -np.abs(wrong)
+        return np.asarray(-np.abs(wrong), dtype=np.float64)
     scale = target.var() if metric == "r2_score" else 1.0
-    return -np.square(wrong) / scale if scale > 0 else None
+    return np.asarray(-np.square(wrong) / scale, dtype=np.float64) if scale > 0 else None
 
 
 _SCORES = ("accuracy", "mean_absolute_error", "mean_squared_error", "r2_score")
@@ -164,8 +165,9 @@ def _gain(comparison: Comparison, subject: str, other: str) -> Estimate | None:
         # How much another seed would change is not known.
         return None
     left_scores, right_scores = entity_scores(own, metric), entity_scores(its, metric)
-    known = left_scores is not None and right_scores is not None and len(left_scores) == len(right_scores)
-    drawn = _drawn(left_scores - right_scores) if known else None
+    drawn = None
+    if left_scores is not None and right_scores is not None and len(left_scores) == len(right_scores):
+        drawn = _drawn(left_scores - right_scores)
     return between_seeds(first, second, drawn=drawn)
 
 

@@ -95,38 +95,108 @@ def run_all(
     left = [job for job in work if job not in trials]
     if trials:
         progress.say(f"{len(trials)} of {len(work)} trials are done already")
-    failures: dict[Job, Exception] = {}
     first: dict[tuple[str, int], Job] = {}
     for job in left:
         if job.searches:
             first.setdefault((job.entry.name, job.draw), job)
     with progress.job("compare", total=len(left) + len(first)) as advance:
-        found: dict[tuple[str, int], TrainConfig | Exception | None] = {}
-        for job, came in _each(_search, list(first.values()), grounds, {}, jobs, advance, plan):
-            found[job.entry.name, job.draw] = came
-            if isinstance(came, TrainConfig):
-                progress.say(f"{job.entry.name}{_split(job)}: {job.trials} configs were tried on validation")
-        ready = []
-        for job in left:
-            lost = found.get((job.entry.name, job.draw))
-            if isinstance(lost, Exception):
-                failures[job] = lost
-                advance(1)
+        crew = _Crew(plan, grounds, jobs, advance, progress)
+        configs, lost = crew.search(first)
+        failures = {job: error for job in left if (error := lost.get((job.entry.name, job.draw)))}
+        advance(len(failures))
+        for job, came in crew.train([job for job in left if job not in failures], configs):
+            if isinstance(came, Trial):
+                trials[job] = came
             else:
-                ready.append(job)
-        configs = {key: config for key, config in found.items() if isinstance(config, TrainConfig)}
-        for job, result in _each(_trial, ready, grounds, configs, jobs, advance, plan):
-            if isinstance(result, Exception):
-                failures[job] = result
-                progress.say(f"failed: {_failure(job, result)}")
-                continue
-            done = result or find_trial(job, grounds[job.draw])
-            assert done is not None
-            trials[job] = done
-            progress.say(_line(done))
+                failures[job] = came
     return [trials[job] for job in work if job in trials], [
         _failure(job, failures[job]) for job in work if job in failures
     ]
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """Does the jobs of a comparison, in this process or in others.
+
+    Args:
+        plan: What to do.
+        grounds: Every split by its number.
+        number: How many processes.
+        advance: Told of every job.
+        progress: Told what came of it.
+    """
+
+    plan: Plan
+    grounds: Mapping[int, Ground]
+    number: int
+    advance: Advance
+    progress: Progress
+
+    def search(
+        self, jobs: Mapping[tuple[str, int], Job]
+    ) -> tuple[dict[tuple[str, int], TrainConfig], dict[tuple[str, int], Exception]]:
+        """Return what searches have found, and what they raised, by entry and split."""
+        found: dict[tuple[str, int], TrainConfig] = {}
+        lost: dict[tuple[str, int], Exception] = {}
+        for job, came in self._each(_search, _search_there, list(jobs.values()), {}):
+            if isinstance(came, TrainConfig):
+                found[job.entry.name, job.draw] = came
+                tried = f"{job.trials} configs were tried on validation"
+                self.progress.say(f"{job.entry.name}{_split(job)}: {tried}")
+            elif came is not None:
+                lost[job.entry.name, job.draw] = came
+                self.progress.say(f"failed: {_failure(job, came)}")
+        return found, lost
+
+    def train(
+        self, jobs: Sequence[Job], configs: Mapping[tuple[str, int], TrainConfig]
+    ) -> Iterator[tuple[Job, Trial | Exception]]:
+        """Yield each trial with what came of it."""
+        for job, came in self._each(_trial, _trial_there, jobs, configs):
+            if isinstance(came, Exception):
+                self.progress.say(f"failed: {_failure(job, came)}")
+                yield job, came
+                continue
+            # From another process a trial comes by its folder alone.
+            trial = came or find_trial(job, self.grounds[job.draw])
+            assert trial is not None
+            self.progress.say(_line(trial))
+            yield job, trial
+
+    def _each(
+        self,
+        here: Callable[[Job, Ground, TrainConfig | None], R],
+        there: Callable[[Errand], R | Exception | None],
+        jobs: Sequence[Job],
+        configs: Mapping[tuple[str, int], TrainConfig],
+    ) -> Iterator[tuple[Job, R | Exception | None]]:
+        """Yield each job with what it returned or raised."""
+        if self.number == 1 or not jobs:
+            for job in jobs:
+                self.advance(0, f"{job.entry.name}{_split(job)}, seed {job.seed}")
+                try:
+                    came: R | Exception = here(
+                        job, self.grounds[job.draw], configs.get((job.entry.name, job.draw))
+                    )
+                except Exception as error:  # whatever a model or a plugin raises, the other entries go on
+                    came = error
+                self.advance(1)
+                yield job, came
+            return
+        ground = self.plan.ground
+        errands = [
+            Errand(
+                job,
+                str(self.grounds[job.draw].graph.place),
+                ground.task_name,
+                ground.share,
+                configs.get((job.entry.name, job.draw)),
+            )
+            for job in jobs
+        ]
+        for errand, result in in_processes(there, errands, self.number):
+            self.advance(1)
+            yield errand.job, result
 
 
 def _grounds(plan: Plan, folder: Path | None, progress: Progress) -> dict[int, Ground]:
@@ -144,42 +214,6 @@ def _grounds(plan: Plan, folder: Path | None, progress: Progress) -> dict[int, G
         # So that a split without labels is found out before anything is trained on it.
         grounds[draw].task.rows("test")
     return grounds
-
-
-def _each(
-    work: Callable[[Job, Ground, TrainConfig | None], R],
-    jobs: Sequence[Job],
-    grounds: Mapping[int, Ground],
-    configs: Mapping[tuple[str, int], TrainConfig],
-    number: int,
-    advance: Advance,
-    plan: Plan,
-) -> Iterator[tuple[Job, R | Exception | None]]:
-    """Yield each job with what came of it; from another process a trial comes by its folder alone."""
-    if number == 1 or not jobs:
-        for job in jobs:
-            advance(0, f"{job.entry.name}{_split(job)}, seed {job.seed}")
-            try:
-                came: R | Exception = work(job, grounds[job.draw], configs.get((job.entry.name, job.draw)))
-            except Exception as error:  # whatever a model or a plugin raises, the other entries go on
-                came = error
-            advance(1)
-            yield job, came
-        return
-    errands = [
-        Errand(
-            job,
-            str(grounds[job.draw].graph.place),
-            plan.ground.task_name,
-            plan.ground.share,
-            configs.get((job.entry.name, job.draw)),
-        )
-        for job in jobs
-    ]
-    there = _search_there if work is _search else _trial_there
-    for errand, result in in_processes(there, errands, number):
-        advance(1)
-        yield errand.job, result
 
 
 def _search(job: Job, ground: Ground, found: TrainConfig | None) -> TrainConfig | None:  # noqa: ARG001
