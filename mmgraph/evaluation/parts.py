@@ -25,17 +25,22 @@ def parts_sentences(
         nearest: How the best entry without relations does, which counts where the subject without them does
             not take part.
     """
-    models = {entry.name: entry.model for entry in comparison.entries}
-    own = [
-        contrast
-        for contrast in found
-        if contrast.role.kind == "without_relations" and models[contrast.entry] == models[subject]
-    ]
+    own = twins(comparison, subject, found)
     added = max(contrast.gain.mean for contrast in own or [nearest])
     relations = _of(found, "relation")
     return [
         *(_relations(comparison, relations, added) if relations else []),
         *_modalities(comparison, _of(found, "modality")),
+    ]
+
+
+def twins(comparison: Comparison, subject: str, found: Sequence[Contrast]) -> list[Contrast]:
+    """Return the entries that are the subject's own model without relations."""
+    models = {entry.name: entry.model for entry in comparison.entries}
+    return [
+        contrast
+        for contrast in found
+        if contrast.role.kind == "without_relations" and models[contrast.entry] == models[subject]
     ]
 
 

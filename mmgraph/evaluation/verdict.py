@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mmgraph.evaluation.comparison import Comparison, best
 from mmgraph.evaluation.contrasts import Contrast, contrasts, interval
-from mmgraph.evaluation.parts import parts_sentences
+from mmgraph.evaluation.parts import parts_sentences, twins
 from mmgraph.evaluation.wording import gain_in_words, listed, p_in_words, value_in_words, worth
 
 Answer = Literal["yes", "partly", "no", "open"]
@@ -20,8 +20,9 @@ class Verdict:
 
     Args:
         question: What is asked.
-        answer: ``yes``: better than every entry that the question is about; ``partly``: than some; ``no``:
-            than none; ``open``: nothing to compare, or too few repetitions to tell a difference from chance.
+        answer: ``yes``: better than every entry that the question is about; ``partly``: than some, and of the
+            graph than itself without it; ``no``: neither; ``open``: nothing to compare, or too few
+            repetitions to tell a difference from chance.
         sentences: The answer in words.
     """
 
@@ -66,12 +67,13 @@ def judge(comparison: Comparison) -> Verdict:
                 "A single training cannot be told from chance: run more seeds, or more splits.",
             ),
         )
-    sentences = [opening, *(_graph(comparison, asked) if graph else _rivals(comparison, asked))]
+    answered = _graph(comparison, subject, asked) if graph else _rivals(comparison, asked)
+    sentences = [opening, *answered]
     if graph:
         sentences += _controls(comparison, subject, others)
         sentences += parts_sentences(comparison, subject, found, max(asked, key=_nearest))
     sentences.append(_meaning(comparison))
-    return Verdict(question, _answer(asked), tuple(sentences))
+    return Verdict(question, _answer(asked, twins(comparison, subject, asked)), tuple(sentences))
 
 
 def subject_of(comparison: Comparison) -> str:
@@ -96,9 +98,11 @@ def document(comparison: Comparison) -> dict[str, Any]:
     return found
 
 
-def _answer(asked: Sequence[Contrast]) -> Answer:
-    ahead = sum(contrast.sign > 0 for contrast in asked)
-    return "yes" if ahead == len(asked) else "partly" if ahead else "no"
+def _answer(asked: Sequence[Contrast], own: Sequence[Contrast]) -> Answer:
+    """Return whether all, some or none are beaten; none count where it is as good without the graph."""
+    if all(contrast.sign > 0 for contrast in asked):
+        return "yes"
+    return "partly" if any(contrast.sign > 0 for contrast in own or asked) else "no"
 
 
 def _nearest(contrast: Contrast) -> float:
@@ -119,7 +123,7 @@ def _over(comparison: Comparison) -> str:
     )
 
 
-def _graph(comparison: Comparison, asked: Sequence[Contrast]) -> list[str]:
+def _graph(comparison: Comparison, subject: str, asked: Sequence[Contrast]) -> list[str]:
     """Return what the graph adds to the best that does without, and to the others."""
     nearest = max(asked, key=_nearest)
     amount = gain_in_words(comparison, nearest.gain)
@@ -141,6 +145,9 @@ def _graph(comparison: Comparison, asked: Sequence[Contrast]) -> list[str]:
         ]
     if beaten:
         sentences.append(f"It is better than {listed([c.entry for c in beaten], 'and')} alone.")
+        own = twins(comparison, subject, asked)
+        if own and not any(contrast.sign > 0 for contrast in own):
+            sentences.append("That is not the graph's doing: without it, the same model is as good.")
     return sentences
 
 

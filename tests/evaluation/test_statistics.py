@@ -77,6 +77,27 @@ def test_holm_keeps_the_family_wise_error() -> None:
     assert wrong / 4000 == pytest.approx(0.05, abs=0.012)
 
 
+def test_two_learners_that_are_equally_good_are_rarely_told_apart() -> None:
+    # Each goes by the means of the classes in features of its own, which tell as much as those of the other.
+    rng = np.random.default_rng(3)
+    rates = {0.0: 0, 3 / 7: 0}
+    for _ in range(200):
+        kind = rng.integers(2, size=120)
+        features = rng.normal(size=(2, 120, 4)) + 0.5 * kind[:, None]
+        differences = []
+        for _ in range(8):
+            order = rng.permutation(120)
+            train, test = order[:84], order[84:]
+            means = np.stack([features[:, train[kind[train] == k]].mean(axis=1) for k in (0, 1)])
+            distance = np.square(features[None, :, test] - means[:, :, None]).sum(axis=-1)
+            right = (distance.argmin(axis=0) == kind[test]).mean(axis=1)
+            differences.append(right[0] - right[1])
+        for overlap in rates:
+            rates[overlap] += over_splits(differences, overlap).p < 0.05
+    assert rates[3 / 7] / 200 < 0.08
+    assert rates[0.0] / 200 > 0.12
+
+
 def test_corrected_splits_rarely_see_what_is_not_there() -> None:
     # Two rules that are right equally often, on random splits of the same 100 entities: what they differ by
     # on one split is known from the others in part, which the usual test does not know.

@@ -122,6 +122,16 @@ def test_says_where_it_is_better_without(make_comparison: Make) -> None:
     assert f"It is better than {TWIN} alone." in text
 
 
+def test_what_the_same_model_does_without_the_graph_is_not_the_graph_s_doing(make_comparison: Make) -> None:
+    names = ["logistic_regression", "hetero_gat", TWIN]
+    values = dict(zip(names, _around(0.5, 0.8, 0.8), strict=True))
+    roles = {**ROLES, "logistic_regression": PLAIN}
+    verdict = judge(make_comparison(values, roles=roles, splits=True))
+    text = " ".join(verdict.sentences)
+    assert verdict.answer == "no"
+    assert "It is better than logistic_regression alone. That is not the graph's doing" in text
+
+
 def test_names_both_modalities_of_an_interaction(make_comparison: Make) -> None:
     names = ["mlp", "hetero_gat", SOUND, SIGHT]
     values = dict(zip(names, _around(0.5, 0.9, 0.5, 0.51), strict=True))
