@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.evaluation.controls import CONTROLS, Controls, control_entries
@@ -16,9 +18,9 @@ from mmgraph.evaluation.roles import Role, role_of
 from mmgraph.evaluation.search import check_search
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.store import load_graph
-from mmgraph.tasks.task import Task
 from mmgraph.training.assemble import build_model, visible_graph
 from mmgraph.training.config import TrainConfig
+from mmgraph.training.environment import reproducible
 from mmgraph.training.resolve import resolve_config
 
 _MODELS = ("mlp", "cross_modal_transformer", "co_attention", "hetero_gat")
@@ -105,28 +107,19 @@ def plan_comparison(graph: Graph | str | Path, task: str, request: Request) -> P
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
     share = resolve_config(overrides=overrides).label_share
     ground = Ground(opened, task, share, seeds[0])
-    kind = Task.from_graph(opened, task).labels.kind
-    entries = parse_entries(usual_models(kind) if request.models is None else request.models)
+    checked = _Checked(ground, overrides, seeds[0])
+    entries = parse_entries(_models(ground, request))
     ground.task.rows("test")
-    configs: dict[str, TrainConfig] = {}
-    reads: dict[str, bool] = {}
-    _check_entries(ground, entries, overrides, seeds[0], configs, reads)
+    checked.add(entries)
     subject = _subject(entries, request.subject)
-    controls = _controls(request)
-    if controls != "none":
+    if (controls := _controls(request)) != "none":
         about = _require_model(subject)
-        wanted = control_entries(
-            about,
-            configs[about.name],
-            ground.view,
-            ground.task,
-            which=controls,
-            reads_relations=reads[about.name],
-        )
         known = {entry.folder for entry in entries}
-        added = [entry for text in wanted if (entry := parse_entry(text)).folder not in known]
-        _check_entries(ground, added, overrides, seeds[0], configs, reads)
+        wanted = [parse_entry(text) for text in checked.controls_of(about, controls)]
+        added = [entry for entry in wanted if entry.folder not in known]
+        checked.add(added)
         entries += added
+    configs, reads = checked.configs, checked.reads
     for entry in entries if request.trials else ():
         if not entry.is_baseline:
             check_search(configs[entry.name], [*overrides, *entry.overrides])
@@ -163,27 +156,70 @@ def usual_models(kind: str) -> list[str]:
     return [name for name, baseline in BASELINES.items() if kind in baseline.kinds] + list(_MODELS)
 
 
-def _check_entries(
-    ground: Ground,
-    entries: Sequence[Entry],
-    overrides: Sequence[str],
-    seed: int,
-    configs: dict[str, TrainConfig],
-    reads: dict[str, bool],
-) -> None:
-    """Make sure that every entry can run; note the config of each model, and whether it reads relations."""
-    for entry in entries:
-        if entry.is_baseline:
-            BASELINES[entry.model].check(ground.task)
-            continue
-        config = resolve_config(model=entry.model, overrides=[*overrides, *entry.overrides], seed=seed)
-        # The schema is the same with shuffled edges, which may take long to deal out.
-        shown = visible_graph(ground.graph, ground.task_name, config.model_copy(update={"edges": "given"}))
-        model = build_model(shown, config.model)
-        configs[entry.name] = config
-        reads[entry.name] = bool(shown.schema.relations) and any(
-            layer.reads_relations for layer in model.layers
+def _models(ground: Ground, request: Request) -> Sequence[str]:
+    """Return the entries that are asked for; by default the usual ones that have something to read."""
+    if request.models is not None:
+        return request.models
+    return [
+        name
+        for name in usual_models(ground.task.labels.kind)
+        if name not in BASELINES or not BASELINES[name].lacks(ground.task, ground.view)
+    ]
+
+
+class _Checked:
+    """The entries that can run: the config of each model, and whether it reads relations.
+
+    Args:
+        ground: The graph with its own split.
+        overrides: Config overrides for all models.
+        seed: The first seed.
+    """
+
+    def __init__(self, ground: Ground, overrides: Sequence[str], seed: int) -> None:
+        self.ground, self._overrides, self._seed = ground, overrides, seed
+        self.configs: dict[str, TrainConfig] = {}
+        self.reads: dict[str, bool] = {}
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Make sure that entries can run.
+
+        Raises:
+            ConfigError: If one cannot.
+            GraphError: If the graph lacks what one reads.
+        """
+        for entry in entries:
+            if not entry.is_baseline:
+                self._add_model(entry)
+                continue
+            BASELINES[entry.model].check(self.ground.task)
+            if BASELINES[entry.model].reads_features:
+                # Made now, as they may be missing altogether.
+                _ = self.ground.features
+
+    def controls_of(self, subject: Entry, which: Controls) -> list[str]:
+        """Return the controls of a model, each as the text of an entry."""
+        return control_entries(
+            subject,
+            self.configs[subject.name],
+            self.ground.view,
+            self.ground.task,
+            which=which,
+            reads_relations=self.reads[subject.name],
         )
+
+    def _add_model(self, entry: Entry) -> None:
+        config = resolve_config(
+            model=entry.model, overrides=[*self._overrides, *entry.overrides], seed=self._seed
+        )
+        # The schema is the same with shuffled edges, which may take long to deal out.
+        given = config.model_copy(update={"edges": "none" if config.edges == "none" else "given"})
+        shown = visible_graph(self.ground.graph, self.ground.task_name, given)
+        with reproducible(self._seed, torch.device("cpu")):
+            model = build_model(shown, config.model)
+        reads = any(layer.reads_relations for layer in model.layers)
+        self.configs[entry.name] = config
+        self.reads[entry.name] = reads and bool(shown.schema.relations)
 
 
 def _subject(entries: Sequence[Entry], named: str | None) -> Entry | None:

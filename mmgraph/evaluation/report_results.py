@@ -99,7 +99,7 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
     return Results(
         caption=(
             f"{_design(comparison, num_tested)} A baseline has no seed and runs once."
-            f"{_sampling_error(metric, leader.mean, num_tested)}"
+            f"{'' if len(comparison.draws) > 1 else _sampling_error(metric, leader.mean, num_tested)}"
         ),
         headline=_words(metric),
         seeds=_repeated(comparison),
@@ -160,7 +160,7 @@ def curves_section(comparison: Comparison) -> Curves | None:
         return None
     return Curves(
         f"{_words(metric).capitalize()} on the validation {comparison.tested} by epoch, one line for each "
-        "seed. Training stops when it no longer rises; the best epoch's weights are kept.",
+        "training. Training stops when it no longer rises; the best epoch's weights are kept.",
         tuple(charts),
     )
 

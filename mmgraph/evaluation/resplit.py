@@ -48,6 +48,7 @@ class Resplit:
 
         Raises:
             ConfigError: If the data set is not given, or the split is not one at random.
+            UnknownNameError: If the builder of a relation is not registered.
         """
         if dataset is None:
             raise ConfigError(
@@ -63,6 +64,9 @@ class Resplit:
                 fix="Leave it out.",
             )
         name = _split_name(graph, task, written)
+        for relation in graph.schema.relations:
+            # One whose plugin is not loaded is to be found out now.
+            relation_builder(graph, relation)
         return cls(graph, spec_file(dataset), task, name)
 
     def make(self, draw: int, *, out: Path | None, progress: Progress) -> Graph:
@@ -111,7 +115,14 @@ def _split_name(graph: Graph, task: str, written: dict[str, Any]) -> str | None:
     """Return the name of the split of a task; nothing where the task holds edges out by itself."""
     spec = graph.task(task)
     if isinstance(spec, MultiTaskSpec):
-        spec = graph.task(spec.tasks[0])
+        members = [graph.task(member) for member in spec.tasks]
+        if len({member.split for member in members}) > 1:  # type: ignore[union-attr]
+            raise ConfigError(
+                f"the tasks of {task!r} have splits of their own; wanted one that they share",
+                where="--splits",
+                fix="Leave it out, or compare on each task.",
+            )
+        spec = members[0]
     name: str | None = spec.split  # type: ignore[union-attr]
     if name is None:
         assert isinstance(spec, LinkTaskSpec)
