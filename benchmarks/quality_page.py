@@ -28,8 +28,8 @@ with {versions}.
 
 _READING = """Ahead and behind mean by more than the standard deviation of the difference, split by split. The
 splits are drawn from the same entities, so that their test sets overlap and the deviation is a little small;
-the next table also counts the splits that `hetero_gat` wins. `mmgraph compare`, where all seeds share one
-split, asks for more than the sum of both deviations: what wins here by little may be called level there.
+the next table also counts the splits that `hetero_gat` wins. `mmgraph compare --splits` counts what splits
+have in common and how many comparisons there are: what wins here by little may be called level there.
 """
 _REMEDIES = """## What else was tried
 

@@ -115,6 +115,22 @@ def _refuse_to_lose(path: Path, marker: str, overwrite: bool) -> None:
         raise UserError("is there already", where=str(path), fix="Choose another --out, or pass --overwrite.")
 
 
+def put_in_place(new: Path, path: Path, *, marker: str, overwrite: bool = False) -> None:
+    """Rename a whole folder that stands beside ``path`` to ``path``.
+
+    Args:
+        new: The folder.
+        path: Where it shall be.
+        marker: A file that every folder of this kind holds.
+        overwrite: Replace an earlier folder of the same kind.
+
+    Raises:
+        UserError: If ``path`` is there already and must not be replaced, or cannot be written.
+    """
+    _refuse_to_lose(path, marker, overwrite)
+    _move_into_place(new, path, path.absolute().parent)
+
+
 def _move_into_place(new: Path, path: Path, place: Path) -> None:
     """Rename ``new`` to ``path``; what stands there waits in ``place`` until the new one is in its own."""
     if not path.exists():

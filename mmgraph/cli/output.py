@@ -64,12 +64,13 @@ def write_metrics(run: Run, split: str, *, json: bool) -> None:
 
 
 def write_comparison(comparison: Comparison, *, json: bool) -> None:
-    """Write a comparison: the table of means and spreads and the verdict.
+    """Write a comparison: the table of means and spreads, that of differences, and the verdict.
 
     Raises:
         MMGraphError: If an entry failed; what the others did is written before.
     """
     from mmgraph.evaluation.comparison import failed
+    from mmgraph.evaluation.report_contrasts import contrasts_section
     from mmgraph.evaluation.verdict import document, judge
 
     if json:
@@ -79,8 +80,17 @@ def write_comparison(comparison: Comparison, *, json: bool) -> None:
         rows = []
         for entry in comparison.entries:
             scores = [comparison.score(entry.name, metric) for metric in comparison.metrics]
-            rows.append((entry.name, *("failed" if score is None else score for score in scores)))
-        write_table(("model", *comparison.metrics), rows, title=f"{comparison.task} (test)")
+            weights, seconds = comparison.parameters(entry.name), comparison.seconds(entry.name)
+            shown = ("failed" if score is None else score for score in scores)
+            rows.append((entry.name, *shown, weights, f"{seconds:.1f}"))
+        columns = ("model", *comparison.metrics, "weights", "seconds")
+        write_table(columns, rows, title=f"{comparison.task} (test)")
+        if (found := contrasts_section(comparison)) is not None:
+            write_table(
+                ("against", "what it is", "better by", "95% CI", "p, Holm"),
+                [(row.name, row.role, row.gain, row.interval, row.p_holm) for row in found.rows],
+                title=f"{found.subject}, difference of {comparison.headline}",
+            )
         write_line(f"{verdict.question}\n{' '.join(verdict.sentences)}")
         if comparison.folder is not None:
             write_line(f"Report: {comparison.folder / 'report.html'}")

@@ -1,22 +1,17 @@
-"""Baselines without a graph: linear models on features; for links, the links alone; for modalities, maps."""
+"""Baselines: features without a graph, relations without features; counts of links, maps of modalities."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 from torch import Tensor
 
 from mmgraph.errors import ConfigError
+from mmgraph.evaluation.feature_baselines import gradient_boosting, logistic_regression, ridge
+from mmgraph.evaluation.fitted import Features, Fitted, fitted_entities
 from mmgraph.evaluation.label_baselines import one_vs_rest, prior
+from mmgraph.evaluation.label_propagation import label_propagation
 from mmgraph.evaluation.link_baselines import (
     Found,
     adamic_adar,
@@ -26,35 +21,13 @@ from mmgraph.evaluation.link_baselines import (
 )
 from mmgraph.evaluation.retrieval_baselines import Found as FoundSides
 from mmgraph.evaluation.retrieval_baselines import calibrated, cca, chance, kernel_map, linear_map
-from mmgraph.tasks.classification import Classification
-from mmgraph.tasks.entity_task import EntityTask
+from mmgraph.graph.graph import Graph
 from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.matching import Matching
 from mmgraph.tasks.multi_label import MultiLabel
 from mmgraph.tasks.pair_task import PairTask
-from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.retrieval import Retrieval
 from mmgraph.tasks.task import Task
-
-_INVERSE_STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0, 10.0)
-_PENALTIES = tuple(10.0**power for power in np.arange(-1, 6.5, 0.5))
-
-Features = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A fitted baseline.
-
-    Args:
-        output: From rows of the task, int64 [R], to what its metrics take of them, [R, ...].
-        predictions: What it says, as a run would.
-        config: What was chosen on validation.
-    """
-
-    output: Callable[[Tensor], Tensor]
-    predictions: pd.DataFrame
-    config: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,14 +37,27 @@ class Baseline:
     Args:
         name: Its name.
         kinds: The registered names of the tasks that it can do.
-        fit: From a task, and the concatenated features where it reads them, to the fitted baseline.
-        reads_features: Whether it does.
+        make: From a task, the concatenated features where it reads them, and the graph as the task sees it
+            where it reads relations, to the fitted baseline.
+        reads_features: Whether it reads the concatenated features.
+        reads_relations: Whether it reads relations.
     """
 
     name: str
     kinds: tuple[str, ...]
-    fit: Callable[[Task, Features | None], Fitted]
+    make: Callable[[Task, Features | None, Graph | None], Fitted]
     reads_features: bool = True
+    reads_relations: bool = False
+
+    def fit(self, task: Task, features: Features | None, view: Graph | None = None) -> Fitted:
+        """Return the fitted baseline.
+
+        Args:
+            task: The task.
+            features: The concatenated features, float32 [N, D], if it reads them.
+            view: The graph as the task sees it, if it reads more of it than the task itself holds.
+        """
+        return self.make(task, features, view)
 
     def check(self, task: Task) -> None:
         """Make sure that the baseline can do a task.
@@ -88,83 +74,56 @@ class Baseline:
                 fix=f"Use {' or '.join(others)} instead." if others else "Leave it out.",
             )
 
-
-def logistic_regression(task: Task, features: Features | None) -> Fitted:
-    """Return multinomial logistic regression, its ``C`` chosen by the task's metric on validation.
-
-    Args:
-        task: A classification.
-        features: The concatenated features, float32 [N, D].
-    """
-    assert isinstance(task, Classification)
-    assert features is not None
-    train = task.rows("train").numpy()
-    model = LogisticRegression(max_iter=300, warm_start=True)
-    outputs: dict[float, Tensor] = {}
-    # From strong to weak regularisation, each starting from the one before.
-    for strength in _INVERSE_STRENGTHS:
-        model.C = strength
-        with warnings.catch_warnings():
-            # Stopping early only regularises a little more, and validation judges the result.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(features[train], task.target[train].numpy())
-        outputs[strength] = torch.from_numpy(model.predict_log_proba(features))
-    chosen = _best_on_validation(task, outputs)
-    return _fitted(task, outputs[chosen], {"name": "logistic_regression", "C": chosen})
+    def lacks(self, task: Task, view: Graph) -> bool:
+        """Return whether the graph has nothing of what the baseline reads."""
+        if self.reads_relations and not view.schema.relations:
+            return True
+        own = [t for t in view.schema.node_types if t.entity == task.labels.entity]
+        return self.reads_features and all(t.modality is None for t in own)
 
 
-def ridge(task: Task, features: Features | None) -> Fitted:
-    """Return ridge regression, its ``alpha`` chosen by the task's metric on validation.
+def _of_features(name: str, kind: tuple[str, ...], find: Callable[[Task, Features], Fitted]) -> Baseline:
+    """Return a baseline that reads the concatenated features."""
 
-    Args:
-        task: A regression.
-        features: The concatenated features, float32 [N, D].
-    """
-    assert isinstance(task, Regression)
-    assert features is not None
-    train = task.rows("train").numpy()
-    target = ((task.target - task.mean) / task.std).numpy()
-    outputs: dict[float, Tensor] = {}
-    for penalty in _PENALTIES:
-        model = Ridge(alpha=penalty).fit(features[train].astype(np.float64), target[train])
-        outputs[penalty] = torch.from_numpy(model.predict(features.astype(np.float64))[:, None])
-    chosen = _best_on_validation(task, outputs)
-    return _fitted(task, outputs[chosen], {"name": "ridge", "alpha": chosen})
+    def make(task: Task, features: Features | None, view: Graph | None) -> Fitted:  # noqa: ARG001
+        assert features is not None
+        return find(task, features)
+
+    return Baseline(name, kind, make)
 
 
-def _fitted(task: EntityTask, output: Tensor, config: dict[str, Any]) -> Fitted:
-    """Return a baseline with its output for all entities, [N, C]."""
-    return Fitted(lambda rows: output[rows], task.predictions(output), config)
+def _label_propagation(task: Task, features: Features | None, view: Graph | None) -> Fitted:  # noqa: ARG001
+    assert view is not None
+    return label_propagation(task, view)
 
 
-def _prior(task: Task, features: Features | None) -> Fitted:  # noqa: ARG001 - it reads none
+def _prior(task: Task, features: Features | None, view: Graph | None) -> Fitted:  # noqa: ARG001
     assert isinstance(task, MultiLabel)
     output, chosen = prior(task)
-    return _fitted(task, output, {"name": "prior", **chosen})
+    return fitted_entities(task, output, {"name": "prior", **chosen})
 
 
-def _one_vs_rest(task: Task, features: Features | None) -> Fitted:
+def _one_vs_rest(task: Task, features: Features) -> Fitted:
     assert isinstance(task, MultiLabel)
-    assert features is not None
     output, chosen = one_vs_rest(task, features)
-    return _fitted(task, output, {"name": "one_vs_rest", **chosen})
+    return fitted_entities(task, output, {"name": "one_vs_rest", **chosen})
 
 
 def _of_links(name: str, find: Callable[[LinkPrediction], Found]) -> Baseline:
     """Return a baseline that scores links by the training links."""
 
-    def fit(task: Task, features: Features | None) -> Fitted:  # noqa: ARG001 - others read them
+    def make(task: Task, features: Features | None, view: Graph | None) -> Fitted:  # noqa: ARG001
         assert isinstance(task, LinkPrediction)
         score, chosen = find(task)
         return Fitted(lambda rows: task.rank(score, rows), task.recommend(score), {"name": name, **chosen})
 
-    return Baseline(name, ("link_prediction",), fit, reads_features=False)
+    return Baseline(name, ("link_prediction",), make, reads_features=False, reads_relations=True)
 
 
 def _of_modalities(name: str, find: Callable[[PairTask], FoundSides]) -> Baseline:
     """Return a baseline that compares two modalities."""
 
-    def fit(task: Task, features: Features | None) -> Fitted:  # noqa: ARG001 - it reads each by itself
+    def make(task: Task, features: Features | None, view: Graph | None) -> Fitted:  # noqa: ARG001
         assert isinstance(task, Retrieval | Matching)
         sides, chosen = find(task)
         if isinstance(task, Matching):
@@ -175,16 +134,24 @@ def _of_modalities(name: str, find: Callable[[PairTask], FoundSides]) -> Baselin
 
         return Fitted(output, task.predictions(output), {"name": name, **chosen})
 
-    return Baseline(name, ("retrieval", "matching"), fit, reads_features=False)
+    return Baseline(name, ("retrieval", "matching"), make, reads_features=False)
 
 
 BASELINES: dict[str, Baseline] = {
     baseline.name: baseline
     for baseline in (
-        Baseline("logistic_regression", ("classification",), logistic_regression),
-        Baseline("ridge", ("regression",), ridge),
+        _of_features("logistic_regression", ("classification",), logistic_regression),
+        _of_features("ridge", ("regression",), ridge),
+        _of_features("gradient_boosting", ("classification", "regression"), gradient_boosting),
         Baseline("prior", ("multi_label",), _prior, reads_features=False),
-        Baseline("one_vs_rest", ("multi_label",), _one_vs_rest),
+        _of_features("one_vs_rest", ("multi_label",), _one_vs_rest),
+        Baseline(
+            "label_propagation",
+            ("classification", "regression", "multi_label"),
+            _label_propagation,
+            reads_features=False,
+            reads_relations=True,
+        ),
         _of_links("common_neighbours", common_neighbours),
         _of_links("adamic_adar", adamic_adar),
         _of_links("popularity", popularity),
@@ -195,10 +162,3 @@ BASELINES: dict[str, Baseline] = {
         _of_modalities("kernel_map", kernel_map),
     )
 }
-
-
-def _best_on_validation(task: Task, outputs: dict[float, Tensor]) -> float:
-    """Return the strength with the best watched metric; among equal ones the first."""
-    metric, direction = task.monitor
-    rows, sign = task.rows("validation"), 1 if direction == "max" else -1
-    return max(outputs, key=lambda strength: sign * task.metrics(outputs[strength][rows], rows)[metric])

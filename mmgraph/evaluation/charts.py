@@ -126,14 +126,14 @@ def line_charts(curves: Mapping[str, Sequence[Sequence[Point]]]) -> list[LineCha
     ]
 
 
-def strip_chart(rows: Mapping[str, tuple[float, float, Sequence[float], str]]) -> StripChart:
-    """Return means with whiskers of one standard deviation over an axis that shows only their range.
+def strip_chart(rows: Mapping[str, tuple[float, tuple[float, float], Sequence[float], str]]) -> StripChart:
+    """Return means with whiskers over an axis that shows only their range.
 
     Args:
-        rows: Label -> mean, standard deviation, single values, text at the right.
+        rows: Label -> mean, both ends of the whisker, single values, text at the right.
     """
     left, right, step, top = 240, 640, 30, 14
-    ends = [end for mean, std, values, _ in rows.values() for end in (mean - std, mean + std, *values)]
+    ends = [end for mean, reach, values, _ in rows.values() for end in (mean, *reach, *values)]
     marks = nice_ticks(min(ends), max(ends), count=5)
     low, high = marks[0], marks[-1]
 
@@ -152,12 +152,12 @@ def strip_chart(rows: Mapping[str, tuple[float, float, Sequence[float], str]]) -
                 label,
                 top + step * (index + 0.5),
                 at(mean),
-                at(mean - std),
-                at(mean + std),
+                at(reach[0]),
+                at(reach[1]),
                 tuple(at(value) for value in values),
                 text,
             )
-            for index, (label, (mean, std, values, text)) in enumerate(rows.items())
+            for index, (label, (mean, reach, values, text)) in enumerate(rows.items())
         ),
         ticks=tuple(Tick(at(mark), f"{mark:g}") for mark in marks),
     )

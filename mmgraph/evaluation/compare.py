@@ -1,26 +1,25 @@
-"""Compare models, controls and baselines: the same graph, split, budget and seeds for each."""
+"""Compare models, controls and baselines: the same graph, splits, budget and seeds for each."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from mmgraph.atomic import atomic_folder
-from mmgraph.evaluation.baselines import BASELINES
-from mmgraph.evaluation.comparison import Comparison, Failure, Trial, failed
-from mmgraph.evaluation.entries import Entry
-from mmgraph.evaluation.plan import Plan, plan_comparison
+import torch
+
+from mmgraph.errors import ConfigError
+from mmgraph.evaluation.comparison import Comparison, failed
+from mmgraph.evaluation.plan import Plan, Request, plan_comparison
 from mmgraph.evaluation.report import render_report
+from mmgraph.evaluation.schedule import check_jobs, run_all
+from mmgraph.evaluation.side_by_side import threads_for
+from mmgraph.evaluation.unfinished_comparison import MARKER, open_comparison
 from mmgraph.evaluation.verdict import document
 from mmgraph.graph.graph import Graph
 from mmgraph.progress import Progress
-from mmgraph.training.train import train
-from mmgraph.yaml_text import dump_yaml
-
-MARKER = "comparison.json"
 
 
 def compare(
@@ -29,49 +28,80 @@ def compare(
     task: str,
     models: Sequence[str] | None = None,
     seeds: int | Sequence[int] = 3,
+    splits: int = 1,
+    dataset: str | Path | None = None,
+    trials: int = 0,
+    controls: str | None = None,
+    subject: str | None = None,
+    jobs: int = 1,
     overrides: Sequence[str] = (),
     out: str | Path | None = None,
+    resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Return how several models do on one task of a graph.
+    """Return how several models do on one task of a graph, and whether the graph helps.
 
-    Every entry has the same features, the same split and the same seeds. An entry that raises is noted as a
-    failure, and the others go on.
+    Every entry has the same features, the same splits and the same seeds. An entry that raises is noted as a
+    failure, and the others go on. A trial that is done is not done again: with an ``out``, everything is kept
+    beside it in ``out.unfinished`` until all is done, and goes on from there.
 
     Args:
         graph: The graph, or its folder.
         task: The name of the task.
         models: The entries: a model (``mlp``), a model with config overrides (``hetero_gat[edges=none]``), or
-            a baseline (``logistic_regression`` for classification, ``ridge`` for regression, ``prior`` and
-            ``one_vs_rest`` for several labels; for links
+            a baseline (``logistic_regression``, ``gradient_boosting`` and ``label_propagation`` for
+            classification, ``ridge``, ``gradient_boosting`` and ``label_propagation`` for regression,
+            ``prior``, ``one_vs_rest`` and ``label_propagation`` for several labels; for links
             ``common_neighbours``, ``adamic_adar``, ``popularity`` and ``matrix_factorisation``, for retrieval
             and matching ``chance``, ``cca``, ``linear_map`` and ``kernel_map``). By default the baselines of
             the task's kind, ``mlp``, ``cross_modal_transformer``, ``co_attention`` and ``hetero_gat``.
         seeds: How many seeds, counted from 0, or the seeds themselves.
+        splits: On how many random splits; the first is the graph's own, and for the others the graph is built
+            anew, so that nothing fitted sees what they hold out.
+        dataset: What the graph was built from, a name or a folder, where there are several splits.
+        trials: How many configs of each model are tried on the validation entities of each split before it is
+            trained with the best one; 0 to take each as it is. Needs Optuna.
+        controls: What is added to see what the graph is worth to the subject: ``few``: the baselines,
+            ``mlp``, the subject without relations, with shuffled ones and with noise for features; ``all``:
+            also without each relation and each modality; ``none``. By default ``all`` where no models are
+            named, else ``none``.
+        subject: The entry that the question is about; by default ``hetero_gat`` where it takes part, else the
+            best on validation.
+        jobs: How many processes train at a time; they share this one's threads. Needs a graph folder and an
+            ``out``.
         overrides: Config overrides for all models, such as ``max_epochs=50``.
         out: Where to write ``comparison.json``, ``results.csv``, ``report.html`` and the runs; if it is
             ``None``, nothing is written.
+        resume: Go on with what is done, in an unfinished comparison at ``out`` or a finished one, to which
+            models, seeds and splits can be added. If there is none, it begins.
         overwrite: Replace an earlier comparison.
         progress: Where to say what is going on.
 
     Raises:
-        ConfigError: If an entry, a seed or an override cannot be used.
+        ConfigError: If an entry, a seed, a number or an override cannot be used, or what is to be resumed is
+            another comparison.
         GraphError: If the task has no labelled test entities.
+        RunError: If there is an unfinished comparison, or another process is at it.
         MMGraphError: If every entry raises.
     """
-    plan = plan_comparison(graph, task, models, seeds, overrides)
+    request = Request(models, seeds, overrides, controls, subject, splits, dataset, trials)
+    plan = plan_comparison(graph, task, request)
     progress = progress or Progress(quiet=True)
-    if out is None:
-        return _run_all(plan, None, progress)
-    with atomic_folder(Path(out), marker=MARKER, overwrite=overwrite) as new:
-        comparison = run_and_write(plan, new, progress)
-    return replace(comparison, folder=Path(out))
+    folder = None if out is None else Path(out)
+    check_jobs(plan, folder, jobs)
+    if folder is None:
+        if resume:
+            raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
+        return _compare(plan, None, progress, jobs)
+    with open_comparison(folder, _record(plan, jobs), resume=resume, overwrite=overwrite) as new:
+        comparison = run_and_write(plan, new, progress, jobs=jobs)
+    return replace(comparison, folder=folder)
 
 
-def run_and_write(plan: Plan, folder: Path, progress: Progress) -> Comparison:
+def run_and_write(plan: Plan, folder: Path, progress: Progress, *, jobs: int = 1) -> Comparison:
     """Run a planned comparison and write it into a folder that is there: runs, tables and report."""
-    comparison = _run_all(plan, folder, progress)
+    comparison = _compare(plan, folder, progress, jobs)
     content = json.dumps(document(comparison), indent=2, sort_keys=True, ensure_ascii=False)
     (folder / MARKER).write_text(content + "\n", encoding="utf-8")
     comparison.table().to_csv(folder / "results.csv", index=False, lineterminator="\n")
@@ -79,82 +109,41 @@ def run_and_write(plan: Plan, folder: Path, progress: Progress) -> Comparison:
     return comparison
 
 
-def _run_all(plan: Plan, folder: Path | None, progress: Progress) -> Comparison:
-    """Run every entry with every seed; what raises is kept as a failure.
+def _compare(plan: Plan, folder: Path | None, progress: Progress, jobs: int) -> Comparison:
+    """Return what came of every trial.
 
     Raises:
         MMGraphError: If every trial raises.
     """
-    trials: list[Trial] = []
-    failures: list[Failure] = []
-    todo = [(entry, seed) for entry in plan.entries for seed in plan.seeds_of(entry)]
-    with progress.job("compare", total=len(todo)) as advance:
-        for entry, seed in todo:
-            advance(0, f"{entry.name}, seed {seed}")
-            start = time.monotonic()
-            try:
-                trial = _run(plan, entry, seed, folder)
-            except Exception as error:  # whatever a model or a plugin raises, the other entries go on
-                failures.append(Failure(entry.name, seed, error))
-                progress.say(f"failed: {failures[-1]}")
-            else:
-                trials.append(trial)
-                progress.say(_line(trial, time.monotonic() - start))
-            advance(1)
+    trials, failures = run_all(plan, folder, progress, jobs=jobs)
     if not trials:
         raise failed(failures)
     return Comparison(
         graph=plan.graph.name,
         fingerprint=plan.graph.fingerprint(),
-        task=plan.task.labels.task,
-        spec=plan.graph.task(plan.task.labels.task),
-        monitor=plan.task.monitor,
+        task=plan.ground.task.labels.task,
+        spec=plan.graph.task(plan.ground.task_name),
+        monitor=plan.ground.task.monitor,
         entries=plan.entries,
         overrides=plan.overrides,
         seeds=plan.seeds,
         trials=tuple(trials),
         failures=tuple(failures),
+        subject=plan.subject,
+        roles=plan.roles,
+        draws=tuple(range(plan.splits)),
+        overlap=plan.ground.overlap,
+        searched=plan.trials,
     )
 
 
-def _run(plan: Plan, entry: Entry, seed: int, folder: Path | None) -> Trial:
-    """Run one entry with one seed, and keep its run where there is a folder."""
-    out = folder / "runs" / entry.folder / str(seed) if folder is not None else None
-    if entry.is_baseline:
-        return _run_baseline(plan, entry, seed, out)
-    run = train(
-        # By its folder where it has one, so that the run can be opened again from there.
-        plan.folder or plan.graph,
-        task=plan.task.labels.task,
-        model=entry.model,
-        overrides=[*plan.overrides, *entry.overrides],
-        seed=seed,
-        out=out,
-    )
-    return Trial(
-        entry=entry.name,
-        seed=seed,
-        metrics=run.metrics(),
-        predictions=run.predictions(),
-        history=run.history,
-        config=run.config.model_dump(mode="json"),
-    )
-
-
-def _run_baseline(plan: Plan, entry: Entry, seed: int, out: Path | None) -> Trial:
-    fitted = BASELINES[entry.model].fit(plan.task, plan.features)
-    rows = {split: plan.task.rows(split) for split in plan.task.labelled_splits()}
-    metrics = {split: plan.task.metrics(fitted.output(of), of) for split, of in rows.items()}
-    if out is not None:
-        out.mkdir(parents=True)
-        (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-        (out / "config.yaml").write_text(dump_yaml(fitted.config), encoding="utf-8")
-        fitted.predictions.to_parquet(out / "predictions.parquet", index=False)
-    return Trial(entry.name, seed, metrics, fitted.predictions, None, fitted.config)
-
-
-def _line(trial: Trial, seconds: float) -> str:
-    metric = next(iter(trial.metrics["test"]))
-    value = trial.metrics["test"][metric]
-    seed = "" if trial.history is None else f", seed {trial.seed}"
-    return f"{trial.entry}{seed}: test {metric} {value:.4f} ({seconds:.1f} s)"
+def _record(plan: Plan, jobs: int) -> dict[str, Any]:
+    """Return what all trials have in common; models, seeds and splits can be added to it."""
+    return {
+        "graph": plan.graph.fingerprint(),
+        "task": plan.ground.task_name,
+        "overrides": " ".join(plan.overrides),
+        "trials": plan.trials,
+        # The last digits of a training depend on it.
+        "threads": torch.get_num_threads() if jobs == 1 else threads_for(jobs),
+    }

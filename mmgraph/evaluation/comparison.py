@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import pandas as pd
 from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, MatchingTaskSpec
 from mmgraph.errors import Fault, MMGraphError, UserError
 from mmgraph.evaluation.entries import Entry
+from mmgraph.evaluation.roles import Role
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One entry with one seed.
+    """One entry with one seed on one split.
 
     Args:
         entry: The name of the entry.
@@ -28,6 +29,9 @@ class Trial:
         predictions: What it says: for most tasks one row for each entity, id, split, target, prediction.
         history: One row for each epoch, or ``None`` for a baseline.
         config: The resolved config, or what a baseline chose.
+        draw: The number of the split; 0 is the graph's own.
+        parameters: How many weights were trained; nothing for a baseline.
+        seconds: How long it took.
     """
 
     entry: str
@@ -36,6 +40,9 @@ class Trial:
     predictions: pd.DataFrame
     history: pd.DataFrame | None
     config: dict[str, Any]
+    draw: int = 0
+    parameters: int | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class Failure:
     entry: str
     seed: int
     error: Exception
+    draw: int = 0
 
     @property
     def reason(self) -> str:
@@ -54,27 +62,32 @@ class Failure:
 
     def __str__(self) -> str:
         """Return the entry, the seed and the reason."""
-        return f"{self.entry}, seed {self.seed}: {self.reason}"
+        return f"{self.name}: {self.reason}"
+
+    @property
+    def name(self) -> str:
+        """The entry, the split if it is not the graph's own, and the seed."""
+        return f"{self.entry}, {f'split {self.draw}, ' if self.draw else ''}seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Score:
-    """A metric of one entry over its seeds.
+    """A metric of one entry over its seeds and splits.
 
     Args:
-        values: One value for each seed that ended well.
+        values: One value for each trial that ended well.
     """
 
     values: tuple[float, ...]
 
     @property
     def mean(self) -> float:
-        """The mean over seeds."""
+        """The mean over trials."""
         return statistics.fmean(self.values)
 
     @property
     def std(self) -> float:
-        """The sample standard deviation over seeds; 0 where there is one."""
+        """The sample standard deviation over trials; 0 where there is one."""
         return statistics.stdev(self.values) if len(self.values) > 1 else 0.0
 
     def __str__(self) -> str:
@@ -97,6 +110,11 @@ class Comparison:
         seeds: The seeds.
         trials: What ended well.
         failures: What raised.
+        subject: The entry that the question is about; nothing for the best on validation.
+        roles: What each entry is there for; one that is not named is a rival.
+        draws: The numbers of the splits; 0 is the graph's own.
+        overlap: The number of test entities divided by that of training entities.
+        searched: How many configs were tried on validation for each model and split; 0 for none.
         folder: Where it was written, or ``None``.
     """
 
@@ -110,6 +128,11 @@ class Comparison:
     seeds: tuple[int, ...]
     trials: tuple[Trial, ...]
     failures: tuple[Failure, ...] = ()
+    subject: str | None = None
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    draws: tuple[int, ...] = (0,)
+    overlap: float = 0.0
+    searched: int = 0
     folder: Path | None = field(default=None, compare=False)
 
     @property
@@ -134,19 +157,31 @@ class Comparison:
         return [trial for trial in self.trials if trial.entry == entry]
 
     def score(self, entry: str, metric: str, split: str = "test") -> Score | None:
-        """Return a metric of an entry over its seeds, or ``None`` where no trial ended well."""
+        """Return a metric of an entry over its trials, or ``None`` where none ended well."""
         values = tuple(trial.metrics[split][metric] for trial in self.of(entry))
         return Score(values) if values else None
 
+    def role(self, entry: str) -> Role:
+        """Return what an entry is there for."""
+        return self.roles.get(entry, Role("rival"))
+
+    def parameters(self, entry: str) -> int | None:
+        """Return how many weights an entry trains, the most of all trials; nothing for a baseline."""
+        return max((t.parameters for t in self.of(entry) if t.parameters is not None), default=None)
+
+    def seconds(self, entry: str) -> float:
+        """Return how long all trials of an entry took, without the search for its config."""
+        return sum(trial.seconds for trial in self.of(entry))
+
     def table(self) -> pd.DataFrame:
-        """Return one row for each entry, seed, split and metric."""
+        """Return one row for each entry, draw of the split, seed, part of the split and metric."""
         rows = [
-            (trial.entry, trial.seed, split, metric, trial.metrics[split][metric])
+            (trial.entry, trial.draw, trial.seed, split, metric, trial.metrics[split][metric])
             for trial in self.trials
             for split in trial.metrics
             for metric in trial.metrics[split]
         ]
-        return pd.DataFrame(rows, columns=["model", "seed", "split", "metric", "value"])
+        return pd.DataFrame(rows, columns=["model", "draw", "seed", "split", "metric", "value"])
 
     def summary(self, split: str = "test") -> pd.DataFrame:
         """Return one row for each entry and metric: mean, sample standard deviation, number of runs."""
@@ -165,11 +200,25 @@ class Comparison:
             "graph": {"name": self.graph, "fingerprint": self.fingerprint},
             "task": self.task,
             "split": "test",
+            "draws": list(self.draws),
             "seeds": list(self.seeds),
+            "searched": self.searched,
             "headline": self.headline if self.trials else None,
             "results": [self._entry_json(entry) for entry in self.entries],
+            "budget": {
+                entry.name: {
+                    "parameters": self.parameters(entry.name),
+                    "seconds": round(self.seconds(entry.name), 3),
+                }
+                for entry in self.entries
+            },
             "failures": [
-                {"model": failure.entry, "seed": failure.seed, "error": failure.reason}
+                {
+                    "model": failure.entry,
+                    "draw": failure.draw,
+                    "seed": failure.seed,
+                    "error": failure.reason,
+                }
                 for failure in self.failures
             ],
         }
@@ -183,6 +232,7 @@ class Comparison:
                 for metric, score in scores.items()
                 if score is not None
             },
+            "draws": [trial.draw for trial in self.of(entry.name)],
             "seeds": [trial.seed for trial in self.of(entry.name)],
         }
 
@@ -194,9 +244,7 @@ def failed(failures: Sequence[Failure]) -> MMGraphError:
         failures: The trials, at least one.
     """
     kind = UserError if isinstance(failures[0].error, UserError) else MMGraphError
-    error = kind.of(
-        Fault(f"{failure.entry}, seed {failure.seed}", f"failed: {failure.reason}") for failure in failures
-    )
+    error = kind.of(Fault(failure.name, f"failed: {failure.reason}") for failure in failures)
     error.__cause__ = failures[0].error
     return error
 
@@ -211,12 +259,12 @@ def higher_is_better(metric: str) -> bool:
     return not metric.endswith("_error")
 
 
-def best(comparison: Comparison, metric: str, names: Sequence[str]) -> str:
-    """Return the one of some entries with the best mean of a metric on the test split."""
+def best(comparison: Comparison, metric: str, names: Sequence[str], *, split: str = "test") -> str:
+    """Return the one of some entries with the best mean of a metric on a part of the split."""
     sign = 1 if higher_is_better(metric) else -1
 
     def key(name: str) -> float:
-        score = comparison.score(name, metric)
+        score = comparison.score(name, metric, split)
         return float("-inf") if score is None else sign * score.mean
 
     return max(names, key=key)

@@ -14,7 +14,7 @@ from mmgraph.data.prepare import prepare_dataset
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.evaluation.compare import run_and_write
 from mmgraph.evaluation.comparison import Comparison
-from mmgraph.evaluation.plan import plan_comparison
+from mmgraph.evaluation.plan import Request, plan_comparison
 from mmgraph.graph.build import build_graph
 from mmgraph.progress import Progress
 
@@ -58,7 +58,7 @@ def run_demo(
         progress.say("2/3 Building the graph")
         graph = build_graph(loaded, progress=progress)
         graph.save(new / "graph")
-        plan = plan_comparison(new / "graph", chosen, MODELS, seeds, [*BUDGET, *overrides])
+        plan = plan_comparison(new / "graph", chosen, Request(MODELS, seeds, [*BUDGET, *overrides]))
         progress.say(f"3/3 Comparing {len(MODELS)} models on the task {chosen}")
         comparison = run_and_write(plan, new, progress)
         description = {"dataset": loaded.spec.name, "task": chosen, "models": list(MODELS)}

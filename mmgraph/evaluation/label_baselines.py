@@ -31,7 +31,7 @@ def prior(task: MultiLabel) -> tuple[Tensor, dict[str, Any]]:
         What the task's metrics take, [N, L + 1], and what was chosen on validation: the threshold.
     """
     logits = prior_logits(task.shares()).expand(len(task.labels.ids), -1)
-    return _settled(task, logits)
+    return settled(task, logits)
 
 
 def one_vs_rest(task: MultiLabel, features: npt.NDArray[np.float32]) -> tuple[Tensor, dict[str, Any]]:
@@ -57,7 +57,7 @@ def one_vs_rest(task: MultiLabel, features: npt.NDArray[np.float32]) -> tuple[Te
         reached = task.metrics(with_threshold(logits[held_out], 0.0), held_out)["average_precision"]
         if reached > best[0]:
             best = (reached, strength, logits)
-    output, chosen = _settled(task, best[2])
+    output, chosen = settled(task, best[2])
     return output, {"C": best[1], **chosen}
 
 
@@ -97,7 +97,8 @@ def logistic_regressions(
     return weight.detach(), bias.detach()
 
 
-def _settled(task: MultiLabel, logits: Tensor) -> tuple[Tensor, dict[str, Any]]:
+def settled(task: MultiLabel, logits: Tensor) -> tuple[Tensor, dict[str, Any]]:
+    """Return logits, [N, L], with the threshold that is best on validation, [N, L + 1], and that alone."""
     rows = task.rows("validation")
     threshold = best_threshold(logits[rows], task.target[rows])
     return with_threshold(logits, threshold), {"threshold": threshold}

@@ -1,26 +1,32 @@
-"""What a comparison will do: entries, seeds, configs and features, all checked before anything is trained."""
+"""What a comparison will do: entries, controls, seeds and splits, all checked before anything is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
+import torch
 
-from mmgraph.errors import ConfigError
+from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.evaluation.baselines import BASELINES
-from mmgraph.evaluation.concatenate import concatenated_features
-from mmgraph.evaluation.entries import Entry, parse_entries
+from mmgraph.evaluation.controls import CONTROLS, Controls, control_entries
+from mmgraph.evaluation.entries import Entry, parse_entries, parse_entry
+from mmgraph.evaluation.ground import Ground
+from mmgraph.evaluation.resplit import Resplit
+from mmgraph.evaluation.roles import Role, role_of
+from mmgraph.evaluation.search import check_search
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.store import load_graph
-from mmgraph.tasks.few_labels import FewLabels
-from mmgraph.tasks.options import TaskOptions
-from mmgraph.tasks.task import Task
+from mmgraph.training.assemble import build_model, visible_graph
+from mmgraph.training.config import TrainConfig
+from mmgraph.training.environment import reproducible
 from mmgraph.training.resolve import resolve_config
 
 _MODELS = ("mlp", "cross_modal_transformer", "co_attention", "hetero_gat")
+
+SUBJECT = "hetero_gat"
+"""The entry that the question is about, where it takes part and nobody names another."""
 
 
 @dataclass(frozen=True)
@@ -28,72 +34,225 @@ class Plan:
     """Everything that a comparison needs.
 
     Args:
-        graph: The graph.
-        folder: Where the graph is, if it is on disk.
-        view: The graph as the task sees it.
-        task: The task, with the training labels that the first seed may read.
+        ground: The graph with its own split, and the task.
         entries: What is compared.
+        configs: The config of each model among them, by name, before any search.
+        roles: What each entry is there for, by name.
+        subject: The entry that the question is about; nothing for the best on validation.
         overrides: Config overrides for all models.
         seeds: The seeds.
-        features: The concatenated features, float32 [N, D], where a baseline reads them.
+        resplit: Makes the graph with other splits; nothing where there is one.
+        splits: How many splits there are.
+        trials: How many configs of each model are tried on validation; 0 for none.
     """
 
-    graph: Graph
-    folder: Path | None
-    view: Graph
-    task: Task
+    ground: Ground
     entries: tuple[Entry, ...]
+    configs: Mapping[str, TrainConfig]
+    roles: Mapping[str, Role]
+    subject: str | None
     overrides: tuple[str, ...]
     seeds: tuple[int, ...]
-    features: npt.NDArray[np.float32] | None
+    resplit: Resplit | None = None
+    splits: int = 1
+    trials: int = 0
+
+    @property
+    def graph(self) -> Graph:
+        """The graph."""
+        return self.ground.graph
 
     def seeds_of(self, entry: Entry) -> tuple[int, ...]:
         """Return the seeds of an entry: a baseline has none, so it runs once."""
         return self.seeds[:1] if entry.is_baseline else self.seeds
 
 
-def plan_comparison(
-    graph: Graph | str | Path,
-    task: str,
-    models: Sequence[str] | None,
-    seeds: int | Sequence[int],
-    overrides: Sequence[str] = (),
-) -> Plan:
+@dataclass(frozen=True)
+class Request:
+    """What is asked for beside graph and task.
+
+    Args:
+        models: The entries; nothing for the usual ones.
+        seeds: How many seeds, or the seeds.
+        overrides: Config overrides for all models.
+        controls: Which controls are added; by default ``all`` where no models are named, else ``none``.
+        subject: The entry that the question is about.
+        splits: How many splits.
+        dataset: What the graph was built from, for other splits.
+        trials: How many configs of each model are tried on validation.
+    """
+
+    models: Sequence[str] | None = None
+    seeds: int | Sequence[int] = 3
+    overrides: Sequence[str] = field(default_factory=tuple)
+    controls: str | None = None
+    subject: str | None = None
+    splits: int = 1
+    dataset: str | Path | None = None
+    trials: int = 0
+
+
+def plan_comparison(graph: Graph | str | Path, task: str, request: Request) -> Plan:
     """Return what a comparison will do, once all of it is known to be possible.
 
     Raises:
-        ConfigError: If an entry, a seed or an override cannot be used.
+        ConfigError: If an entry, a seed, an override or a number cannot be used, or the data set is not what
+            the graph was built from.
         GraphError: If the task has no labelled test entities.
     """
-    chosen = _seeds(seeds)
-    folder = None if isinstance(graph, Graph) else Path(graph)
+    seeds, overrides = _seeds(request.seeds), tuple(request.overrides)
+    for name, value, least in (("--splits", request.splits, 1), ("--trials", request.trials, 0)):
+        if value < least:
+            raise ConfigError(f"got {value}; wanted at least {least}", where=name, fix="Change the value.")
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
-    every = Task.from_graph(opened, task)
     share = resolve_config(overrides=overrides).label_share
-    made = Task.from_graph(opened, task, TaskOptions(few_labels=FewLabels(share, chosen[0])))
-    entries = parse_entries(usual_models(made.labels.kind) if models is None else models)
-    made.rows("test")
-    view = opened.view(task)
-    for entry in entries:
-        if entry.is_baseline:
-            BASELINES[entry.model].check(made)
-        else:
-            resolve_config(model=entry.model, overrides=[*overrides, *entry.overrides], seed=chosen[0])
-    features = None
-    if any(BASELINES[e.model].reads_features for e in entries if e.is_baseline):
-        # The modalities of entities whose labels are not read are there all the same.
-        features = concatenated_features(view, made.labels.entity, every.rows("train").numpy())
-    return Plan(opened, folder, view, made, tuple(entries), tuple(overrides), chosen, features)
+    ground = Ground(opened, task, share, seeds[0])
+    checked = _Checked(ground, overrides, seeds[0])
+    entries = parse_entries(_models(ground, request))
+    ground.task.rows("test")
+    checked.add(entries)
+    subject = _subject(entries, request.subject)
+    if (controls := _controls(request)) != "none":
+        about = _require_model(subject)
+        known = {entry.folder for entry in entries}
+        wanted = [parse_entry(text) for text in checked.controls_of(about, controls)]
+        added = [entry for entry in wanted if entry.folder not in known]
+        checked.add(added)
+        entries += added
+    configs, reads = checked.configs, checked.reads
+    for entry in entries if request.trials else ():
+        if not entry.is_baseline:
+            check_search(configs[entry.name], [*overrides, *entry.overrides])
+    roles = {
+        entry.name: role_of(
+            entry, configs.get(entry.name), subject=subject, reads_relations=reads.get(entry.name, False)
+        )
+        for entry in entries
+    }
+    resplit = None
+    if request.splits > 1:
+        resplit = Resplit.of(opened, task, request.dataset)
+    return Plan(
+        ground=ground,
+        entries=tuple(entries),
+        configs=configs,
+        roles=roles,
+        subject=None if subject is None else subject.name,
+        overrides=overrides,
+        seeds=seeds,
+        resplit=resplit,
+        splits=request.splits,
+        trials=request.trials,
+    )
 
 
 def usual_models(kind: str) -> list[str]:
     """Return what is compared where nobody says what: the baselines of a kind of task, and four models.
 
     Example:
-        >>> usual_models("regression")
-        ['ridge', 'mlp', 'cross_modal_transformer', 'co_attention', 'hetero_gat']
+        >>> usual_models("matching")[:4]
+        ['chance', 'cca', 'linear_map', 'kernel_map']
     """
     return [name for name, baseline in BASELINES.items() if kind in baseline.kinds] + list(_MODELS)
+
+
+def _models(ground: Ground, request: Request) -> Sequence[str]:
+    """Return the entries that are asked for; by default the usual ones that have something to read."""
+    if request.models is not None:
+        return request.models
+    return [
+        name
+        for name in usual_models(ground.task.labels.kind)
+        if name not in BASELINES or not BASELINES[name].lacks(ground.task, ground.view)
+    ]
+
+
+class _Checked:
+    """The entries that can run: the config of each model, and whether it reads relations.
+
+    Args:
+        ground: The graph with its own split.
+        overrides: Config overrides for all models.
+        seed: The first seed.
+    """
+
+    def __init__(self, ground: Ground, overrides: Sequence[str], seed: int) -> None:
+        self.ground, self._overrides, self._seed = ground, overrides, seed
+        self.configs: dict[str, TrainConfig] = {}
+        self.reads: dict[str, bool] = {}
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Make sure that entries can run.
+
+        Raises:
+            ConfigError: If one cannot.
+            GraphError: If the graph lacks what one reads.
+        """
+        for entry in entries:
+            if not entry.is_baseline:
+                self._add_model(entry)
+                continue
+            BASELINES[entry.model].check(self.ground.task)
+            if BASELINES[entry.model].reads_features:
+                # Made now, as they may be missing altogether.
+                _ = self.ground.features
+
+    def controls_of(self, subject: Entry, which: Controls) -> list[str]:
+        """Return the controls of a model, each as the text of an entry."""
+        return control_entries(
+            subject,
+            self.configs[subject.name],
+            self.ground.view,
+            self.ground.task,
+            which=which,
+            reads_relations=self.reads[subject.name],
+        )
+
+    def _add_model(self, entry: Entry) -> None:
+        config = resolve_config(
+            model=entry.model, overrides=[*self._overrides, *entry.overrides], seed=self._seed
+        )
+        # The schema is the same with shuffled edges, which may take long to deal out.
+        given = config.model_copy(update={"edges": "none" if config.edges == "none" else "given"})
+        shown = visible_graph(self.ground.graph, self.ground.task_name, given)
+        with reproducible(self._seed, torch.device("cpu")):
+            model = build_model(shown, config.model)
+        reads = any(layer.reads_relations for layer in model.layers)
+        self.configs[entry.name] = config
+        self.reads[entry.name] = reads and bool(shown.schema.relations)
+
+
+def _subject(entries: Sequence[Entry], named: str | None) -> Entry | None:
+    """Return the entry that the question is about."""
+    names = {entry.name: entry for entry in entries}
+    if named is None:
+        return names.get(SUBJECT)
+    if named not in names:
+        raise ConfigError(f"there is no entry {named!r}", where="--subject", fix=did_you_mean(named, names))
+    return names[named]
+
+
+def _controls(request: Request) -> Controls:
+    if request.controls is None:
+        return "all" if request.models is None else "none"
+    for known in CONTROLS:
+        if request.controls == known:
+            return known
+    raise ConfigError(
+        f"got {request.controls!r}; wanted none, few or all",
+        where="--controls",
+        fix=did_you_mean(request.controls, CONTROLS),
+    )
+
+
+def _require_model(subject: Entry | None) -> Entry:
+    if subject is None or subject.is_baseline:
+        raise ConfigError(
+            "controls are made of one model, and none is named",
+            where="--subject",
+            fix=f"Name it, e.g. --subject {SUBJECT}, or pass --controls none.",
+        )
+    return subject
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

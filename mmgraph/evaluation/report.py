@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mmgraph.data.task_spec import LinkTaskSpec
 from mmgraph.evaluation.comparison import Comparison
+from mmgraph.evaluation.plan import SUBJECT
+from mmgraph.evaluation.report_contrasts import contrasts_section
 from mmgraph.evaluation.report_data import data_section
 from mmgraph.evaluation.report_errors import errors_section
 from mmgraph.evaluation.report_results import curves_section, results_section
@@ -70,6 +73,7 @@ def render_report(comparison: Comparison, graph: Graph) -> str:
         answer_word=_ANSWERS[verdict.answer],
         failures=[str(failure) for failure in comparison.failures],
         results=results_section(comparison, num_tested=_num_tested(comparison, view)),
+        contrasts=contrasts_section(comparison),
         data=data_section(view, comparison.task),
         curves=curves,
         errors=errors,
@@ -106,6 +110,7 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
                 "what its manifest.json holds: dataset.yaml with all overrides, relations, encoders",
             ),
             ("relations", ", ".join(graph.schema.relations) or "none"),
+            ("splits", ", ".join(str(draw) for draw in comparison.draws)),
             ("seeds", ", ".join(str(seed) for seed in comparison.seeds)),
             ("versions", ", ".join(f"{name} {value}" for name, value in environment.items())),
         ),
@@ -130,15 +135,28 @@ def _compare_command(comparison: Comparison) -> str:
     """Return the line for a shell that makes the comparison; only Python takes seeds of one's own."""
     models = [entry.name for entry in comparison.entries]
     if comparison.seeds != tuple(range(len(comparison.seeds))):
-        arguments = {
+        arguments: dict[str, Any] = {
             "task": comparison.task,
             "models": models,
             "seeds": list(comparison.seeds),
             "overrides": list(comparison.overrides),
             "out": "comparison",
         }
+        if len(comparison.draws) > 1:
+            arguments |= {"splits": len(comparison.draws), "dataset": comparison.graph}
+        if comparison.searched:
+            arguments["trials"] = comparison.searched
+        if comparison.subject is not None:
+            arguments["subject"] = comparison.subject
         return shlex.join(["python", "-c", f"import mmgraph as mg; mg.compare('graph', **{arguments!r})"])
     line = ["mmgraph", "compare", "graph", "--task", comparison.task, "--models", ",".join(models)]
     for assignment in comparison.overrides:
         line += ["--set", assignment]
-    return shlex.join([*line, "--seeds", str(len(comparison.seeds)), "--out", "comparison"])
+    line += ["--seeds", str(len(comparison.seeds))]
+    if len(comparison.draws) > 1:
+        line += ["--splits", str(len(comparison.draws)), "--dataset", comparison.graph]
+    if comparison.searched:
+        line += ["--trials", str(comparison.searched)]
+    if comparison.subject not in (None, SUBJECT):
+        line += ["--subject", str(comparison.subject)]
+    return shlex.join([*line, "--out", "comparison"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mmgraph.counted import counted
 from mmgraph.evaluation.charts import LineChart, StripChart, line_charts, strip_chart
 from mmgraph.evaluation.comparison import Comparison, Score, best
+from mmgraph.evaluation.contrasts import interval
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,22 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One entry of the table; a cell without a result is ``None``."""
+    """One entry of the table; a cell without a result is ``None``.
+
+    Args:
+        name: The entry.
+        runs: How many trials ended well.
+        interval: The 95% interval of the headline metric, or nothing.
+        weights: How many weights it trains, or nothing.
+        time: How long all of its trials took.
+        cells: One for each metric.
+    """
 
     name: str
     runs: int
+    interval: str
+    weights: str
+    time: str
     cells: tuple[Cell | None, ...]
 
 
@@ -51,7 +64,7 @@ class Curves:
 
 
 def results_section(comparison: Comparison, *, num_tested: int) -> Results:
-    """Return the chart and the table of a comparison.
+    """Return the chart and the table of a comparison, with 95% intervals of the headline metric.
 
     Args:
         comparison: The comparison, with at least one result.
@@ -61,31 +74,74 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
     names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
     leaders = {m: best(comparison, m, names) for m in comparison.metrics}
     rows = []
+    reaches = {name: interval(comparison, name, metric) for name in names}
     for entry in comparison.entries:
         cells = tuple(_cell(comparison, entry.name, m, leaders[m]) for m in comparison.metrics)
-        rows.append(Row(entry.name, len(comparison.of(entry.name)), cells))
+        own, weights = reaches.get(entry.name), comparison.parameters(entry.name)
+        rows.append(
+            Row(
+                name=entry.name,
+                runs=len(comparison.of(entry.name)),
+                interval="" if own is None else f"{own.low:.3f} to {own.high:.3f}",
+                weights="" if weights is None else f"{weights:,}",
+                time=_time(comparison.seconds(entry.name)),
+                cells=cells,
+            )
+        )
     strips = {}
     for name in names:
-        score = comparison.score(name, metric)
+        score, own = comparison.score(name, metric), reaches[name]
         assert score is not None
-        strips[name] = (score.mean, score.std, score.values, str(score))
+        reach = (score.mean, score.mean) if own is None else (own.low, own.high)
+        strips[name] = (score.mean, reach, score.values, str(score))
     leader = comparison.score(leaders[metric], metric)
     assert leader is not None
     return Results(
         caption=(
-            "Every entry has the same features, the same split and the same "
-            f"{num_tested:,} test {comparison.tested}; the spread is over seeds, that is over where training "
-            "starts and what it drops. A baseline has no seed and runs once."
-            f"{_sampling_error(metric, leader.mean, num_tested)}"
+            f"{_design(comparison, num_tested)} A baseline has no seed and runs once."
+            f"{'' if len(comparison.draws) > 1 else _sampling_error(metric, leader.mean, num_tested)}"
         ),
         headline=_words(metric),
-        seeds=counted(len(comparison.seeds), "seed"),
+        seeds=_repeated(comparison),
         best=leaders[metric],
         tested=comparison.tested,
         metrics=tuple(_words(m) for m in comparison.metrics),
         chart=strip_chart(strips),
         rows=tuple(rows),
     )
+
+
+def _repeated(comparison: Comparison) -> str:
+    """Return what the spread is over."""
+    seeds = counted(len(comparison.seeds), "seed")
+    splits = len(comparison.draws)
+    return f"{splits} random splits and {seeds}" if splits > 1 else seeds
+
+
+def _design(comparison: Comparison, num_tested: int) -> str:
+    """Return what the entries have in common, and what the spread is over."""
+    splits, searched = len(comparison.draws), comparison.searched
+    if splits > 1:
+        text = (
+            f"Every entry has the same features, the same {splits} random splits and, on the first of them, "
+            f"the same {num_tested:,} test {comparison.tested}; the spread is over splits and seeds."
+        )
+    else:
+        text = (
+            f"Every entry has the same features, the same split and the same {num_tested:,} test "
+            f"{comparison.tested}; the spread is over seeds, that is over where training starts and what it "
+            "drops."
+        )
+    if searched:
+        text += (
+            f" For each model {counted(searched, 'config')} {'were' if searched > 1 else 'was'} tried on "
+            "validation on each split, and the best one trained."
+        )
+    return text
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
 
 
 def curves_section(comparison: Comparison) -> Curves | None:
@@ -104,7 +160,7 @@ def curves_section(comparison: Comparison) -> Curves | None:
         return None
     return Curves(
         f"{_words(metric).capitalize()} on the validation {comparison.tested} by epoch, one line for each "
-        "seed. Training stops when it no longer rises; the best epoch's weights are kept.",
+        "training. Training stops when it no longer rises; the best epoch's weights are kept.",
         tuple(charts),
     )
 

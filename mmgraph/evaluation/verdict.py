@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmgraph.evaluation.comparison import Comparison, Score, best, higher_is_better
+from mmgraph.evaluation.comparison import Comparison, best
+from mmgraph.evaluation.contrasts import Contrast, contrasts, interval
+from mmgraph.evaluation.parts import parts_sentences, twins
+from mmgraph.evaluation.wording import gain_in_words, listed, p_in_words, value_in_words, worth
 
-SUBJECT = "hetero_gat"
-"""The entry that the question is about, where it takes part."""
+Answer = Literal["yes", "partly", "no", "open"]
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,14 @@ class Verdict:
 
     Args:
         question: What is asked.
-        answer: ``yes``: ahead of every other entry by more than the spread; ``partly``: of some; ``no``: of
-            none; ``open``: nothing to compare, or too few seeds to know a spread.
+        answer: ``yes``: better than every entry that the question is about; ``partly``: than some, and of the
+            graph than itself without it; ``no``: neither; ``open``: nothing to compare, or too few
+            repetitions to tell a difference from chance.
         sentences: The answer in words.
     """
 
     question: str
-    answer: Literal["yes", "partly", "no", "open"]
+    answer: Answer
     sentences: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -32,94 +36,174 @@ class Verdict:
 
 
 def judge(comparison: Comparison) -> Verdict:
-    """Return whether the subject beats every other entry by more than the spread.
+    """Return whether the graph helps the subject, or else whether it beats the other entries.
 
-    The spread of a difference is the sum of both standard deviations over seeds. All seeds share one split,
-    so that it holds the luck of training and not that of the split. The subject is ``hetero_gat`` where that
-    takes part, else the best entry.
+    Better means by more than chance: the p-value, corrected by Holm for all entries of the same family, is
+    below 0.05. Where entries without relations take part, the question is about these, else about all.
     """
     names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
     if len(names) < 2:
         return Verdict("Which model is best?", "open", ("There are fewer than two results to compare.",))
-    metric = comparison.headline
-    subject = SUBJECT if SUBJECT in names else best(comparison, metric, names)
-    rivals = [name for name in names if name != subject]
-    question = f"Does {subject} beat {_listed(rivals, 'and')} by more than the spread?"
-    own = comparison.score(subject, metric)
-    assert own is not None
-    words = metric.replace("_", " ")
-    opening = f"{subject} reaches {words} {own} on the test {comparison.tested}."
-    if len(own.values) < 2:
-        nearest = best(comparison, metric, rivals)
+    subject = subject_of(comparison)
+    found = contrasts(comparison, subject)
+    plain = [name for name in names if comparison.role(name).kind == "without_relations" and name != subject]
+    graph = bool(plain) and comparison.role(subject).kind == "rival"
+    others = [c for c in found if c.role.kind not in {"relation", "modality"}]
+    asked = [c for c in others if c.role.kind == "without_relations"] if graph else others
+    rivals = (
+        plain if graph else [name for name in names if name != subject and not _is_part(comparison, name)]
+    )
+    question = f"Does the graph help {subject}?" if graph else f"Does {subject} beat {listed(rivals, 'and')}?"
+    reached = f"{value_in_words(comparison, subject)} on the test {comparison.tested}"
+    opening = f"{subject} reaches {reached}, {_over(comparison)}."
+    if not asked:
+        nearest = best(comparison, comparison.headline, rivals)
         return Verdict(
             question,
             "open",
             (
                 opening,
-                f"The best of the others is {nearest} with {comparison.score(nearest, metric)}.",
-                "With a single seed there is no spread to hold the difference against: run more seeds.",
+                f"The best of the others is {nearest} with {value_in_words(comparison, nearest)}.",
+                "A single training cannot be told from chance: run more seeds, or more splits.",
             ),
         )
-    return _with_spread(comparison, question, subject, rivals, opening)
+    answered = _graph(comparison, subject, asked) if graph else _rivals(comparison, asked)
+    sentences = [opening, *answered]
+    if graph:
+        sentences += _controls(comparison, subject, others)
+        sentences += parts_sentences(comparison, subject, found, max(asked, key=_nearest))
+    sentences.append(_meaning(comparison))
+    return Verdict(question, _answer(asked, twins(comparison, subject, asked)), tuple(sentences))
+
+
+def subject_of(comparison: Comparison) -> str:
+    """Return the entry that the question is about: the one named, else the best on validation."""
+    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    if comparison.subject in names:
+        assert comparison.subject is not None
+        return comparison.subject
+    return best(comparison, comparison.headline, names, split="validation")
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
-    """Return a comparison and its verdict as one JSON document: what ``comparison.json`` holds."""
-    return {**comparison.to_json(), "verdict": judge(comparison).to_json()}
+    """Return a comparison, its tests and its verdict as one JSON document: what ``comparison.json`` holds."""
+    found = {**comparison.to_json(), "verdict": judge(comparison).to_json()}
+    subject = subject_of(comparison)
+    found["subject"] = subject
+    found["contrasts"] = [contrast.to_json() for contrast in contrasts(comparison, subject)]
+    for result in found["results"]:
+        own = interval(comparison, result["model"], comparison.headline)
+        result["interval"] = None if own is None else [own.low, own.high]
+        result["role"] = comparison.role(result["model"]).kind
+    return found
 
 
-def _with_spread(
-    comparison: Comparison, question: str, subject: str, rivals: list[str], opening: str
-) -> Verdict:
-    metric = comparison.headline
-    own = comparison.score(subject, metric)
-    assert own is not None
-    ahead: list[str] = []
-    level: list[str] = []
-    behind: list[str] = []
-    for name in rivals:
-        other = comparison.score(name, metric)
-        assert other is not None
-        margin, spread = _margin(own, other, metric), own.std + other.std
-        # The comparison is strict: two deterministic entries that are equal are level.
-        (ahead if margin > spread else behind if -margin > spread else level).append(name)
-    sentences = [opening, f"Its spread is over {len(own.values)} trainings on one and the same split."]
-    if ahead:
-        nearest = best(comparison, metric, ahead)
+def _answer(asked: Sequence[Contrast], own: Sequence[Contrast]) -> Answer:
+    """Return whether all, some or none are beaten; none count where it is as good without the graph."""
+    if all(contrast.sign > 0 for contrast in asked):
+        return "yes"
+    return "partly" if any(contrast.sign > 0 for contrast in own or asked) else "no"
+
+
+def _nearest(contrast: Contrast) -> float:
+    """Order entries so that the best of them comes last."""
+    return -contrast.gain.mean
+
+
+def _is_part(comparison: Comparison, name: str) -> bool:
+    return comparison.role(name).kind in {"relation", "modality"}
+
+
+def _over(comparison: Comparison) -> str:
+    seeds = len(comparison.seeds)
+    trained = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    splits = len(comparison.draws)
+    return (
+        f"over {splits} random splits with {trained} each" if splits > 1 else f"over {trained} on one split"
+    )
+
+
+def _graph(comparison: Comparison, subject: str, asked: Sequence[Contrast]) -> list[str]:
+    """Return what the graph adds to the best that does without, and to the others."""
+    nearest = max(asked, key=_nearest)
+    amount = gain_in_words(comparison, nearest.gain)
+    against = f"the best entry without it, {nearest.entry} with {value_in_words(comparison, nearest.entry)}"
+    if nearest.sign > 0:
+        return [f"The graph adds {amount} to {against} ({p_in_words(nearest)})."]
+    behind = [c for c in asked if c.sign < 0]
+    beaten = [c for c in asked if c.sign > 0]
+    if nearest.sign < 0:
+        sentences = [
+            f"Without the graph there is better: {listed([c.entry for c in behind], 'and')}. "
+            f"Against {against}, the subject is worse by {worth(comparison, -nearest.gain.mean)} "
+            f"({p_in_words(nearest)})."
+        ]
+    else:
+        sentences = [
+            f"The graph adds nothing that can be told from chance to {against}: the difference is {amount} "
+            f"({p_in_words(nearest)})."
+        ]
+    if beaten:
+        sentences.append(f"It is better than {listed([c.entry for c in beaten], 'and')} alone.")
+        own = twins(comparison, subject, asked)
+        if own and not any(contrast.sign > 0 for contrast in own):
+            sentences.append("That is not the graph's doing: without it, the same model is as good.")
+    return sentences
+
+
+def _rivals(comparison: Comparison, asked: Sequence[Contrast]) -> list[str]:
+    """Return which entries the subject is ahead of, level with and behind."""
+    sentences = []
+    for sign, words in (
+        (1, "It is ahead of {names} by more than chance; the nearest of them is"),
+        (0, "Against {names} the difference cannot be told from chance; the best of them is"),
+        (-1, "It is behind {names} by more than chance; the best of them is"),
+    ):
+        group = [contrast for contrast in asked if contrast.sign == sign]
+        if group:
+            nearest = max(group, key=_nearest)
+            sentences.append(
+                f"{words.format(names=listed([c.entry for c in group], 'and'))} {nearest.entry} with "
+                f"{value_in_words(comparison, nearest.entry)}: the difference is "
+                f"{gain_in_words(comparison, nearest.gain)} ({p_in_words(nearest)})."
+            )
+    return sentences
+
+
+def _controls(comparison: Comparison, subject: str, others: Sequence[Contrast]) -> list[str]:
+    """Return what shuffled edges and relations alone say."""
+    sentences = []
+    for shuffled in (c for c in others if c.role.kind == "shuffled"):
+        amount = gain_in_words(comparison, shuffled.gain)
+        if shuffled.sign > 0:
+            sentences.append(
+                f"It matters which nodes are joined: with shuffled edges {subject} loses {amount}."
+            )
+        else:
+            sentences.append(
+                "Which nodes are joined makes no difference that can be told from chance: "
+                f"against shuffled edges it is {amount}."
+            )
+    alone = [c for c in others if c.role.kind == "without_features"]
+    if alone:
+        nearest = max(alone, key=_nearest)
+        kept = {1: "features add to that", 0: "features add nothing to that which can be told from chance"}
         sentences.append(
-            f"It is ahead of {_listed(ahead, 'and')} by more than the spread; "
-            f"the nearest of them is {_compared(comparison, subject, nearest)}."
+            f"Relations alone, without features, reach {value_in_words(comparison, nearest.entry)} "
+            f"({nearest.entry}); {kept.get(nearest.sign, 'which is better than both together')}."
         )
-    if level:
-        nearest = best(comparison, metric, level)
-        sentences.append(
-            f"Against {_listed(level, 'and')} the difference is within the spread: "
-            f"{_compared(comparison, subject, nearest)}."
+    return sentences
+
+
+def _meaning(comparison: Comparison) -> str:
+    """Return what the intervals hold and what they do not."""
+    if len(comparison.draws) > 1:
+        return (
+            "Intervals hold the luck of the split and of training, corrected for what splits have in common "
+            "(Nadeau and Bengio); p-values are corrected for several comparisons (Holm)."
         )
-    if behind:
-        nearest = best(comparison, metric, behind)
-        sentences.append(
-            f"It is behind {_listed(behind, 'and')} by more than the spread: "
-            f"{_compared(comparison, subject, nearest)}."
-        )
-    answer: Literal["yes", "partly", "no"] = "yes" if len(ahead) == len(rivals) else "no"
-    if ahead and answer == "no":
-        answer = "partly"
-    return Verdict(question, answer, tuple(sentences))
-
-
-def _margin(own: Score, other: Score, metric: str) -> float:
-    """Return by how much the first is better than the second."""
-    return (own.mean - other.mean) * (1 if higher_is_better(metric) else -1)
-
-
-def _compared(comparison: Comparison, subject: str, name: str) -> str:
-    metric = comparison.headline
-    own, other = comparison.score(subject, metric), comparison.score(name, metric)
-    assert own is not None
-    assert other is not None
-    return f"{name} with {other} (difference {own.mean - other.mean:+.3f}, spread {own.std + other.std:.3f})"
-
-
-def _listed(names: list[str], word: str) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
+    return (
+        "All trainings share one split: intervals hold the luck of training and, of a metric that is a mean "
+        "over entities, of which are tested, but not of which are trained on; random splits tell that. "
+        "P-values are corrected for several comparisons (Holm)."
+    )

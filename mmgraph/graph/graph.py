@@ -20,6 +20,7 @@ from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.fingerprint import fingerprint
 from mmgraph.graph.hold_out import HeldOutEdges
 from mmgraph.graph.lazy import LazyMapping
+from mmgraph.graph.noise import noise_features
 from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
 from mmgraph.graph.schema import GraphSchema, Triple
@@ -241,6 +242,15 @@ class Graph:
         """
         same = self.restricted(self.schema, {"shuffled": {"seed": seed}})
         return replace(same, edges=shuffled_edges(self.schema, self.edges, seed=seed))
+
+    def with_noise(self, seed: int) -> Graph:
+        """Return the control whose features are noise; nodes and edges stay.
+
+        Args:
+            seed: The seed of the noise.
+        """
+        same = self.restricted(self.schema, {"noise": {"seed": seed}})
+        return replace(same, features=noise_features(self.schema, seed=seed), stored_features={})
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the graph into a folder, whole or not at all.

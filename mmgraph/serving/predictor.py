@@ -56,7 +56,7 @@ class Predictor:
         untied: The relations that the model reads and that cannot tie new entities.
 
     Raises:
-        RunError: If the run is the control whose edges are shuffled.
+        RunError: If the run is a control whose edges are shuffled or whose features are noise.
 
     Example:
         >>> predictor = Predictor(load_run("run"))  # doctest: +SKIP
@@ -64,11 +64,16 @@ class Predictor:
     """
 
     def __init__(self, run: Run) -> None:
-        if run.config.edges == "shuffled":
+        if run.config.edges == "shuffled" or run.config.features == "noise":
+            key, what = (
+                ("edges", "edges lead to random nodes")
+                if run.config.edges == "shuffled"
+                else ("features", "features are noise")
+            )
             raise RunError(
-                "its edges lead to random nodes, a control for comparisons: a new entity has none of these",
+                f"its {what}, a control for comparisons: a new entity has none of these",
                 where=f"run {run.folder or run.task.labels.task}",
-                fix="Use a run with --set edges=given.",
+                fix=f"Use a run with --set {key}=given.",
             )
         self.run = run
         self.view = visible_graph(run.graph, run.task.labels.task, run.config)

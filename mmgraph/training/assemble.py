@@ -9,6 +9,7 @@ from mmgraph.tasks import ClassLoss, LinkOptions, Objectives, Task, TaskOptions,
 from mmgraph.tasks.few_labels import FewLabels
 from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast
+from mmgraph.tasks.pair_task import PairTask
 from mmgraph.training.config import ModelConfig, TrainConfig
 from mmgraph.training.memory import memory_told
 from mmgraph.training.module import TaskModule
@@ -17,13 +18,14 @@ from mmgraph.training.temporal import check_temporal
 
 @memory_told("while the graph was made ready for the task", fix="Free some memory.")
 def visible_graph(graph: Graph, task: str, config: TrainConfig) -> Graph:
-    """Return the graph without what the task must not see, and with the edges that the config asks for."""
-    view = graph.view(task)
+    """Return the graph without what the task must not see, and as the controls of the config want it."""
+    left_out = config.without
+    view = graph.view(task).without(modalities=left_out.modalities, relations=left_out.relations)
     if config.edges == "none":
-        return view.without_relations()
-    if config.edges == "shuffled":
-        return view.shuffled(config.seed)
-    return view
+        view = view.without_relations()
+    elif config.edges == "shuffled":
+        view = view.shuffled(config.seed)
+    return view if config.features == "given" else view.with_noise(config.seed)
 
 
 def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
@@ -66,10 +68,11 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     weights = TaskWeights(config.task_weights)
     asked = TaskOptions(loss, links, contrast, matching, objectives, few, weights)
     learn = Task.from_graph(graph, task, asked)
+    _check_controls(learn, config)
     options = config.model
     doing = f"while a model of hidden_channels {options.hidden_channels} was made"
     with memory_told(doing, fix="Take a smaller model.hidden_channels, or fewer layers."):
-        model = _build(view, options)
+        model = build_model(view, options)
         module = TaskModule(model, options.hidden_channels, learn, config.optimiser)
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
     if featured and not model.edge_channels:
@@ -86,7 +89,29 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     return module
 
 
-def _build(view: Graph, options: ModelConfig) -> MultimodalModel:
+def _check_controls(learn: Task, config: TrainConfig) -> None:
+    """Refuse controls that take away what the task itself reads.
+
+    Raises:
+        ConfigError: If they do.
+    """
+    if not isinstance(learn, PairTask):
+        return
+    both = f"{learn.labels.task!r} reads both of its modalities by itself"
+    if config.features == "noise":
+        raise ConfigError(f"got noise, but {both}", where="features", fix="Leave it out.")
+    if taken := sorted(set(learn.names) & set(config.without.modalities)):
+        raise ConfigError(
+            f"got {taken[0]}, but {both}", where="without.modalities", fix="Leave out another one."
+        )
+
+
+def build_model(view: Graph, options: ModelConfig) -> MultimodalModel:
+    """Return a model with fresh weights for a graph as a task sees it.
+
+    Raises:
+        ConfigError: If an option of the model or of a layer cannot be used.
+    """
     return build(
         view.schema,
         model=options.name,

@@ -13,6 +13,7 @@ from mmgraph.training.contrastive_config import ContrastiveConfig
 from mmgraph.training.duration import parse_duration
 from mmgraph.training.link_config import LinkConfig
 from mmgraph.training.matching_config import MatchingConfig
+from mmgraph.training.without_config import WithoutConfig
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
@@ -262,6 +263,16 @@ class TrainConfig(Config):
         default="given",
         description="Controls: `none` leaves only the edges between modalities and their entity; `shuffled` "
         "permutes the targets of every other relation.",
+    )
+    features: Literal["given", "noise"] = Field(
+        default="given",
+        description="A control: `noise` puts random numbers in the place of all features, so that only "
+        "relations tell anything, and which modalities an entity has.",
+    )
+    without: WithoutConfig = Field(
+        default=WithoutConfig(),
+        description="A control: modalities and relations that the model does not see, e.g. "
+        "`without.relations=looks_like`, and what was made from them, beside what the task must not see.",
     )
     device: str = Field(
         default="auto",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from mmgraph.config import Config, kinds_of, parse, read_yaml
+from mmgraph.config import Config, kinds_of, override, parse, read_yaml
 from mmgraph.errors import ConfigError, Faults, UnknownNameError, did_you_mean
 from mmgraph.models.layer_choice import check_options
 from mmgraph.paths import shipped
@@ -163,6 +163,23 @@ def nested(values: Mapping[str, Value]) -> dict[str, Any]:
             at = at.setdefault(part, {})
         at[last] = value
     return result
+
+
+def assigned_keys(overrides: Sequence[str]) -> set[str]:
+    """Return the dotted keys that assignments set, which a study leaves as they are.
+
+    Example:
+        >>> sorted(assigned_keys(["model.heads=8", "seed=1"]))
+        ['model.heads', 'seed']
+    """
+    return _leaves(override({}, overrides))
+
+
+def _leaves(mapping: Mapping[str, Any], prefix: str = "") -> set[str]:
+    found: set[str] = set()
+    for key, value in mapping.items():
+        found |= _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}"}
+    return found
 
 
 def _folder() -> Path:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmgraph.config import override
 from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.progress import Progress
@@ -21,7 +20,7 @@ from mmgraph.training.logs import IN_THE_RUN_FOLDER, check_logs
 from mmgraph.training.resolve import resolve_config
 from mmgraph.tuning.objective import Objective
 from mmgraph.tuning.optuna_extra import quiet_optuna
-from mmgraph.tuning.space import SearchSpace, find_space, space_names
+from mmgraph.tuning.space import SearchSpace, assigned_keys, find_space, space_names
 from mmgraph.tuning.study import Study, parameter_importances, study_of
 from mmgraph.tuning.study_folder import StudyRecord, open_database, open_folder, write_study
 from mmgraph.tuning.trials import Budget, open_study, run_trials
@@ -200,21 +199,13 @@ def _objective(
             fix="Write one (docs/how_to/tune.md), or pass --space base, which fits every model.",
         )
     found = space if isinstance(space, SearchSpace) else find_space(space or config.model.name)
-    found = found.without(_leaves(override({}, overrides)))
+    found = found.without(assigned_keys(overrides))
     found.check_model(config.model)
     learn = Task.from_graph(graph, task)
     learn.rows("validation")
     with reproducible(config.seed, choose_device(config.device)):
         assemble(graph, task, config)
     return Objective(graph, task, config, found, learn.monitor)
-
-
-def _leaves(mapping: dict[str, object], prefix: str = "") -> set[str]:
-    """Return the dotted keys of nested mappings."""
-    found: set[str] = set()
-    for key, value in mapping.items():
-        found |= _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}"}
-    return found
 
 
 def _record(objective: Objective, prune: bool) -> StudyRecord:

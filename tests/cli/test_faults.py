@@ -113,6 +113,13 @@ FAULTS = {
         "the model 'co_attention' has no option 'aggr'",
     ),
     "study over other files": ((*TUNE[:-1], "mine", "--resume"), "not mmgraph's to replace"),
+    "controls that are none": ((*COMPARE, "--controls", "some"), "wanted none, few or all"),
+    "subject that takes no part": ((*COMPARE, "--models", "mlp", "--subject", "mpl"), "Did you mean 'mlp'"),
+    "splits of no dataset": ((*COMPARE, "--models", "mlp", "--splits", "2"), "--dataset"),
+    "modality that is not there": (
+        (*COMPARE, "--models", "mlp[without.modalities=sens]"),
+        "Did you mean 'sans'",
+    ),
     "no seed": (("compare", "GRAPH", "--task", "script", "--seeds", "0"), "--seeds"),
 }
 

@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from mmgraph.data.task_spec import TaskSpec
+from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.evaluation.comparison import Comparison, Trial
-from mmgraph.evaluation.entries import Entry
+from mmgraph.evaluation.entries import Entry, parse_entry
+from mmgraph.evaluation.roles import Role
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
@@ -107,10 +109,22 @@ def _sorted(index: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def make_comparison(graph: Graph) -> Callable[..., Comparison]:
-    """Return a function from entry -> values of the headline metric to a comparison that has them."""
+    """Return a function from entry -> values of the headline metric to a comparison that has them.
 
-    def make(values: dict[str, list[float]], metric: str = "accuracy") -> Comparison:
+    The values are of seeds on one split, or with ``splits`` of one seed on several splits. Who begins with
+    ``hetero_gat`` and is no control is the subject.
+    """
+
+    def make(
+        values: dict[str, list[float]],
+        metric: str = "accuracy",
+        *,
+        roles: dict[str, Role] | None = None,
+        splits: bool = False,
+        overlap: float = 0.25,
+    ) -> Comparison:
         table = graph.nodes["mark"]
+        most = max(len(scores) for scores in values.values())
         predictions = pd.DataFrame(
             {
                 "id": table["id"],
@@ -122,14 +136,19 @@ def make_comparison(graph: Graph) -> Callable[..., Comparison]:
         trials = [
             Trial(
                 entry=name,
-                seed=seed,
+                seed=0 if splits else number,
+                draw=number if splits else 0,
+                parameters=None if name in BASELINES else 1000,
+                seconds=2.0,
                 metrics={"validation": {metric: value}, "test": {metric: value}},
                 predictions=predictions,
-                history=pd.DataFrame({"epoch": [1, 2], f"validation_{metric}": [value / 2, value]}),
+                history=None
+                if name in BASELINES
+                else pd.DataFrame({"epoch": [1, 2], f"validation_{metric}": [value / 2, value]}),
                 config={"model": {"name": name}},
             )
             for name, scores in values.items()
-            for seed, value in enumerate(scores)
+            for number, value in enumerate(scores)
         ]
         return Comparison(
             graph="marks",
@@ -137,10 +156,14 @@ def make_comparison(graph: Graph) -> Callable[..., Comparison]:
             task="script",
             spec=graph.tasks["script"],
             monitor=(metric, "max"),
-            entries=tuple(Entry(name, name) for name in values),
+            entries=tuple(parse_entry(name) if "[" in name else Entry(name, name) for name in values),
             overrides=(),
-            seeds=tuple(range(max(len(scores) for scores in values.values()))),
+            seeds=(0,) if splits else tuple(range(most)),
             trials=tuple(trials),
+            subject="hetero_gat" if "hetero_gat" in values else None,
+            roles=roles or {},
+            draws=tuple(range(most)) if splits else (0,),
+            overlap=overlap,
         )
 
     return make

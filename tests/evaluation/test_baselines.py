@@ -60,6 +60,6 @@ def test_ridge_predicts_on_the_standardised_scale(graph: Graph) -> None:
 
 
 def test_says_which_baseline_fits_the_task(graph: Graph) -> None:
-    with pytest.raises(ConfigError, match="Use 'ridge' instead"):
+    with pytest.raises(ConfigError, match="Use 'ridge' or 'gradient_boosting'"):
         BASELINES["logistic_regression"].check(Task.from_graph(graph, "size"))
     BASELINES["ridge"].check(Task.from_graph(graph, "size"))

@@ -40,7 +40,7 @@ def test_what_is_not_finite_is_left_out() -> None:
 
 
 def test_strips_put_means_in_order_and_whiskers_around_them() -> None:
-    chart = strip_chart({"a": (0.5, 0.1, (0.4, 0.6), "0.5"), "b": (0.9, 0.0, (0.9,), "0.9")})
+    chart = strip_chart({"a": (0.5, (0.4, 0.6), (0.4, 0.6), "0.5"), "b": (0.9, (0.9, 0.9), (0.9,), "0.9")})
     first, second = chart.rows
     assert chart.left <= first.low < first.mean < first.high <= second.mean <= chart.right
     assert second.low == second.mean == second.high

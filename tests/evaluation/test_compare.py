@@ -80,7 +80,7 @@ def test_same_numbers_and_page_without_a_folder(comparison: Comparison, graph: G
 def test_an_entry_that_raises_leaves_the_others(
     graph: Graph, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from mmgraph.evaluation import compare as module
+    from mmgraph.evaluation import trials as module
 
     real = module.train
 
@@ -95,7 +95,7 @@ def test_an_entry_that_raises_leaves_the_others(
     )
     assert [str(failure) for failure in found.failures] == ["mlp, seed 0: ValueError: boom"]
     document = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert document["failures"] == [{"model": "mlp", "seed": 0, "error": "ValueError: boom"}]
+    assert document["failures"] == [{"model": "mlp", "draw": 0, "seed": 0, "error": "ValueError: boom"}]
     with pytest.raises(MMGraphError, match="mlp, seed 0: failed: ValueError: boom"):
         compare(graph, task="script", models=["mlp"], seeds=1, overrides=SHORT, out=tmp_path / "none")
     assert not (tmp_path / "none").exists()

@@ -25,7 +25,7 @@ def test_one_value_has_no_spread() -> None:
 def test_table_is_long_and_summary_is_by_entry(make_comparison: Make) -> None:
     comparison = make_comparison({"mlp": [0.5, 0.7], "ridge": [0.4]})
     assert len(comparison.table()) == 3 * 2
-    assert list(comparison.table()) == ["model", "seed", "split", "metric", "value"]
+    assert list(comparison.table()) == ["model", "draw", "seed", "split", "metric", "value"]
     summary = comparison.summary().set_index("model")
     assert summary.loc["mlp", "mean"] == pytest.approx(0.6)
     assert summary.loc["ridge", "runs"] == 1

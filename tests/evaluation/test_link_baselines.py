@@ -20,7 +20,7 @@ from mmgraph.evaluation.link_baselines import (
     matrix_factorisation,
     popularity,
 )
-from mmgraph.evaluation.plan import plan_comparison
+from mmgraph.evaluation.plan import Request, plan_comparison
 from mmgraph.graph.exchange.parts import Modality, Parts
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.relation import Edges
@@ -152,5 +152,5 @@ def test_a_comparison_of_links(graph: Graph, tmp_path: Path) -> None:
 
 def test_a_baseline_of_another_kind_is_refused(graph: Graph) -> None:
     with pytest.raises(ConfigError, match="Use 'common_neighbours' or 'adamic_adar' or"):
-        plan_comparison(graph, "link:knows", ["ridge"], 1)
+        plan_comparison(graph, "link:knows", Request(["ridge"], 1))
     assert set(NAMES) <= set(BASELINES)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mmgraph.errors import MMGraphError, UserError
-from mmgraph.evaluation.plan import plan_comparison
+from mmgraph.evaluation.plan import Request, plan_comparison
 from mmgraph.graph.graph import Graph
 from mmgraph.training import train
 
@@ -15,10 +15,17 @@ from mmgraph.training import train
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"splits": 0}, "--splits: got 0"),
+        ({"splits": 2}, "--dataset: several splits are made from the data set"),
+        ({"splits": 2, "dataset": "glyphs"}, "was not built from a data set"),
+        ({"trials": -1}, "--trials: got -1"),
+        ({"controls": "some"}, "wanted none, few or all"),
+        ({"controls": "few"}, "--subject: controls are made of one model"),
+        ({"subject": "mlq"}, "Did you mean 'mlp'"),
         ({"task": "scrpt"}, "Did you mean 'script'"),
         ({"models": ["hetero_gatt"]}, "Did you mean 'hetero_gat'"),
         ({"models": ["hetero_gat[edgs=none]"]}, "edgs"),
-        ({"models": ["ridge"]}, "Use 'logistic_regression' instead"),
+        ({"models": ["ridge"]}, "Use 'logistic_regression' or"),
         ({"overrides": ["max_epochs=none"]}, "max_epochs"),
         ({"seeds": 0}, "at least 1"),
         ({"seeds": [1, 1]}, "different seeds"),
@@ -26,16 +33,69 @@ from mmgraph.training import train
     ],
 )
 def test_faults_show_at_once(graph: Graph, change: dict[str, Any], message: str) -> None:
-    arguments: dict[str, Any] = {"task": "script", "models": ["mlp"], "seeds": 1} | change
+    task = change.pop("task", "script")
+    arguments: dict[str, Any] = {"models": ["mlp"], "seeds": 1} | change
     with pytest.raises(UserError, match=message):
-        plan_comparison(graph, **arguments)
+        plan_comparison(graph, task, Request(**arguments))
 
 
 @pytest.mark.parametrize(("task", "first"), [("script", "logistic_regression"), ("size", "ridge")])
-def test_by_default_the_baselines_of_the_kind_take_part(graph: Graph, task: str, first: str) -> None:
-    plan = plan_comparison(graph, task, None, 1)
+def test_by_default_the_baselines_of_the_kind_and_all_controls_take_part(
+    graph: Graph, task: str, first: str
+) -> None:
+    plan = plan_comparison(graph, task, Request(seeds=1))
     models = [entry.name for entry in plan.entries]
-    assert models == [first, "mlp", "cross_modal_transformer", "co_attention", "hetero_gat"]
+    assert models == [
+        first,
+        "gradient_boosting",
+        "label_propagation",
+        "mlp",
+        "cross_modal_transformer",
+        "co_attention",
+        "hetero_gat",
+        "hetero_gat[edges=none]",
+        "hetero_gat[edges=shuffled]",
+        "hetero_gat[features=noise]",
+        "hetero_gat[without.modalities=picture]",
+        "hetero_gat[without.modalities=name]",
+    ]
+    assert plan.subject == "hetero_gat"
+    kinds = {name: role.kind for name, role in plan.roles.items()}
+    assert [kinds[name] for name in models] == [
+        "without_relations",
+        "without_relations",
+        "without_features",
+        "without_relations",
+        "without_relations",
+        "without_relations",
+        "rival",
+        "without_relations",
+        "shuffled",
+        "without_features",
+        "modality",
+        "modality",
+    ]
+
+
+def test_models_that_are_named_are_all_unless_controls_are_asked_for(graph: Graph) -> None:
+    plan = plan_comparison(graph, "script", Request(["hetero_gat"], 1, controls="few"))
+    assert [entry.name for entry in plan.entries] == [
+        "hetero_gat",
+        "logistic_regression",
+        "gradient_boosting",
+        "label_propagation",
+        "mlp",
+        "hetero_gat[edges=none]",
+        "hetero_gat[edges=shuffled]",
+        "hetero_gat[features=noise]",
+    ]
+
+
+def test_a_model_without_relations_needs_no_control_of_them(graph: Graph) -> None:
+    plan = plan_comparison(graph, "script", Request(["mlp"], 1, controls="all", subject="mlp"))
+    names = [entry.name for entry in plan.entries]
+    assert not any("edges" in name or "noise" in name for name in names)
+    assert "mlp[without.modalities=picture]" in names
 
 
 def test_needs_test_labels(graph: Graph) -> None:
@@ -44,24 +104,20 @@ def test_needs_test_labels(graph: Graph) -> None:
     nodes = {**graph.nodes, "mark": table}
     unlabelled = Graph(graph.schema, graph.manifest, graph.tasks, nodes, graph.features, graph.edges)
     with pytest.raises(MMGraphError, match="test split"):
-        plan_comparison(unlabelled, "script", ["mlp"], 1)
+        plan_comparison(unlabelled, "script", Request(["mlp"], 1))
 
 
 def test_a_baseline_runs_once_and_a_model_with_every_seed(graph: Graph) -> None:
-    plan = plan_comparison(graph, "script", ["logistic_regression", "mlp"], [3, 7])
+    plan = plan_comparison(graph, "script", Request(["logistic_regression", "mlp"], [3, 7]))
     assert [plan.seeds_of(entry) for entry in plan.entries] == [(3,), (3, 7)]
-    assert plan.features is not None
-    assert plan_comparison(graph, "script", ["mlp"], 1).features is None
 
 
 def test_a_baseline_reads_the_labels_that_a_model_reads_with_the_first_seed(graph: Graph) -> None:
     overrides = ["label_share=0.2", "max_epochs=1", "device=cpu"]
-    plan = plan_comparison(graph, "script", ["logistic_regression", "mlp"], [5, 6], overrides)
+    plan = plan_comparison(graph, "script", Request(["logistic_regression", "mlp"], [5, 6], overrides))
     run = train(graph, task="script", model="mlp", overrides=overrides, seed=5)
-    assert plan.task.rows("train").tolist() == run.task.rows("train").tolist()
-    assert len(plan.task.rows("train")) < 15
-    everything = plan_comparison(graph, "script", ["logistic_regression"], [5])
-    assert len(everything.task.rows("train")) == 45
-    assert plan.features is not None
-    assert everything.features is not None
-    assert (plan.features == everything.features).all()
+    assert plan.ground.task.rows("train").tolist() == run.task.rows("train").tolist()
+    assert len(plan.ground.task.rows("train")) < 15
+    everything = plan_comparison(graph, "script", Request(["logistic_regression"], [5]))
+    assert len(everything.ground.task.rows("train")) == 45
+    assert (plan.ground.features == everything.ground.features).all()

@@ -10,7 +10,9 @@ from html.parser import HTMLParser
 import pytest
 
 from mmgraph.evaluation.comparison import Comparison, Failure
+from mmgraph.evaluation.contrasts import contrasts, interval
 from mmgraph.evaluation.report import render_report
+from mmgraph.evaluation.roles import Role
 from mmgraph.graph.graph import Graph
 
 Make = Callable[..., Comparison]
@@ -85,7 +87,7 @@ def test_anchors_lead_somewhere_and_pictures_have_words(html: str) -> None:
 
 def test_says_what_was_found(html: str) -> None:
     text = " ".join(Page(html).text.split())
-    assert "Does hetero_gat beat mlp by more than the spread? Yes" in text
+    assert "Does hetero_gat beat mlp? Yes" in text
     assert "0.910 ± 0.014" in text
     assert "of 30 test entities are wrong" in text
     assert "mmgraph compare graph --task script --models mlp,hetero_gat --seeds 2" in text
@@ -134,3 +136,22 @@ def test_regression_has_a_scatter(graph: Graph, make_comparison: Make) -> None:
     assert "half of the errors are below 0.5" in page.text
     assert any(attributes.get("class") == "scatter" for _, attributes in page.seen)
     assert "Confusion" not in page.text
+
+
+def test_shows_intervals_differences_and_budget(graph: Graph, make_comparison: Make) -> None:
+    twin = "hetero_gat[edges=none]"
+    roles = {"mlp": Role("without_relations"), twin: Role("without_relations")}
+    values = {"mlp": [0.7, 0.72, 0.74], "hetero_gat": [0.9, 0.93, 0.95], twin: [0.71, 0.72, 0.76]}
+    comparison = make_comparison(values, roles=roles, splits=True)
+    text = " ".join(Page(render_report(comparison, graph)).text.split())
+    assert "Does the graph help hetero_gat? Yes" in text
+    assert "accuracy, 95% CI" in text
+    own, against = interval(comparison, "mlp", "accuracy"), contrasts(comparison, "hetero_gat")[0].gain
+    assert own is not None
+    assert f"mlp3{own.low:.3f} to {own.high:.3f}" in text.replace(" ", "").replace("to", " to ")
+    assert f"{against.low:+.3f} to {against.high:+.3f}" in text
+    assert "By how much hetero_gat is better" in text
+    assert "no relations" in text
+    assert "1,0006.0s" in text.replace(" ", "")
+    assert "the same 3 random splits" in text
+    assert "--splits 3 --dataset marks" in text

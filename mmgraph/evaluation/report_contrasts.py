@@ -1,0 +1,89 @@
+"""The report's table of differences: by how much the subject is better than each entry, and how surely."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mmgraph.evaluation.comparison import Comparison
+from mmgraph.evaluation.contrasts import contrasts
+from mmgraph.evaluation.roles import Role
+from mmgraph.evaluation.verdict import subject_of
+
+_ROLES = {
+    "without_relations": "no relations",
+    "without_features": "no features",
+    "shuffled": "shuffled relations",
+    "rival": "another model",
+}
+
+
+@dataclass(frozen=True)
+class ContrastRow:
+    """One entry, all of it as text, and whether the difference is more than chance."""
+
+    name: str
+    role: str
+    gain: str
+    interval: str
+    p: str
+    p_holm: str
+    effect: str
+    sure: bool
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """What the table of differences shows."""
+
+    subject: str
+    caption: str
+    rows: tuple[ContrastRow, ...]
+
+
+def contrasts_section(comparison: Comparison) -> Contrasts | None:
+    """Return the table of differences; nothing where trainings are too few to tell them from chance.
+
+    Args:
+        comparison: The comparison, with at least one result.
+    """
+    subject = subject_of(comparison)
+    found = contrasts(comparison, subject)
+    if not found:
+        return None
+    if len(comparison.draws) > 1:
+        caption = (
+            "Paired by split, each the mean over its seeds; the variance is corrected for what random splits "
+            "have in common (Nadeau and Bengio). "
+        )
+    else:
+        caption = (
+            "Between trainings on one split (Welch); where the metric is a mean over entities, the doubt "
+            "which of them are tested is in it. "
+        )
+    caption += (
+        "P-values are two-sided; Holm's correction is for all entries that leave out one part of the "
+        "subject, and for all others. The effect is the difference in standard deviations."
+    )
+    rows = tuple(
+        ContrastRow(
+            name=contrast.entry,
+            role=_role(contrast.role),
+            gain=f"{contrast.gain.mean:+.3f}",
+            interval=f"{contrast.gain.low:+.3f} to {contrast.gain.high:+.3f}",
+            p=_p(contrast.gain.p),
+            p_holm=_p(contrast.p_holm),
+            effect=f"{contrast.gain.effect:+.1f}" if math.isfinite(contrast.gain.effect) else "",
+            sure=contrast.sign != 0,
+        )
+        for contrast in found
+    )
+    return Contrasts(subject, caption, rows)
+
+
+def _role(role: Role) -> str:
+    return f"without {role.left_out}" if role.left_out else _ROLES[role.kind]
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

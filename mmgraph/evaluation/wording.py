@@ -1,0 +1,57 @@
+"""Numbers of a comparison in words: values with their intervals, differences, probabilities, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmgraph.evaluation.comparison import Comparison, higher_is_better
+from mmgraph.evaluation.contrasts import Contrast, interval
+from mmgraph.evaluation.statistics import Estimate
+
+
+def listed(names: Sequence[str], word: str) -> str:
+    """Return names as a sentence lists them.
+
+    Example:
+        >>> listed(["a", "b", "c"], "and")
+        'a, b and c'
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+def in_points(metric: str) -> bool:
+    """Return whether a metric is a share, whose differences are told in points of a hundred.
+
+    Example:
+        >>> in_points("accuracy"), in_points("mean_absolute_error")
+        (True, False)
+    """
+    return higher_is_better(metric) and metric != "r2_score"
+
+
+def worth(comparison: Comparison, difference: float) -> str:
+    """Return a difference of the headline metric in words."""
+    if in_points(comparison.headline):
+        return f"{100 * difference:.1f} points"
+    return f"{difference:.3g}"
+
+
+def gain_in_words(comparison: Comparison, gain: Estimate) -> str:
+    """Return a difference with its interval in words."""
+    if in_points(comparison.headline):
+        return f"{worth(comparison, gain.mean)} (95% CI {100 * gain.low:.1f} to {100 * gain.high:.1f})"
+    return f"{worth(comparison, gain.mean)} (95% CI {gain.low:.3g} to {gain.high:.3g})"
+
+
+def p_in_words(contrast: Contrast) -> str:
+    """Return the corrected p-value in words."""
+    return "p < 0.001" if contrast.p_holm < 0.001 else f"p = {contrast.p_holm:.3f}"
+
+
+def value_in_words(comparison: Comparison, entry: str) -> str:
+    """Return the mean of the headline metric of an entry, with its interval where there is one."""
+    metric = comparison.headline
+    score, own = comparison.score(entry, metric), interval(comparison, entry, metric)
+    assert score is not None
+    reach = "" if own is None else f" (95% CI {own.low:.3f} to {own.high:.3f})"
+    return f"{metric.replace('_', ' ')} {score.mean:.3f}{reach}"

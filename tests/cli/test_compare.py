@@ -1,0 +1,64 @@
+"""``mmgraph compare`` over random splits, from its options to what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+Call = Callable[..., Any]
+BASELINES = "logistic_regression,gradient_boosting,label_propagation"
+
+
+def test_splits_of_the_data_set_that_the_graph_was_built_from(call: Call, graph: str, tmp_path: Path) -> None:
+    out = tmp_path / "cmp"
+    command = (
+        "compare",
+        graph,
+        "--task",
+        "script",
+        "--models",
+        BASELINES,
+        "--splits",
+        "3",
+        "--dataset",
+        "glyphs",
+    )
+    command = (*command, "--subject", "logistic_regression", "--seeds", "1", "--out", str(out), "--quiet")
+    told = call(*command, "--json")
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    assert found["draws"] == [0, 1, 2]
+    assert all(result["draws"] == [0, 1, 2] for result in found["results"])
+    assert {c["model"] for c in found["contrasts"]} == {"gradient_boosting", "label_propagation"}
+    assert all(c["interval"][0] <= c["gain"] <= c["interval"][1] for c in found["contrasts"])
+    assert found["verdict"]["question"].startswith("Does logistic_regression beat")
+    runs = out / "runs" / "logistic_regression"
+    parts = [
+        pd.read_parquet(runs / name / "predictions.parquet")["split"].tolist() for name in ("0", "split-1/0")
+    ]
+    assert parts[0] != parts[1]
+    assert sorted(path.name for path in (out / "graphs").iterdir()) == ["1", "2"]
+
+    shown = call(*command, "--resume")
+    assert shown.code == 0, shown.err
+    assert "logistic_regression, difference of accuracy" in shown.out
+    assert found["verdict"]["text"] in shown.out
+    assert call(*command).code == 2
+
+
+def test_controls_are_added_to_the_subject(call: Call, graph: str, tmp_path: Path) -> None:
+    told = call(
+        *("compare", graph, "--task", "script", "--models", "mlp", "--subject", "mlp", "--controls", "all"),
+        *("--seeds", "1", "--out", str(tmp_path / "cmp"), "--quiet", "--json"),
+    )
+    assert told.code == 0, told.err
+    roles = {result["model"]: result["role"] for result in json.loads(told.out)["results"]}
+    assert roles["gradient_boosting"] == "without_relations"
+    assert roles["label_propagation"] == "without_features"
+    assert [name for name, role in roles.items() if role == "modality"] == [
+        name for name in roles if "without.modalities" in name
+    ]
