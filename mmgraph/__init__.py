@@ -34,9 +34,12 @@ if TYPE_CHECKING:
     from mmgraph.evaluation.audit.audit import audit as audit
     from mmgraph.evaluation.audit.report import AuditReport as AuditReport
     from mmgraph.evaluation.audit.report import Finding as Finding
+    from mmgraph.evaluation.calibrate import calibrate as calibrate
     from mmgraph.evaluation.compare import compare as compare
     from mmgraph.evaluation.comparison import Comparison as Comparison
     from mmgraph.evaluation.inspection import inspection_page as inspection_page
+    from mmgraph.evaluation.robustness.robustness import Robustness as Robustness
+    from mmgraph.evaluation.robustness.robustness import robustness as robustness
     from mmgraph.graph.attach import AttachedGraph as AttachedGraph
     from mmgraph.graph.attach import attach as attach
     from mmgraph.graph.build import build_graph as build_graph
@@ -119,10 +122,12 @@ _MODULES = {
     "errors": ("ConfigError", "DataError", "GraphError", "MMGraphError", "RunError", "UserError"),
     "evaluation.audit.audit": ("audit",),
     "evaluation.audit.report": ("AuditReport", "Finding"),
+    "evaluation.calibrate": ("calibrate",),
     "evaluation.compare": ("compare",),
     "evaluation.comparison": ("Comparison",),
     "graph.attach": ("AttachedGraph", "attach"),
     "evaluation.inspection": ("inspection_page",),
+    "evaluation.robustness.robustness": ("Robustness", "robustness"),
     "graph.build": ("build_graph",),
     "graph.filters": ("Filters",),
     "graph.exchange.from_hetero_data": ("from_hetero_data",),

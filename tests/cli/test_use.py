@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -107,3 +109,46 @@ def test_anomalies_shows_the_least_usual_and_writes_all(call: Call, trained: str
     assert document["training_entities"] == sum(one["split"] == "train" for one in scores)
     shown = call(*command, "--quiet")
     assert scores[0]["title"] in shown.out
+
+
+def test_robustness_prints_tables_and_one_document(call: Call, trained: str, tmp_path: Path) -> None:
+    out = tmp_path / "robustness"
+    asked = ("evaluate", trained, "--robustness", "--repeats", "1", "--group", "script", "--quiet")
+    shown = call(*asked, "--out", str(out))
+    assert (shown.code, shown.err) == (0, "")
+    for part in ("by the share of the entities that lack a modality", "by script", "calibration", str(out)):
+        assert part in shown.out
+    assert (out / "missing.png").is_file()
+    document = json.loads(call(*asked, "--json").out)
+    plain = json.loads(call("evaluate", trained, "--json").out)
+    assert document["metrics"] == plain["metrics"]
+    assert {point["aspect"] for point in document["curves"]} >= {"missing", "noise"}
+    again = call("evaluate", trained, "--robustness", "--out", str(out))
+    assert (again.code, again.out) == (2, "")
+    assert "is there already" in again.err
+
+
+def test_options_of_robustness_ask_for_it(call: Call, trained: str) -> None:
+    result = call("evaluate", trained, "--repeats", "2")
+    assert (result.code, result.out) == (2, "")
+    assert "--repeats: says something of --robustness, which is not asked for" in result.err
+    result = call("evaluate", trained, "--robustness", "--table", "x.csv")
+    assert "--table: got a table, but no column of it" in result.err
+
+
+def test_predict_uses_the_temperature_that_was_kept(
+    call: Call, trained: str, newcomers: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    graph = str(Path(trained).parent / "graph")
+    asked = ("predict", str(folder), "--graph", graph, "--input", str(newcomers), "--json")
+    before = json.loads(call(*asked).out)["predictions"]
+    result = call("evaluate", str(folder), "--graph", graph, "--calibrate", "--quiet")
+    assert result.code == 0, result.err
+    temperature = float(result.out.split()[2].rstrip(","))
+    after = json.loads(call(*asked).out)["predictions"]
+    for one, other in zip(before, after, strict=True):
+        assert one["prediction"] == other["prediction"]
+        scaled = np.array(one["probabilities"]) ** (1 / temperature)
+        assert other["probabilities"] == pytest.approx(scaled / scaled.sum(), rel=1e-2)
