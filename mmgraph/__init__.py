@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from mmgraph.evaluation.calibrate import calibrate as calibrate
     from mmgraph.evaluation.compare import compare as compare
     from mmgraph.evaluation.comparison import Comparison as Comparison
+    from mmgraph.evaluation.explanation.explain import explain as explain
+    from mmgraph.evaluation.explanation.explanation import Explanation as Explanation
+    from mmgraph.evaluation.explanation.overall import OverallExplanation as OverallExplanation
+    from mmgraph.evaluation.explanation.overall import explain_all as explain_all
     from mmgraph.evaluation.inspection import inspection_page as inspection_page
     from mmgraph.evaluation.robustness.robustness import Robustness as Robustness
     from mmgraph.evaluation.robustness.robustness import robustness as robustness
@@ -126,6 +130,9 @@ _MODULES = {
     "evaluation.compare": ("compare",),
     "evaluation.comparison": ("Comparison",),
     "graph.attach": ("AttachedGraph", "attach"),
+    "evaluation.explanation.explain": ("explain",),
+    "evaluation.explanation.explanation": ("Explanation",),
+    "evaluation.explanation.overall": ("OverallExplanation", "explain_all"),
     "evaluation.inspection": ("inspection_page",),
     "evaluation.robustness.robustness": ("Robustness", "robustness"),
     "graph.build": ("build_graph",),
