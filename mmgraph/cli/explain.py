@@ -86,7 +86,9 @@ def explain(
     """Say what an answer of a run rests on: modalities, relations, neighbours, features."""
     progress = begin(quiet=quiet, plugin=plugin)
     _refuse("--entity", entity is None, {"--explainer": explainer, "--page": page})
-    _refuse("no --entity", entity is not None, {"--split": split, "--sample": sample})
+    _refuse(
+        "a whole class or task, without --entity", entity is not None, {"--split": split, "--sample": sample}
+    )
     import mmgraph as mg
     from mmgraph.atomic import require_file
 
@@ -112,7 +114,7 @@ def explain(
 def _refuse(wanted: str, missing: bool, given: dict[str, Any]) -> None:
     for option, value in given.items():
         if missing and value is not None:
-            raise ConfigError(f"goes with {wanted}", where=option, fix="Leave one of them out, or add it.")
+            raise ConfigError(f"goes with {wanted}", where=option, fix="Leave it out.")
 
 
 def _write_one(found: Explanation, run: Run, page: Path | None, *, json: bool) -> None:

@@ -152,3 +152,32 @@ def test_predict_uses_the_temperature_that_was_kept(
         assert one["prediction"] == other["prediction"]
         scaled = np.array(one["probabilities"]) ** (1 / temperature)
         assert other["probabilities"] == pytest.approx(scaled / scaled.sum(), rel=1e-2)
+
+
+def test_explain_prints_tables_one_document_and_a_page(call: Call, trained: str, tmp_path: Path) -> None:
+    page = tmp_path / "why.html"
+    shown = call("explain", trained, "--entity", "U+0041", "--page", str(page), "--quiet")
+    assert (shown.code, shown.err) == (0, "")
+    for part in ("mlp says that", "what each added", "fidelity+", "integrated gradients", str(page)):
+        assert part in shown.out
+    assert "Shapley values" in page.read_text(encoding="utf-8")
+    document = json.loads(call("explain", trained, "--entity", "U+0041", "--json").out)
+    assert document["id"] == "U+0041"
+    gained = sum(part["added"] for part in document["parts"])
+    assert gained == pytest.approx(document["value"] - document["nothing"])
+    again = call("explain", trained, "--entity", "U+0041", "--page", str(page))
+    assert (again.code, again.out) == (2, "")
+    assert "is there already" in again.err
+
+
+def test_explain_takes_a_class_or_the_whole_task(call: Call, trained: str) -> None:
+    shown = call("explain", trained, "--sample", "3", "--quiet")
+    assert (shown.code, shown.err) == (0, "")
+    assert "mlp on script: 3 of 12 entities of test" in shown.out
+    document = json.loads(call("explain", trained, "--class", "latin", "--sample", "2", "--json").out)
+    assert (document["answer"], document["entities"]) == ("latin", 2)
+    result = call("explain", trained, "--page", "x.html")
+    assert (result.code, result.out) == (2, "")
+    assert "--page: goes with --entity" in result.err
+    result = call("explain", trained, "--entity", "U+0041", "--sample", "3")
+    assert "--sample: goes with a whole class or task" in result.err

@@ -41,11 +41,11 @@ def explain(
     """Say what the answer of a run for an entity rests on.
 
     Asked is a number: of a regression its answer, of a class or a label its log-odds, which move also where
-    the model is so sure that the probability does not. What a modality of the entity or a relation added to it
-    is its Shapley value: the mean, over all orders in which they could come, of how far each moves the number
-    when it comes. A modality that is not there is one that the entity lacks, with the edges that were made from
-    it; a relation that is not there has no edge anywhere around the entity. Values are exact for up to eight of
-    them, else sampled, with their standard errors.
+    the model is so sure that the probability does not. What a modality of the entity or a relation added to
+    it is its Shapley value: the mean, over all orders in which they could come, of how far each moves the
+    number when it comes. A modality that is not there is one that the entity lacks, with the edges that were
+    made from it; a relation that is not there has no edge anywhere around the entity. Values are exact for up
+    to eight of them, else sampled, with their standard errors.
 
     Args:
         run: A run of a classification, a regression or a task of several labels.

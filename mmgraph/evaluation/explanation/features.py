@@ -43,8 +43,8 @@ def integrated_gradients(question: Question) -> Gradients:
         (x - b) \odot \int_0^1 \nabla f(b + t (x - b)) \, dt,
 
     over all nodes of the neighbourhood at once, where the baseline b is the mean of the modality over the
-    entities that train. The integral is a sum of :data:`STEPS` midpoints, of intervals that are the shorter the
-    more the answer changes in them: near a mean, norms of states may turn at once.
+    entities that train. The integral is a sum of :data:`STEPS` midpoints, of intervals that are the shorter
+    the more the answer changes in them: near a mean, norms of states may turn at once.
 
     Args:
         question: What is asked.

@@ -113,7 +113,7 @@ def _bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:
 def _spots(found: Explanation, near: list[Sample]) -> list[Spot]:
     longest = float(found.neighbours["added"].abs().max()) if len(near) else 0.0
     spots = []
-    for number, (sample, row) in enumerate(zip(near, found.neighbours.itertuples(), strict=True)):
+    for number, (sample, row) in enumerate(zip(near, found.neighbours.to_dict("records"), strict=True)):
         angle = 2 * math.pi * number / len(near) - math.pi / 2
         spots.append(
             Spot(
@@ -121,9 +121,9 @@ def _spots(found: Explanation, near: list[Sample]) -> list[Spot]:
                 y=_HEIGHT / 2 + _RING * math.sin(angle),
                 title=_short(sample.title),
                 picture=sample.pictures[0][1] if sample.pictures else "",
-                width=1 + 7 * abs(row.added) / longest if longest else 1.0,
-                gain=row.added >= 0,
-                relations=row.relations,
+                width=1 + 7 * abs(row["added"]) / longest if longest else 1.0,
+                gain=row["added"] >= 0,
+                relations=row["relations"],
             )
         )
     return spots
