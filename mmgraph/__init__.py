@@ -35,9 +35,16 @@ if TYPE_CHECKING:
     from mmgraph.evaluation.audit.audit import audit as audit
     from mmgraph.evaluation.audit.report import AuditReport as AuditReport
     from mmgraph.evaluation.audit.report import Finding as Finding
+    from mmgraph.evaluation.calibrate import calibrate as calibrate
     from mmgraph.evaluation.compare import compare as compare
     from mmgraph.evaluation.comparison import Comparison as Comparison
+    from mmgraph.evaluation.explanation.explain import explain as explain
+    from mmgraph.evaluation.explanation.explanation import Explanation as Explanation
+    from mmgraph.evaluation.explanation.overall import OverallExplanation as OverallExplanation
+    from mmgraph.evaluation.explanation.overall import explain_all as explain_all
     from mmgraph.evaluation.inspection import inspection_page as inspection_page
+    from mmgraph.evaluation.robustness.robustness import Robustness as Robustness
+    from mmgraph.evaluation.robustness.robustness import robustness as robustness
     from mmgraph.graph.attach import AttachedGraph as AttachedGraph
     from mmgraph.graph.attach import attach as attach
     from mmgraph.graph.build import build_graph as build_graph
@@ -124,10 +131,15 @@ _MODULES = {
     "errors": ("ConfigError", "DataError", "GraphError", "MMGraphError", "RunError", "UserError"),
     "evaluation.audit.audit": ("audit",),
     "evaluation.audit.report": ("AuditReport", "Finding"),
+    "evaluation.calibrate": ("calibrate",),
     "evaluation.compare": ("compare",),
     "evaluation.comparison": ("Comparison",),
     "graph.attach": ("AttachedGraph", "attach"),
+    "evaluation.explanation.explain": ("explain",),
+    "evaluation.explanation.explanation": ("Explanation",),
+    "evaluation.explanation.overall": ("OverallExplanation", "explain_all"),
     "evaluation.inspection": ("inspection_page",),
+    "evaluation.robustness.robustness": ("Robustness", "robustness"),
     "graph.build": ("build_graph",),
     "graph.filters": ("Filters",),
     "graph.exchange.from_hetero_data": ("from_hetero_data",),

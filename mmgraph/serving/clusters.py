@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, s
 
 from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, did_you_mean
-from mmgraph.serving.conditions import filter_table
+from mmgraph.graph.known_columns import known_columns
 from mmgraph.serving.vector_index import as_units
 from mmgraph.training.memory import memory_told
 from mmgraph.training.run import Run
@@ -240,7 +240,7 @@ def _summary(
 
 def _column(run: Run, entity: str, name: str, table: str | Path | pd.DataFrame | None) -> pd.Series[Any]:
     """Return a column of the entities as text."""
-    columns = filter_table(run.graph, entity, table)
+    columns = known_columns(run.graph, entity, table)
     if name not in columns:
         raise ConfigError(
             f"there is no column {name!r}",

@@ -6,20 +6,14 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmgraph.counted import counted
 from mmgraph.data.columns import Column
-from mmgraph.data.entity_table import check_entity_table
-from mmgraph.data.spec import EntitySpec
-from mmgraph.data.tables import read_table
 from mmgraph.errors import ConfigError, Faults, did_you_mean
-from mmgraph.graph import Graph
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -113,47 +107,3 @@ def rows_that_meet(table: pd.DataFrame, where: Sequence[str]) -> NDArray[np.int6
             faults.extend(error)
     faults.raise_if_any(ConfigError)
     return np.flatnonzero(met)
-
-
-def filter_table(graph: Graph, entity: str, table: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the columns that conditions may name, one row for each entity of a type.
-
-    Args:
-        graph: The graph, which keeps ``id``, ``title``, and for each task its target, under the name of its
-            column, and ``split:TASK``.
-        entity: The entity type.
-        table: A table with further columns, such as the one that the graph was built from; rows are found
-            by its column of ids, and entities that it does not name have empty cells.
-
-    Raises:
-        DataError: If the table cannot be read, or an id is missing in it or stands twice.
-        ConfigError: If the table names none of the entities.
-    """
-    nodes = graph.nodes[entity]
-    columns = {"id": nodes["id"], "title": nodes["title"]}
-    for name, task in graph.entity_tasks.items():
-        if task.entity == entity:
-            columns[task.target] = nodes[f"target:{name}"]
-    columns |= {str(name): nodes[name] for name in nodes if str(name).startswith("split:")}
-    found = pd.DataFrame(columns)
-    if table is None:
-        return found
-    described = graph.manifest.get("dataset", {}).get("spec", {}).get("entities", {}).get(entity, {})
-    id_column = described.get("id", "id")
-    frame = table if isinstance(table, pd.DataFrame) else read_table(Path(table))
-    file = "the table" if isinstance(table, pd.DataFrame) else str(table)
-    spec = EntitySpec(table=file, values_of=None, id=id_column, title=None, time=None)
-    checked = check_entity_table(frame, spec, file=file, where="--table")
-    place = {name: row for row, name in enumerate(checked.ids)}
-    rows = np.array([place.get(name, -1) for name in nodes["id"]], dtype=np.int64)
-    if (rows < 0).all():
-        raise ConfigError(
-            f"{file} names none of the {counted(len(nodes), 'entity', 'entities')} in {id_column!r}",
-            where="--table",
-            fix="Give a table of the same entities.",
-        )
-    for name in checked.frame.columns.drop(id_column):
-        cells = checked.frame[name].astype(object).to_numpy()[rows]
-        cells[rows < 0] = None
-        found[str(name)] = pd.Series(cells, dtype=object)
-    return found

@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.graph.known_columns import known_columns
 from mmgraph.progress import Progress
-from mmgraph.serving.conditions import filter_table, rows_that_meet
+from mmgraph.serving.conditions import rows_that_meet
 from mmgraph.serving.predictor import Predictor
 from mmgraph.serving.query import Query, row_of
 from mmgraph.serving.vector_index import VectorIndex, open_index
@@ -224,7 +225,7 @@ class VectorSearch:
             raise ConfigError(f"got {k}; wanted at least 1", where="k", fix="Ask for at least one entity.")
         nodes, known, among = self.run.graph.nodes[self.entity], self._rows(side), None
         if where:
-            rows = rows_that_meet(filter_table(self.run.graph, self.entity, self._table), where)
+            rows = rows_that_meet(known_columns(self.run.graph, self.entity, self._table), where)
             among = np.flatnonzero(np.isin(known, rows[rows != without] if without is not None else rows))
         places, cosines = self.index(side).nearest(unit, k + (without is not None), among=among)
         rows = known[places]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
     multiclass_f1_score,
@@ -19,6 +19,7 @@ from torchmetrics.functional.classification import (
 from mmgraph.counted import agreed, counted
 from mmgraph.errors import GraphError
 from mmgraph.registry import TASKS
+from mmgraph.tasks.class_head import ClassHead
 from mmgraph.tasks.class_loss import UNLABELLED, ClassLoss
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.labels import Labels
@@ -95,6 +96,10 @@ class Classification(EntityTask):
     def out_channels(self) -> int:
         """The number C of classes that the training entities have."""
         return len(self.classes)
+
+    def make_head(self, channels: int) -> nn.Module:
+        """Return a linear map from unified states to classes, with fresh weights."""
+        return ClassHead(channels, self.out_channels)
 
     @property
     def monitor(self) -> tuple[str, Direction]:

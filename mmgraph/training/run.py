@@ -105,7 +105,7 @@ class Run:
         bad = rows_not_finite(output)
         if len(bad):
             if name := self.task.name_of_output(int(bad[0])):
-                raise lost(f"{name} is not finite for the {split} split", origin_in_graph(self._view))
+                raise lost(f"{name} is not finite for the {split} split", origin_in_graph(self.view))
             ids = self.task.labels.ids[rows[bad].numpy()]
             raise self._not_finite(
                 f"the output for the {split} split", self.task.labels.entity, ids, len(rows)
@@ -230,7 +230,7 @@ class Run:
         }
 
     @functools.cached_property
-    def _view(self) -> Graph:
+    def view(self) -> Graph:
         """The graph as the model sees it."""
         return visible_graph(self.graph, self.task.labels.task, self.config)
 
@@ -238,7 +238,7 @@ class Run:
     def _inference(self) -> Inference:
         """What tells what the model makes of entities."""
         with memory_told("while the graph was read", fix="Free some memory."):
-            return open_inference(self._view, self.module, self.config)
+            return open_inference(self.view, self.module, self.config)
 
     def _unify(self, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
         """Return unified representations; those of all entities are worked out once for each view."""
@@ -257,4 +257,4 @@ class Run:
         return kept
 
     def _not_finite(self, what: str, entity: str, ids: npt.NDArray[np.str_], of: int) -> DivergedError:
-        return not_finite(what, entity, ids, of, origin_in_graph(self._view))
+        return not_finite(what, entity, ids, of, origin_in_graph(self.view))

@@ -98,14 +98,28 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
     _write_json(folder / MARKER, record.model_dump())
     config = dump_yaml(run.config.model_dump(mode="json"))
     (folder / "config.yaml").write_text(config, encoding="utf-8")
-    weights = {name: value.contiguous() for name, value in run.module.state_dict().items()}
-    for name, saved in ((BEST, weights), (LAST, dict(run.last_weights))):
-        save_file(saved, folder / name)
-        # It would be for the owner's eyes alone, unlike all files beside it.
-        (folder / name).chmod((folder / MARKER).stat().st_mode)
+    write_best(run, folder)
+    _write_weights(folder / LAST, dict(run.last_weights))
     _write_json(folder / "metrics.json", metrics)
     run.predictions().to_parquet(folder / "predictions.parquet", index=False)
     run.history.to_csv(folder / "history.csv", index=False)
+
+
+def write_best(run: Run, folder: Path) -> None:
+    """Write the weights that a run has now, its best ones, into its folder.
+
+    Args:
+        run: The run.
+        folder: The folder, which has its :data:`MARKER` already.
+    """
+    weights = {name: value.contiguous() for name, value in run.module.state_dict().items()}
+    _write_weights(folder / BEST, weights)
+
+
+def _write_weights(file: Path, weights: dict[str, Tensor]) -> None:
+    save_file(weights, file)
+    # It would be for the owner's eyes alone, unlike all files beside it.
+    file.chmod((file.parent / MARKER).stat().st_mode)
 
 
 def _finite_metrics(run: Run) -> dict[str, dict[str, float]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -107,3 +109,75 @@ def test_anomalies_shows_the_least_usual_and_writes_all(call: Call, trained: str
     assert document["training_entities"] == sum(one["split"] == "train" for one in scores)
     shown = call(*command, "--quiet")
     assert scores[0]["title"] in shown.out
+
+
+def test_robustness_prints_tables_and_one_document(call: Call, trained: str, tmp_path: Path) -> None:
+    out = tmp_path / "robustness"
+    asked = ("evaluate", trained, "--robustness", "--repeats", "1", "--group", "script", "--quiet")
+    shown = call(*asked, "--out", str(out))
+    assert (shown.code, shown.err) == (0, "")
+    for part in ("by the share of the entities that lack a modality", "by script", "calibration", str(out)):
+        assert part in shown.out
+    assert (out / "missing.png").is_file()
+    document = json.loads(call(*asked, "--json").out)
+    plain = json.loads(call("evaluate", trained, "--json").out)
+    assert document["metrics"] == plain["metrics"]
+    assert {point["aspect"] for point in document["curves"]} >= {"missing", "noise"}
+    again = call("evaluate", trained, "--robustness", "--out", str(out))
+    assert (again.code, again.out) == (2, "")
+    assert "is there already" in again.err
+
+
+def test_options_of_robustness_ask_for_it(call: Call, trained: str) -> None:
+    result = call("evaluate", trained, "--repeats", "2")
+    assert (result.code, result.out) == (2, "")
+    assert "--repeats: says something of --robustness, which is not asked for" in result.err
+    result = call("evaluate", trained, "--robustness", "--table", "x.csv")
+    assert "--table: got a table, but no column of it" in result.err
+
+
+def test_predict_uses_the_temperature_that_was_kept(
+    call: Call, trained: str, newcomers: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    graph = str(Path(trained).parent / "graph")
+    asked = ("predict", str(folder), "--graph", graph, "--input", str(newcomers), "--json")
+    before = json.loads(call(*asked).out)["predictions"]
+    result = call("evaluate", str(folder), "--graph", graph, "--calibrate", "--quiet")
+    assert result.code == 0, result.err
+    temperature = float(result.out.split()[2].rstrip(","))
+    after = json.loads(call(*asked).out)["predictions"]
+    for one, other in zip(before, after, strict=True):
+        assert one["prediction"] == other["prediction"]
+        scaled = np.array(one["probabilities"]) ** (1 / temperature)
+        assert other["probabilities"] == pytest.approx(scaled / scaled.sum(), rel=1e-2)
+
+
+def test_explain_prints_tables_one_document_and_a_page(call: Call, trained: str, tmp_path: Path) -> None:
+    page = tmp_path / "why.html"
+    shown = call("explain", trained, "--entity", "U+0041", "--page", str(page), "--quiet")
+    assert (shown.code, shown.err) == (0, "")
+    for part in ("mlp says that", "what each added", "fidelity+", "integrated gradients", str(page)):
+        assert part in shown.out
+    assert "Shapley values" in page.read_text(encoding="utf-8")
+    document = json.loads(call("explain", trained, "--entity", "U+0041", "--json").out)
+    assert document["id"] == "U+0041"
+    gained = sum(part["added"] for part in document["parts"])
+    assert gained == pytest.approx(document["value"] - document["nothing"])
+    again = call("explain", trained, "--entity", "U+0041", "--page", str(page))
+    assert (again.code, again.out) == (2, "")
+    assert "is there already" in again.err
+
+
+def test_explain_takes_a_class_or_the_whole_task(call: Call, trained: str) -> None:
+    shown = call("explain", trained, "--sample", "3", "--quiet")
+    assert (shown.code, shown.err) == (0, "")
+    assert "mlp on script: 3 of 12 entities of test" in shown.out
+    document = json.loads(call("explain", trained, "--class", "latin", "--sample", "2", "--json").out)
+    assert (document["answer"], document["entities"]) == ("latin", 2)
+    result = call("explain", trained, "--page", "x.html")
+    assert (result.code, result.out) == (2, "")
+    assert "--page: goes with --entity" in result.err
+    result = call("explain", trained, "--entity", "U+0041", "--sample", "3")
+    assert "--sample: goes with a whole class or task" in result.err

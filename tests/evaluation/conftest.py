@@ -18,6 +18,7 @@ from mmgraph.evaluation.roles import Role
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType
+from mmgraph.training import Run, train
 
 COUNT = 90
 HOSTILE = "<script>alert('x')</script>"
@@ -167,3 +168,85 @@ def make_comparison(graph: Graph) -> Callable[..., Comparison]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_planted() -> Callable[[str], Graph]:
+    """Return a function from what carries the answer to a graph in which nothing else does.
+
+    ``picture`` and ``name``: that modality of the entity itself. ``like``: the picture of the one entity from
+    which a ``like`` edge leads to it, number i - 7. Edges of ``other`` lead anywhere.
+    """
+
+    def make(carrier: str) -> Graph:
+        rng = np.random.default_rng(7)
+        count, rows = 120, np.arange(120)
+        own = rng.integers(2, size=count)
+        answer = np.roll(own, 7) if carrier == "like" else own
+        parts = np.array(["train", "train", "train", "validation", "test"])[rows % 5]
+        signal = np.where(own, 2.0, -2.0)[:, None] * np.array([1.0, -1.0, 0.0, 0.0])
+        noise = {name: rng.normal(size=(count, 4)) for name in ("picture", "name")}
+        told = "picture" if carrier == "like" else carrier
+        features = {
+            f"mark/{name}": (values + (signal if name == told else 0)).astype(np.float32)
+            for name, values in noise.items()
+        }
+        nodes = {
+            "mark": pd.DataFrame(
+                {
+                    "id": [f"m{i}" for i in rows],
+                    "title": [f"Mark {i}" for i in rows],
+                    "target:side": np.array(["left", "right"], dtype=object)[answer],
+                    "split:side": parts,
+                }
+            ),
+            "mark/picture": _nodes(rows, [_png(int(90 * one)) for one in own]),
+            "mark/name": _nodes(rows, [f"{HOSTILE} number {i}" for i in rows]),
+        }
+        own_edges = np.stack([rows, rows])
+        like = _sorted(np.stack([(rows - 7) % count, rows]))
+        other = _sorted(np.stack([rng.integers(count, size=240), np.tile(rows, 2)]))
+        edges = {
+            ("mark/picture", "of", "mark"): own_edges,
+            ("mark/name", "of", "mark"): own_edges,
+            ("mark", "like", "mark"): like,
+            ("mark", "other", "mark"): other,
+        }
+        schema = GraphSchema(
+            (
+                NodeType("mark", count, 0, "mark"),
+                NodeType("mark/picture", count, 4, "mark", "picture", "image"),
+                NodeType("mark/name", count, 4, "mark", "name", "text"),
+            ),
+            (
+                EdgeType("mark/picture", "of", "mark", count, "of", made_from=("mark/picture",)),
+                EdgeType("mark/name", "of", "mark", count, "of", made_from=("mark/name",)),
+                EdgeType("mark", "like", "mark", count, "given", one_way=True),
+                EdgeType("mark", "other", "mark", 240, "given", one_way=True),
+            ),
+        )
+        tasks = {"side": TaskSpec(entity="mark", target="side", split="parts", description="Which side?")}
+        manifest = {"format": 2, "name": "planted", "dataset": {}, "relations": {}, "encoders": {}}
+        stored = {triple: StoredEdges(index) for triple, index in edges.items()}
+        return Graph(schema, manifest, tasks, nodes, features, stored)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def planted_run(make_planted: Callable[[str], Graph]) -> Callable[[str], Run]:
+    """Return a function from what carries the answer to a run on such a graph; each is trained once."""
+    made: dict[str, Run] = {}
+    overrides = (
+        *("model.hidden_channels=16", "model.num_layers=1", "model.dropout=0", "model.input_dropout=0"),
+        *("optimiser.lr=0.02", "max_epochs=30", "device=cpu"),
+    )
+
+    def run(carrier: str) -> Run:
+        if carrier not in made:
+            made[carrier] = train(
+                make_planted(carrier), task="side", model="hetero_gat", overrides=overrides, seed=0
+            )
+        return made[carrier]
+
+    return run

@@ -1,0 +1,181 @@
+"""``mmgraph explain``: what an answer of a run rests on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mmgraph.cli.options import (
+    GraphOption,
+    JsonOption,
+    PluginOption,
+    QuietOption,
+    RunArgument,
+    begin,
+)
+from mmgraph.cli.output import write_json, write_line, write_table
+from mmgraph.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmgraph.evaluation.explanation.explanation import Explanation, Fidelity
+    from mmgraph.evaluation.explanation.overall import OverallExplanation
+    from mmgraph.training.run import Run
+
+EXAMPLES = (
+    "mmgraph explain run --entity U+0041",
+    "mmgraph explain run --entity U+0041 --class greek --page why.html --json",
+    "mmgraph explain run --entity U+0041 --explainer gnn_explainer",
+    "mmgraph explain run --sample 5",
+    "mmgraph explain run --class latin --split train --sample 5 --json",
+)
+
+
+def explain(
+    run: RunArgument,
+    entity: Annotated[
+        str | None,
+        typer.Option(
+            "--entity", metavar="ID", help="An entity; by default a whole class, or the whole task."
+        ),
+    ] = None,
+    answer: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="CLASS",
+            help="The class or label to ask about; for an entity by default what the model says.",
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["train", "validation", "test"] | None,
+        typer.Option("--split", help="Without --entity: whose answers; test by default."),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample", min=2, metavar="N", help="Without --entity: how many of them; 50 by default."
+        ),
+    ] = None,
+    explainer: Annotated[
+        Literal["gnn_explainer", "captum"] | None,
+        typer.Option("--explainer", help="With --entity: an explainer of PyG to ask as well."),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--page", metavar="FILE.html", help="With --entity: write a page with pictures and texts."
+        ),
+    ] = None,
+    orders: Annotated[
+        int,
+        typer.Option(
+            "--orders", min=4, metavar="N", help="How many orders are sampled where too many things add."
+        ),
+    ] = 64,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Draws the orders.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier page.")] = False,
+    graph: GraphOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Say what an answer of a run rests on: modalities, relations, neighbours, features."""
+    progress = begin(quiet=quiet, plugin=plugin)
+    _refuse("--entity", entity is None, {"--explainer": explainer, "--page": page})
+    _refuse(
+        "a whole class or task, without --entity", entity is not None, {"--split": split, "--sample": sample}
+    )
+    import mmgraph as mg
+    from mmgraph.atomic import require_file
+
+    if page is not None:
+        require_file(page, overwrite=overwrite, option="--page")
+    loaded = mg.load_run(run, graph=graph)
+    if entity is None:
+        overall = mg.explain_all(
+            loaded,
+            split=split or "test",
+            answer=answer,
+            sample=50 if sample is None else sample,
+            orders=orders,
+            seed=seed,
+            progress=progress,
+        )
+        _write_overall(overall, json=json)
+        return
+    found = mg.explain(loaded, entity, answer=answer, explainer=explainer, orders=orders, seed=seed)
+    _write_one(found, loaded, page, json=json)
+
+
+def _refuse(wanted: str, missing: bool, given: dict[str, Any]) -> None:
+    for option, value in given.items():
+        if missing and value is not None:
+            raise ConfigError(f"goes with {wanted}", where=option, fix="Leave it out.")
+
+
+def _write_one(found: Explanation, run: Run, page: Path | None, *, json: bool) -> None:
+    if page is not None:
+        found.save_page(page, run)
+    if json:
+        write_json({**found.to_json(), "page": None if page is None else str(page)})
+        return
+    truth = f" (it is {found.target})" if found.target else ""
+    write_line(f"{found.model} says that {found.title} ({found.id}) is {found.prediction}{truth}")
+    write_line(
+        f"{found.asked}: {found.value:.4f}{_probability(found, 0)}; without any modality of its own and "
+        f"without relations {found.nothing:.4f}{_probability(found, 1)}"
+    )
+    _write_rows(found.parts, "what each added" + ("" if found.exact else ", by sampled orders"))
+    _write_fidelity(found.fidelity)
+    if len(found.neighbours):
+        more = f"; {found.left_out} with less effect are left out" if found.left_out else ""
+        _write_rows(found.neighbours, f"what each neighbour added{more}")
+        _write_fidelity(found.fidelity_of_neighbours)
+    _write_rows(
+        found.features, f"features, by integrated gradients; they add up to within {abs(found.gap):.1g}"
+    )
+    _write_rows(found.strongest_features(), "the features of its own that count most")
+    _write_rows(found.attention, "whom it looked at")
+    _write_rows(found.masks, "the masks of PyG's explainer")
+    if page is not None:
+        write_line(f"The page is {page}")
+
+
+def _probability(found: Explanation, place: int) -> str:
+    """Return log-odds as a probability, in brackets; nothing of a regression."""
+    plain = found.plain[place]
+    return "" if plain == (found.value, found.nothing)[place] else f" (probability {plain:.4f})"
+
+
+def _write_overall(found: OverallExplanation, *, json: bool) -> None:
+    if json:
+        write_json(found.to_json())
+        return
+    write_line(f"{found.model} on {found.task}: {found.entities} of {found.of} entities of {found.split}")
+    _write_rows(found.parts, f"what each added to the {found.asked}, on average")
+    write_line(
+        f"without the most important ones it falls by {found.necessity:.4f} (fidelity+), with them alone by "
+        f"{found.sufficiency:.4f} (fidelity-)"
+    )
+
+
+def _write_rows(table: pd.DataFrame, title: str) -> None:
+    if table.empty:
+        return
+    write_line(title)
+    rows = [
+        [f"{v:+.4f}" if isinstance(v, float) else v for v in row] for row in table.itertuples(index=False)
+    ]
+    write_table([str(name) for name in table.columns], rows)
+
+
+def _write_fidelity(found: Fidelity) -> None:
+    names = ", ".join(name for _, name in found.important) or "nothing"
+    write_line(
+        f"without {names} it falls by {found.necessity:.4f} (fidelity+), with that alone by "
+        f"{found.sufficiency:.4f} (fidelity-)"
+    )

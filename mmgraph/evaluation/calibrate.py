@@ -1,0 +1,83 @@
+"""Temperature scaling of a run, kept with its weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from mmgraph.atomic import atomic_folder
+from mmgraph.errors import ConfigError
+from mmgraph.evaluation.robustness.calibration import temperature_of
+from mmgraph.evaluation.robustness.subject import Subject
+from mmgraph.tasks import Classification
+from mmgraph.tasks.temperature import COLDEST, HOTTEST
+from mmgraph.training.run import Run
+from mmgraph.training.run_folder import MARKER, write_best
+
+_NOTE = "probabilities are at the temperature"
+
+
+def calibrate(run: Run) -> float:
+    """Fit the temperature of a classification on validation, and keep it with the run.
+
+    From then on all probabilities of the run are at that temperature: of ``predictions``, ``mmgraph predict``
+    and what is exported. Which class is predicted stays the same. If the run is on disk, its folder is
+    written anew, whole: ``model.safetensors``, ``predictions.parquet`` and the notes of ``run.json``.
+
+    Args:
+        run: A run of a classification.
+
+    Returns:
+        The temperature: above 1 where the model was too sure of itself.
+
+    Raises:
+        ConfigError: If its task is no classification, or validation has no entity to fit it on.
+        GraphError: If no entity of validation has a class.
+
+    Example:
+        >>> calibrate(mmgraph.load_run("run"))  # doctest: +SKIP
+        1.37
+    """
+    if not isinstance(run.task, Classification):
+        raise ConfigError(
+            f"the task {run.task.labels.task!r} is {run.task.labels.kind}; wanted a classification",
+            where="--calibrate",
+            fix="Leave it out.",
+        )
+    subject = Subject.of(run, "validation", doing="--calibrate")
+    temperature = temperature_of(subject)
+    if temperature is None:
+        raise ConfigError(
+            "no entity of validation has a class that a training entity has",
+            where="--calibrate",
+            fix="Leave it out, or train on another split.",
+        )
+    run.module.head.temperature.fill_(temperature)  # type: ignore[operator]
+    beyond = (
+        f", the end of what is looked at, as validation {end}"
+        if (end := _end(temperature)) is not None
+        else ""
+    )
+    note = f"{_NOTE} {temperature:.4g}, fitted on validation{beyond}"
+    run.module.notes = [*(n for n in run.module.notes if not n.startswith(_NOTE)), note]
+    if run.folder is not None:
+        _keep(run, run.folder)
+    return temperature
+
+
+def _end(temperature: float) -> str | None:
+    if temperature < COLDEST * 1.001:
+        return "has no wrong answer that would hold the temperature up"
+    return "shows the scores to tell nothing" if temperature > HOTTEST / 1.001 else None
+
+
+def _keep(run: Run, folder: Path) -> None:
+    with atomic_folder(folder, marker=MARKER, overwrite=True) as new:
+        shutil.copytree(folder, new, dirs_exist_ok=True)
+        write_best(run, new)
+        run.predictions().to_parquet(new / "predictions.parquet", index=False)
+        record = json.loads((new / MARKER).read_text(encoding="utf-8"))
+        record["notes"] = run.module.notes
+        content = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        (new / MARKER).write_text(content, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What the answer of a model for an entity rests on: modalities, relations, neighbours, features."""

@@ -1,0 +1,141 @@
+"""What the answer for one entity rests on, all in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmgraph.training.run import Run
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """Whether what is called important is.
+
+    Args:
+        important: The kind and name of the fewest that make up 80 % of what speaks for the answer.
+        necessity: Fidelity+: how far the probability, or the number of a regression, falls without them. High
+            if they are needed.
+        sufficiency: Fidelity-: how far it falls with them alone. Near 0, or below, if they are enough.
+    """
+
+    important: tuple[tuple[str, str], ...]
+    necessity: float
+    sufficiency: float
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What the answer for one entity rests on.
+
+    Args:
+        task: The task.
+        model: The model.
+        entity: The entity type.
+        id: The entity.
+        title: Its title.
+        target: What is true, as text; empty where that is not known.
+        prediction: What the model says, as text.
+        asked: What ``value`` is: the log-odds of a class or a label, or the target of a regression.
+        value: What the model says of that.
+        nothing: What it would say without any modality of the entity and without relations.
+        plain: Both as people know them, as probabilities or in the unit of the target.
+        parts: One row for each modality and relation, what added most first: ``kind``, ``name``, ``added`` (a
+            Shapley value; together they make ``value - nothing``), ``error`` and ``alone`` (how far the
+            number falls if this alone goes).
+        exact: Whether these Shapley values are exact.
+        neighbours: The same for neighbours, with ``id``, ``title``, ``type`` and ``relations``; ``added``
+            makes up the difference to an entity without any of them.
+        left_out: How many neighbours with little effect are not among them.
+        fidelity: Of modalities and relations.
+        fidelity_of_neighbours: Of neighbours.
+        features: By integrated gradients: ``modality``, ``whose`` and ``added``.
+        own_features: By modality of the entity, what each of its features added, [D].
+        gap: How far integrated gradients are from adding up.
+        attention: Whom it looked at, of layers that fuse by attention.
+        masks: What an explainer of PyG says, if one was asked.
+        row: The row of the entity.
+        neighbour_rows: The type and row of each neighbour.
+    """
+
+    task: str
+    model: str
+    entity: str
+    id: str
+    title: str
+    target: str
+    prediction: str
+    asked: str
+    value: float
+    nothing: float
+    plain: tuple[float, float]
+    parts: pd.DataFrame
+    exact: bool
+    neighbours: pd.DataFrame
+    left_out: int
+    fidelity: Fidelity
+    fidelity_of_neighbours: Fidelity
+    features: pd.DataFrame
+    own_features: dict[str, np.ndarray[Any, Any]]
+    gap: float
+    attention: pd.DataFrame
+    masks: pd.DataFrame
+    row: int
+    neighbour_rows: tuple[tuple[str, int], ...]
+
+    def strongest_features(self, count: int = 5) -> pd.DataFrame:
+        """Return the features of the entity that added or took most: ``modality``, ``feature``, ``added``.
+
+        Args:
+            count: How many of each modality.
+        """
+        rows = [
+            {"modality": name, "feature": int(place), "added": float(added[place])}
+            for name, added in self.own_features.items()
+            for place in np.argsort(-np.abs(added), kind="stable")[:count]
+        ]
+        return pd.DataFrame(rows, columns=["modality", "feature", "added"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON."""
+        return {
+            "task": self.task,
+            "model": self.model,
+            "entity": self.entity,
+            "id": self.id,
+            "title": self.title,
+            "target": self.target,
+            "prediction": self.prediction,
+            "asked": self.asked,
+            "value": self.value,
+            "nothing": self.nothing,
+            "plain": list(self.plain),
+            "parts": self.parts.to_dict("records"),
+            "exact": self.exact,
+            "fidelity": vars(self.fidelity),
+            "neighbours": self.neighbours.to_dict("records"),
+            "neighbours_left_out": self.left_out,
+            "fidelity_of_neighbours": vars(self.fidelity_of_neighbours),
+            "integrated_gradients": {
+                "modalities": self.features.to_dict("records"),
+                "features": self.strongest_features().to_dict("records"),
+                "gap": self.gap,
+            },
+            "attention": self.attention.to_dict("records"),
+            "masks": self.masks.to_dict("records"),
+        }
+
+    def save_page(self, file: str | Path, run: Run) -> None:
+        """Write it as one HTML page, with pictures and texts, without scripts and network.
+
+        Args:
+            file: Where to.
+            run: The run that was explained.
+        """
+        from mmgraph.evaluation.explanation.page import write_page
+
+        write_page(Path(file), self, run)

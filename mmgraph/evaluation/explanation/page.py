@@ -1,0 +1,133 @@
+"""An explanation as one HTML file, with pictures and texts, without scripts and network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mmgraph.atomic import atomic_write
+from mmgraph.evaluation.explanation.explanation import Explanation
+from mmgraph.evaluation.samples import Sample, show_entities
+from mmgraph.training.run import Run
+
+_WIDTH, _HEIGHT, _RING = 820, 520, 190
+_THUMBNAIL = 40
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of what added or took: its name, the number as text, and the bar in percent of the half."""
+
+    name: str
+    text: str
+    length: float
+    gain: bool
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A neighbour in the picture of the subgraph, in pixels.
+
+    Args:
+        x, y: Where.
+        title: What stands there.
+        picture: Its first picture, or nothing.
+        width: Of the line to the entity.
+        gain: Whether it speaks for the answer.
+        relations: What ties it.
+    """
+
+    x: float
+    y: float
+    title: str
+    picture: str
+    width: float
+    gain: bool
+    relations: str
+
+
+def write_page(file: Path, found: Explanation, run: Run) -> None:
+    """Write an explanation as a page, whole or not at all; see :func:`explanation_page`."""
+    atomic_write(file, explanation_page(found, run))
+
+
+def explanation_page(found: Explanation, run: Run) -> str:
+    """Return an explanation as an HTML page; all text in it is escaped.
+
+    Args:
+        found: The explanation.
+        run: The run that was explained.
+    """
+    own = show_entities(
+        run.view, found.entity, [found.row], targets=[found.target], predictions=[found.prediction]
+    )
+    near = [_sample(run, kind, row) for kind, row in found.neighbour_rows]
+    # Autoescape for every template: by name, only those that end in .html would be escaped.
+    environment = Environment(
+        loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("explanation.html.j2").render(
+        found=found,
+        graph=run.graph.name,
+        own=own,
+        centre=own[0].pictures[0][1] if own[0].pictures else "",
+        parts=_bars(found.parts, "name", "kind"),
+        neighbours=_bars(found.neighbours, "title", "relations"),
+        features=_bars(found.features, "modality", "whose"),
+        strongest=_bars(found.strongest_features(), "modality", "feature"),
+        attention=found.attention.to_dict("records"),
+        masks=found.masks.to_dict("records"),
+        cards=near,
+        spots=_spots(found, near),
+        width=_WIDTH,
+        height=_HEIGHT,
+        thumbnail=_THUMBNAIL,
+    )
+
+
+def _sample(run: Run, entity: str, row: int) -> Sample:
+    """Return a neighbour as people see it; its answer is not told, as the model does not see it either."""
+    return show_entities(run.view, entity, [row], targets=[""])[0]
+
+
+def _bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:
+    longest = float(table["added"].abs().max()) if len(table) else 0.0
+    errors = table["error"] if "error" in table else pd.Series(0.0, index=table.index)
+    return [
+        Bar(
+            str(row[name]),
+            f"{row['added']:+.4f}" + (f" ± {error:.4f}" if error > 0 else ""),
+            100 * abs(row["added"]) / longest if longest else 0.0,
+            row["added"] >= 0,
+            str(row[more]),
+        )
+        for (_, row), error in zip(table.iterrows(), errors, strict=True)
+    ]
+
+
+def _spots(found: Explanation, near: list[Sample]) -> list[Spot]:
+    longest = float(found.neighbours["added"].abs().max()) if len(near) else 0.0
+    spots = []
+    for number, (sample, row) in enumerate(zip(near, found.neighbours.to_dict("records"), strict=True)):
+        angle = 2 * math.pi * number / len(near) - math.pi / 2
+        spots.append(
+            Spot(
+                x=_WIDTH / 2 + 1.6 * _RING * math.cos(angle),
+                y=_HEIGHT / 2 + _RING * math.sin(angle),
+                title=_short(sample.title),
+                picture=sample.pictures[0][1] if sample.pictures else "",
+                width=1 + 7 * abs(row["added"]) / longest if longest else 1.0,
+                gain=row["added"] >= 0,
+                relations=row["relations"],
+            )
+        )
+    return spots
+
+
+def _short(text: str, most: int = 18) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,318 @@
+"""Everything that is tried of a run, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+from torch import Tensor
+
+from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.evaluation.robustness.calibration import Calibration, calibration, selective_curve
+from mmgraph.evaluation.robustness.missing import ALL, combinations_left, missing_curves
+from mmgraph.evaluation.robustness.noise import noise_curves
+from mmgraph.evaluation.robustness.slices import by_degree, by_group, gap
+from mmgraph.evaluation.robustness.subject import Subject
+from mmgraph.graph.changed_edges import EDGE_CHANGES, with_changed_edges
+from mmgraph.graph.graph import Graph
+from mmgraph.graph.known_columns import known_columns
+from mmgraph.progress import Progress
+from mmgraph.tasks import Classification
+from mmgraph.training.run import Run
+
+Aspect = Literal["missing", "noise", "edges", "neighbours", "groups", "calibration", "selective"]
+
+ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Of modalities that are missing, and of edges that are changed."""
+
+NOISE = (0.0, 0.25, 0.5, 1.0, 2.0)
+"""In standard deviations of each feature."""
+
+Changed = Callable[[int], Iterator[tuple[str, float, Graph]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Robustness:
+    """How a run fares where less is known than in training, for whom it is good, and how sure it may be.
+
+    Args:
+        task: The task.
+        model: The model.
+        split: The entities that it was tried on.
+        entities: How many of them there are.
+        metric: The metric that stands for the others, and whether ``max`` or ``min`` of it is better.
+        metrics: All metrics of the run as it is.
+        seed: What chose entities, edges and noise.
+        repeats: How many draws there were.
+        measurements: One row for each graph that was tried: ``aspect`` (``missing``, ``noise``, ``removed``,
+            ``added``, ``rewired``), ``what`` (a modality, a relation or ``all``), ``level``, ``repeat``, and
+            the metrics.
+        combinations: One row for each combination of modalities that entities were left: ``left`` and the
+            metrics.
+        neighbours: Metrics by the number of edges, see :func:`by_degree`.
+        groups: Metrics by the values of columns, see :func:`by_group`.
+        calibration: Of a classification.
+        selective: Of a classification: ``coverage``, ``accuracy`` and ``confidence``.
+        notes: What was not tried, and why.
+    """
+
+    task: str
+    model: str
+    split: str
+    entities: int
+    metric: tuple[str, str]
+    metrics: dict[str, float]
+    seed: int
+    repeats: int
+    measurements: pd.DataFrame
+    combinations: pd.DataFrame
+    neighbours: pd.DataFrame
+    groups: pd.DataFrame
+    calibration: Calibration | None
+    selective: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def curves(self) -> pd.DataFrame:
+        """Return mean and standard deviation over the draws of the metric: one row for each point.
+
+        Returns:
+            ``aspect``, ``what``, ``level``, ``mean``, ``std`` (over draws; 0 for one), ``repeats``.
+        """
+        if self.measurements.empty:
+            return pd.DataFrame(columns=["aspect", "what", "level", "mean", "std", "repeats"])
+        grouped = self.measurements.groupby(["aspect", "what", "level"], sort=False)[self.metric[0]]
+        table = grouped.agg(["mean", "std", "count"]).reset_index()
+        table["std"] = table["std"].fillna(0.0)
+        return table.rename(columns={"count": "repeats"})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON; what could not be measured is missing."""
+        return {
+            "task": self.task,
+            "model": self.model,
+            "split": self.split,
+            "entities": self.entities,
+            "metric": self.metric[0],
+            "metrics": self.metrics,
+            "seed": self.seed,
+            "repeats": self.repeats,
+            "curves": _records(self.curves()),
+            "combinations": _records(self.combinations),
+            "neighbours": _records(self.neighbours),
+            "groups": _records(self.groups),
+            "gaps": self.gaps(),
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "selective": {
+                "area_under_risk_coverage": self.risk(),
+                "curve": _records(self.selective),
+            }
+            if len(self.selective)
+            else None,
+            "notes": list(self.notes),
+        }
+
+    def gaps(self) -> dict[str, float | None]:
+        """Return by column how far the best and the worst group of at least ten entities are apart."""
+        if self.groups.empty:
+            return {}
+        return {
+            str(column): gap(table, self.metric[0])
+            for column, table in self.groups.groupby("column", sort=False)
+        }
+
+    def risk(self) -> float | None:
+        """Return the area under the risk-coverage curve: the mean share of wrong answers over all coverages.
+
+        `Geifman and El-Yaniv 2017 <https://arxiv.org/abs/1705.08500>`_. Nothing if that was not tried.
+        """
+        return float((1 - self.selective["accuracy"]).mean()) if len(self.selective) else None
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write it into a folder: ``robustness.json``, a CSV for each table and a PNG for each plot.
+
+        Args:
+            folder: Where to.
+            overwrite: Replace an earlier one.
+
+        Raises:
+            UserError: If the folder is there already and must not be replaced.
+        """
+        from mmgraph.evaluation.robustness.folder import save_robustness
+
+        save_robustness(self, Path(folder), overwrite=overwrite)
+
+
+def robustness(
+    run: Run,
+    *,
+    split: str = "test",
+    aspects: Sequence[Aspect] | None = None,
+    groups: Sequence[str] = (),
+    table: str | Path | pd.DataFrame | None = None,
+    repeats: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Robustness:
+    """Try a run where modalities are missing, features noisy and edges wrong, and see for whom it is good.
+
+    Nothing is trained or fitted, but for the temperature that calibration tells, which is fitted on
+    validation. The weights stay as they are, and the graph that the model sees is changed: the modalities and
+    the features of the entities that are measured, and edges of all. The same seed gives the same result.
+
+    Args:
+        run: A run of a classification, a regression or a task of several labels.
+        split: The entities to measure on.
+        aspects: What to try; by default all that the task and the graph have: ``missing`` (each modality
+            dropped for 0 to 100 % of the entities, and each combination for all), ``noise`` (on features),
+            ``edges`` (removed, added, rewired), ``neighbours`` (entities by their number of edges),
+            ``groups`` (by column), ``calibration`` and ``selective`` (of a classification).
+        groups: Columns: targets, splits and titles that the graph keeps, or columns of ``table``.
+        table: A table with further columns; rows are found by their ids.
+        repeats: How many draws of entities, edges and noise.
+        seed: The seed.
+        progress: Told what is going on.
+
+    Raises:
+        ConfigError: If the run's task has no target of each entity, an aspect, a split or a column is not
+            there, groups are asked for without a column, or a number is below what makes sense.
+        GraphError: If no entity of the split has a target.
+        DivergedError: If an output is not finite.
+
+    Example:
+        >>> robustness(mmgraph.load_run("run"), groups=["script"]).curves()  # doctest: +SKIP
+    """
+    chosen = _chosen(aspects, groups)
+    if repeats < 1:
+        raise ConfigError(f"got {repeats}; wanted at least 1", where="--repeats")
+    subject = Subject.of(run, split, doing="--robustness")
+    columns = known_columns(run.graph, subject.entity, table) if groups else pd.DataFrame()
+    _check_columns(groups, columns)
+    notes: list[str] = []
+    output = subject.output()
+    curves = _measure(subject, chosen, output, repeats, seed, notes, progress or Progress(quiet=True))
+    classes = isinstance(subject.task, Classification)
+    if not classes and {"calibration", "selective"} & set(chosen):
+        notes.append("calibration and selective prediction were left out: they take a classification")
+    return Robustness(
+        task=subject.task.labels.task,
+        model=run.config.model.name,
+        split=split,
+        entities=len(subject.rows),
+        metric=subject.task.monitor,
+        metrics=subject.metrics(output),
+        seed=seed,
+        repeats=repeats,
+        measurements=curves,
+        combinations=_combinations(subject) if "missing" in chosen else pd.DataFrame(),
+        neighbours=by_degree(subject, output) if "neighbours" in chosen else pd.DataFrame(),
+        groups=_concat([by_group(subject, output, name, columns[name]) for name in groups]),
+        calibration=calibration(subject, output) if classes and "calibration" in chosen else None,
+        selective=selective_curve(subject, output) if classes and "selective" in chosen else pd.DataFrame(),
+        notes=tuple(notes),
+    )
+
+
+def _chosen(aspects: Sequence[Aspect] | None, groups: Sequence[str]) -> list[Aspect]:
+    for name in aspects or ():
+        if name not in ASPECTS:
+            raise ConfigError(
+                f"there is nothing to try by the name {name!r}",
+                where="--only",
+                fix=did_you_mean(name, ASPECTS),
+            )
+    if aspects is not None and ("groups" in aspects) != bool(groups):
+        raise ConfigError(
+            f"got {', '.join(groups)}, but groups are not among what is to be tried"
+            if groups
+            else "got no column to make groups by",
+            where="--group",
+            fix="Add --only groups." if groups else "Name one by --group COLUMN.",
+        )
+    return [name for name in ASPECTS if aspects is None or name in aspects]
+
+
+def _check_columns(groups: Sequence[str], columns: pd.DataFrame) -> None:
+    for name in groups:
+        if name not in columns:
+            raise ConfigError(
+                f"there is no column {name!r}",
+                where="--group",
+                fix=f"{did_you_mean(name, [str(c) for c in columns])} --table FILE brings others.",
+            )
+
+
+def _measure(
+    subject: Subject,
+    aspects: Sequence[Aspect],
+    output: Tensor,
+    repeats: int,
+    seed: int,
+    notes: list[str],
+    progress: Progress,
+) -> pd.DataFrame:
+    """Return the metrics on every changed graph."""
+    changes = _changes(subject, aspects, notes)
+    as_it_is = subject.metrics(output)
+    rows: list[dict[str, Any]] = []
+    with progress.job("changed graphs", total=repeats * len(changes)) as advance:
+        for aspect, changed in changes.items():
+            for repeat in range(repeats):
+                for what, level, graph in changed(seed + repeat):
+                    once = level == 0 or (aspect in ("missing", "removed") and level == 1)
+                    if once and repeat:
+                        # No draw decides what nothing or everything is.
+                        continue
+                    found = as_it_is if level == 0 else subject.metrics(subject.output(graph))
+                    rows.append({"aspect": aspect, "what": what, "level": level, "repeat": repeat, **found})
+                advance(1, note=aspect)
+    return pd.DataFrame(rows)
+
+
+def _changes(subject: Subject, aspects: Sequence[Aspect], notes: list[str]) -> dict[str, Changed]:
+    changes: dict[str, Changed] = {}
+    if not subject.modalities and {"missing", "noise"} & set(aspects):
+        notes.append(f"missing and noise were left out: {subject.entity} has no modality that the task sees")
+    elif "missing" in aspects:
+        changes["missing"] = lambda seed: missing_curves(subject, SHARES, seed)
+    if subject.modalities and "noise" in aspects:
+        changes["noise"] = lambda seed: noise_curves(subject, NOISE, seed)
+    if "edges" in aspects:
+        if not subject.graph.schema.relations:
+            notes.append("edges were left out: the model sees no relation")
+        else:
+            for change in EDGE_CHANGES:
+                changes[change] = _edge_curves(subject, change)
+    return changes
+
+
+def _edge_curves(subject: Subject, change: Any) -> Changed:
+    relations = subject.graph.schema.relations
+    several = [(ALL, relations)] if len(relations) > 1 else []
+
+    def curves(seed: int) -> Iterator[tuple[str, float, Graph]]:
+        for what, hit in [*((name, [name]) for name in relations), *several]:
+            for level in SHARES:
+                yield what, level, with_changed_edges(subject.graph, change, level, relations=hit, seed=seed)
+
+    return curves
+
+
+def _combinations(subject: Subject) -> pd.DataFrame:
+    rows = [
+        {"left": " + ".join(left) or "none", **subject.metrics(subject.output(graph))}
+        for left, graph in (combinations_left(subject) if subject.modalities else ())
+    ]
+    return pd.DataFrame(rows)
+
+
+def _concat(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): None if v != v else v for k, v in row.items()} for row in table.to_dict("records")]

@@ -1,0 +1,116 @@
+"""For whom a model is good: entities by their number of neighbours, and by a column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mmgraph.evaluation.robustness.subject import Subject
+from mmgraph.tasks import Regression
+
+FEWEST = 10
+"""Groups with fewer entities than this do not count for the gap between groups."""
+
+_MOST_GROUPS = 100
+
+
+def by_degree(subject: Subject, output: Tensor) -> pd.DataFrame:
+    """Return the metrics of entities by how many edges of relations lead to them or to their modalities.
+
+    Args:
+        subject: The run.
+        output: Of the entities that are measured, [R, C].
+
+    Returns:
+        One row for 0, 1, 2-3, 4-7, ... edges: ``neighbours``, ``entities`` and the metrics.
+    """
+    degree = degrees(subject)[subject.entities]
+    bins = np.where(degree > 0, np.floor(np.log2(np.maximum(degree, 1))) + 1, 0).astype(np.int64)
+    names = {b: _range(int(b)) for b in np.unique(bins)}
+    return _sliced(subject, output, bins, "neighbours", names)
+
+
+def degrees(subject: Subject) -> NDArray[np.int64]:
+    """Return how many edges of relations lead to each entity or to one of its modality nodes, int64 [N]."""
+    graph = subject.graph
+    total = np.zeros(graph.schema.node_type(subject.entity).num_nodes, dtype=np.int64)
+    owner = {t.name: graph.nodes[t.name]["entity_index"].to_numpy() for t in subject.modalities}
+    for edge_type in graph.schema.edge_types:
+        if edge_type.kind == "of":
+            continue
+        target = graph.edges[edge_type.triple].index[1]
+        if edge_type.target == subject.entity:
+            total += np.bincount(target, minlength=len(total))
+        elif edge_type.target in owner:
+            total += np.bincount(owner[edge_type.target][target], minlength=len(total))
+    return total
+
+
+def by_group(subject: Subject, output: Tensor, column: str, cells: pd.Series) -> pd.DataFrame:
+    """Return the metrics of entities by the value of a column, the worst group first.
+
+    Args:
+        subject: The run.
+        output: Of the entities that are measured, [R, C].
+        column: The name of the column.
+        cells: Its cells, one for each entity of the type; an empty one is a group of its own. Numbers with
+            more than twenty values are cut at their quartiles.
+
+    Returns:
+        ``column``, ``group``, ``entities`` and the metrics. The rarest of more than a hundred groups are one.
+    """
+    values = cells.iloc[subject.entities].reset_index(drop=True)
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notna().sum() == values.notna().sum() and numbers.nunique() > 20:
+        shown = pd.qcut(numbers, 4, duplicates="drop").astype(object).where(numbers.notna(), "(empty)")
+        named = shown.map(str)
+    else:
+        named = values.where(values.notna(), "(empty)").map(str).replace("", "(empty)")
+    counts = named.value_counts()
+    if len(counts) > _MOST_GROUPS:
+        named = named.where(named.isin(counts.index[: _MOST_GROUPS - 1]), "(others)")
+    codes, found = pd.factorize(named, sort=True)
+    table = _sliced(subject, output, codes, "group", dict(enumerate(found)))
+    table.insert(0, "column", column)
+    metric, direction = subject.task.monitor
+    return table.sort_values(metric, ascending=direction == "max", kind="stable", ignore_index=True)
+
+
+def gap(table: pd.DataFrame, metric: str) -> float | None:
+    """Return how far the best and the worst group are apart; nothing of fewer than two large ones."""
+    counted = table.loc[table["entities"] >= FEWEST, metric].dropna()
+    return float(counted.max() - counted.min()) if len(counted) > 1 else None
+
+
+def _sliced(
+    subject: Subject,
+    output: Tensor,
+    codes: NDArray[np.int64],
+    what: str,
+    names: dict[int, str],
+) -> pd.DataFrame:
+    rows = []
+    for code, name in names.items():
+        places = np.flatnonzero(codes == code)
+        rows.append({what: name, "entities": len(places), **_metrics(subject, output, places)})
+    return pd.DataFrame(rows)
+
+
+def _metrics(subject: Subject, output: Tensor, places: NDArray[np.int64]) -> dict[str, float | None]:
+    """Return the metrics of some entities; nothing for those that so few do not have."""
+    names: Sequence[str] = list(subject.metrics(output))
+    if isinstance(subject.task, Regression) and len(places) < 2:
+        return dict.fromkeys(names)
+    found = subject.metrics(output, places)
+    return {name: found[name] if math.isfinite(found[name]) else None for name in names}
+
+
+def _range(number: int) -> str:
+    if number < 2:
+        return str(number)
+    return f"{2 ** (number - 1)}-{2**number - 1}"
