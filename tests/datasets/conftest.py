@@ -15,6 +15,7 @@ from mmgraph.data.prepare import prepare_dataset
 from mmgraph.paths import shipped
 
 PUBLIC_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+FOLDERS = {"spoken_digits": "fsdd"}
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def public_source() -> Callable[[str], Path]:
     """Return the folder with a dataset's public source files, or skip the test."""
 
     def find(name: str) -> Path:
-        folder = PUBLIC_DATA / name
+        folder = PUBLIC_DATA / FOLDERS.get(name, name)
         if not folder.is_dir():
             pytest.skip(f"the public source files of {name} are not on this machine (looked in {folder})")
         return folder

@@ -15,7 +15,7 @@ from mmgraph.data.prepare import shipped_names
 from mmgraph.data.spec import read_spec
 from mmgraph.paths import shipped
 
-FROM_SOURCES = ("emoji", "countries")
+FROM_SOURCES = ("emoji", "countries", "spoken_digits")
 # The public copies of these were made smaller; the recipe reads either.
 MADE_SMALLER = re.compile(r"countries\.json|flags/")
 
