@@ -46,7 +46,6 @@ _ENTRIES = (
     "hetero_gat[without.relations=meets]",
     "hetero_gat[without.modalities=sound]",
     "hetero_gat[without.modalities=sight]",
-    "hetero_gat[without.modalities=view]",
 )
 _LEVEL, _POWER = 0.05, 0.8
 """How often what is not there may be found, and how often what is there must be."""
