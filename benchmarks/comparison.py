@@ -94,7 +94,7 @@ def summarise(results: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, f
             (name, sign) for run in runs for name, sign in (run["relations"] | run["modalities"]).items()
         ]
         there = [sign > 0 for name, sign in signs if name in truth.missed]
-        absent = [sign > 0 for name, sign in signs if name in truth.superfluous]
+        absent = [sign != 0 for name, sign in signs if name in truth.superfluous]
         table[case] = {
             "runs": len(runs),
             "right": sum(run["answer"] == truth.helps for run in runs) / len(runs),

@@ -27,8 +27,8 @@ class Truth:
         crossed: Whether the class is told by both together: it is 1 where sound and sight disagree.
         helps: The answer to "does the graph help?" that is right.
         missed: The relations and modalities that are missed when they are left out.
-        superfluous: Those that are not. Of others neither is known: two modalities that tell the same are each
-            missed a little, and places are told apart without their view too, by how many things are at them.
+        superfluous: Those that are not. Of others neither is known: two modalities that tell the same are
+            each missed a little, and places are told apart without their view too, by how many are there.
     """
 
     at: float
