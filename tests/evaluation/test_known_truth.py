@@ -36,13 +36,13 @@ def test_the_verdict_is_right(case: str, missed: set[str], tmp_path: Path) -> No
         task="kind",
         models=["hetero_gat"],
         controls="all",
-        splits=4,
+        splits=3,
         dataset=dataset,
         seeds=1,
         overrides=SHORT,
         out=tmp_path / "out",
     )
-    assert len(found.trials) == 4 * len(found.entries)
+    assert len(found.trials) == 3 * len(found.entries)
     assert found.failures == ()
     verdict = judge(found)
     assert verdict.answer == ("yes" if "at" in missed else "no"), verdict.sentences
