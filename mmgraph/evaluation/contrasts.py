@@ -2,8 +2,8 @@
 
 Where there are several random splits, differences are paired by split, each the mean over its seeds, and the
 variance is corrected for what the splits have in common; where the metric is a mean over entities, it is at
-least what the draw of the tested ones makes. On a single split the differences are those of trainings, and, for
-metrics that are means over entities, of which entities happen to be tested.
+least what the draw of the tested ones makes. On a single split the differences are those of trainings, and,
+for metrics that are means over entities, of which entities happen to be tested.
 """
 
 from __future__ import annotations
