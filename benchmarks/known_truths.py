@@ -25,28 +25,31 @@ class Truth:
         sound: How far the sounds of the two classes lie apart, in standard deviations.
         sight: The same of what is seen.
         crossed: Whether the class is told by both together: it is 1 where sound and sight disagree.
-        helps: The answers to "does the graph help?" that are right.
-        relations: The relations that are missed when they are left out.
-        modalities: The modalities that are missed.
+        helps: The answer to "does the graph help?" that is right.
+        missed: The relations and modalities that are missed when they are left out.
+        superfluous: Those that are not. Of others neither is known: two modalities that tell the same are
+            each missed a little, and places are told apart without their view too, by how many are there.
     """
 
     at: float
     sound: float
     sight: float
     crossed: bool
-    helps: tuple[str, ...]
-    relations: frozenset[str] = frozenset()
-    modalities: frozenset[str] = frozenset()
+    helps: str
+    missed: frozenset[str]
+    superfluous: frozenset[str]
 
 
-AT, SOUND, SIGHT = frozenset({"at"}), frozenset({"sound"}), frozenset({"sight"})
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 TRUTHS = {
-    "graph carries all": Truth(0.95, 0.0, 0.0, False, ("yes",), AT, frozenset({"view"})),
-    "graph carries some": Truth(0.85, 1.2, 0.0, False, ("yes",), AT, frozenset({"view", "sound"})),
-    "graph carries nothing": Truth(0.0, 1.2, 1.2, False, ("no",), modalities=SOUND | SIGHT),
-    "one modality": Truth(0.0, 3.0, 0.0, False, ("no",), modalities=SOUND),
-    "both modalities together": Truth(0.0, 5.0, 5.0, True, ("no",), modalities=SOUND | SIGHT),
+    "graph carries all": Truth(0.95, 0.0, 0.0, False, "yes", _names("at"), _names("meets sound sight")),
+    "graph carries some": Truth(0.85, 1.2, 0.0, False, "yes", _names("at"), _names("meets sight")),
+    "graph carries nothing": Truth(0.0, 1.2, 1.2, False, "no", _names(""), _names("at meets")),
+    "one modality": Truth(0.0, 3.0, 0.0, False, "no", _names("sound"), _names("at meets sight")),
+    "both modalities together": Truth(0.0, 5.0, 5.0, True, "no", _names("sound sight"), _names("at meets")),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmgraph.atomic import atomic_folder, atomic_write, require_place
+from mmgraph.atomic import atomic_folder, atomic_write, put_in_place, require_place
 from mmgraph.errors import UserError
 
 
@@ -202,3 +202,17 @@ def test_a_place_that_cannot_be_written_is_known_before_the_work(tmp_path):
     require_place(tmp_path / "a" / "b", marker="manifest.json")
     require_place(tmp_path / "there", marker="manifest.json", overwrite=True)
     assert names(tmp_path) == before
+
+
+def test_a_folder_that_grew_beside_its_place_is_put_there(tmp_path: Path) -> None:
+    new, path = tmp_path / "out.unfinished", tmp_path / "out"
+    for content in ("one", "two"):
+        new.mkdir()
+        (new / "marker.json").write_text(content)
+        if content == "two":
+            with pytest.raises(UserError, match="is there already"):
+                put_in_place(new, path, marker="marker.json")
+            assert (path / "marker.json").read_text() == "one"
+        put_in_place(new, path, marker="marker.json", overwrite=content == "two")
+        assert (path / "marker.json").read_text() == content
+    assert [item.name for item in tmp_path.iterdir()] == ["out"]

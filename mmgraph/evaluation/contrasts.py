@@ -1,8 +1,9 @@
 """How the entries of a comparison differ from its subject, and how sure of that one may be.
 
 Where there are several random splits, differences are paired by split, each the mean over its seeds, and the
-variance is corrected for what the splits have in common. On a single split the differences are those of
-trainings, and, for metrics that are means over entities, of which entities happen to be tested.
+variance is corrected for what the splits have in common; where the metric is a mean over entities, it is at
+least what the draw of the tested ones makes. On a single split the differences are those of trainings, and,
+for metrics that are means over entities, of which entities happen to be tested.
 """
 
 from __future__ import annotations
@@ -93,7 +94,10 @@ def interval(comparison: Comparison, entry: str, metric: str) -> Estimate | None
     trials = comparison.of(entry)
     if len(comparison.draws) > 1:
         means = _by_draw(trials, metric)
-        return over_splits(list(means.values()), comparison.overlap) if len(means) > 1 else None
+        if len(means) < 2:
+            return None
+        least = _least([entity_scores(same, metric) for same in _of_draws(trials).values()])
+        return over_splits(list(means.values()), comparison.overlap, least=least)
     values = [trial.metrics["test"][metric] for trial in trials]
     deterministic = all(trial.history is None for trial in trials)
     drawn = _drawn(entity_scores(trials, metric))
@@ -158,17 +162,33 @@ def _gain(comparison: Comparison, subject: str, other: str) -> Estimate | None:
         return None
     if len(comparison.draws) > 1:
         left, right = _by_draw(own, metric), _by_draw(its, metric)
-        paired = [sign * (left[draw] - right[draw]) for draw in left if draw in right]
-        return over_splits(paired, comparison.overlap) if len(paired) > 1 else None
+        paired = {draw: sign * (left[draw] - right[draw]) for draw in left if draw in right}
+        if len(paired) < 2:
+            return None
+        ours, theirs = _of_draws(own), _of_draws(its)
+        least = _least([_score_differences(ours[draw], theirs[draw], metric) for draw in paired])
+        return over_splits(list(paired.values()), comparison.overlap, least=least)
     first, second = ([sign * trial.metrics["test"][metric] for trial in trials] for trials in (own, its))
     if _once(own) or _once(its):
         # How much another seed would change is not known.
         return None
-    left_scores, right_scores = entity_scores(own, metric), entity_scores(its, metric)
-    drawn = None
-    if left_scores is not None and right_scores is not None and len(left_scores) == len(right_scores):
-        drawn = _drawn(left_scores - right_scores)
-    return between_seeds(first, second, drawn=drawn)
+    return between_seeds(first, second, drawn=_drawn(_score_differences(own, its, metric)))
+
+
+def _score_differences(
+    own: Sequence[Trial], its: Sequence[Trial], metric: str
+) -> npt.NDArray[np.float64] | None:
+    """Return by how much the scores of each test entity of a split differ, [n]; nothing if they have none."""
+    left, right = entity_scores(own, metric), entity_scores(its, metric)
+    if left is None or right is None or len(left) != len(right):
+        return None
+    return left - right
+
+
+def _least(scores: Sequence[npt.NDArray[np.float64] | None]) -> float:
+    """Return the mean over splits of the variance that comes from which entities are tested."""
+    parts = [part.variance for found in scores if (part := _drawn(found)) is not None]
+    return float(np.mean(parts)) if parts else 0.0
 
 
 def _once(trials: Sequence[Trial]) -> bool:
@@ -176,9 +196,17 @@ def _once(trials: Sequence[Trial]) -> bool:
     return len(trials) == 1 and trials[0].history is not None
 
 
+def _of_draws(trials: Sequence[Trial]) -> dict[int, list[Trial]]:
+    """Return the trials on each split."""
+    found: dict[int, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        found[trial.draw].append(trial)
+    return dict(sorted(found.items()))
+
+
 def _by_draw(trials: Sequence[Trial], metric: str) -> dict[int, float]:
     """Return the mean over seeds for each split."""
-    values: dict[int, list[float]] = defaultdict(list)
-    for trial in trials:
-        values[trial.draw].append(trial.metrics["test"][metric])
-    return {draw: float(np.mean(found)) for draw, found in sorted(values.items())}
+    return {
+        draw: float(np.mean([trial.metrics["test"][metric] for trial in same]))
+        for draw, same in _of_draws(trials).items()
+    }

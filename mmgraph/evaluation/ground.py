@@ -56,7 +56,7 @@ class Ground:
         return len(self.task.rows("test")) / len(self.task.rows("train"))
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=8)
 def opened_ground(place: str, task_name: str, share: float, seed: int, draw: int) -> Ground:
     """Return a split whose graph a process opens once for all of its trials."""
     return Ground(load_graph(place), task_name, share, seed, draw)

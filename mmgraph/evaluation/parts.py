@@ -65,8 +65,8 @@ def _relations(comparison: Comparison, relations: Sequence[Contrast], added: flo
             )
     else:
         sentences.append(
-            "No single relation is missed when it is left out: the others hold the same, or none of it "
-            "counts."
+            "No single relation is missed by more than chance when it is left out: the others hold the "
+            "same, or none of it counts."
         )
     if harmful:
         sentences.append(f"It is better without {listed([_name(c) for c in harmful], 'and')}.")
@@ -79,8 +79,8 @@ def _modalities(comparison: Comparison, modalities: Sequence[Contrast]) -> list[
     missed = [contrast for contrast in modalities if contrast.sign > 0]
     if not missed:
         return [
-            "No single modality is missed when it is left out: the others hold the same, or none of it "
-            "counts."
+            "No single modality is missed by more than chance when it is left out: the others hold the "
+            "same, or none of it counts."
         ]
     if len(missed) == 1:
         return [f"Of the modalities {_name(missed[0])} alone is missed: {_loss(comparison, missed[0])}."]

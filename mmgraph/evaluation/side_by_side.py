@@ -64,8 +64,10 @@ def in_processes(work: Callable[[J], R], jobs: Sequence[J], number: int) -> Iter
             fix="So does Linux when memory runs out: take fewer jobs. --resume goes on from what is done. A "
             "script is run once more by new processes: guard what it does by `if __name__ == '__main__':`.",
         ) from None
-    finally:
+    except BaseException:
         stopping.set()
+        raise
+    finally:
         pool.shutdown(cancel_futures=True)
 
 

@@ -65,12 +65,14 @@ def spread(values: Sequence[float]) -> float:
     return 0.0 if math.sqrt(variance) <= _ROUNDING * max(1.0, float(np.max(np.abs(values)))) else variance
 
 
-def over_splits(values: Sequence[float], overlap: float) -> Estimate:
+def over_splits(values: Sequence[float], overlap: float, *, least: float = 0.0) -> Estimate:
     """Return the mean of what J random splits gave: scores, or paired differences of two models.
 
     Args:
         values: One for each split, at least two.
         overlap: The number of test entities divided by that of training entities.
+        least: What the variance of one split is at the least, as which entities it tests is a part: few
+            splits may agree by chance, in a metric of few values even exactly.
 
     Example:
         >>> found = over_splits([0.02, 0.04, 0.03, 0.05], 0.25)
@@ -78,7 +80,7 @@ def over_splits(values: Sequence[float], overlap: float) -> Estimate:
         '0.035, 0.006 to 0.064, p 0.031'
     """
     assert len(values) > 1
-    variance = spread(values)
+    variance = max(spread(values), least)
     part = Part((1 / len(values) + overlap) * variance, len(values) - 1)
     return estimate(float(np.mean(values)), [part], math.sqrt(variance))
 

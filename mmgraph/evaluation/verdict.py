@@ -11,6 +11,8 @@ from mmgraph.evaluation.contrasts import Contrast, contrasts, interval
 from mmgraph.evaluation.parts import parts_sentences, twins
 from mmgraph.evaluation.wording import gain_in_words, listed, p_in_words, value_in_words, worth
 
+_FEW_SPLITS = 5
+
 Answer = Literal["yes", "partly", "no", "open"]
 
 
@@ -198,9 +200,11 @@ def _controls(comparison: Comparison, subject: str, others: Sequence[Contrast]) 
 def _meaning(comparison: Comparison) -> str:
     """Return what the intervals hold and what they do not."""
     if len(comparison.draws) > 1:
+        few = f" With {len(comparison.draws)} splits only large differences can be told from chance."
         return (
             "Intervals hold the luck of the split and of training, corrected for what splits have in common "
             "(Nadeau and Bengio); p-values are corrected for several comparisons (Holm)."
+            f"{few if len(comparison.draws) < _FEW_SPLITS else ''}"
         )
     return (
         "All trainings share one split: intervals hold the luck of training and, of a metric that is a mean "

@@ -102,6 +102,21 @@ def test_which_entities_are_tested_counts_on_one_split(make_comparison: Make) ->
     assert drawn.p > 10 * known.p
 
 
+def test_splits_that_agree_by_chance_are_not_certain(make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.70, 0.75], "hetero_gat": [0.80, 0.85]}, splits=True)
+    assert contrasts(comparison, "hetero_gat")[0].gain.p == 0.0
+    both = _answered(_answered(comparison, "mlp", 0.7, 1), "hetero_gat", 0.8, 2)
+    gain = contrasts(both, "hetero_gat")[0].gain
+    scores = [entity_scores(both.of(name)[:1], "accuracy") for name in ("hetero_gat", "mlp")]
+    assert scores[0] is not None
+    assert scores[1] is not None
+    # Both splits have the same answers here, so their mean is what either has.
+    least = (scores[0] - scores[1]).var(ddof=1) / 30
+    error = np.sqrt((1 / 2 + 0.25) * least)
+    assert gain.p == pytest.approx(2 * stats.t.sf(0.1 / error, 1))
+    assert gain.p > 0.2
+
+
 @pytest.mark.parametrize("metric", ["r2_score", "mean_absolute_error", "mean_squared_error"])
 def test_scores_of_entities_average_to_the_metric(make_comparison: Make, metric: str) -> None:
     comparison = make_comparison({"mlp": [0.5, 0.6]}, metric=metric)

@@ -33,6 +33,13 @@ def test_overlap_widens_the_interval_as_nadeau_and_bengio_say(values: list[float
     assert corrected.p == pytest.approx(2 * stats.t.sf(statistic, 7))
 
 
+def test_the_variance_of_a_split_has_a_floor(values: list[float]) -> None:
+    own = float(np.var(values, ddof=1))
+    assert over_splits(values, 0.25, least=own / 2) == over_splits(values, 0.25)
+    wider = over_splits(values, 0.25, least=4 * own)
+    assert wider.high - wider.mean == pytest.approx(2 * (over_splits(values, 0.25).high - wider.mean))
+
+
 def test_between_seeds_is_welch(values: list[float]) -> None:
     other = [0.1, 0.5, 0.2]
     found, wanted = between_seeds(values, other), stats.ttest_ind(values, other, equal_var=False)
