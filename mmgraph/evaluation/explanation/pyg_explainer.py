@@ -33,6 +33,8 @@ class AnswersOf(nn.Module):
         super().__init__()
         self.model, self.head = question.model, question.head
         self._question = question
+        # An explainer puts a model back into the mode that it came in: it must not come to train.
+        self.eval()
 
     def forward(self, x_dict: Mapping[str, Tensor], edge_index_dict: Mapping[Triple, Tensor]) -> Tensor:
         """Return the output for the entity: of classes [1, C], of a number or a label [1, 1].
