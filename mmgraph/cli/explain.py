@@ -167,10 +167,21 @@ def _write_rows(table: pd.DataFrame, title: str) -> None:
     if table.empty:
         return
     write_line(title)
+    if "error" in table and not table["error"].any():
+        # Exact.
+        table = table.drop(columns="error")
+    names = [str(name) for name in table.columns]
     rows = [
-        [f"{v:+.4f}" if isinstance(v, float) else v for v in row] for row in table.itertuples(index=False)
+        [_cell(name, value) for name, value in zip(names, row, strict=True)]
+        for row in table.itertuples(index=False)
     ]
-    write_table([str(name) for name in table.columns], rows)
+    write_table(names, rows)
+
+
+def _cell(name: str, value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return f"{value:+.4f}" if name in ("added", "alone") else f"{value:.4f}"
 
 
 def _write_fidelity(found: Fidelity) -> None:

@@ -11,7 +11,6 @@ from mmgraph.errors import ConfigError
 from mmgraph.evaluation.robustness.calibration import temperature_of
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.tasks import Classification
-from mmgraph.tasks.temperature import COLDEST, HOTTEST
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER, write_best
 
@@ -32,7 +31,7 @@ def calibrate(run: Run) -> float:
         The temperature: above 1 where the model was too sure of itself.
 
     Raises:
-        ConfigError: If its task is no classification, or validation has no entity to fit it on.
+        ConfigError: If its task is no classification, or validation tells no temperature.
         GraphError: If no entity of validation has a class.
 
     Example:
@@ -49,27 +48,17 @@ def calibrate(run: Run) -> float:
     temperature = temperature_of(subject)
     if temperature is None:
         raise ConfigError(
-            "no entity of validation has a class that a training entity has",
+            "validation tells no temperature: all of its entities are answered rightly by far, or none has a "
+            "class that was learnt, or the scores tell nothing",
             where="--calibrate",
-            fix="Leave it out, or train on another split.",
+            fix="Leave it out, or train on a split with more validation entities.",
         )
     run.module.head.temperature.fill_(temperature)  # type: ignore[operator]
-    beyond = (
-        f", the end of what is looked at, as validation {end}"
-        if (end := _end(temperature)) is not None
-        else ""
-    )
-    note = f"{_NOTE} {temperature:.4g}, fitted on validation{beyond}"
+    note = f"{_NOTE} {temperature:.4g}, fitted on validation"
     run.module.notes = [*(n for n in run.module.notes if not n.startswith(_NOTE)), note]
     if run.folder is not None:
         _keep(run, run.folder)
     return temperature
-
-
-def _end(temperature: float) -> str | None:
-    if temperature < COLDEST * 1.001:
-        return "has no wrong answer that would hold the temperature up"
-    return "shows the scores to tell nothing" if temperature > HOTTEST / 1.001 else None
 
 
 def _keep(run: Run, folder: Path) -> None:

@@ -296,3 +296,38 @@ def test_tasks_of_two_entity_types(folder):
     assert table.query("entity == 'singer'")["part/prediction"].isin(["bass", "soprano"]).all()
     with pytest.raises(ConfigError, match="batch_size: got 20, but samples are made for one entity type"):
         mg.train(folder / "graph", task="pace,part", model="mlp", overrides=[*SHORT, "batch_size=20"])
+
+
+def test_a_label_is_explained(run):
+    table = run.predictions().set_index("id")
+    place = run.task.names.index("glad")
+    found = mg.explain(run, "s000", answer="glad", explainer="gnn_explainer")
+    assert found.plain[0] == pytest.approx(table.loc["s000", "probabilities"][place], abs=1e-6)
+    assert found.asked == "log-odds of glad"
+    # Whether a song is glad, the first column tells.
+    assert found.strongest_features(1)["feature"].tolist() == [0]
+    assert set(found.masks["modality"]) == {"sound"}
+    json.dumps(found.to_json(), allow_nan=False)
+    likeliest = run.task.names[int(np.argmax(table.loc["s000", "probabilities"]))]
+    assert mg.explain(run, "s000").asked == f"log-odds of {likeliest}"
+    overall = mg.explain_all(run, answer="glad", sample=4)
+    assert overall.parts["name"].iloc[0] == "sound"
+    with pytest.raises(ConfigError, match=r"--class: the task 'moods' has several labels .* none is named"):
+        mg.explain_all(run)
+
+
+def test_labels_have_curves(run):
+    found = mg.robustness(run, repeats=1, groups=["moods"])
+    assert found.metric[0] == "average_precision"
+    curve = found.curves()
+    at = curve[(curve["aspect"] == "missing") & (curve["what"] == "sound")]["mean"].tolist()
+    assert at[-1] < at[0] - 0.2
+    assert found.calibration is None
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_several_tasks_at_once_are_not_tried(several, folder):
+    loaded = mg.load_run(folder / "several/runs/mlp/0", graph=folder / "graph")
+    for asked in (mg.robustness, mg.explain_all):
+        with pytest.raises(ConfigError, match="multi_task; wanted"):
+            asked(loaded)

@@ -66,7 +66,7 @@ def explanation_page(found: Explanation, run: Run) -> str:
     own = show_entities(
         run.view, found.entity, [found.row], targets=[found.target], predictions=[found.prediction]
     )
-    near = [_sample(run, kind, row) for kind, row in found.neighbour_rows]
+    near = _neighbours(found, run)
     # Autoescape for every template: by name, only those that end in .html would be escaped.
     environment = Environment(
         loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
@@ -90,9 +90,14 @@ def explanation_page(found: Explanation, run: Run) -> str:
     )
 
 
-def _sample(run: Run, entity: str, row: int) -> Sample:
-    """Return a neighbour as people see it; its answer is not told, as the model does not see it either."""
-    return show_entities(run.view, entity, [row], targets=[""])[0]
+def _neighbours(found: Explanation, run: Run) -> list[Sample]:
+    """Return the neighbours as people see them; without their answers, which the model does not see."""
+    samples: dict[tuple[str, int], Sample] = {}
+    for kind in dict.fromkeys(kind for kind, _ in found.neighbour_rows):
+        rows = [row for entity, row in found.neighbour_rows if entity == kind]
+        shown = show_entities(run.view, kind, rows, targets=[""] * len(rows))
+        samples |= {(kind, row): sample for row, sample in zip(rows, shown, strict=True)}
+    return [samples[place] for place in found.neighbour_rows]
 
 
 def _bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:

@@ -33,6 +33,8 @@ class AnswersOf(nn.Module):
         super().__init__()
         self.model, self.head = question.model, question.head
         self._question = question
+        # An explainer puts a model back into the mode that it came in: it must not come to train.
+        self.eval()
 
     def forward(self, x_dict: Mapping[str, Tensor], edge_index_dict: Mapping[Triple, Tensor]) -> Tensor:
         """Return the output for the entity: of classes [1, C], of a number or a label [1, 1].
@@ -85,6 +87,8 @@ def explain_by_pyg(
     x = {n: values for n, values in around.batch.x_dict.items() if values.numel() and n in read}
     if not x:
         return pd.DataFrame(columns=["modality", "whose", "mean", "max"])
+    # PyG looks for the greatest node of each edge type; those that are left out, `AnswersOf` knows.
+    edges = {t: index for t, index in around.batch.edge_index_dict.items() if index.numel()}
     target = None
     if isinstance(question.task, Classification) and question.answer is not None:
         target = torch.tensor([question.task.classes.index(question.answer)])
@@ -98,7 +102,7 @@ def explain_by_pyg(
         edge_mask_type=None,
     )
     with reproducible(seed, torch.device("cpu")):
-        found = explainer(x, around.batch.edge_index_dict, target=target)
+        found = explainer(x, edges, target=target)
     rows = []
     for node_type, mask in found.collect("node_mask").items():
         entity, owner = around.owner(node_type)

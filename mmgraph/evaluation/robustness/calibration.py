@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.tasks import Classification
-from mmgraph.tasks.temperature import fit_temperature
+from mmgraph.tasks.temperature import COLDEST, HOTTEST, fit_temperature
 
 BINS = 15
 
@@ -25,8 +25,8 @@ class Calibration:
     Args:
         split: The entities that were looked at.
         temperature: The temperature that the run's probabilities have now; 1 where none was fitted.
-        fitted: The one for which validation entities have the least cross-entropy; nothing where none has
-            a class that can be learnt.
+        fitted: The one for which validation entities have the least cross-entropy; nothing where they tell
+            none, see :func:`temperature_of`.
         measures: By ``now`` and ``fitted``: ``expected_calibration_error``, ``maximum_calibration_error``,
             ``negative_log_likelihood`` and ``brier_score``.
         reliability: One row for each of 15 equally wide bins of the confidence that has entities, now and
@@ -78,7 +78,11 @@ def calibration(subject: Subject, output: Tensor) -> Calibration:
 
 
 def temperature_of(subject: Subject) -> float | None:
-    """Return the temperature that validation asks for; nothing where no entity of it has a learnt class."""
+    """Return the temperature that validation asks for; nothing where it tells none.
+
+    That is so where no entity of it has a class that was learnt, where all are answered rightly (then the
+    colder the better, without an end), and where scores tell nothing.
+    """
     task, run = subject.task, subject.run
     assert isinstance(task, Classification)
     if "validation" not in task.labelled_splits():
@@ -89,7 +93,8 @@ def temperature_of(subject: Subject) -> float | None:
     if not len(learnt):
         return None
     logits = validation.output()[learnt] * float(run.module.head.temperature)  # type: ignore[arg-type]
-    return fit_temperature(logits, target[learnt])
+    found = fit_temperature(logits, target[learnt])
+    return found if COLDEST * 1.001 < found < HOTTEST / 1.001 else None
 
 
 def _reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> pd.DataFrame:

@@ -196,6 +196,9 @@ def robustness(
     output = subject.output()
     curves = _measure(subject, chosen, output, repeats, seed, notes, progress or Progress(quiet=True))
     classes = isinstance(subject.task, Classification)
+    held = calibration(subject, output) if classes and "calibration" in chosen else None
+    if held is not None and held.fitted is None:
+        notes.append("validation tells no temperature, so calibration is that of the run as it is")
     if not classes and {"calibration", "selective"} & set(chosen):
         notes.append("calibration and selective prediction were left out: they take a classification")
     return Robustness(
@@ -211,7 +214,7 @@ def robustness(
         combinations=_combinations(subject) if "missing" in chosen else pd.DataFrame(),
         neighbours=by_degree(subject, output) if "neighbours" in chosen else pd.DataFrame(),
         groups=_concat([by_group(subject, output, name, columns[name]) for name in groups]),
-        calibration=calibration(subject, output) if classes and "calibration" in chosen else None,
+        calibration=held,
         selective=selective_curve(subject, output) if classes and "selective" in chosen else pd.DataFrame(),
         notes=tuple(notes),
     )

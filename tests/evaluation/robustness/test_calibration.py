@@ -101,3 +101,15 @@ def test_what_has_no_probabilities_is_refused(graph):
     run = train(graph, task="size", model="mlp", overrides=["max_epochs=1", "device=cpu"], seed=0)
     with pytest.raises(ConfigError, match="--calibrate: the task 'size' is regression; wanted a class"):
         mg.calibrate(run)
+
+
+def test_validation_that_is_all_right_tells_no_temperature(planted_run):
+    run = planted_run("like")
+    assert run.evaluate("validation")["accuracy"] == 1
+    with pytest.raises(ConfigError, match="--calibrate: validation tells no temperature"):
+        mg.calibrate(run)
+    found = robustness(run, aspects=["calibration"])
+    assert found.calibration.fitted is None
+    assert list(found.calibration.measures) == ["now"]
+    assert any("tells no temperature" in note for note in found.notes)
+    json.dumps(found.to_json(), allow_nan=False)
