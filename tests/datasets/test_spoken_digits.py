@@ -54,7 +54,7 @@ def test_splits_and_relations_keep_what_they_promise(source: Path, tmp_path: Pat
     people = graph.nodes["voice"].reset_index(drop=True)["id"]
     assert (people[by].to_numpy() == table["speaker"][spoken].to_numpy()).all()
     # The answer of the task on speakers is out of what the task sees.
-    assert not [one for one in audit(graph, "speaker").findings if "spoken_by" in str(one)]
+    assert not [one for one in audit(graph, task="speaker").findings if "spoken_by" in str(one)]
 
 
 @pytest.mark.parametrize("name", ["seven_ann_0.wav", "7_ann.wav", "7_Ann_0.wav"])
