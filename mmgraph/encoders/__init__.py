@@ -2,28 +2,35 @@
 
 from mmgraph.encoders.build import DEFAULTS, build_encoder, encoder_faults
 from mmgraph.encoders.cache import FeatureCache
+from mmgraph.encoders.clip import ClipImage, ClipText
 from mmgraph.encoders.columns import Columns
 from mmgraph.encoders.encode import Encoded, encode, encode_modality
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.hog import HOG
+from mmgraph.encoders.image_transformer import ImageTransformer
 from mmgraph.encoders.log_mel import LogMel
 from mmgraph.encoders.persist import load_encoder, save_encoder
 from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.encoders.standardise import Standardise
+from mmgraph.encoders.text_transformer import TextTransformer
 from mmgraph.encoders.tfidf import TfIdf
 
 __all__ = [
     "DEFAULTS",
     "HOG",
+    "ClipImage",
+    "ClipText",
     "Columns",
     "Encoded",
     "Encoder",
     "FeatureCache",
+    "ImageTransformer",
     "LogMel",
     "ProjectedEncoder",
     "SentenceTransformer",
     "Standardise",
+    "TextTransformer",
     "TfIdf",
     "build_encoder",
     "encode",

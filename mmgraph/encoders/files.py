@@ -31,13 +31,30 @@ def read_each(
     Raises:
         DataError: If files cannot be used; it names the first few and counts them all.
     """
+    with one_thread():
+        return of_each(raw, read, progress=progress)
+
+
+def of_each(
+    raw: RawModality, make: Callable[[Path], npt.NDArray[Any]], *, progress: Progress
+) -> npt.NDArray[Any]:
+    """Return what is made of each file, stacked, [M, ...], by as many threads as ``make`` likes to use.
+
+    Args:
+        raw: Images or audio.
+        make: Returns an array of the same shape for any file, or raises `UnreadableFileError`.
+        progress: Told about every file.
+
+    Raises:
+        DataError: If files cannot be used; it names the first few and counts them all.
+    """
     results: list[npt.NDArray[Any]] = []
     problems: list[tuple[str, str]] = []
-    with one_thread(), progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
+    with progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
         for row, value in zip(raw.index, raw.values, strict=True):
             path = Path(str(value))
             try:
-                results.append(read(path))
+                results.append(make(path))
             except UnreadableFileError as error:
                 problems.append((f"{path} (row {row + 1})", str(error)))
             advance()
