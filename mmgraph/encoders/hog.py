@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from pydantic import Field
 from skimage.feature import hog
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.colours import COLOURS, LUMA, palette, tile_means
 from mmgraph.encoders.files import read_each
 from mmgraph.encoders.images import read_image
 from mmgraph.encoders.projected import ProjectedEncoder
@@ -18,10 +19,8 @@ from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
 _ORIENTATIONS = 9
-_LEVELS = 4
 _GRID = 4
 _THUMBNAIL = 16
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @ENCODERS.register("hog")
@@ -66,33 +65,17 @@ class HOG(ProjectedEncoder):
     def widths(self) -> tuple[int, ...]:
         """The widths of the parts, as `_parts` puts them side by side."""
         shape = ((self.cells - 1) ** 2 * 4 * _ORIENTATIONS, _THUMBNAIL**2)
-        return (*shape, _LEVELS**3, 3 * _GRID**2) if self.colour else shape
+        return (*shape, COLOURS, 3 * _GRID**2) if self.colour else shape
 
     def _parts(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the parts of one picture [size, size, 3] side by side, float32 [D]."""
         rgb = picture.astype(np.float32) / 255
-        grey = rgb @ _LUMA
+        grey = rgb @ LUMA
         cell = self.size // self.cells
         parts = [
             hog(grey, orientations=_ORIENTATIONS, pixels_per_cell=(cell, cell), cells_per_block=(2, 2)),
-            _means(grey, _THUMBNAIL),
+            tile_means(grey, _THUMBNAIL),
         ]
         if self.colour:
-            parts += [_colours(picture), _means(rgb, _GRID)]
+            parts += [palette(picture), tile_means(rgb, _GRID)]
         return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
-
-
-def _means(picture: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
-    """Return the mean of each of ``side`` x ``side`` tiles."""
-    tile = len(picture) // side
-    tiles = picture.reshape(side, tile, side, tile, -1)
-    means: npt.NDArray[Any] = tiles.mean(axis=(1, 3))
-    return means
-
-
-def _colours(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Return the square roots of the shares of 64 colours: the many pixels of a ground must not rule."""
-    red, green, blue = np.moveaxis(picture.astype(np.int64) * _LEVELS // 256, 2, 0)
-    counts = np.bincount(((red * _LEVELS + green) * _LEVELS + blue).ravel(), minlength=_LEVELS**3)
-    shares: npt.NDArray[np.float64] = np.sqrt(counts / counts.sum())
-    return shares

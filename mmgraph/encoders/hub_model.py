@@ -92,8 +92,8 @@ class HubModel:
 
         Args:
             raw: The texts.
-            vectors_of: Takes token ids and mask, int64 [B, L], and returns vectors [B, D]. There is no mask for
-                a model that was trained without.
+            vectors_of: Takes token ids and mask, int64 [B, L], and returns vectors [B, D]. A
+                model that was trained without a mask gets none.
             max_tokens: The tokens to keep of each text, beside what the model allows.
             batch_size: Texts at a time.
             progress: Told about every batch.

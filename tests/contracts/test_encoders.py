@@ -85,6 +85,9 @@ class Case:
 
 CASES = {
     "tfidf": Case(texts, {"kind": "text", "column": "text"}),
+    "hashed_ngrams": Case(texts, {"kind": "text", "column": "text"}),
+    "lbp": Case(pictures, {"kind": "image", "column": "picture"}),
+    "dct": Case(pictures, {"kind": "image", "column": "picture"}),
     "hog": Case(pictures, {"kind": "image", "column": "picture"}),
     "log_mel": Case(sounds, {"kind": "audio", "column": "sound"}),
     "columns": Case(
