@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import PARTS_A_WORKER, Elsewhere
+from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 
 
@@ -39,4 +41,8 @@ def describe_elsewhere(
 
 
 def _describe(encoder: Encoder[Any, Any], raw: RawModality) -> Any:
-    return encoder.describe(raw, Progress(quiet=True))
+    try:
+        return encoder.describe(raw, Progress(quiet=True))
+    except BrokenItemsError as error:
+        # The positions in it are those in this part, of which nobody else knows.
+        raise DataError.of(error.faults) from None

@@ -11,11 +11,9 @@ import numpy.typing as npt
 
 from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.broken_items import Problem, broken_items
 from mmgraph.encoders.one_thread import one_thread
-from mmgraph.errors import DataError
 from mmgraph.progress import Progress
-
-_SHOWN = 5
 
 
 def read_each(
@@ -49,28 +47,17 @@ def of_each(
         DataError: If files cannot be used; it names the first few and counts them all.
     """
     results: list[npt.NDArray[Any]] = []
-    problems: list[tuple[str, str]] = []
+    problems: dict[int, Problem] = {}
     with progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
-        for row, value in zip(raw.index, raw.values, strict=True):
+        for position, (row, value) in enumerate(zip(raw.index, raw.values, strict=True)):
             path = Path(str(value))
             try:
                 results.append(make(path))
             except UnreadableFileError as error:
-                problems.append((f"{path} (row {row + 1})", str(error)))
+                problems[position] = (f"{path} (row {row + 1})", str(error))
             advance()
     if problems:
-        raise _one_error(problems, raw)
+        broken = broken_items(list(problems.values()), raw)
+        broken.problems = problems
+        raise broken
     return np.stack(results)
-
-
-def _one_error(problems: list[tuple[str, str]], raw: RawModality) -> DataError:
-    where, problem = problems[0]
-    if len(problems) > 1:
-        others = "; ".join(f"{place}: {text}" for place, text in problems[1:_SHOWN])
-        more = f"; and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
-        problem += (
-            f" ({len(problems):,} of {len(raw):,} {raw.kind} files cannot be used, also {others}{more})"
-        )
-    return DataError(
-        problem, where=where, fix="Mend or replace the file, or leave its cell in the table empty."
-    )

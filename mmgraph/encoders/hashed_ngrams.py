@@ -17,6 +17,7 @@ from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
 _TEXTS = 1024
+_WORD = r"(?u)\w+"
 
 
 @ENCODERS.register("hashed_ngrams")
@@ -24,8 +25,8 @@ _TEXTS = 1024
 class HashedNGrams(ProjectedEncoder):
     """Text: its words and runs of characters, counted by their hashes, on their principal components.
 
-    The hashing trick (`Weinberger et al. 2009 <https://arxiv.org/abs/0902.2206>`_): no vocabulary is learnt, so
-    that a word which no training text has counts in a new text as well, and any language and spelling will do.
+    The hashing trick (`Weinberger et al. 2009 <https://arxiv.org/abs/0902.2206>`_): no vocabulary is learnt,
+    so that a word which no training text has counts in a new text as well, in any language and spelling.
     Counts are taken as their square roots, and both kinds of n-grams have length 1 in each text.
 
     Args:
@@ -76,7 +77,7 @@ class HashedNGrams(ProjectedEncoder):
     def _hashes(self, analyzer: str, shortest: int, longest: int) -> Any:
         return HashingVectorizer(
             analyzer=analyzer,
-            token_pattern=r"(?u)\w+",
+            token_pattern=_WORD,
             ngram_range=(shortest, longest),
             n_features=self.buckets,
             norm=None,
@@ -88,4 +89,5 @@ def _rooted(counts: Any) -> npt.NDArray[np.float64]:
     """Return signed counts as their square roots, at length 1 for each text that holds any."""
     counts.data = np.sign(counts.data) * np.sqrt(np.abs(counts.data))
     dense: npt.NDArray[np.float64] = counts.toarray()
-    return dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-12)
+    rooted: npt.NDArray[np.float64] = dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-12)
+    return rooted

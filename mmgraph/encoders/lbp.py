@@ -28,8 +28,8 @@ class LBP(ProjectedEncoder):
     """Images: local binary patterns at two radii, and the colours, on their principal components.
 
     Rotation-invariant uniform patterns (Ojala, Pietikäinen and Mäenpää 2002,
-    https://doi.org/10.1109/TPAMI.2002.1017623): for each pixel, which of the points around it are brighter. Their
-    shares in each of some cells hold the texture, whatever the light and however it is turned.
+    https://doi.org/10.1109/TPAMI.2002.1017623): for each pixel, which of the points around it are brighter.
+    Their shares in each of some cells hold the texture, whatever the light and however it is turned.
 
     Args:
         size: The side, in pixels, of the square that images are scaled to.
@@ -75,10 +75,10 @@ class LBP(ProjectedEncoder):
 
     def _shares(self, grey: npt.NDArray[np.uint8], points: int, radius: int) -> npt.NDArray[Any]:
         """Return the square roots of the shares of all patterns in each cell, side by side."""
-        patterns = local_binary_pattern(grey, points, radius, method="uniform").astype(np.int64)
+        patterns = local_binary_pattern(grey, points, radius, method="uniform")  # type: ignore[no-untyped-call]
         side = self.size // self.cells
         cell = np.arange(self.size) // side
-        places = (cell[:, None] * self.cells + cell) * (points + 2) + patterns
+        places = (cell[:, None] * self.cells + cell) * (points + 2) + patterns.astype(np.int64)
         counts = np.bincount(places.ravel(), minlength=self.cells**2 * (points + 2))
         shares: npt.NDArray[Any] = np.sqrt(counts / side**2)
         return shares
