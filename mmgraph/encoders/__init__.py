@@ -7,6 +7,7 @@ from mmgraph.encoders.columns import Columns
 from mmgraph.encoders.dct import DCT
 from mmgraph.encoders.encode import Encoded, encode, encode_modality
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.extract import Extraction, extract
 from mmgraph.encoders.hashed_ngrams import HashedNGrams
 from mmgraph.encoders.hog import HOG
 from mmgraph.encoders.image_transformer import ImageTransformer
@@ -29,6 +30,7 @@ __all__ = [
     "Columns",
     "Encoded",
     "Encoder",
+    "Extraction",
     "FeatureCache",
     "HashedNGrams",
     "ImageTransformer",
@@ -42,6 +44,7 @@ __all__ = [
     "encode",
     "encode_modality",
     "encoder_faults",
+    "extract",
     "load_encoder",
     "save_encoder",
 ]

@@ -107,7 +107,7 @@ class _Work:
             DataError: If items cannot be read; it names the first few and counts them all.
         """
         done: dict[bytes, npt.NDArray[Any]] = {}
-        problems: dict[int, tuple[str, str]] = {}
+        problems: dict[int, str] = {}
         start = 0
         while start < len(rows):
             part = rows[start : start + size]
@@ -123,12 +123,12 @@ class _Work:
         if rows:
             self._tidy()
         if problems:
-            raise broken_items([problems[row] for row in sorted(problems)], self._raw)
+            why = {self._keys[row]: problem for row, problem in problems.items()}
+            everywhere = {row: why[key] for row, key in enumerate(self._keys) if key in why}
+            raise broken_items(everywhere, self._raw)
         return done
 
-    def _part(
-        self, rows: list[int], problems: dict[int, tuple[str, str]]
-    ) -> tuple[list[int], npt.NDArray[Any]]:
+    def _part(self, rows: list[int], problems: dict[int, str]) -> tuple[list[int], npt.NDArray[Any]]:
         """Return the rows of a part that can be described, and their descriptions; note the others."""
         while rows:
             try:

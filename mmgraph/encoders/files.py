@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.broken_items import Problem, broken_items
+from mmgraph.encoders.broken_items import broken_items
 from mmgraph.encoders.one_thread import one_thread
 from mmgraph.progress import Progress
 
@@ -47,17 +47,14 @@ def of_each(
         DataError: If files cannot be used; it names the first few and counts them all.
     """
     results: list[npt.NDArray[Any]] = []
-    problems: dict[int, Problem] = {}
+    problems: dict[int, str] = {}
     with progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
-        for position, (row, value) in enumerate(zip(raw.index, raw.values, strict=True)):
-            path = Path(str(value))
+        for position, value in enumerate(raw.values):
             try:
-                results.append(make(path))
+                results.append(make(Path(str(value))))
             except UnreadableFileError as error:
-                problems[position] = (f"{path} (row {row + 1})", str(error))
+                problems[position] = str(error)
             advance()
     if problems:
-        broken = broken_items(list(problems.values()), raw)
-        broken.problems = problems
-        raise broken
+        raise broken_items(problems, raw)
     return np.stack(results)
