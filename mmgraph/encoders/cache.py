@@ -82,8 +82,9 @@ class FeatureCache:
         lacking = sorted((row for key, row in rows.items() if key not in known), key=_length_in(raw))
         self.described, self.distinct = len(lacking), len(rows)
         work = _Work(shelf, raw, keys, describe, progress)
-        with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
-            known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
+        if lacking:
+            with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
+                known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
         return np.stack([known[key] for key in keys])
 
     def _place(self, maker: str) -> Path:
@@ -120,8 +121,7 @@ class _Work:
             start += len(part)
             seconds = max(time.monotonic() - begun, 1e-3)
             size = int(min(max(size * min(_SECONDS / seconds, 4), 1), _MOST))
-        if rows:
-            self._tidy()
+        self._tidy()
         if problems:
             why = {self._keys[row]: problem for row, problem in problems.items()}
             everywhere = {row: why[key] for row, key in enumerate(self._keys) if key in why}

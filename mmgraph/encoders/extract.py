@@ -56,8 +56,8 @@ def extract(
 
     A graph that is built later finds it, as does this function itself: an item that was there before, in
     whatever dataset, is not encoded again. Whatever a kill interrupts goes on where it was. Files that cannot
-    be read are told together at the end, when all others have been encoded; with ``on_error: skip`` the others
-    do.
+    be read are told together at the end, when all others have been encoded; with ``on_error: skip`` there
+    is no error.
 
     Args:
         dataset: From :func:`load_dataset`.

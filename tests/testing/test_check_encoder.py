@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -11,6 +13,8 @@ from pydantic import Field
 
 from mmgraph.encoders import Encoder
 from mmgraph.errors import ConfigError, UnknownNameError
+from mmgraph.plugins import load_plugin
+from mmgraph.registry import ENCODERS
 from mmgraph.testing import ENCODER_RULES, ContractError, check_encoder
 
 CASES: dict[str, tuple[type, str]] = {}
@@ -141,6 +145,16 @@ def test_each_rule_is_broken_by_its_encoder_alone(name):
 
 def test_every_rule_has_a_case():
     assert {rule for _, rule in CASES.values()} == {rule.name for rule in ENCODER_RULES}
+
+
+def test_the_encoder_of_the_page_keeps_to_all_rules(tmp_path, monkeypatch):
+    page = Path(__file__).resolve().parents[2] / "docs" / "how_to" / "encoders.md"
+    codes = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = [code for code in codes if "@mg.ENCODERS.register" in code]
+    monkeypatch.setattr(ENCODERS, "_things", dict(ENCODERS._things))
+    (tmp_path / "letters.py").write_text(code, encoding="utf-8")
+    load_plugin(tmp_path / "letters.py")
+    check_encoder("letters")
 
 
 @pytest.mark.parametrize("name", ["tfidf", "hog", "columns", "standardise"])
