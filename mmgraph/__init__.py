@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mmgraph.data.spec import DatasetSpec as DatasetSpec
     from mmgraph.data.validation import validate_dataset as validate_dataset
     from mmgraph.encoders import Encoder as Encoder
+    from mmgraph.encoders import Extraction as Extraction
+    from mmgraph.encoders import extract as extract
     from mmgraph.errors import ConfigError as ConfigError
     from mmgraph.errors import DataError as DataError
     from mmgraph.errors import GraphError as GraphError
@@ -127,7 +129,7 @@ _MODULES = {
     "data.prepare": ("prepare_dataset",),
     "data.spec": ("DatasetSpec",),
     "data.validation": ("validate_dataset",),
-    "encoders": ("Encoder",),
+    "encoders": ("Encoder", "Extraction", "extract"),
     "errors": ("ConfigError", "DataError", "GraphError", "MMGraphError", "RunError", "UserError"),
     "evaluation.audit.audit": ("audit",),
     "evaluation.audit.report": ("AuditReport", "Finding"),

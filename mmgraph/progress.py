@@ -9,8 +9,17 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 
 class Progress:
@@ -51,6 +60,7 @@ class Progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
+                _RateColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
@@ -64,6 +74,20 @@ class Progress:
             plain = _PlainAdvance(name, total, self._every)
             yield plain
             plain.end()
+
+
+class _RateColumn(ProgressColumn):
+    """How many steps are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate of a job; nothing before it is known."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else _rate(speed))
+
+
+def _rate(steps: float) -> str:
+    """Return a rate, in steps a second."""
+    return f"{steps:,.0f}/s" if steps >= 10 else f"{steps:.2g}/s"
 
 
 class Advance:
@@ -99,10 +123,17 @@ class _PlainAdvance(Advance):
         if self._said != self._done:
             self._line()
 
+    def _ahead(self, seconds: float) -> str:
+        """Return the rate and the time that is left, while there is work left."""
+        if self._total is None or not 0 < self._done < self._total or seconds <= 0:
+            return ""
+        rate = self._done / seconds
+        return f"  {_rate(rate)}, {(self._total - self._done) / rate:.0f}s left"
+
     def _line(self) -> None:
         self._said = self._done
         of = f"/{self._total:,}" if self._total is not None else ""
         seconds = time.monotonic() - self._start
         note = f"  {self._note}" if self._note else ""
-        sys.stderr.write(f"{self._name}: {self._done:,}{of}  {seconds:.1f}s{note}\n")
+        sys.stderr.write(f"{self._name}: {self._done:,}{of}  {seconds:.1f}s{self._ahead(seconds)}{note}\n")
         sys.stderr.flush()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -77,3 +79,15 @@ def make_sentence_transformer(tmp_path_factory) -> Callable[[Sequence[str]], Pat
         return folder / "tiny"
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_models() -> ModuleType:
+    """Return the functions that make models of the transformers library with random weights."""
+    pytest.importorskip("transformers")
+    spec = importlib.util.spec_from_file_location("tiny_models", Path(__file__).parent / "tiny_models.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -38,6 +38,21 @@ def test_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert done[-1] == "9/9"
 
 
+def test_rate_and_time_left_while_there_is_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 1000, 2))
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+    count(Progress(every=5), steps=9)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    done, seconds, rate, left = re.fullmatch(
+        r"count: (\d)/9  (\S+)s  (\S+)/s, (\d+)s left  step \d", first
+    ).groups()  # type: ignore[union-attr]
+    assert float(rate) == pytest.approx(int(done) / float(seconds), abs=0.05)
+    assert int(left) == pytest.approx((9 - int(done)) * float(seconds) / int(done), abs=1)
+    assert "left" not in last
+
+
 def test_unknown_total(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress().job("read") as advance:
         advance(7)

@@ -15,6 +15,7 @@ from mmgraph.data.arrays import array_features, read_array, table_features
 from mmgraph.data.columns import Column
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.files import file_inside, raw_file_faults
+from mmgraph.data.raw_content import content_problem
 from mmgraph.data.sequences import array_sequences, table_sequences
 from mmgraph.data.spec import (
     AudioModality,
@@ -42,6 +43,7 @@ class RawModality:
             float32 [M, D].
         columns: For ``tabular``, how each column was read.
         position: For a sequence, the position of each element in it, int64 [M], ascending for each entity.
+        skipped: Why a file was skipped, by the row of its entity.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class RawModality:
     values: list[str] | list[Path] | pd.DataFrame | npt.NDArray[np.float32]
     columns: dict[str, str] = field(default_factory=dict)
     position: npt.NDArray[np.int64] | None = None
+    skipped: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -61,7 +64,7 @@ class RawModality:
         else:
             some = values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
         position = None if self.position is None else self.position[rows]
-        return replace(self, index=self.index[rows], values=some, position=position)
+        return replace(self, index=self.index[rows], values=some, position=position, skipped={})
 
 
 def read_modality(
@@ -84,6 +87,7 @@ def read_modality(
             raw = _text(table.column(spec.column, where=f"{where}.column"))
         case ImageModality() | AudioModality():
             raw = _files(spec.kind, table.column(spec.column, where=f"{where}.column"), folder)
+            raw = _without_broken(raw) if spec.on_error == "skip" else raw
         case TabularModality():
             raw = _tabular(spec, table, where)
         case FeaturesModality():
@@ -117,6 +121,14 @@ def _files(kind: str, column: Column, folder: Path) -> RawModality:
     if faults:
         raise DataError.of(_file_faults(faults, names, index, column))
     return RawModality(kind, index, [folder / name for name in names])
+
+
+def _without_broken(raw: RawModality) -> RawModality:
+    """Return files without those that cannot be read."""
+    problems = [content_problem(raw.kind, Path(str(path))) for path in raw.values]
+    sound = np.array([row for row, problem in enumerate(problems) if not problem], dtype=np.int64)
+    skipped = {int(row): problem for row, problem in zip(raw.index, problems, strict=True) if problem}
+    return replace(raw.take(sound), skipped=skipped)
 
 
 def _file_faults(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -18,6 +19,13 @@ def content_problem(kind: str, path: Path) -> str:
         kind: ``image`` or ``audio``. Audio is looked at only where the ``audio`` extra is installed.
         path: The file.
     """
+    about = path.stat()
+    return _problem(kind, path, about.st_size, about.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1 << 18)
+def _problem(kind: str, path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - the key
+    """Look at a file; the same one is asked for by everything that reads the modality."""
     return _image_problem(path) if kind == "image" else _audio_problem(path)
 
 

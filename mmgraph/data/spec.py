@@ -70,18 +70,24 @@ class TextModality(_Modality):
     column: str = Field(description="The column that holds the text.")
 
 
-class ImageModality(_Modality):
+class _FileModality(_Modality):
+    column: str = Field(description="The column that holds the file's path, relative to the dataset folder.")
+    on_error: Literal["fail", "skip"] = Field(
+        "fail",
+        description="Whether a file that cannot be read is an error, or its entity lacks the modality.",
+    )
+
+
+class ImageModality(_FileModality):
     """Image files named in a column of the entity table; an empty cell is a missing modality."""
 
     kind: Literal["image"]
-    column: str = Field(description="The column that holds the file's path, relative to the dataset folder.")
 
 
-class AudioModality(_Modality):
+class AudioModality(_FileModality):
     """Audio files named in a column of the entity table; an empty cell is a missing modality."""
 
     kind: Literal["audio"]
-    column: str = Field(description="The column that holds the file's path, relative to the dataset folder.")
 
 
 class TabularModality(_Modality):

@@ -2,33 +2,49 @@
 
 from mmgraph.encoders.build import DEFAULTS, build_encoder, encoder_faults
 from mmgraph.encoders.cache import FeatureCache
+from mmgraph.encoders.clip import ClipImage, ClipText
 from mmgraph.encoders.columns import Columns
+from mmgraph.encoders.dct import DCT
 from mmgraph.encoders.encode import Encoded, encode, encode_modality
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.extract import Extraction, extract
+from mmgraph.encoders.hashed_ngrams import HashedNGrams
 from mmgraph.encoders.hog import HOG
+from mmgraph.encoders.image_transformer import ImageTransformer
+from mmgraph.encoders.lbp import LBP
 from mmgraph.encoders.log_mel import LogMel
 from mmgraph.encoders.persist import load_encoder, save_encoder
 from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.encoders.standardise import Standardise
+from mmgraph.encoders.text_transformer import TextTransformer
 from mmgraph.encoders.tfidf import TfIdf
 
 __all__ = [
+    "DCT",
     "DEFAULTS",
     "HOG",
+    "LBP",
+    "ClipImage",
+    "ClipText",
     "Columns",
     "Encoded",
     "Encoder",
+    "Extraction",
     "FeatureCache",
+    "HashedNGrams",
+    "ImageTransformer",
     "LogMel",
     "ProjectedEncoder",
     "SentenceTransformer",
     "Standardise",
+    "TextTransformer",
     "TfIdf",
     "build_encoder",
     "encode",
     "encode_modality",
     "encoder_faults",
+    "extract",
     "load_encoder",
     "save_encoder",
 ]

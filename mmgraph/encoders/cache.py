@@ -1,8 +1,8 @@
-"""Descriptions of raw items on disk, found again by their content."""
+"""Descriptions of raw items on disk: each is found again by its content, whatever it stands among."""
 
 from __future__ import annotations
 
-import io
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -12,71 +12,157 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmgraph.atomic import atomic_write
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.shelf import Shelf
 from mmgraph.errors import UserError
 from mmgraph.hashing import Hasher
 from mmgraph.paths import home
-from mmgraph.progress import Progress
+from mmgraph.progress import Advance, Progress
+
+_FIRST, _MOST = 16, 4096
+_SECONDS = 3.0
+"""About how long the work is that a kill may lose."""
+
+Describe = Callable[[RawModality], npt.NDArray[Any]]
 
 
 class FeatureCache:
-    """A folder of arrays, each in a file that is named after the content that it was computed from.
+    """A folder of descriptions, each found by the content of its item and by what made it.
 
-    Several processes may share it: a file is there whole or not at all. It may be deleted at any time.
+    An item that stands twice is described once, one that changed costs one description, and work that was
+    interrupted goes on where it was. Several processes may share it, and it may be deleted at any time.
 
     Args:
-        folder: Where to keep the arrays; nothing for ``features`` in mmgraph's own folder.
+        folder: Where to keep descriptions; nothing for ``features`` in mmgraph's own folder.
 
     Attributes:
-        found: Whether the array that was last asked for was there; nothing if none has been.
-
-    Example:
-        >>> cache = FeatureCache(getfixture("tmp_path"))
-        >>> cache.get_or_compute("ab12", lambda: np.arange(3)).tolist()
-        [0, 1, 2]
-        >>> cache.get_or_compute("ab12", lambda: np.zeros(3)).tolist()
-        [0, 1, 2]
+        described: How many items had to be described when it was last asked; nothing if it never was.
+        distinct: How many different items it was last asked for.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or home() / "features"
-        self.found: bool | None = None
+        self.described: int | None = None
+        self.distinct = 0
 
-    def get_or_compute(
-        self, key: str, compute: Callable[[], npt.NDArray[Any]], *, progress: Progress | None = None
+    @property
+    def found(self) -> bool | None:
+        """Whether all that was last asked for was there; nothing if nothing has been asked for."""
+        return None if self.described is None else self.described == 0
+
+    def description(
+        self,
+        encoder: Encoder[Any, Any],
+        name: str,
+        raw: RawModality,
+        describe: Describe,
+        *,
+        at_once: bool = False,
+        progress: Progress,
     ) -> npt.NDArray[Any]:
-        """Return the array under ``key``; where there is none, or a damaged one, compute and keep it.
+        """Return the description of each item, [M, ...]; what is not there is described and kept, in parts.
 
         Args:
-            key: A hash of everything that the array depends on.
-            compute: Makes the array.
-            progress: Told if the array cannot be kept, which is no reason to fail.
+            encoder: The encoder.
+            name: The name that it is registered under.
+            raw: The items, at least one.
+            describe: Describes some of them.
+            at_once: Describe all that are not there in one part.
+            progress: Told about every part, and if descriptions cannot be kept, which is no reason to fail.
+
+        Raises:
+            DataError: If items cannot be read. All others have been described and kept.
         """
-        path = self.folder / key[:2] / f"{key}.npy"
-        kept = _read(path)
-        self.found = kept is not None
-        if kept is not None:
-            return kept
-        array = compute()
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+        keys = item_keys(raw)
+        rows = {key: row for row, key in reversed(list(enumerate(keys)))}
+        shelf = Shelf(self._place(maker_key(encoder, name, raw)))
+        known = shelf.read(rows)
+        lacking = sorted((row for key, row in rows.items() if key not in known), key=_length_in(raw))
+        self.described, self.distinct = len(lacking), len(rows)
+        work = _Work(shelf, raw, keys, describe, progress)
+        if lacking:
+            with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
+                known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
+        return np.stack([known[key] for key in keys])
+
+    def _place(self, maker: str) -> Path:
+        return self.folder / maker[:2] / maker
+
+
+class _Work:
+    """The description of items in parts that take some seconds each, each kept once it is done."""
+
+    def __init__(
+        self, shelf: Shelf, raw: RawModality, keys: list[bytes], describe: Describe, progress: Progress
+    ) -> None:
+        self._shelf, self._raw, self._keys = shelf, raw, keys
+        self._describe, self._progress = describe, progress
+        self._kept = True
+
+    def do(self, rows: list[int], size: int, advance: Advance) -> dict[bytes, npt.NDArray[Any]]:
+        """Return the descriptions of some rows, by key.
+
+        Raises:
+            DataError: If items cannot be read; it names the first few and counts them all.
+        """
+        done: dict[bytes, npt.NDArray[Any]] = {}
+        problems: dict[int, str] = {}
+        start = 0
+        while start < len(rows):
+            part = rows[start : start + size]
+            begun = time.monotonic()
+            good, described = self._part(part, problems)
+            keys = [self._keys[row] for row in good]
+            done |= zip(keys, described, strict=True)
+            self._keep(keys, described)
+            advance(len(part))
+            start += len(part)
+            seconds = max(time.monotonic() - begun, 1e-3)
+            size = int(min(max(size * min(_SECONDS / seconds, 4), 1), _MOST))
+        self._tidy()
+        if problems:
+            why = {self._keys[row]: problem for row, problem in problems.items()}
+            everywhere = {row: why[key] for row, key in enumerate(self._keys) if key in why}
+            raise broken_items(everywhere, self._raw)
+        return done
+
+    def _part(self, rows: list[int], problems: dict[int, str]) -> tuple[list[int], npt.NDArray[Any]]:
+        """Return the rows of a part that can be described, and their descriptions; note the others."""
+        while rows:
+            try:
+                return rows, self._describe(self._raw.take(np.array(rows)))
+            except BrokenItemsError as error:
+                if not error.problems:
+                    raise
+                problems |= {rows[position]: problem for position, problem in error.problems.items()}
+                rows = [row for row in rows if row not in problems]
+        return [], np.empty(0)
+
+    def _keep(self, keys: list[bytes], described: npt.NDArray[Any]) -> None:
+        if keys and self._kept:
+            self._try(lambda: self._shelf.add(keys, described))
+
+    def _tidy(self) -> None:
+        if self._kept:
+            self._try(self._shelf.tidy)
+
+    def _try(self, write: Callable[[], None]) -> None:
         try:
-            atomic_write(path, buffer.getvalue())
+            write()
         except (UserError, OSError) as error:
-            if progress is not None:
-                progress.say(f"Features are not cached: {error}")
-        return array
+            self._kept = False
+            self._progress.say(f"Features are not cached: {error}")
 
 
-def description_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> str:
-    """Return the hash of everything that the description of raw items depends on.
+def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> str:
+    """Return the hash of all but the items that descriptions depend on.
 
     Args:
         encoder: The encoder.
         name: The name that it is registered under.
-        raw: The items; it is their content that counts, not the names of their files.
+        raw: Items of the kind.
     """
     hasher = Hasher().json(
         {
@@ -88,20 +174,18 @@ def description_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> 
             "columns": raw.columns,
         }
     )
-    add_content(hasher, raw)
     return hasher.hexdigest()
 
 
-def _read(path: Path) -> npt.NDArray[Any] | None:
-    try:
-        with path.open("rb") as file:
-            array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-            return array
-    except (OSError, ValueError, EOFError):
-        return None
+def item_keys(raw: RawModality) -> list[bytes]:
+    """Return the hash of the content of each item, 16 bytes; the names of files do not count."""
+    if isinstance(raw.values, pd.DataFrame):
+        parts = [raw.take(np.array([row])) for row in range(len(raw))]
+        return [bytes.fromhex(add_content(Hasher(), part).hexdigest()) for part in parts]
+    return [bytes.fromhex(_add_item(Hasher(), value).hexdigest()) for value in raw.values]
 
 
-def add_content(hasher: Hasher, raw: RawModality) -> None:
+def add_content(hasher: Hasher, raw: RawModality) -> Hasher:
     """Add the content of raw items to a hash; the names of their files do not count."""
     if isinstance(raw.values, np.ndarray):
         hasher.array(raw.values)
@@ -116,7 +200,19 @@ def add_content(hasher: Hasher, raw: RawModality) -> None:
                 hasher.array(cells.to_numpy(np.float64))
     else:
         for value in raw.values:
-            if isinstance(value, Path):
-                hasher.file(value)
-            else:
-                hasher.text(value)
+            _add_item(hasher, value)
+    return hasher
+
+
+def _add_item(hasher: Hasher, value: str | Path | npt.NDArray[Any]) -> Hasher:
+    if isinstance(value, Path):
+        return hasher.file(value)
+    return hasher.array(value) if isinstance(value, np.ndarray) else hasher.text(str(value))
+
+
+def _length_in(raw: RawModality) -> Callable[[int], int]:
+    """Return what texts are sorted by, so that those of a part are about equally long; nothing else is."""
+    if raw.kind != "text":
+        return lambda row: row
+    texts: Any = raw.values
+    return lambda row: len(texts[row])

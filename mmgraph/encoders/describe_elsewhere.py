@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import PARTS_A_WORKER, Elsewhere
+from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 
 
@@ -28,19 +30,19 @@ def describe_elsewhere(
         DataError: If items cannot be read.
         MissingDependencyError: If an optional library is needed and not installed.
     """
-    order, together = encoder.order(raw), encoder.together
-    batches = -(-len(order) // together)
-    size = -(-batches // (PARTS_A_WORKER * elsewhere.number)) * together
-    rows = [order[start : start + size] for start in range(0, len(order), size)]
+    size = -(-len(raw) // (PARTS_A_WORKER * elsewhere.number))
+    rows = np.split(np.arange(len(raw)), range(size, len(raw), size))
     with progress.job(f"describe {raw.kind}", total=len(raw)) as advance:
         described = elsewhere.do(
             _describe, encoder, [raw.take(some) for some in rows], lambda part: advance(len(rows[part]))
         )
-    result = np.empty((len(raw), *described[0].shape[1:]), dtype=described[0].dtype)
-    for some, part in zip(rows, described, strict=True):
-        result[some] = part
+    result: npt.NDArray[Any] = np.concatenate(described)
     return result
 
 
 def _describe(encoder: Encoder[Any, Any], raw: RawModality) -> Any:
-    return encoder.describe(raw, Progress(quiet=True))
+    try:
+        return encoder.describe(raw, Progress(quiet=True))
+    except BrokenItemsError as error:
+        # The positions in it are those in this part, of which nobody else knows.
+        raise DataError.of(error.faults) from None

@@ -14,7 +14,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.data.spec import Choice
 from mmgraph.elsewhere import Elsewhere
 from mmgraph.encoders.build import build_encoder, encoder_name
-from mmgraph.encoders.cache import FeatureCache, description_key
+from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.errors import ConfigError, DataError, Fault, MMGraphError
@@ -120,15 +120,18 @@ def _described(
     if not encoder.cached:
         return encoder.describe(raw, progress)
 
-    def describe() -> Any:
+    def describe(some: RawModality) -> Any:
+        # Whoever asks for parts tells of them.
+        told = progress if cache is None else Progress(quiet=True)
         if elsewhere is None:
-            return encoder.describe(raw, progress)
-        return describe_elsewhere(encoder, raw, elsewhere, progress)
+            return encoder.describe(some, told)
+        return describe_elsewhere(encoder, some, elsewhere, told)
 
     if cache is None:
-        return describe()
-    key = description_key(encoder, encoder_name(encoder), raw)
-    return cache.get_or_compute(key, describe, progress=progress)
+        return describe(raw)
+    return cache.description(
+        encoder, encoder_name(encoder), raw, describe, at_once=elsewhere is not None, progress=progress
+    )
 
 
 def _checked(

@@ -55,6 +55,9 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
     cached: ClassVar[bool] = False
     """Whether describing costs more than reading the descriptions from disk; they must be plain arrays."""
 
+    learns: ClassVar[bool] = True
+    """Whether fitting looks at training items; else features are what the descriptions alone make them."""
+
     _fitted: Fitted | None = field(default=None, init=False, repr=False)
 
     def description_parameters(self) -> dict[str, Any]:
@@ -63,7 +66,7 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
 
     @abstractmethod
     def describe(self, raw: RawModality, progress: Progress) -> Described:
-        """Return the description of each item, M rows, without regard to any other item.
+        """Return the description of each item, M rows; what else is described with it changes no bit of it.
 
         Args:
             raw: The items.
@@ -73,20 +76,6 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
             DataError: If items cannot be read; one error that names the first few and counts them all.
             MissingDependencyError: If an optional library is needed and not installed.
         """
-
-    @property
-    def together(self) -> int:
-        """How many items are described together, so that the bits depend on their neighbours; usually 1."""
-        return 1
-
-    def order(self, raw: RawModality) -> npt.NDArray[np.int64]:
-        """Return the order of items, int64 [M], that may be cut after each ``together`` of them: the parts,
-        described one by one, have the bits of the whole.
-
-        Args:
-            raw: The items.
-        """
-        return np.arange(len(raw))
 
     @abstractmethod
     def fit(self, described: Described) -> None:

@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.broken_items import broken_items
 from mmgraph.encoders.one_thread import one_thread
-from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 
-_SHOWN = 5
 _AT_A_TIME = 64
 
 
@@ -38,36 +37,44 @@ def read_each(
     Raises:
         DataError: If files cannot be used; it names the first few and counts them all.
     """
-    results: list[npt.NDArray[Any]] = []
-    read_so_far: list[npt.NDArray[Any]] = []
+    with one_thread():
+        return of_each(raw, read, describe=describe, progress=progress)
+
+
+def of_each(
+    raw: RawModality,
+    make: Callable[[Path], npt.NDArray[Any]],
+    *,
+    describe: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None,
+    progress: Progress,
+) -> npt.NDArray[Any]:
+    """Return what is made of each file, stacked, [M, ...], by as many threads as ``make`` likes to use.
+
+    Args:
+        raw: Images or audio.
+        make: Returns an array of the same shape for any file, or raises `UnreadableFileError`.
+        describe: As :func:`read_each` takes it.
+        progress: Told about every file.
+
+    Raises:
+        DataError: If files cannot be used; it names the first few and counts them all.
+    """
     describe = describe or (lambda stacked: stacked)
-    problems: list[tuple[str, str]] = []
-    with one_thread(), progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
-        for row, value in zip(raw.index, raw.values, strict=True):
-            path = Path(str(value))
+    results: list[npt.NDArray[Any]] = []
+    made: list[npt.NDArray[Any]] = []
+    problems: dict[int, str] = {}
+    with progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
+        for position, value in enumerate(raw.values):
             try:
-                read_so_far.append(read(path))
+                made.append(make(Path(str(value))))
             except UnreadableFileError as error:
-                problems.append((f"{path} (row {row + 1})", str(error)))
-            if len(read_so_far) == _AT_A_TIME:
-                results.append(describe(np.stack(read_so_far)))
-                read_so_far.clear()
+                problems[position] = str(error)
+            if len(made) == _AT_A_TIME:
+                results.append(describe(np.stack(made)))
+                made.clear()
             advance()
-        if read_so_far:
-            results.append(describe(np.stack(read_so_far)))
+        if made:
+            results.append(describe(np.stack(made)))
     if problems:
-        raise _one_error(problems, raw)
+        raise broken_items(problems, raw)
     return np.concatenate(results)
-
-
-def _one_error(problems: list[tuple[str, str]], raw: RawModality) -> DataError:
-    where, problem = problems[0]
-    if len(problems) > 1:
-        others = "; ".join(f"{place}: {text}" for place, text in problems[1:_SHOWN])
-        more = f"; and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
-        problem += (
-            f" ({len(problems):,} of {len(raw):,} {raw.kind} files cannot be used, also {others}{more})"
-        )
-    return DataError(
-        problem, where=where, fix="Mend or replace the file, or leave its cell in the table empty."
-    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.colours import COLOURS, LUMA, palettes, tile_means
 from mmgraph.encoders.files import read_each
 from mmgraph.encoders.images import read_image
 from mmgraph.encoders.oriented_gradients import ORIENTATIONS, oriented_gradients
@@ -17,10 +18,8 @@ from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
-_LEVELS = 4
 _GRID = 4
 _THUMBNAIL = 16
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @ENCODERS.register("hog")
@@ -67,32 +66,13 @@ class HOG(ProjectedEncoder):
     def widths(self) -> tuple[int, ...]:
         """The widths of the parts, as `_parts` puts them side by side."""
         shape = ((self.cells - 1) ** 2 * 4 * ORIENTATIONS, _THUMBNAIL**2)
-        return (*shape, _LEVELS**3, 3 * _GRID**2) if self.colour else shape
+        return (*shape, COLOURS, 3 * _GRID**2) if self.colour else shape
 
     def _parts(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the parts of pictures [B, size, size, 3] side by side, float32 [B, D]."""
         rgb: npt.NDArray[np.float32] = pictures.astype(np.float32) / np.float32(255)
-        grey: npt.NDArray[np.float32] = rgb @ _LUMA
-        parts = [oriented_gradients(grey, self.cells), _means(grey, _THUMBNAIL)]
+        grey: npt.NDArray[np.float32] = rgb @ LUMA
+        parts = [oriented_gradients(grey, self.cells), tile_means(grey, _THUMBNAIL)]
         if self.colour:
-            parts += [_colours(pictures), _means(rgb, _GRID)]
+            parts += [palettes(pictures), tile_means(rgb, _GRID)]
         return np.concatenate([part.reshape(len(pictures), -1) for part in parts], axis=1, dtype=np.float32)
-
-
-def _means(pictures: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
-    """Return the mean of each of ``side`` x ``side`` tiles of pictures, [B, side, side, ...]."""
-    tile = pictures.shape[1] // side
-    tiles = pictures.reshape(len(pictures), side, tile, side, tile, -1)
-    means: npt.NDArray[Any] = tiles.mean(axis=(2, 4))
-    return means
-
-
-def _colours(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Return the square roots of the shares of 64 colours: the many pixels of a ground must not rule."""
-    levels = pictures.astype(np.int64) * _LEVELS // 256
-    colour = (levels[..., 0] * _LEVELS + levels[..., 1]) * _LEVELS + levels[..., 2]
-    colour += np.arange(len(pictures))[:, None, None] * _LEVELS**3
-    counts = np.bincount(colour.ravel(), minlength=len(pictures) * _LEVELS**3)
-    pixels = pictures.shape[1] * pictures.shape[2]
-    shares: npt.NDArray[np.float64] = np.sqrt(counts.reshape(len(pictures), -1) / pixels)
-    return shares

@@ -25,12 +25,26 @@ def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
     Raises:
         UnreadableFileError: If the file is no image, is damaged, or is too large.
     """
+    # A JPEG file is decoded at an eighth of its size or so, where that suffices.
+    picture = read_rgb(path, at_least=(2 * size, 2 * size))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def read_rgb(path: Path, *, at_least: tuple[int, int] | None = None) -> Image.Image:
+    """Return an image file as RGB, turned as its EXIF data say and put on white where it is transparent.
+
+    Args:
+        path: The file.
+        at_least: Width and height in pixels that suffice, where a file can be decoded at less than its size.
+
+    Raises:
+        UnreadableFileError: If the file is no image, is damaged, or is too large.
+    """
     with open_image(path) as image:
-        # A JPEG file is decoded at an eighth of its size or so, where that suffices.
-        image.draft(None, (2 * size, 2 * size))
+        if at_least is not None:
+            image.draft(None, at_least)
         image.load()
-        picture = _on_white(ImageOps.exif_transpose(_eight_bits(image)))
-        return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+        return _on_white(ImageOps.exif_transpose(_eight_bits(image)))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

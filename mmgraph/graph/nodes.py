@@ -182,9 +182,11 @@ class NodeFactory:
             self.dataset, entity, modality, cache=cache, progress=self._progress, elsewhere=self.elsewhere
         )
         self.from_cache[node_type] = None if cache is None else cache.found
+        skipped = len(self.raw(node_type).skipped)
         self._progress.say(
             f"{node_type}: {counted(len(result.features), 'node')} with "
             f"{counted(result.features.shape[1], 'channel')}"
+            + (f"; {counted(skipped, 'file')} that cannot be read skipped" if skipped else "")
         )
         return result
 

@@ -1,4 +1,4 @@
-"""The one error that lists every rule that a layer or a model breaks."""
+"""The one error that lists every rule that a layer, a model or an encoder breaks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mmgraph.errors import UserError
 
 
 class ContractError(UserError, AssertionError):
-    """A layer or a model breaks rules that all of them keep; each is one of ``faults``.
+    """A layer, a model or an encoder breaks rules that all of them keep; each is one of ``faults``.
 
     Example:
         >>> from mmgraph.errors import Fault

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -77,9 +77,21 @@ class Subject:
                 yield f"states of {name!r} that are not finite"
 
 
+class Named(Protocol):
+    """Whatever is checked; it has a name for messages."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        ...
+
+
+Checked = TypeVar("Checked", bound=Named)
+
+
 @dataclass(frozen=True)
-class Rule:
-    """One thing that every layer or model keeps to.
+class Rule(Generic[Checked]):
+    """One thing that every layer, model or encoder keeps to.
 
     Args:
         name: What it is called, in messages and in the documentation.
@@ -92,10 +104,10 @@ class Rule:
     name: str
     wanted: str
     fix: str
-    check: Callable[[Subject], Iterator[str]]
+    check: Callable[[Checked], Iterator[str]]
     last: bool = False
 
-    def broken_by(self, subject: Subject) -> Fault | None:
+    def broken_by(self, subject: Checked) -> Fault | None:
         """Return how the subject breaks the rule, if it does."""
         torch.manual_seed(0)
         try:
@@ -107,7 +119,7 @@ class Rule:
         return Fault(f"{subject.name}: {self.name}", f"got {came}; wanted {self.wanted}", self.fix)
 
 
-def choose_rules(rules: Sequence[Rule], skip: Collection[str]) -> list[Rule]:
+def choose_rules(rules: Sequence[Rule[Checked]], skip: Collection[str]) -> list[Rule[Checked]]:
     """Return the rules but those of some names.
 
     Raises:
@@ -122,7 +134,7 @@ def choose_rules(rules: Sequence[Rule], skip: Collection[str]) -> list[Rule]:
     return [rule for rule in rules if rule.name not in skip]
 
 
-def require(subject: Subject, rules: Iterable[Rule], *, with_edge_features: bool) -> None:
+def require(subject: Subject, rules: Iterable[Rule[Subject]], *, with_edge_features: bool) -> None:
     """Make sure that a subject keeps to all rules.
 
     Args:
@@ -172,7 +184,7 @@ def _shapes(module: nn.Module) -> dict[str, torch.Size]:
     }
 
 
-def _first_fault(rule: Rule, subjects: Iterable[Subject]) -> Fault | None:
+def _first_fault(rule: Rule[Subject], subjects: Iterable[Subject]) -> Fault | None:
     return next((fault for each in subjects if (fault := rule.broken_by(each)) is not None), None)
 
 

@@ -1,91 +1,139 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
+import signal
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mmgraph.encoders import HOG, Columns, FeatureCache, Standardise, TfIdf
-from mmgraph.encoders.cache import description_key
+from mmgraph.encoders import HOG, FeatureCache, HashedNGrams, cache, encode
+from mmgraph.encoders.cache import item_keys, maker_key
+from mmgraph.encoders.shelf import Shelf
 from mmgraph.paths import home
 from mmgraph.progress import Progress
 
-ARRAY = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+TEXTS = [f"text {number}" for number in range(40)]
+QUIET = Progress(quiet=True)
 
 
-def never() -> np.ndarray:
-    raise AssertionError("computed again")
+class Counter:
+    """Describes texts by their length and last character, and counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def __call__(self, raw) -> np.ndarray:
+        self.seen += raw.values
+        return np.array([[len(text), ord(text[-1])] for text in raw.values], dtype=np.float32)
 
 
-def test_what_was_computed_once_is_read(tmp_path):
-    cache = FeatureCache(tmp_path)
-    assert cache.get_or_compute("abcd", lambda: ARRAY) is ARRAY
-    again = FeatureCache(tmp_path).get_or_compute("abcd", never)
-    assert again.dtype == ARRAY.dtype
-    assert again.tobytes() == ARRAY.tobytes()
+def asked(folder, items, counter, **options):
+    kept = FeatureCache(folder)
+    rows = kept.description(HashedNGrams(), "hashed_ngrams", items, counter, progress=QUIET, **options)
+    return rows, kept
 
 
-def test_another_key_is_another_array(tmp_path):
-    cache = FeatureCache(tmp_path)
-    cache.get_or_compute("abcd", lambda: ARRAY)
-    assert cache.get_or_compute("abce", lambda: ARRAY[:1]).shape == (1, 4)
+def test_each_item_is_described_once(tmp_path, raw):
+    counter = Counter()
+    rows, kept = asked(tmp_path, raw("text", TEXTS + TEXTS[:5]), counter)
+    assert sorted(counter.seen) == sorted(TEXTS)
+    assert (kept.described, kept.distinct, kept.found) == (40, 40, False)
+    np.testing.assert_array_equal(rows, Counter()(raw("text", TEXTS + TEXTS[:5])))
+    again, kept = asked(tmp_path, raw("text", TEXTS[::-1]), counter)
+    assert kept.found
+    assert len(counter.seen) == 40
+    np.testing.assert_array_equal(again, rows[:40][::-1])
+    assert again.dtype == np.float32
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\x03\x04 no array", b"x" * 1000, None])
-def test_a_damaged_file_is_computed_anew(content, tmp_path):
-    cache = FeatureCache(tmp_path)
-    cache.get_or_compute("abcd", lambda: ARRAY)
-    (file,) = tmp_path.rglob("*.npy")
+def test_one_that_changed_costs_one(tmp_path, raw):
+    asked(tmp_path, raw("text", TEXTS), Counter())
+    counter = Counter()
+    rows, _ = asked(tmp_path, raw("text", [*TEXTS[:7], "another", *TEXTS[8:]]), counter)
+    assert counter.seen == ["another"]
+    assert rows[7].tolist() == [7, ord("r")]
+
+
+def test_all_at_once_is_one_part(tmp_path, raw):
+    parts = []
+
+    def describe(some):
+        parts.append(len(some))
+        return Counter()(some)
+
+    asked(tmp_path / "a", raw("text", TEXTS), describe)
+    assert parts == [16, 24]
+    asked(tmp_path / "b", raw("text", TEXTS), describe, at_once=True)
+    assert parts[2:] == [40]
+
+
+def test_parts_take_some_seconds(tmp_path, raw, monkeypatch):
+    clock = iter(range(0, 10_000, 6))
+    monkeypatch.setattr(cache.time, "monotonic", lambda: float(next(clock)))
+    parts = []
+
+    def describe(some):
+        parts.append(len(some))
+        return Counter()(some)
+
+    asked(tmp_path, raw("text", TEXTS), describe)
+    assert parts == [16, 8, 4, 2, 1] + [1] * 9, "each takes six seconds, and three are wanted"
+
+
+@dataclass(kw_only=True, eq=False)
+class Killed(HashedNGrams):
+    def describe(self, raw, progress):
+        if len(raw) > 16:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().describe(raw, progress)
+
+
+def _encode(folder, items) -> None:
+    encoder = Killed()
+    FeatureCache(folder).description(
+        encoder, "killed", items, lambda some: encoder.describe(some, QUIET), progress=QUIET
+    )
+
+
+def test_after_a_kill_it_goes_on_where_it_was(tmp_path, raw):
+    items = raw("text", TEXTS)
+    process = multiprocessing.get_context("fork").Process(target=_encode, args=(tmp_path, items))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    parts = []
+
+    def describe(some):
+        parts.append(len(some))
+        return HashedNGrams().describe(some, QUIET)
+
+    rows = FeatureCache(tmp_path).description(Killed(), "killed", items, describe, progress=QUIET)
+    assert parts == [16, 8]
+    assert rows.tobytes() == HashedNGrams().describe(items, QUIET).tobytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 1000, None])
+def test_a_damaged_file_is_computed_anew(content, tmp_path, raw):
+    asked(tmp_path, raw("text", TEXTS), Counter(), at_once=True)
+    (file,) = tmp_path.rglob("*.safetensors")
     file.write_bytes(file.read_bytes()[:-7] if content is None else content)
-    assert cache.get_or_compute("abcd", lambda: ARRAY) is ARRAY
-    assert cache.get_or_compute("abcd", never).tobytes() == ARRAY.tobytes()
+    counter = Counter()
+    asked(tmp_path, raw("text", TEXTS), counter, at_once=True)
+    assert len(counter.seen) == 40
+    asked(tmp_path, raw("text", TEXTS), counter)
+    assert len(counter.seen) == 40
 
 
-def test_a_pickled_array_is_not_opened(tmp_path):
-    cache = FeatureCache(tmp_path)
-    path = tmp_path / "ab" / "abcd.npy"
-    path.parent.mkdir()
-    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    assert cache.get_or_compute("abcd", lambda: ARRAY) is ARRAY
-
-
-def test_where_nothing_can_be_kept_the_work_goes_on_and_says_so(tmp_path, capsys):
+def test_where_nothing_can_be_kept_the_work_goes_on_and_says_so_once(tmp_path, capsys, raw):
     (tmp_path / "file").write_text("in the way")
-    cache = FeatureCache(tmp_path / "file")
-    assert cache.get_or_compute("abcd", lambda: ARRAY, progress=Progress()) is ARRAY
-    assert "not cached" in capsys.readouterr().err
-
-
-def test_no_half_made_file_stays(tmp_path):
-    cache = FeatureCache(tmp_path)
-
-    def fail():
-        raise RuntimeError("no picture")
-
-    with pytest.raises(RuntimeError, match="no picture"):
-        cache.get_or_compute("abcd", fail)
-    cache.get_or_compute("abcd", lambda: ARRAY)
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["abcd.npy"]
-
-
-def write_many(folder):
-    for number in range(40):
-        key = f"{number % 4:04}"
-        array = FeatureCache(folder).get_or_compute(key, lambda n=number: np.full(5_000, n % 4))
-        assert (array == number % 4).all()
-
-
-def test_processes_share_it(tmp_path):
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=write_many, args=(tmp_path,)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert len(list(tmp_path.rglob("*.npy"))) == 4
+    kept = FeatureCache(tmp_path / "file")
+    rows = kept.description(HashedNGrams(), "n", raw("text", TEXTS), Counter(), progress=Progress())
+    assert len(rows) == 40
+    assert capsys.readouterr().err.count("not cached") == 1
 
 
 def test_it_lies_in_mmgraphs_own_folder(monkeypatch, tmp_path):
@@ -93,54 +141,94 @@ def test_it_lies_in_mmgraphs_own_folder(monkeypatch, tmp_path):
     assert FeatureCache().folder == tmp_path / "features" == home() / "features"
 
 
-class TestDescriptionKey:
+def test_many_small_files_become_one(tmp_path):
+    shelf = Shelf(tmp_path)
+    keys = [bytes([number] * 16) for number in range(20)]
+    for number, key in enumerate(keys):
+        shelf.add([key], np.full((1, 3), number, dtype=np.float16))
+    shelf.tidy()
+    assert len(list(tmp_path.iterdir())) == 1
+    found = shelf.read(keys)
+    assert [found[key].tolist() for key in keys] == [[number] * 3 for number in range(20)]
+    assert found[keys[0]].dtype == np.float16
+
+
+def _add_many(folder) -> None:
+    for number in range(60):
+        Shelf(folder).add([bytes([number % 20] * 16)], np.full((1, 500), number % 20))
+        Shelf(folder).tidy()
+
+
+def test_processes_share_it(tmp_path):
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_add_many, args=(tmp_path,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    found = Shelf(tmp_path).read(bytes([number] * 16) for number in range(20))
+    assert {key[0]: row.mean() for key, row in found.items()} == {n: n for n in range(20)}
+
+
+def test_features_do_not_depend_on_what_is_kept(tmp_path, raw):
+    encoder = HashedNGrams()
+    encoder.fit(encoder.describe(raw("text", TEXTS), QUIET))
+    kept = FeatureCache(tmp_path)
+    encode(encoder, raw("text", TEXTS[::3]), cache=kept)
+    mixed = encode(encoder, raw("text", TEXTS), cache=kept)
+    assert kept.described == 26
+    assert mixed.tobytes() == encode(encoder, raw("text", TEXTS)).tobytes()
+
+
+class TestKeys:
     @pytest.fixture
     def images(self, raw, image_file, gradient):
         return raw("image", [image_file("a.png", gradient), image_file("b.png", gradient[::-1])])
 
-    def test_it_does_not_depend_on_the_names_of_files(self, images, raw, tmp_path):
+    def test_an_items_does_not_depend_on_the_name_of_its_file(self, images, raw, tmp_path):
         moved = [tmp_path / f"moved-{path.name}" for path in images.values]
         for path, target in zip(images.values, moved, strict=True):
             shutil.copy(path, target)
-        assert description_key(HOG(), "hog", images) == description_key(HOG(), "hog", raw("image", moved))
+        assert item_keys(images) == item_keys(raw("image", moved))
+        assert len(set(item_keys(images))) == 2
 
-    def test_it_depends_on_the_content_and_its_order(self, images, raw):
-        key = description_key(HOG(), "hog", images)
-        assert description_key(HOG(), "hog", raw("image", images.values[::-1])) != key
-        assert description_key(HOG(), "hog", raw("image", images.values[:1])) != key
+    def test_an_items_depends_on_its_content_alone(self, images, raw):
+        first, second = item_keys(images)
+        assert item_keys(raw("image", images.values[::-1])) == [second, first]
         images.values[0].write_bytes(images.values[0].read_bytes() + b" ")
-        assert description_key(HOG(), "hog", images) != key
+        assert item_keys(images)[0] != first
+        assert item_keys(images)[1] == second
 
-    def test_it_depends_on_name_version_libraries_and_the_parameters_that_count(self, images, monkeypatch):
-        key = description_key(HOG(), "hog", images)
-        assert description_key(HOG(components=3), "hog", images) == key
-        assert description_key(HOG(size=48), "hog", images) != key
-        assert description_key(HOG(colour=False), "hog", images) != key
-        assert description_key(HOG(), "other", images) != key
+    def test_the_makers_depends_on_name_version_libraries_and_the_parameters_that_count(
+        self, images, monkeypatch
+    ):
+        key = maker_key(HOG(), "hog", images)
+        assert maker_key(HOG(components=3), "hog", images) == key
+        assert maker_key(HOG(size=48), "hog", images) != key
+        assert maker_key(HOG(colour=False), "hog", images) != key
+        assert maker_key(HOG(), "other", images) != key
         with monkeypatch.context() as patch:
             patch.setattr(HOG, "version", 2)
-            assert description_key(HOG(), "hog", images) != key
+            assert maker_key(HOG(), "hog", images) != key
         monkeypatch.setattr("mmgraph.encoders.cache.version", lambda library: "0.0")
-        assert description_key(HOG(), "hog", images) != key
+        assert maker_key(HOG(), "hog", images) != key
 
-    def test_texts_are_framed(self, raw):
-        one, two = (description_key(TfIdf(), "tfidf", raw("text", t)) for t in (["ab", "c"], ["a", "bc"]))
-        assert one != two
-
-    def test_arrays_count_by_their_elements(self, raw):
-        other = ARRAY.copy()
-        other[0, 0] += 1
-        keys = {description_key(Standardise(), "standardise", raw("features", a)) for a in (ARRAY, other)}
-        assert len(keys) == 2
+    def test_rows_of_arrays_count_by_their_elements(self, raw):
+        array = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+        other = array.copy()
+        other[2, 0] += 1
+        one, two = item_keys(raw("features", array)), item_keys(raw("features", other))
+        assert [a == b for a, b in zip(one, two, strict=True)] == [True, True, False, True, True]
 
     @pytest.mark.parametrize("column", ["area", "colour", "day"])
-    def test_tables_count_cell_by_cell(self, column, raw):
+    def test_rows_of_tables_count_cell_by_cell(self, column, raw):
         frame = pd.DataFrame(
             {"area": [1.0, np.nan], "colour": ["red", None], "day": pd.to_datetime(["2024-01-01", None])}
         )
         kinds = {"area": "numeric", "colour": "categorical", "day": "date"}
-        key = description_key(Columns(), "columns", raw("tabular", frame, kinds))
-        assert description_key(Columns(), "columns", raw("tabular", frame.copy(), kinds)) == key
-        other = frame.iloc[[0, 0]].reset_index(drop=True)
-        changed = frame.assign(**{column: other[column]})
-        assert description_key(Columns(), "columns", raw("tabular", changed, kinds)) != key
+        first, second = item_keys(raw("tabular", frame, kinds))
+        assert item_keys(raw("tabular", frame.copy(), kinds)) == [first, second]
+        changed = frame.assign(**{column: frame.iloc[[0, 0]].reset_index(drop=True)[column]})
+        assert item_keys(raw("tabular", changed, kinds))[0] == first
+        assert item_keys(raw("tabular", changed, kinds))[1] != second

@@ -102,6 +102,8 @@ def test_a_picture_that_changed_is_described_anew(pictures, image_file, tmp_path
     image_file(paths[0].name, np.zeros((32, 32, 3), dtype=np.uint8))
     after = encode_modality(dataset, "item", "seen", cache=cache)
     assert not np.array_equal(before.features, after.features)
+    assert (cache.described, cache.distinct) == (1, 6)
+    assert encode_modality(dataset, "item", "seen").features.tobytes() == after.features.tobytes()
 
 
 def test_cheap_descriptions_are_not_kept(texts, tmp_path):
@@ -135,12 +137,18 @@ class TestPlantedFaults:
         with pytest.raises(DataError, match=r"5\.png \(row 6\): is none of the image formats PNG, JPEG"):
             encode_modality(dataset, "item", "seen")
 
-    def test_broken_images_leave_nothing_in_the_cache(self, pictures, tmp_path):
+    def test_beside_broken_images_all_others_are_kept(self, pictures, tmp_path):
         dataset, paths = pictures()
+        content = paths[0].read_bytes()
         paths[0].write_bytes(b"")
-        with pytest.raises(DataError):
-            encode_modality(dataset, "item", "seen", cache=FeatureCache(tmp_path / "cache"))
-        assert not list((tmp_path / "cache").rglob("*.npy"))
+        paths[3].write_bytes(b"x")
+        cache = FeatureCache(tmp_path / "cache")
+        with pytest.raises(DataError, match=r"0\.png \(row 1\): .* \(2 of 6 image files .*3\.png \(row 4\)"):
+            encode_modality(dataset, "item", "seen", cache=cache)
+        paths[0].write_bytes(content)
+        paths[3].write_bytes(content)
+        encode_modality(dataset, "item", "seen", cache=cache)
+        assert cache.described == 1, "they are the same picture"
 
     def test_file_that_is_no_sound(self, make_dataset, image_file, gradient):
         pytest.importorskip("librosa")
@@ -217,5 +225,5 @@ def test_a_users_own_encoder_is_cached_under_its_own_name(raw, monkeypatch, tmp_
     for encoder in (HOG(), Darker()):
         encoder.fit(encoder.describe(items, Progress(quiet=True)))
         encode(encoder, items, cache=cache)
-        kept.append(len(list(tmp_path.rglob("*.npy"))))
+        kept.append(len(list(tmp_path.rglob("*.safetensors"))))
     assert kept == [1, 2]

@@ -108,13 +108,6 @@ def test_a_folder_without_a_model(tmp_path, raw, quiet):
         SentenceTransformer(model=str(tmp_path / "empty")).describe(raw("text", ["a"]), quiet)
 
 
-def test_a_model_that_is_nowhere(raw, quiet, monkeypatch):
-    hub = pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(DataError, match="'nobody/nothing' is no folder here and cannot be had"):
-        SentenceTransformer(model="nobody/nothing").describe(raw("text", ["a"]), quiet)
-
-
 @pytest.mark.parametrize(("module", "what"), [("sentence_transformers", "sentence-transformers")])
 def test_without_the_library_it_says_what_to_install(module, what, monkeypatch, raw, tmp_path, quiet):
     monkeypatch.setitem(sys.modules, module, None)

@@ -1,0 +1,44 @@
+"""The one error for items that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmgraph.data.modalities import RawModality
+from mmgraph.errors import DataError
+
+_SHOWN = 5
+
+
+class BrokenItemsError(DataError):
+    """Some of the items that were to be described cannot be read."""
+
+    problems: Mapping[int, str] = {}
+    """What is wrong, by the position of the item among those that were to be described."""
+
+
+def broken_items(problems: Mapping[int, str], raw: RawModality) -> BrokenItemsError:
+    """Return one error for all items that cannot be read; it names the first few and counts them all.
+
+    Args:
+        problems: What is wrong, by the position of the item; at least one.
+        raw: All items.
+    """
+    values: Any = raw.values
+    told = [(f"{values[at]} (row {raw.index[at] + 1})", problem) for at, problem in sorted(problems.items())]
+    where, problem = told[0]
+    if len(told) > 1:
+        others = "; ".join(f"{place}: {text}" for place, text in told[1:_SHOWN])
+        more = f"; and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
+        problem += (
+            f" ({len(problems):,} of {len(raw):,} {raw.kind} files cannot be used, also {others}{more})"
+        )
+    error = BrokenItemsError(
+        problem,
+        where=where,
+        fix="Mend or replace the file, leave its cell in the table empty, or set on_error: skip for the "
+        "modality.",
+    )
+    error.problems = problems
+    return error

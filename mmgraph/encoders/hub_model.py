@@ -1,0 +1,219 @@
+"""Models of the transformers library from a folder: on the CPU, frozen, complete, from safetensors."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.files import of_each
+from mmgraph.encoders.images import read_rgb
+from mmgraph.encoders.pretrained import content_of
+from mmgraph.encoders.token_batches import describe_tokens
+from mmgraph.errors import DataError, MissingDependencyError
+from mmgraph.progress import Progress
+
+_BUILDS = (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError)
+"""What the library raises about a folder that holds something else."""
+
+_OFFSET = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm")
+"""Models whose positions begin after the padding token, so that there are fewer than their config says."""
+
+_PADDED = ("siglip", "siglip2")
+"""Models that were trained on texts padded to the full length, and see no mask."""
+
+
+@dataclass(frozen=True, eq=False)
+class HubModel:
+    """A model and what prepares its inputs.
+
+    Args:
+        model: The ``torch`` module, in evaluation mode.
+        prepare: Its tokenizer or image processor.
+        where: The place that names it, for messages.
+        absent: The names of weights that the folder does not hold, which are random.
+    """
+
+    model: Any
+    prepare: Any
+    where: str
+    absent: tuple[str, ...]
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens of a text."""
+        config = self.model.config
+        text = getattr(config, "text_config", config)
+        most = getattr(text, "max_position_embeddings", None) or self.prepare.model_max_length
+        offset = (text.pad_token_id or 0) + 1 if text.model_type in _OFFSET else 0
+        return int(min(self.prepare.model_max_length, most - offset))
+
+    @property
+    def padded(self) -> bool:
+        """Whether texts are padded to the full length, without a mask."""
+        return self.model.config.model_type in _PADDED
+
+    def tokens(self, texts: Sequence[str], *, most: int) -> list[list[int]]:
+        """Return the token ids of each text.
+
+        Args:
+            texts: The texts.
+            most: The most tokens to keep of each, beside what the model allows.
+        """
+        limit = min(most, self.max_tokens)
+        padding = "max_length" if self.padded else False
+        if self.padded:
+            limit = self.max_tokens
+        encoded = self.prepare(list(texts), truncation=True, max_length=limit, padding=padding)
+        ids: list[list[int]] = encoded["input_ids"]
+        if not all(ids):
+            # A model cannot read nothing, and a tokenizer that adds no tokens of its own makes nothing of "".
+            stand_in = self.prepare.eos_token_id if self.prepare.eos_token_id is not None else 0
+            ids = [row or [stand_in] for row in ids]
+        return ids
+
+    def describe_texts(
+        self,
+        raw: RawModality,
+        vectors_of: Callable[[Any, Any], Any],
+        *,
+        max_tokens: int,
+        batch_size: int,
+        progress: Progress,
+    ) -> npt.NDArray[np.float32]:
+        """Return what the model makes of texts, float32 [M, D].
+
+        Args:
+            raw: The texts.
+            vectors_of: Takes token ids and mask, int64 [B, L], and returns vectors [B, D]. A
+                model that was trained without a mask gets none.
+            max_tokens: The tokens to keep of each text, beside what the model allows.
+            batch_size: Texts at a time.
+            progress: Told about every batch.
+        """
+        return describe_tokens(
+            self.tokens([str(text) for text in raw.values], most=max_tokens),
+            lambda tokens, mask: vectors_of(tokens, None if self.padded else mask),
+            batch_size=batch_size,
+            pad=self.prepare.pad_token_id or 0,
+            most=self.max_tokens,
+            progress=progress,
+        )
+
+    def describe_images(
+        self, raw: RawModality, vectors_of: Callable[[Any], Any], *, progress: Progress
+    ) -> npt.NDArray[np.float32]:
+        """Return what the model makes of images, float32 [M, D].
+
+        One at a time: an image has so many patches that a batch gains little on a CPU, and where an image
+        lies in a batch changes last bits.
+
+        Args:
+            raw: The images.
+            vectors_of: Takes pixels, float32 [1, 3, height, width], and returns vectors [1, D].
+            progress: Told about every image.
+
+        Raises:
+            DataError: If images cannot be read; it names the first few and counts them all.
+        """
+        import torch
+
+        def vector_of(path: Path) -> npt.NDArray[np.float32]:
+            pixels = self.prepare(images=read_rgb(path), return_tensors="pt")["pixel_values"]
+            with torch.inference_mode():
+                vector: npt.NDArray[np.float32] = vectors_of(pixels.float()).flatten().float().numpy()
+            return vector
+
+        return of_each(raw, vector_of, progress=progress)
+
+    def require_complete(self, *, but: tuple[str, ...] = ()) -> None:
+        """Refuse a model some of whose weights are random.
+
+        Args:
+            but: Beginnings of the names of weights that are not used.
+
+        Raises:
+            DataError: If other weights are absent.
+        """
+        absent = [name for name in self.absent if not name.startswith(but)]
+        if absent:
+            raise DataError(
+                f"the model lacks the weights {', '.join(absent[:3])}{', ...' if len(absent) > 3 else ''}",
+                where=self.where,
+                fix="Give a folder that holds the whole model.",
+            )
+
+
+def hub_model(folder: Path, *, kind: str, encoder_only: bool, where: str) -> HubModel:
+    """Return the model that a folder holds; the same folder and content are loaded once.
+
+    Args:
+        folder: Its folder, as ``save_pretrained`` writes it and the hub keeps it.
+        kind: ``text`` for a tokenizer beside it, ``image`` for an image processor.
+        encoder_only: Of a model of encoder and decoder, load the encoder alone.
+        where: The place that names it, for messages.
+
+    Raises:
+        DataError: If it cannot be loaded.
+        MissingDependencyError: If transformers is not installed.
+    """
+    return _loaded(folder, content_of(folder), kind, encoder_only, where)
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(folder: Path, content: str, kind: str, encoder_only: bool, where: str) -> HubModel:  # noqa: ARG001
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"needs transformers, which cannot be loaded: {error}",
+            where=where,
+            fix="Install it: pip install 'mmgraph[hub]'",
+        ) from None
+    import torch
+
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    name = str(folder)
+    with _in_peace(), torch.random.fork_rng(devices=[]):
+        try:
+            config = transformers.AutoConfig.from_pretrained(name, **local)
+            only = encoder_only and getattr(config, "is_encoder_decoder", False)
+            auto: Any = transformers.AutoModelForTextEncoding if only else transformers.AutoModel
+            model, report = auto.from_pretrained(
+                name, **local, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            )
+            prepare = _preparation(transformers, kind).from_pretrained(name, **local)
+        except _BUILDS as error:
+            raise DataError(
+                f"the model cannot be loaded: {str(error).strip().partition(chr(10))[0]}",
+                where=f"{where}: {folder}",
+                fix=f"Give a folder or a hub name of a model of {kind}s, with safetensors weights.",
+            ) from None
+    return HubModel(model.eval().requires_grad_(False), prepare, where, tuple(sorted(report["missing_keys"])))
+
+
+def _preparation(transformers: Any, kind: str) -> Any:
+    return transformers.AutoTokenizer if kind == "text" else transformers.AutoImageProcessor
+
+
+@contextlib.contextmanager
+def _in_peace() -> Iterator[None]:
+    """Keep the library from reporting, and from looking for a network, while it loads."""
+    from transformers.utils import logging
+
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,0 +1,108 @@
+"""Images: the pooled states of a pre-trained vision model such as ViT, DINOv2, CLIP or SigLIP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.frozen import FrozenEncoder
+from mmgraph.encoders.hub_model import HubModel, hub_model
+from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.errors import ConfigError
+from mmgraph.progress import Progress
+from mmgraph.registry import ENCODERS
+
+_PLACE = "encoder image_transformer"
+_POOLER = ("pooler.", "vision_model.head.", "head.")
+
+
+@ENCODERS.register("image_transformer")
+@dataclass(kw_only=True, eq=False)
+class ImageTransformer(FrozenEncoder):
+    """Images: the pooled states of a pre-trained vision model, such as DINOv2, ViT, CLIP or SigLIP.
+
+    Any image model of the transformers library: ViT (`Dosovitskiy et al. 2021
+    <https://arxiv.org/abs/2010.11929>`_), DINOv2 (`Oquab et al. 2024 <https://arxiv.org/abs/2304.07193>`_),
+    the image half of CLIP or SigLIP. It stays as it is, and runs on the CPU. Images are resized and cropped
+    as the model's own processor says, which works without torchvision.
+
+    Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only
+    safetensors weights are read, and no code that comes with a model is run.
+
+    Args:
+        model: A folder, or a name on the Hugging Face hub.
+        pooling: ``model`` for what the model itself pools, or its first token where the folder holds no
+            weights for that; ``first`` for the first token; ``mean`` for the mean over the patches.
+
+    Raises:
+        ConfigError: If parameters cannot be used.
+
+    Example:
+        >>> ImageTransformer(model="google/vit-base-patch16-224-in21k").pooling
+        'model'
+    """
+
+    kind: ClassVar[str] = "image"
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("transformers", "pillow")
+
+    model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
+        "facebook/dinov2-base"
+    )
+    pooling: Annotated[
+        Literal["model", "first", "mean"], Field(description="How the states of patches become one vector.")
+    ] = "model"
+
+    def description_parameters(self) -> dict[str, Any]:
+        """Return the content of the model, and all else."""
+        content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
+        return {**self.parameters(), "model": content}
+
+    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
+        """Return the pooled states of each image, float32 [M, D].
+
+        Raises:
+            ConfigError: If the model has no such pooling.
+            DataError: If images cannot be read, or the model cannot be found or loaded, or lacks weights.
+            MissingDependencyError: If transformers is not installed.
+        """
+        folder = pretrained_folder(self.model, kind=self.kind, where=_PLACE)
+        found = hub_model(folder, kind="image", encoder_only=False, where=_PLACE)
+        found.require_complete(but=_POOLER)
+        half = getattr(found.model, "vision_model", found.model)
+
+        def pooled(pixels: Any) -> Any:
+            return self._pooled(found, half(pixel_values=pixels), pixels)
+
+        return found.describe_images(raw, pooled, progress=progress)
+
+    def _pooled(self, found: HubModel, out: Any, pixels: Any) -> Any:
+        """Return vectors [B, D] of what a model made of pixels [B, 3, height, width]."""
+        own = getattr(out, "pooler_output", None)
+        random = any(name.startswith(_POOLER) for name in found.absent)
+        if self.pooling == "model" and own is not None and not random:
+            return own
+        states = out.last_hidden_state
+        config = getattr(found.model.config, "vision_config", found.model.config)
+        side = getattr(config, "patch_size", None)
+        patches = (pixels.shape[2] // side) * (pixels.shape[3] // side) if isinstance(side, int) else 0
+        if states.dim() != 3 or not 0 < patches <= states.shape[1]:
+            raise ConfigError(
+                f"got {self.pooling}, but {self.model!r} keeps no states of patches",
+                where=f"{_PLACE}: pooling",
+                fix="Take pooling: model, and a model that holds the weights for it.",
+            )
+        if self.pooling == "mean":
+            return states[:, -patches:].mean(dim=1)
+        if states.shape[1] == patches:
+            raise ConfigError(
+                f"got {self.pooling}, but {self.model!r} has no token before the patches",
+                where=f"{_PLACE}: pooling",
+                fix="Take mean.",
+            )
+        return states[:, 0]

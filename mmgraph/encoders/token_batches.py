@@ -1,0 +1,87 @@
+"""Batches whose shape follows from each text alone, so that its vector does not depend on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmgraph.progress import Progress
+
+Ids = npt.NDArray[np.int64]
+
+_WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
+def token_batches(
+    ids: Sequence[Sequence[int]], *, batch_size: int, pad: int, most: int
+) -> Iterator[tuple[Ids, Ids, Ids]]:
+    """Yield the positions of some texts, int64 [B], with their tokens and their mask, both int64 [rows, L].
+
+    How a product of matrices adds up depends on its shape. So a text goes into a batch of a width that its
+    own length decides, and all batches have as many rows: texts that are there already fill those that are
+    left. The longest come first, so that a batch for which there is no memory fails at once.
+
+    Args:
+        ids: The token ids of each text, at least one.
+        batch_size: The number of rows.
+        pad: The token that stands behind the last one of a text.
+        most: The most tokens that the model reads.
+
+    Example:
+        >>> batches = token_batches([[5, 6], [7] * 9, [8]], batch_size=2, pad=0, most=12)
+        >>> [(rows.tolist(), tokens.shape) for rows, tokens, _ in batches]
+        [([1], (2, 12)), ([0, 2], (2, 8))]
+    """
+    widths = np.array([min(width_of(len(row)), max(most, len(row))) for row in ids])
+    order = np.argsort(-widths, kind="stable")
+    for group in np.split(order, np.flatnonzero(np.diff(widths[order])) + 1):
+        for start in range(0, len(group), batch_size):
+            batch = group[start : start + batch_size]
+            filled = np.resize(batch, batch_size) if len(batch) < batch_size else batch
+            tokens = np.full((batch_size, widths[batch[0]]), pad, dtype=np.int64)
+            mask = np.zeros_like(tokens)
+            for line, row in enumerate(filled):
+                tokens[line, : len(ids[row])] = ids[row]
+                mask[line, : len(ids[row])] = 1
+            yield batch, tokens, mask
+
+
+def width_of(length: int) -> int:
+    """Return the width of the batches that a text of some tokens goes into."""
+    return next((width for width in _WIDTHS if width >= length), -(-length // _WIDTHS[-1]) * _WIDTHS[-1])
+
+
+def describe_tokens(
+    ids: Sequence[Sequence[int]],
+    vectors_of: Callable[[Any, Any], Any],
+    *,
+    batch_size: int,
+    pad: int,
+    most: int,
+    progress: Progress,
+) -> npt.NDArray[np.float32]:
+    """Return what a model makes of texts, float32 [M, D].
+
+    Args:
+        ids: The token ids of each text, at least one.
+        vectors_of: Takes tokens and mask, int64 tensors [B, L], and returns vectors, a tensor [B, D].
+        batch_size: Texts at a time.
+        pad: The token that stands behind the last one of a text.
+        most: The most tokens that the model reads.
+        progress: Told about every batch.
+    """
+    import torch
+
+    rows: npt.NDArray[np.float32] | None = None
+    with torch.inference_mode(), progress.job("encode text", total=len(ids)) as advance:
+        for batch, tokens, mask in token_batches(ids, batch_size=batch_size, pad=pad, most=most):
+            vectors = vectors_of(torch.from_numpy(tokens), torch.from_numpy(mask)).float().numpy()
+            if rows is None:
+                rows = np.empty((len(ids), vectors.shape[1]), dtype=np.float32)
+            rows[batch] = vectors[: len(batch)]
+            advance(len(batch))
+    assert rows is not None, "there is at least one text"
+    return rows

@@ -1,0 +1,67 @@
+"""Small items of every kind that an encoder may read."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from mmgraph.data.modalities import RawModality
+from mmgraph.errors import ConfigError
+
+_ITEMS = 16
+_WORDS = ("latin", "small", "letter", "sign", "greek", "arrow", "digit", "with", "acute", "left")
+
+
+def example_items(kind: str, folder: Path) -> RawModality:
+    """Return sixteen different items of a kind of modality, the same each time.
+
+    Args:
+        kind: ``text``, ``image``, ``audio``, ``tabular`` or ``features``.
+        folder: Where files of images and sounds are written.
+
+    Raises:
+        ConfigError: If there are no examples of that kind.
+    """
+    rng = np.random.default_rng(0)
+    index = np.arange(_ITEMS)
+    columns: dict[str, str] = {}
+    values: Any
+    match kind:
+        case "text":
+            values = [" ".join(rng.choice(_WORDS, size=4)) for _ in index]
+        case "image":
+            values = [_picture(folder / f"{row}.png", rng) for row in index]
+        case "audio":
+            values = [_sound(folder / f"{row}.wav", rng) for row in index]
+        case "features":
+            values = rng.standard_normal((_ITEMS, 3)).astype(np.float32)
+        case "tabular":
+            columns = {"area": "numeric", "colour": "categorical", "day": "date"}
+            area = np.where(rng.random(_ITEMS) < 0.8, np.exp(10 * rng.standard_normal(_ITEMS)), np.nan)
+            day = pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.permutation(300)[:_ITEMS], unit="D")
+            colour = rng.choice(["red", "green", "blue"], size=_ITEMS).astype(object)
+            values = pd.DataFrame({"area": area, "colour": colour, "day": day})
+        case _:
+            raise ConfigError(
+                f"there are no examples of the kind {kind!r}", where="items", fix="Give some of your own."
+            )
+    return RawModality(kind, index, values, columns)
+
+
+def _picture(path: Path, rng: np.random.Generator) -> Path:
+    Image.fromarray(rng.integers(0, 256, size=(20, 24, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def _sound(path: Path, rng: np.random.Generator) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(rng.integers(-9999, 9999, size=1600, dtype=np.int16).tobytes())
+    return path

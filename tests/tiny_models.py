@@ -1,0 +1,103 @@
+"""Models of the transformers library with two small layers and random weights, saved as real ones are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+PICTURE = {"image_size": 32, "patch_size": 8}
+
+
+def text_model(architecture: str, words: Sequence[str], folder: Path) -> Path:
+    """Save a model of an architecture (bert, gpt2, t5) for a few words, with its tokenizer."""
+    import transformers as t
+
+    size = len(words) + 5
+    config: Any
+    if architecture == "bert":
+        config = t.BertConfig(vocab_size=size, max_position_embeddings=32, **SMALL)
+    elif architecture == "roberta":
+        config = t.RobertaConfig(vocab_size=size, max_position_embeddings=12, pad_token_id=0, **SMALL)
+    elif architecture == "gpt2":
+        config = t.GPT2Config(vocab_size=size, n_positions=32, n_embd=16, n_layer=2, n_head=2)
+    else:
+        config = t.T5Config(vocab_size=size, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
+    return _saved(t.AutoModel.from_config, config, [tokenizer(words, marks=architecture != "gpt2")], folder)
+
+
+def image_model(architecture: str, folder: Path) -> Path:
+    """Save a model of an architecture (vit, dinov2) with its image processor."""
+    import transformers as t
+
+    config = (t.ViTConfig if architecture == "vit" else t.Dinov2Config)(**SMALL, **PICTURE)
+    return _saved(t.AutoModel.from_config, config, [processor(architecture)], folder)
+
+
+def joint_model(architecture: str, words: Sequence[str], folder: Path) -> Path:
+    """Save a model of an architecture (clip, siglip) with its tokenizer and its image processor."""
+    import transformers as t
+
+    text = {**SMALL, "vocab_size": len(words) + 5, "max_position_embeddings": 16}
+    text |= {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    kind = t.CLIPConfig if architecture == "clip" else t.SiglipConfig
+    own = {"projection_dim": 12} if architecture == "clip" else {}
+    config = kind(text_config={**text, **own}, vision_config={**SMALL, **PICTURE, **own}, **own)
+    parts = [tokenizer(words, most=16), processor(architecture)]
+    return _saved(t.AutoModel.from_config, config, parts, folder)
+
+
+def tokenizer(words: Sequence[str], *, marks: bool = True, most: int = 32) -> Any:
+    """Return a tokenizer of words, which puts [CLS] and [SEP] around a text if asked to."""
+    import transformers as t
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[END]", *words])}
+    fast = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    fast.pre_tokenizer = pre_tokenizers.Whitespace()
+    special: dict[str, str] = {"eos_token": "[END]"}
+    if marks:
+        fast.post_processor = processors.TemplateProcessing(
+            "[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)]
+        )
+        special = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "eos_token": "[SEP]"}
+    return t.PreTrainedTokenizerFast(
+        tokenizer_object=fast, unk_token="[UNK]", model_max_length=most, **special
+    )
+
+
+def processor(architecture: str) -> Any:
+    """Return the image processor that models of an architecture have, for pictures of 32 pixels."""
+    import transformers as t
+
+    size = {"height": 32, "width": 32}
+    match architecture:
+        case "clip":
+            return t.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
+        case "siglip":
+            return t.SiglipImageProcessorPil(size=size)
+        case "dinov2":
+            return t.BitImageProcessorPil(size={"shortest_edge": 36}, crop_size=size)
+        case _:
+            return t.ViTImageProcessorPil(size=size)
+
+
+def _saved(make: Any, config: Any, parts: list[Any], folder: Path) -> Path:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = make(config)
+        for weight in model.parameters():
+            # As they are made, all weights are so small that texts hardly differ.
+            weight.data += 0.2 * torch.randn_like(weight)
+        model.save_pretrained(folder)
+    for part in parts:
+        part.save_pretrained(folder)
+    return folder
