@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from mmgraph.graph import build_graph
 from mmgraph.graph.attach import attach
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.serving import Predictor
+from mmgraph.serving.answers import plain_answers
 from mmgraph.serving.new_rows import read_new
 from mmgraph.serving.search import VectorSearch
 from mmgraph.serving.vector_index import as_units
@@ -230,6 +233,7 @@ def test_new_pairs_are_told_as_pairs_of_the_graph_are(make_run, shop_folder, req
     )
     if model != "han":
         assert found["prediction"].tolist() == asked["prediction"].tolist()[::-1]
+    assert json.loads(json.dumps(plain_answers(found)))[0].keys() == set(found)
     # The company of a pair makes no difference.
     alone = mg.predict(run, pairs.head(1), folder=shop_folder)
     assert alone["probability"][0] == pytest.approx(found["probability"][0], abs=apart)

@@ -21,7 +21,6 @@ from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.side import Side
 from mmgraph.tasks.step import Encode, Unify
 
-
 Option = Literal["contrast", "mask_share", "classes"]
 
 
