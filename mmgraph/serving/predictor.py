@@ -181,12 +181,7 @@ class Predictor:
         return Embedded(ids[order], vectors.numpy()[order], [seen.notes[row] for row in order])
 
     def read(
-        self,
-        entities: NewEntities,
-        *,
-        entity: str,
-        folder: str | Path | None,
-        progress: Progress,
+        self, entities: NewEntities, *, entity: str, folder: str | Path | None, progress: Progress
     ) -> Dataset:
         """Return new entities as a dataset that joins the graph's; see :meth:`embed`."""
         if self.untied:

@@ -200,22 +200,17 @@ def test_two_modalities_that_nobody_has_both_of_are_left_out(graph):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chunk", ["null", "2"])
+@pytest.mark.parametrize("chunk", ["null", "8"])
 def test_modalities_stand_against_those_of_all_processes(graph, tmp_path, monkeypatch, chunk):
     """Two processes have the losses and the weights of one, though each has half of a batch."""
     graph.save(tmp_path / "graph")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     overrides = [*only("contrastive"), "model.dropout=0", "max_epochs=2", "optimiser.name=sgd"]
-    overrides += ["contrastive.related=ignored", f"contrastive.chunk={chunk}"]
-    options = {"task": "pretrain", "model": "hetero_sage", "batch_size": 19, "fanout": [-1, -1]}
+    overrides += ["contrastive.context=0", f"contrastive.chunk={chunk}"]
+    options = {"task": "pretrain", "model": "hetero_sage", "batch_size": 39, "fanout": [-1, -1]}
     one = mg.train("graph", overrides=overrides, out="one", **options)
     two = mg.train("graph", overrides=overrides, out="two", devices=2, **options)
-    # What is related in another process is not known, and that of one process is.
-    np.testing.assert_allclose(two.history["train_loss"], one.history["train_loss"], rtol=0.05)
-    overrides[-2] = "contrastive.related=negative"
-    one = mg.train("graph", overrides=overrides, out="three", **options)
-    two = mg.train("graph", overrides=overrides, out="four", devices=2, **options)
     np.testing.assert_allclose(two.history["train_loss"], one.history["train_loss"], rtol=1e-4)
     for name, value in one.module.state_dict().items():
         assert torch.allclose(two.module.state_dict()[name], value, rtol=0, atol=1e-4), name

@@ -14,7 +14,7 @@ from torch_geometric.nn.module_dict import ModuleDict
 from mmgraph.graph.schema import Triple
 from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.tasks.pairs import Pairs
-from mmgraph.tasks.pretext.pretext import Pretext, Subject
+from mmgraph.tasks.pretext.pretext import Option, Pretext, Subject
 from mmgraph.tasks.step import Encode, Unify
 
 _MOST_ASKED = 1 << 14
@@ -33,7 +33,7 @@ class HiddenLinks(Pretext):
         subject: What is asked about.
     """
 
-    reads = ("mask_share",)
+    reads: tuple[Option, ...] = ("mask_share",)
     needs_links = True
 
     def __init__(self, subject: Subject) -> None:

@@ -21,6 +21,8 @@ from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.side import Side
 from mmgraph.tasks.step import Encode, Unify
 
+Option = Literal["contrast", "mask_share", "classes"]
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
@@ -89,7 +91,7 @@ class Pretext(ABC):
 
     least_modalities = 1
     """How many modalities the entity type must have."""
-    reads: tuple[Literal["contrast", "mask_share", "classes"], ...] = ()
+    reads: tuple[Option, ...] = ()
     """Which options of the subject it reads, beside what is asked about."""
     needs_links = False
     """Whether it asks for edges between entities."""

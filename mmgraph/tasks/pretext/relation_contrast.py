@@ -72,7 +72,8 @@ class RelationContrast(HiddenLinks):
         source, target = torch.cat(known, dim=1)
         one, other = places[0][source], places[1][target]
         kept = (one >= 0) & (other >= 0) & (one != other)
-        return torch.unique(torch.stack([one[kept], other[kept]]), dim=1)
+        tied: Tensor = torch.unique(torch.stack([one[kept], other[kept]]), dim=1)
+        return tied
 
 
 class LinkEnds(nn.Module):
