@@ -37,7 +37,8 @@ def compare(
             metavar="A,B,...",
             help="Models, models with overrides in brackets (hetero_gat\\[edges=none]), and the baselines "
             "logistic_regression and ridge; for links common_neighbours, adamic_adar, popularity and "
-            "matrix_factorisation, for retrieval and matching chance, cca, linear_map and kernel_map. By "
+            "matrix_factorisation, for retrieval and matching chance, cca, linear_map, "
+            "kernel_map and closed_form. By "
             "default the baselines of the task's kind, mlp, cross_modal_transformer, co_attention and "
             "hetero_gat.",
         ),

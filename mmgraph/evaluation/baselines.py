@@ -25,7 +25,14 @@ from mmgraph.evaluation.link_baselines import (
     popularity,
 )
 from mmgraph.evaluation.retrieval_baselines import Found as FoundSides
-from mmgraph.evaluation.retrieval_baselines import calibrated, cca, chance, kernel_map, linear_map
+from mmgraph.evaluation.retrieval_baselines import (
+    calibrated,
+    cca,
+    chance,
+    closed_form,
+    kernel_map,
+    linear_map,
+)
 from mmgraph.tasks.classification import Classification
 from mmgraph.tasks.entity_task import EntityTask
 from mmgraph.tasks.link_prediction import LinkPrediction
@@ -193,6 +200,7 @@ BASELINES: dict[str, Baseline] = {
         _of_modalities("cca", cca),
         _of_modalities("linear_map", linear_map),
         _of_modalities("kernel_map", kernel_map),
+        _of_modalities("closed_form", closed_form),
     )
 }
 

@@ -46,7 +46,8 @@ def compare(
             a baseline (``logistic_regression`` for classification, ``ridge`` for regression, ``prior`` and
             ``one_vs_rest`` for several labels; for links
             ``common_neighbours``, ``adamic_adar``, ``popularity`` and ``matrix_factorisation``, for retrieval
-            and matching ``chance``, ``cca``, ``linear_map`` and ``kernel_map``). By default the baselines of
+            and matching ``chance``, ``cca``, ``linear_map``, ``kernel_map`` and
+            ``closed_form``). By default the baselines of
             the task's kind, ``mlp``, ``cross_modal_transformer``, ``co_attention`` and ``hetero_gat``.
         seeds: How many seeds, counted from 0, or the seeds themselves.
         overrides: Config overrides for all models, such as ``max_epochs=50``.

@@ -16,10 +16,12 @@ from mmgraph.counted import agreed, counted
 from mmgraph.data.task_spec import PairTaskSpec
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.tasks.closed_form import ClosedForm, fit_closed_form
 from mmgraph.tasks.content import Content
+from mmgraph.tasks.fold_maps import deal, evenly
 from mmgraph.tasks.labels import SPLITS, Labels
 from mmgraph.tasks.pair_head import SideName
-from mmgraph.tasks.ridge_maps import Kernel, RidgeLikeness, deal, evenly, fit_ridge
+from mmgraph.tasks.ridge_maps import Kernel, RidgeLikeness, fit_ridge
 from mmgraph.tasks.side import Side, refuse_shared
 from mmgraph.tasks.step import Encode, Unify
 from mmgraph.tasks.task import Task
@@ -120,6 +122,11 @@ class PairTask(Task):
         """
         rows = self.fitted.cpu()
         return fit_ridge(*self.modalities(rows), self.fold[self.fitted].cpu(), kernels)
+
+    def fit_closed_form(self) -> tuple[ClosedForm, float]:
+        """Return the likeness by regression and correlations on training pairs, and its temperature."""
+        rows = self.fitted.cpu()
+        return fit_closed_form(*self.modalities(rows), self.fold[self.fitted].cpu())
 
     def modalities(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return both modalities of entities that have them, as they are, float32 [R, P] and [R, Q]."""
