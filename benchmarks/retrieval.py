@@ -2,10 +2,10 @@
 
 Every entry gets the same features and splits. ``chance``, ``cca``, ``linear_map`` (ridge regression, both
 ways), ``kernel_map`` (with a kernel, where that is better on training pairs left out) and ``closed_form``
-(that and canonical correlations together) read the two modalities alone, and so does ``mlp``, a pair of towers; graph models hear of neighbours through relations
-that were made from the side at hand. Trained entries begin with what ``closed_form`` is, unless they say no.
-No entry sees anything of the answer (see docs/how_to/retrieval.md). Test entities are unseen, and the gallery
-is all of them.
+(that and canonical correlations together) read the two modalities alone, and so does ``mlp``, a pair of
+towers; graph models hear of neighbours through relations that were made from the side at hand. Trained
+entries begin with what ``closed_form`` is, unless they say no. No entry sees anything of the answer (see
+docs/how_to/retrieval.md). Test entities are unseen, and the gallery is all of them.
 
     python benchmarks/retrieval.py --source emoji=DIR --source countries=DIR \\
         --json retrieval.json --page docs/retrieval_results.md

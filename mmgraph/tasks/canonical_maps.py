@@ -62,7 +62,8 @@ def fit_canonical(query: Tensor, answer: Tensor, fold: Tensor) -> CanonicalMaps:
         one, other = fit_at(query, answer, fold, shrinkage)
         for most in COMPONENTS:
             maps = CanonicalMaps(one.first(most), other.first(most))
-            tried.append((least_loss(*maps(query, answer, fold), fold)[0], maps))
+            sides = maps(query, answer, fold)
+            tried.append((least_loss(sides[0], sides[1], fold)[0], maps))
     return min(tried, key=lambda found: found[0])[1]
 
 

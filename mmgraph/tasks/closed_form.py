@@ -89,6 +89,7 @@ def fit_closed_form(query: Tensor, answer: Tensor, fold: Tensor) -> tuple[Closed
     tried = []
     for share in SHARES:
         found = ClosedForm(ridge, canonical, share)
-        tried.append((*least_loss(*found(query, answer, fold), fold), found))
+        sides = found(query, answer, fold)
+        tried.append((*least_loss(sides[0], sides[1], fold), found))
     _, temperature, best = min(tried, key=lambda each: each[0])
     return best, temperature

@@ -61,7 +61,7 @@ class FoldMaps(Shaped):
         centre: The mean of what each was fitted on, [1 + K, M].
     """
 
-    fitted = ("weight", "centre")
+    fitted: ClassVar[tuple[str, ...]] = ("weight", "centre")
     weight: Tensor
     centre: Tensor
 
