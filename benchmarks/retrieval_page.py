@@ -21,8 +21,8 @@ entities; its size is given. *ridge* is linear ridge regression in both directio
 ridge* the same with a Gaussian kernel where that is better (`kernel_map`), *closed form* a mean of that and
 of canonical correlations (`closed_form`), all chosen on training pairs left out of the fit; they and `cca`,
 which is chosen on validation, read the two modalities alone, and so do the *two towers* (`mlp`). `hetero_gat`
-hears of neighbours as well ([what it sees](how_to/retrieval.md)). All trained entries but *no ridge* begin with the
-closed form and add to it (`contrastive.ridge`).
+hears of neighbours as well ([what it sees](how_to/retrieval.md)). All trained entries but *no ridge* begin
+with the closed form and add to it (`contrastive.ridge`).
 
 Made by the command that stands at each case, with {versions}.
 """
