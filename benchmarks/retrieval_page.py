@@ -18,18 +18,19 @@ _INTRODUCTION = """# Results of retrieval
 How well one modality finds another, on test entities that no training has seen: mean ± sample standard
 deviation over {seeds} seeds, each of which draws split and weights anew. The gallery of a query is all test
 entities; its size is given. *ridge* is linear ridge regression in both directions (`linear_map`), *kernel
-ridge* the same with a Gaussian kernel where that is better (`kernel_map`), both chosen on training pairs left
-out of the fit; they and `cca` read the two modalities alone, and so do the *two towers* (`mlp`). `hetero_gat`
+ridge* the same with a Gaussian kernel where that is better (`kernel_map`), *closed form* a mean of that and
+of canonical correlations (`closed_form`), all chosen on training pairs left out of the fit; they and `cca`,
+which is chosen on validation, read the two modalities alone, and so do the *two towers* (`mlp`). `hetero_gat`
 hears of neighbours as well ([what it sees](how_to/retrieval.md)). All trained entries but *no ridge* begin
-with kernel ridge regression and add to it (`contrastive.ridge`).
+with the closed form and add to it (`contrastive.ridge`).
 
 Made by the command that stands at each case, with {versions}.
 """
-_READING = """Two are judged, each by itself: *kernel ridge*, which is fitted in closed form and reads no
-edge, and of those that are trained, as far as they were run, the one with the best mean reciprocal rank on
-validation, over both directions and all seeds; test had no part in it. Both are held against *ridge* and
-*cca*, and what is trained against *kernel ridge* as well: where it is not ahead of that, nothing here says
-that training, or the graph, helps. *Ahead* means by more than the standard deviation of the difference,
+_READING = """Each is judged by itself: *kernel ridge* and *closed form*, which read no edge, and of those
+that are trained, as far as they were run, the one with the best mean reciprocal rank on validation, over both
+directions and all seeds; test had no part in it. All are held against *ridge* and *cca*, and what is trained
+against the other two as well: where it is not ahead of these, nothing here says that training, or the graph,
+helps. *Ahead* means by more than the standard deviation of the difference,
 split by split. The splits are drawn from the same entities, so that their test sets overlap and the
 deviation is a little small.
 """

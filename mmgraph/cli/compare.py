@@ -41,8 +41,8 @@ def compare(
             help="Models, models with overrides in brackets (hetero_gat\\[edges=none]), and the baselines "
             "logistic_regression, ridge, gradient_boosting and label_propagation; for several labels prior "
             "and one_vs_rest, for links common_neighbours, adamic_adar, popularity and matrix_factorisation, "
-            "for retrieval and matching chance, cca, linear_map and kernel_map. By default the baselines of "
-            "the task's kind, mlp, cross_modal_transformer, co_attention and hetero_gat, with all controls.",
+            "for retrieval and matching chance, cca, linear_map, kernel_map and closed_form. By default the "
+            "baselines of the task's kind, mlp, cross_modal_transformer, co_attention and hetero_gat, with all controls.",
         ),
     ] = None,
     controls: Annotated[

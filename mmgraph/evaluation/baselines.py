@@ -20,7 +20,14 @@ from mmgraph.evaluation.link_baselines import (
     popularity,
 )
 from mmgraph.evaluation.retrieval_baselines import Found as FoundSides
-from mmgraph.evaluation.retrieval_baselines import calibrated, cca, chance, kernel_map, linear_map
+from mmgraph.evaluation.retrieval_baselines import (
+    calibrated,
+    cca,
+    chance,
+    closed_form,
+    kernel_map,
+    linear_map,
+)
 from mmgraph.graph.graph import Graph
 from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.matching import Matching
@@ -160,5 +167,6 @@ BASELINES: dict[str, Baseline] = {
         _of_modalities("cca", cca),
         _of_modalities("linear_map", linear_map),
         _of_modalities("kernel_map", kernel_map),
+        _of_modalities("closed_form", closed_form),
     )
 }

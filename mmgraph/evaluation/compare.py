@@ -54,7 +54,8 @@ def compare(
             classification, ``ridge``, ``gradient_boosting`` and ``label_propagation`` for regression,
             ``prior``, ``one_vs_rest`` and ``label_propagation`` for several labels; for links
             ``common_neighbours``, ``adamic_adar``, ``popularity`` and ``matrix_factorisation``, for retrieval
-            and matching ``chance``, ``cca``, ``linear_map`` and ``kernel_map``). By default the baselines of
+            and matching ``chance``, ``cca``, ``linear_map``, ``kernel_map`` and
+            ``closed_form``). By default the baselines of
             the task's kind, ``mlp``, ``cross_modal_transformer``, ``co_attention`` and ``hetero_gat``.
         seeds: How many seeds, counted from 0, or the seeds themselves.
         splits: On how many random splits; the first is the graph's own, and for the others the graph is built

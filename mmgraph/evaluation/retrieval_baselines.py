@@ -17,9 +17,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mmgraph.relations.cca import CCA
+from mmgraph.tasks.closed_form import ClosedForm
 from mmgraph.tasks.matching import Matching
 from mmgraph.tasks.pair_task import PairTask, Sides
-from mmgraph.tasks.ridge_maps import KERNELS, Kernel
+from mmgraph.tasks.ridge_maps import KERNELS, Kernel, RidgeLikeness
 
 Found = tuple[Sides, dict[str, Any]]
 """What both sides are, and what was chosen on validation."""
@@ -70,7 +71,7 @@ def linear_map(task: PairTask) -> Found:
 
 
 def kernel_map(task: PairTask) -> Found:
-    """Return the same, linear or with a Gaussian kernel: what ``contrastive.ridge`` begins with.
+    """Return the same, linear or with a Gaussian kernel, where that is better.
 
     Args:
         task: The task.
@@ -78,9 +79,22 @@ def kernel_map(task: PairTask) -> Found:
     return _by_ridge(task, *KERNELS)
 
 
-def _by_ridge(task: PairTask, *kernels: Kernel) -> Found:
-    likeness, _ = task.fit_ridge(*kernels)
+def closed_form(task: PairTask) -> Found:
+    """Return the same and canonical correlations together: what ``contrastive.ridge`` begins with.
 
+    See :class:`~mmgraph.tasks.closed_form.ClosedForm`. What it chooses, it chooses on training pairs.
+
+    Args:
+        task: The task.
+    """
+    return _likeness(task, task.fit_closed_form()[0])
+
+
+def _by_ridge(task: PairTask, *kernels: Kernel) -> Found:
+    return _likeness(task, task.fit_ridge(*kernels)[0])
+
+
+def _likeness(task: PairTask, likeness: RidgeLikeness | ClosedForm) -> Found:
     def output(rows: Tensor) -> Tensor:
         return torch.stack(likeness(*task.modalities(rows), task.fold[rows]), dim=1)
 

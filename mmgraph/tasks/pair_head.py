@@ -1,6 +1,7 @@
 """What turns the states of both sides of entities into vectors whose inner products say what goes together.
 
-Shapes: R entities, C channels of the model, D of the common space, P and Q widths of the two modalities.
+Shapes: R entities, C channels of the model, D of the common space, P and Q widths of the two modalities, C'
+of the space of their correlations.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mmgraph.tasks.closed_form import ClosedForm
 from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast, not_half
 from mmgraph.tasks.ridge_maps import RidgeLikeness
@@ -20,16 +22,16 @@ SideName = Literal["query", "answer"]
 
 
 class PairHead(nn.Module):
-    """Maps both sides of entities into a common space, of which what ridge regression says may be a part.
+    """Maps both sides of entities into a common space, of which what has a closed form may be a part.
 
     Then a logit is the sum of both likenesses, each over a temperature that is learnt, and that of the states
-    has a weight which begins at 0: training begins with ridge regression, and adds to it what it finds
+    has a weight which begins at 0: training begins with the closed form, and adds to it what it finds
     (as in ReZero, `Bachlechner et al. 2021 <https://arxiv.org/abs/2003.04887>`_).
 
     Args:
         channels: Width of the unified states, C.
         contrast: Says how wide the space is, and how likeness becomes a logit.
-        ridge: What ridge regression says, fitted or yet to be; nothing for states alone.
+        ridge: What regression and correlations say, fitted or yet to be; nothing for states alone.
         temperature: Of that, at the beginning.
     """
 
@@ -37,7 +39,7 @@ class PairHead(nn.Module):
         self,
         channels: int,
         contrast: Contrast | MatchingOptions,
-        ridge: RidgeLikeness | None = None,
+        ridge: ClosedForm | RidgeLikeness | None = None,
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
@@ -49,8 +51,8 @@ class PairHead(nn.Module):
             self.learnt = nn.Parameter(torch.zeros(()))
             self.log_ridge = nn.Parameter(torch.tensor(-math.log(temperature)))
 
-    def begin_with(self, ridge: RidgeLikeness, temperature: float) -> None:
-        """Begin with ridge regression.
+    def begin_with(self, ridge: ClosedForm | RidgeLikeness, temperature: float) -> None:
+        """Begin with regression and correlations.
 
         Args:
             ridge: What it says.
@@ -63,17 +65,17 @@ class PairHead(nn.Module):
     def forward(
         self, query: Tensor, answer: Tensor, pairs: tuple[Tensor, Tensor, Tensor] | None = None
     ) -> Tensor:
-        """Return vectors whose inner products are logits, [R, 2, D + 1], or [R, 2, D + 1 + P + Q].
+        """Return vectors whose inner products are logits, float32 [R, 2, D + 1] or with P + Q + C' more.
 
         Args:
             query: The states of the entities as their queries are seen, [R, C].
             answer: As their answers are seen, [R, C].
-            pairs: What ridge regression reads: the modalities themselves, [R, P] and [R, Q], and the fold of
+            pairs: What the closed form reads: the modalities themselves, [R, P] and [R, Q], and the fold of
                 which the maps shall know nothing, int64 [R].
         """
         query, answer = self.scale(self.query(query), self.answer(answer))
         if self.ridge is not None:
-            assert pairs is not None, "ridge regression is given what it reads"
+            assert pairs is not None, "the closed form is given what it reads"
             by_query, by_answer = self.ridge(*pairs)
             # The last number of a state's vector is the bias, which is there from the beginning.
             likeness, bias = query[:, :-1], query[:, -1:]

@@ -16,11 +16,13 @@ from mmgraph.counted import agreed, counted
 from mmgraph.data.task_spec import PairTaskSpec
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch, View
+from mmgraph.tasks.closed_form import ClosedForm, fit_closed_form
 from mmgraph.tasks.content import Content
+from mmgraph.tasks.fold_maps import deal, evenly
 from mmgraph.tasks.gradient_cache import encode_in_chunks
 from mmgraph.tasks.labels import SPLITS, Labels
 from mmgraph.tasks.pair_head import PairHead, SideName
-from mmgraph.tasks.ridge_maps import KERNELS, Kernel, RidgeLikeness, deal, evenly, fit_ridge
+from mmgraph.tasks.ridge_maps import Kernel, RidgeLikeness, fit_ridge
 from mmgraph.tasks.side import Side, refuse_shared
 from mmgraph.tasks.step import Encode, Unify
 from mmgraph.tasks.task import Task
@@ -47,7 +49,7 @@ class PairTask(Task):
         content: What each modality holds, by its name.
         context: With the whole graph in each step, the share of training entities that a step does not ask
             for.
-        ridge: Whether the head begins with ridge regression between both modalities.
+        ridge: Whether the head begins with regression and correlations between both modalities.
         chunk: How many entities of a step pass the model at a time; nothing for all.
 
     Raises:
@@ -118,10 +120,10 @@ class PairTask(Task):
         """
 
     def fit_head(self, head: nn.Module) -> None:
-        """Let the head begin with ridge regression on training pairs, if it shall."""
+        """Let the head begin with regression and correlations of training pairs, if it shall."""
         if self.ridge:
             assert isinstance(head, PairHead)
-            head.begin_with(*self.fit_ridge(*KERNELS))
+            head.begin_with(*self.fit_closed_form())
 
     def place(self, head: nn.Module, states: list[Tensor], rows: Tensor) -> Tensor:
         """Return both sides of some entities in the common space, float32 [R, 2, D + 1] or more.
@@ -143,6 +145,11 @@ class PairTask(Task):
         """
         rows = self.fitted.cpu()
         return fit_ridge(*self.modalities(rows), self.fold[self.fitted].cpu(), kernels)
+
+    def fit_closed_form(self) -> tuple[ClosedForm, float]:
+        """Return the likeness by regression and correlations on training pairs, and its temperature."""
+        rows = self.fitted.cpu()
+        return fit_closed_form(*self.modalities(rows), self.fold[self.fitted].cpu())
 
     def modalities(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return both modalities of entities that have them, as they are, float32 [R, P] and [R, Q]."""

@@ -18,6 +18,7 @@ from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
+from mmgraph.tasks.closed_form import ClosedForm
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.gallery import rank_own
 from mmgraph.tasks.gathered import as_share, gather, gather_pairs
@@ -27,7 +28,6 @@ from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.pair_head import PairHead
 from mmgraph.tasks.pair_labels import read_pairs
 from mmgraph.tasks.pair_task import PairTask, Sides
-from mmgraph.tasks.ridge_maps import RidgeLikeness
 from mmgraph.tasks.step import Encode, Step, Unify
 from mmgraph.tasks.task import Direction, Task
 
@@ -91,7 +91,7 @@ class Retrieval(PairTask):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the maps of both sides into the common space, with fresh weights."""
-        return PairHead(channels, self.contrast, RidgeLikeness.unfitted() if self.ridge else None)
+        return PairHead(channels, self.contrast, ClosedForm.unfitted() if self.ridge else None)
 
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of some training entities, each of whose sides is seen without the other."""

@@ -6,58 +6,21 @@ regressed on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmgraph.tasks.objectives import info_nce
+from mmgraph.tasks.fold_maps import FoldMaps, Shaped, evenly, kept_without, least_loss
 
 Kernel = Literal["linear", "gaussian"]
 KERNELS: tuple[Kernel, ...] = ("linear", "gaussian")
-FOLDS = 4
 PENALTIES = tuple(10 ** (power / 2) for power in range(-3, 3))
 """Strengths of ridge regression, times the mean variance of a direction."""
-_TEMPERATURES = tuple(2.0**-power for power in range(1, 7))
 _LANDMARKS = 1024
 _SHARPNESS = 2.0
-_JUDGED = 1024
-"""By how many pairs of a fold, at most, a fit is judged."""
-
-
-class Shaped(nn.Module):
-    """What was fitted in closed form, and takes the shapes of the weights that it is given.
-
-    So a run opens without being fitted again, which on another machine might choose otherwise.
-    """
-
-    fitted: ClassVar[tuple[str, ...]]
-    may_lack: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
-
-    def make_room(self, weights: Mapping[str, Tensor], prefix: str) -> None:
-        """Take the shapes of weights.
-
-        Args:
-            weights: By name, those of all modules.
-            prefix: What their names begin with that are this module's.
-        """
-        # Weights of a checkpoint may lie on another device than the module.
-        device = next(self.buffers()).device
-        for name in self.fitted:
-            given = weights.get(f"{prefix}{name}")
-            # What is missing and may not be stays, so that whoever loads the weights finds it missing.
-            if given is not None or name in self.may_lack:
-                setattr(self, name, None if given is None else torch.empty_like(given, device=device))
-
-
-def _make_room(module: Shaped, weights: Mapping[str, Tensor], prefix: str, *_: object) -> None:
-    module.make_room(weights, prefix)
 
 
 class Lift(Shaped):
@@ -105,7 +68,7 @@ class Lift(Shaped):
         return (_SHARPNESS * (F.normalize(scaled, dim=1) @ self.landmarks.T - 1)).exp()
 
 
-class RidgeMap(Shaped):
+class RidgeMap(FoldMaps):
     """Ridge regression of one modality on another: one map fitted on all pairs, and one without each fold.
 
     Args:
@@ -117,16 +80,12 @@ class RidgeMap(Shaped):
     """
 
     fitted = ("weight", "centre", "penalty")
-    weight: Tensor
-    centre: Tensor
     penalty: Tensor
 
     def __init__(self, lift: Lift, target: Lift, weight: Tensor, centre: Tensor, penalty: float) -> None:
-        super().__init__()
+        super().__init__(weight, centre)
         self.lift, self.target = lift, target
         self.register_buffer("penalty", torch.tensor(penalty))
-        self.register_buffer("weight", weight.float().contiguous())
-        self.register_buffer("centre", centre.float().contiguous())
 
     @property
     def kernel(self) -> Kernel:
@@ -140,12 +99,7 @@ class RidgeMap(Shaped):
             x: The one modality, [R, P].
             fold: The fold of which each knows nothing, from 1 up to K; 0 for none, int64 [R].
         """
-        lifted = self.lift(x)
-        predicted = x.new_zeros(len(x), self.weight.shape[2])
-        for number in set(fold.tolist()):
-            rows = fold == number
-            predicted[rows] = (lifted[rows] - self.centre[number]) @ self.weight[number]
-        return predicted
+        return super().forward(self.lift(x), fold)
 
 
 class RidgeLikeness(nn.Module):
@@ -205,26 +159,6 @@ def _unit(of: Tensor, parts: Callable[[], tuple[Tensor, Tensor]]) -> Tensor:
     return found
 
 
-def evenly(rows: Tensor, most: int) -> Tensor:
-    """Return some rows, at most so many, evenly spaced.
-
-    Example:
-        >>> evenly(torch.arange(10), 4).tolist()
-        [0, 3, 6, 9]
-    """
-    return rows[:: -(-len(rows) // most)]
-
-
-def deal(count: int) -> Tensor:
-    """Return the fold of each of some pairs, in turn from 1 up, int64 [T].
-
-    Example:
-        >>> deal(6).tolist(), deal(5).tolist()
-        ([1, 2, 3, 1, 2, 3], [1, 2, 1, 2, 1])
-    """
-    return torch.arange(count) % max(min(FOLDS, count // 2), 2) + 1
-
-
 def fit_ridge(
     query: Tensor, answer: Tensor, fold: Tensor, kernels: Sequence[Kernel] = KERNELS
 ) -> tuple[RidgeLikeness, float]:
@@ -237,18 +171,18 @@ def fit_ridge(
     Args:
         query: The one modality of the training pairs, [T, P].
         answer: The other one, [T, Q].
-        fold: The fold of each, int64 [T]; see :func:`deal`.
+        fold: The fold of each, int64 [T]; see :func:`~mmgraph.tasks.fold_maps.deal`.
         kernels: What to choose among.
     """
     query, answer = query.float(), answer.float()
     maps = []
     for x, y in ((query, answer), (answer, query)):
         found = [fit for kernel in kernels for fit in _fits(x, y, fold, kernel, PENALTIES)]
-        losses = [_judge(fit(x, fold), fit.target.scaled(y), fold)[0] for fit in found]
+        losses = [least_loss(fit(x, fold), fit.target.scaled(y), fold)[0] for fit in found]
         maps.append(found[min(range(len(found)), key=lambda number: losses[number])])
     likeness = RidgeLikeness(*maps)
     sides = likeness(query, answer, fold)
-    return likeness, _judge(sides[0], sides[1], fold)[1]
+    return likeness, least_loss(sides[0], sides[1], fold)[1]
 
 
 def fit_map(x: Tensor, y: Tensor, fold: Tensor, kernel: Kernel, penalty: float) -> RidgeMap:
@@ -257,7 +191,7 @@ def fit_map(x: Tensor, y: Tensor, fold: Tensor, kernel: Kernel, penalty: float) 
     Args:
         x: The one modality of the training pairs, [T, P].
         y: The other one, [T, Q].
-        fold: The fold of each, int64 [T]; see :func:`deal`.
+        fold: The fold of each, int64 [T]; see :func:`~mmgraph.tasks.fold_maps.deal`.
         kernel: What it is linear in.
         penalty: Its strength, times the mean variance of a direction.
     """
@@ -269,17 +203,12 @@ def _fits(x: Tensor, y: Tensor, fold: Tensor, kernel: Kernel, penalties: Sequenc
     lift, target = Lift(x, kernel), Lift(y, kernel)
     lifted, wanted = lift(x).double(), target.scaled(y).double()
     root = _root(lift)
-    solved = [_solve(lifted[kept] @ root, wanted[kept], penalties) for kept in _kept(fold)]
-    centre = torch.stack([lifted[kept].mean(dim=0) for kept in _kept(fold)])
+    solved = [_solve(lifted[kept] @ root, wanted[kept], penalties) for kept in kept_without(fold)]
+    centre = torch.stack([lifted[kept].mean(dim=0) for kept in kept_without(fold)])
     return [
         RidgeMap(lift, target, torch.stack([root @ weight for weight in weights]), centre, penalty)
         for penalty, *weights in zip(penalties, *solved, strict=True)
     ]
-
-
-def _kept(fold: Tensor) -> list[Tensor]:
-    """Return what each map is fitted on: all pairs, then those without each fold, bool [T] each."""
-    return [fold != number for number in range(int(fold.max()) + 1)]
 
 
 def _root(lift: Lift) -> Tensor:
@@ -306,14 +235,3 @@ def _solve(x: Tensor, y: Tensor, penalties: Sequence[float]) -> list[Tensor]:
     values, turned = values.clamp_min(0).unsqueeze(1), vectors.T @ (x.T @ y)
     unit = values.mean().clamp_min(1e-12)
     return [vectors @ (turned / (values + penalty * unit)) for penalty in penalties]
-
-
-def _judge(one: Tensor, other: Tensor, fold: Tensor) -> tuple[float, float]:
-    """Return the least contrastive loss of pairs within their folds, and the temperature at which it is."""
-    losses = torch.zeros(len(_TEMPERATURES))
-    for number in range(1, int(fold.max()) + 1):
-        rows = evenly((fold == number).nonzero()[:, 0], _JUDGED)
-        query, answer = F.normalize(one[rows], dim=1), F.normalize(other[rows], dim=1)
-        losses += torch.stack([info_nce(query / temperature, answer) for temperature in _TEMPERATURES])
-    best = int(losses.argmin())
-    return float(losses[best]), _TEMPERATURES[best]

@@ -19,7 +19,7 @@ from mmgraph.config import Config, parse, read_yaml
 from mmgraph.errors import DivergedError, Fault, RunError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.graph.fetched import is_address
-from mmgraph.tasks.ridge_maps import Shaped
+from mmgraph.tasks.fold_maps import Shaped
 from mmgraph.training.assemble import assemble
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import describe_environment, reproducible

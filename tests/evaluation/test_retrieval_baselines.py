@@ -54,7 +54,7 @@ def metrics(task, name, split="test"):
     return task.metrics(fitted.output(rows), rows), fitted
 
 
-@pytest.mark.parametrize("name", ["cca", "linear_map", "kernel_map"])
+@pytest.mark.parametrize("name", ["cca", "linear_map", "kernel_map", "closed_form"])
 def test_linear_relations_are_found(task, name):
     found, fitted = metrics(task, name)
     assert found["mrr"] > 0.7
@@ -63,7 +63,7 @@ def test_linear_relations_are_found(task, name):
     assert fitted.config["name"] == name
 
 
-@pytest.mark.parametrize("name", ["cca", "linear_map", "kernel_map"])
+@pytest.mark.parametrize("name", ["cca", "linear_map", "kernel_map", "closed_form"])
 def test_what_is_chosen_is_the_best_on_validation_and_knows_nothing_of_test(task, name):
     found, fitted = metrics(task, name, "validation")
     _, again = metrics(task, name, "validation")
@@ -88,5 +88,5 @@ def test_maps_are_chosen_without_validation(task, name, kernels):
 
 
 def test_baselines_of_other_kinds_say_which_to_take(task):
-    with pytest.raises(Exception, match="'chance' or 'cca' or 'linear_map' or 'kernel_map'"):
+    with pytest.raises(Exception, match="'chance' or 'cca' or 'linear_map' or 'kernel_map' or 'closed_form'"):
         BASELINES["ridge"].check(task)

@@ -7,10 +7,11 @@ import warnings
 import pytest
 import torch
 
+from mmgraph.tasks.fold_maps import deal
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.objectives.contrast import ContrastName
 from mmgraph.tasks.pair_head import PairHead
-from mmgraph.tasks.ridge_maps import RidgeLikeness, deal, fit_map
+from mmgraph.tasks.ridge_maps import RidgeLikeness, fit_map
 
 R, C = 6, 8
 TEMPERATURE = 0.25

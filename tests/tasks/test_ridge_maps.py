@@ -10,14 +10,13 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from torch import Tensor
 
+from mmgraph.tasks.fold_maps import deal, evenly
 from mmgraph.tasks.ridge_maps import (
     PENALTIES,
     Kernel,
     Lift,
     RidgeLikeness,
     RidgeMap,
-    deal,
-    evenly,
     fit_map,
     fit_ridge,
 )

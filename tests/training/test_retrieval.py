@@ -36,6 +36,7 @@ QUICK = (
     # The two views are linear images of the same: linear maps would leave nothing to be learnt.
     "contrastive.ridge=false",
 )
+FIT = "mmgraph.tasks.pair_task.fit_closed_form"
 BY_RIDGE = (*QUICK[:-1], "max_epochs=3")
 
 
@@ -246,7 +247,7 @@ def test_training_begins_with_ridge_regression(graph, by_ridge):
     task, rows = module.task, module.task.rows("test")
     task.fit_head(module.head)
     found = task.metrics(task.output(module.head, by_ridge._unify, rows), rows)
-    baseline = BASELINES["kernel_map"].fit(task, None)
+    baseline = BASELINES["closed_form"].fit(task, None)
     assert found == pytest.approx(task.metrics(baseline.output(rows), rows))
     assert found["mrr"] > 0.7
 
@@ -277,7 +278,7 @@ def test_training_pairs_are_seen_as_maps_without_them_see_them(graph, by_ridge):
 
 def test_ridge_regression_is_read_from_disk_and_adds_to_batches_too(graph, by_ridge, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("mmgraph.tasks.pair_task.fit_ridge", lambda *_: pytest.fail("it was fitted already"))
+        patch.setattr(FIT, lambda *_: pytest.fail("it was fitted already"))
         again = mg.load_run(by_ridge.folder, graph=graph)
     assert again.metrics() == by_ridge.metrics()
     sampled = mg.train(graph, task="image_to_text", overrides=BY_RIDGE, batch_size=40)
@@ -298,7 +299,7 @@ def test_a_training_that_goes_on_fits_nothing_anew(graph, by_ridge, tmp_path, mo
         patch.setattr(TaskModule, "training_step", killed)
         with pytest.raises(Killed):
             mg.train(graph, overrides=overrides, **options)
-    monkeypatch.setattr("mmgraph.tasks.pair_task.fit_ridge", lambda *_: pytest.fail("it was fitted already"))
+    monkeypatch.setattr(FIT, lambda *_: pytest.fail("it was fitted already"))
     run = mg.train(graph, overrides=overrides, resume=True, **options)
     assert run.metrics() == by_ridge.metrics()
     weights = [one.module.state_dict() for one in (run, by_ridge)]

@@ -48,8 +48,8 @@ class Contrast:
         channels: Width of the space in which both are compared.
         context: With the whole graph in each step, the share of training entities that a step does not ask
             for, and sees as a whole.
-        ridge: Of a retrieval: whether the likeness that is learnt adds to that by ridge regression between
-            both modalities.
+        ridge: Of a retrieval: whether the likeness that is learnt adds to that by ridge regression and
+            canonical correlations between both modalities.
         chunk: How many entities of a sampled step pass the model at a time; nothing for all.
     """
 
