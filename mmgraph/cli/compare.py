@@ -42,7 +42,8 @@ def compare(
             "logistic_regression, ridge, gradient_boosting and label_propagation; for several labels prior "
             "and one_vs_rest, for links common_neighbours, adamic_adar, popularity and matrix_factorisation, "
             "for retrieval and matching chance, cca, linear_map, kernel_map and closed_form. By default the "
-            "baselines of the task's kind, mlp, cross_modal_transformer, co_attention and hetero_gat, with all controls.",
+            "baselines of the task's kind, mlp, cross_modal_transformer, co_attention and hetero_gat, with "
+            "all controls.",
         ),
     ] = None,
     controls: Annotated[
