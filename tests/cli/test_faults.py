@@ -141,8 +141,9 @@ def test_one_error_and_nothing_left(
     assert result.code == 2, result.err
     assert result.out == ""
     assert words in result.err
-    assert result.err.count("error:") == 1
-    assert result.err.startswith("error: ")
+    assert [line for line in result.err.splitlines() if line.startswith("error: ")] == [
+        result.err.splitlines()[0]
+    ]
     assert "Traceback" not in result.err
     assert sorted(tmp_path.rglob("*")) == before
 

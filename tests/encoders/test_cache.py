@@ -209,7 +209,7 @@ class TestKeys:
         assert maker_key(HOG(colour=False), "hog", images) != key
         assert maker_key(HOG(), "other", images) != key
         with monkeypatch.context() as patch:
-            patch.setattr(HOG, "version", 2)
+            patch.setattr(HOG, "version", HOG.version + 1)
             assert maker_key(HOG(), "hog", images) != key
         monkeypatch.setattr("mmgraph.encoders.cache.version", lambda library: "0.0")
         assert maker_key(HOG(), "hog", images) != key

