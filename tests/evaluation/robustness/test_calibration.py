@@ -78,7 +78,9 @@ def test_the_temperature_is_kept_with_the_run(run, tmp_path):
     assert after.measures["now"][name] < before.measures["now"][name]
     told = loaded.predictions()
     assert told["prediction"].equals(plain["prediction"])
-    assert max(map(max, told["probabilities"])) < max(map(max, plain["probabilities"]))
+    # A few are so sure that they stay at 1 in float32.
+    sureness = [np.mean(list(map(max, table["probabilities"]))) for table in (told, plain)]
+    assert sureness[0] < sureness[1]
     written = mg.load_run(folder)
     assert any("temperature" in note for note in json.loads((folder / "run.json").read_text())["notes"])
     assert written.evaluate("test") == run.evaluate("test")
