@@ -86,6 +86,26 @@ class EdgePlan:
         return EdgePlan(num_source, num_target, None, self.sources[:num_edges], self.targets[:num_edges])
 
     @cached_property
+    def narrowed(self) -> tuple[Tensor, EdgePlan]:
+        """The source nodes that have an edge, ascending, int64 [U], and the plan with no others; on the CPU.
+
+        Example:
+            >>> import torch
+            >>> rows, plan = plan_edges(torch.tensor([[7, 4], [0, 0]]), 9, 1).narrowed
+            >>> rows, plan.num_source, plan.source
+            (tensor([4, 7]), 2, tensor([0, 1]))
+        """
+        sources = self.sources.numpy()
+        has_edge = np.zeros(self.num_source, dtype=bool)
+        has_edge[sources] = True
+        rows = np.flatnonzero(has_edge)
+        place = np.cumsum(has_edge, dtype=sources.dtype) - 1
+        plan = EdgePlan(
+            len(rows), self.num_target, self.order, torch.from_numpy(place[sources]), self.targets
+        )
+        return torch.from_numpy(rows), plan
+
+    @cached_property
     def target_pointer(self) -> Tensor:
         """Where each target's edges begin and end, int64 [N + 1]."""
         return _pointer(self.targets, self.num_target)

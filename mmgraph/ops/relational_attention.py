@@ -72,11 +72,18 @@ def relational_attention(
         return {}
     first = next(iter(relations.values()))[0].values
     backend = backend_for(first.device)
-    if not backend.multiplies or count_numbers(relations) < _WORTH_BATCHES:
+    in_batches = backend.multiplies and count_numbers(relations) >= _WORTH_BATCHES
+    if not in_batches:
         relations = _plain(relations, score)
+    operands = _in_compute_type(relations)
     # Kernels take float32 and float64; what they multiply on their way must not become something else.
     with torch.autocast(first.device.type, enabled=False):
-        messages = backend.attend(_in_compute_type(relations), score, negative_slope, sum_relations)
+        if in_batches:
+            # With its kernels: who needs none does without numba.
+            from mmgraph.ops.narrow import narrow
+
+            operands = narrow(operands)
+        messages = backend.attend(operands, score, negative_slope, sum_relations)
     return {name: y.to(relations[name][0].values.dtype) for name, y in messages.items()}
 
 
