@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from known_truths import TRUTHS, write_truth
+from known_truths import SHORT, TRUTHS, write_truth
 from scipy import stats
 from seeded import told, write_results
 
@@ -27,16 +27,6 @@ import mmgraph as mg
 from mmgraph.evaluation.contrasts import contrasts
 from mmgraph.evaluation.verdict import judge
 
-_SHORT = (
-    "max_epochs=40",
-    "patience=15",
-    "model.hidden_channels=16",
-    "model.dropout=0.2",
-    "model.input_dropout=0.1",
-    "optimiser.lr=0.02",
-    "device=cpu",
-    "report_to=none",
-)
 _ENTRIES = (
     "hetero_gat",
     "mlp",
@@ -69,7 +59,7 @@ def run_case(case: str, repetition: int, *, splits: int, folder: Path) -> dict[s
         splits=splits,
         dataset=dataset,
         seeds=1,
-        overrides=_SHORT,
+        overrides=SHORT,
     )
     verdict = judge(comparison)
     found = contrasts(comparison, "hetero_gat")

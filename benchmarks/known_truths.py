@@ -15,6 +15,18 @@ import yaml
 
 NUM_THINGS, NUM_PLACES, WIDTH = 240, 24, 6
 
+SHORT = (
+    "max_epochs=40",
+    "patience=15",
+    "model.hidden_channels=16",
+    "model.dropout=0.2",
+    "model.input_dropout=0.1",
+    "optimiser.lr=0.02",
+    "device=cpu",
+    "report_to=none",
+)
+"""Settings by which a training on so few things takes seconds."""
+
 
 @dataclass(frozen=True)
 class Truth:

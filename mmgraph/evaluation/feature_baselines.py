@@ -65,7 +65,7 @@ def ridge(task: Task, features: Features) -> Fitted:
     """
     assert isinstance(task, Regression)
     train = task.rows("train").numpy()
-    target = ((task.target - task.mean) / task.std).numpy()
+    target = task.standardise(task.target).numpy()
     outputs: dict[float, Tensor] = {}
     for penalty in _PENALTIES:
         model = Ridge(alpha=penalty).fit(features[train].astype(np.float64), target[train])
@@ -120,7 +120,7 @@ def _rounds(
             yield torch.from_numpy(np.log(np.clip(probabilities, 1e-12, None)))
         return
     assert isinstance(task, Regression)
-    target = ((task.target - task.mean) / task.std).numpy()
+    target = task.standardise(task.target).numpy()
     forest = HistGradientBoostingRegressor(
         max_iter=_MOST_ROUNDS,
         max_leaf_nodes=leaves,

@@ -70,7 +70,7 @@ def _known(task: EntityTask) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.fl
             .numpy()
         )
     elif isinstance(task, Regression):
-        known = ((target - task.mean) / task.std).double().numpy()[:, None]
+        known = task.standardise(target).double().numpy()[:, None]
     else:
         known = target.double().numpy()
     return known, known[task.rows("train").numpy()].mean(axis=0)

@@ -78,12 +78,12 @@ class Regression(EntityTask):
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Return the mean squared error on the standardised scale."""
-        wanted = (self.target[rows] - self.mean) / self.std
+        wanted = self.standardise(self.target[rows])
         return F.mse_loss(output[:, 0], wanted.to(output.dtype))
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
         """Return ``r2_score``, ``mean_absolute_error`` and ``mean_squared_error``."""
-        predicted, target = self._rescaled(output), self.target[rows]
+        predicted, target = self.rescale(output), self.target[rows]
         return {
             "r2_score": r2_score(predicted, target).item(),
             "mean_absolute_error": mean_absolute_error(predicted, target).item(),
@@ -96,13 +96,18 @@ class Regression(EntityTask):
 
     def decode(self, output: Tensor) -> pd.DataFrame:
         """Return ``prediction``, on the target's own scale."""
-        return pd.DataFrame({"prediction": self._rescaled(output).numpy()})
+        return pd.DataFrame({"prediction": self.rescale(output).numpy()})
 
     def describe(self) -> dict[str, Any]:
         """Return the task's name and kind and the scale that the model learns on."""
         return {**super().describe(), "mean": self.mean, "std": self.std}
 
-    def _rescaled(self, output: Tensor) -> Tensor:
+    def standardise(self, target: Tensor) -> Tensor:
+        """Return numbers of the target as the model learns them."""
+        return (target - self.mean) / self.std
+
+    def rescale(self, output: Tensor) -> Tensor:
+        """Return a head's output [B, 1] on the target's own scale, float64 [B]."""
         return output[:, 0].double() * self.std + self.mean
 
 

@@ -13,16 +13,6 @@ from mmgraph.evaluation.contrasts import contrasts
 from mmgraph.evaluation.verdict import judge
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-SHORT = [
-    "max_epochs=40",
-    "patience=15",
-    "model.hidden_channels=16",
-    "model.dropout=0.2",
-    "model.input_dropout=0.1",
-    "optimiser.lr=0.02",
-    "device=cpu",
-    "report_to=none",
-]
 
 
 @pytest.mark.slow
@@ -39,7 +29,7 @@ def test_the_verdict_is_right(case: str, missed: set[str], tmp_path: Path) -> No
         splits=3,
         dataset=dataset,
         seeds=1,
-        overrides=SHORT,
+        overrides=truths["SHORT"],
         out=tmp_path / "out",
     )
     assert len(found.trials) == 3 * len(found.entries)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.evaluation.explanation.explain import fidelity, game_of
 from mmgraph.evaluation.explanation.players import modalities_and_relations
-from mmgraph.evaluation.explanation.question import Question, checked_task, names_of
+from mmgraph.evaluation.explanation.question import Question, check_class, checked_task, names_of
 from mmgraph.evaluation.explanation.shapley import shapley
 from mmgraph.evenly import evenly
 from mmgraph.progress import Progress
@@ -146,22 +146,14 @@ def explain_all(
 def _asked(task: EntityTask, split: str, answer: str | None) -> list[tuple[int, str | None]]:
     """Return the entities that can be explained, each with the class or label that is asked about."""
     rows = task.rows(split).tolist()
+    check_class(task, answer)
     if isinstance(task, Regression):
-        if answer is not None:
-            raise ConfigError(
-                f"got {answer!r}, but the task {task.labels.task!r} is a regression, which has no classes",
-                where="--class",
-                fix="Leave it out.",
-            )
         return _enough([(row, None) for row in rows], task, split, answer)
-    names = names_of(task)
-    if answer is not None and answer not in names:
-        raise ConfigError(f"there is no class {answer!r}", where="--class", fix=did_you_mean(answer, names))
     if answer is None and isinstance(task, MultiLabel):
         raise ConfigError(
             f"the task {task.labels.task!r} has several labels for each entity, and none is named",
             where="--class",
-            fix=did_you_mean("", names),
+            fix=did_you_mean("", names_of(task)),
         )
     asked: list[tuple[int, str | None]] = []
     for row in rows:

@@ -53,23 +53,14 @@ class Question:
         module = run.module.eval()
         around = neighbourhood(run.view, module.model, task.labels.entity, row)
         open_question = cls(around, module.model, module.head, task, None)
+        check_class(task, answer)
         if isinstance(task, Regression):
-            if answer is not None:
-                raise ConfigError(
-                    f"got {answer!r}, but {task.labels.task!r} is a regression, which has no classes",
-                    where="--class",
-                    fix="Leave it out.",
-                )
             return open_question
-        names = names_of(task)
         if answer is None:
+            names = names_of(task)
             with torch.no_grad():
                 output = open_question.output(around.batch)
             answer = names[int(output[: len(names)].argmax())]
-        elif answer not in names:
-            raise ConfigError(
-                f"there is no class {answer!r}", where="--class", fix=did_you_mean(answer, names)
-            )
         return cls(around, module.model, module.head, task, answer)
 
     @property
@@ -92,7 +83,7 @@ class Question:
     def number(self, output: Tensor) -> Tensor:
         """Return what is asked of an output, a scalar that has gradients where the output has."""
         if isinstance(self.task, Regression):
-            return output[0].double() * self.task.std + self.task.mean
+            return self.task.rescale(output[None])[0]
         assert self.answer is not None
         place = names_of(self.task).index(self.answer)
         logits = output.double()
@@ -134,6 +125,24 @@ def checked_task(run: Run) -> EntityTask:
             fix="Explain a run that was trained without.",
         )
     return task
+
+
+def check_class(task: EntityTask, answer: str | None) -> None:
+    """Make sure that a task has the class or label that is asked about, if any is.
+
+    Raises:
+        ConfigError: If it has not.
+    """
+    if answer is None:
+        return
+    if isinstance(task, Regression):
+        raise ConfigError(
+            f"got {answer!r}, but the task {task.labels.task!r} is a regression, which has no classes",
+            where="--class",
+            fix="Leave it out.",
+        )
+    if answer not in (names := names_of(task)):
+        raise ConfigError(f"there is no class {answer!r}", where="--class", fix=did_you_mean(answer, names))
 
 
 def names_of(task: EntityTask) -> tuple[str, ...]:

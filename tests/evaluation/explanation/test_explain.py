@@ -134,7 +134,7 @@ def test_a_regression_is_explained_in_its_own_unit(graph):
     assert found.value == pytest.approx(run.predictions().set_index("id").loc["m4", "prediction"], abs=1e-5)
     assert sum(added(found).values()) == pytest.approx(found.value - found.nothing, abs=1e-9)
     json.dumps(found.to_json(), allow_nan=False)
-    with pytest.raises(ConfigError, match="--class: got 'thai', but 'size' is a regression"):
+    with pytest.raises(ConfigError, match="--class: got 'thai', but the task 'size' is a regression"):
         explain(run, "m4", answer="thai")
 
 
