@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch_geometric.nn.parameter_dict import ParameterDict
 
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.layers.dropout import Dropout
+from mmgraph.layers.row_blocks import in_row_blocks
 
 
 class Projection(nn.Module):
@@ -66,7 +68,11 @@ class Projection(nn.Module):
         states = {}
         for name in self.node_types:
             if name in x_dict and name in self.linear:
-                states[name] = self.linear[name](self.dropout(x_dict[name]))
+                network = partial(self._project, name)
+                states[name] = in_row_blocks(network, x_dict[name], self.linear[name].parameters())
             elif name in x_dict:
                 states[name] = self.embedding[name].expand(x_dict[name].shape[0], -1)
         return states
+
+    def _project(self, name: str, x: Tensor) -> Tensor:
+        return self.linear[name](self.dropout(x))  # type: ignore[no-any-return]

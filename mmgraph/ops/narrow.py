@@ -27,8 +27,9 @@ from mmgraph.ops.projection import Projection
 from mmgraph.ops.relation_input import RelationInput
 from mmgraph.worker_threads import run_together, useful_threads
 
-# With so many source nodes for each edge, a copy of the states that are read costs less than other rows.
-_WORTH_A_COPY = 2
+# With at most so many edges for each source node, a copy of the states that are read costs less than rows of
+# the others.
+_MOST_EDGES = 0.75
 
 
 def narrow(relations: Mapping[str, Sequence[RelationInput]]) -> dict[str, list[RelationInput]]:
@@ -61,7 +62,7 @@ def _has_few_sources(relation: RelationInput) -> bool:
     """Return whether states are many for the edges, and all that comes from the sources is made of them."""
     edges, rows = relation.edges, _projections(relation)
     alone = len(rows) == len({id(o) for o in (relation.values, relation.source) if o is not None})
-    few = _WORTH_A_COPY * edges.num_edges <= edges.num_source
+    few = edges.num_edges <= _MOST_EDGES * edges.num_source
     return few and alone and len({id(each.x) for each in rows}) == 1
 
 

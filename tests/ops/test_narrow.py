@@ -85,7 +85,7 @@ def test_the_same_numbers_as_from_all_states(leaves, score, threads, monkeypatch
 
 
 def test_a_relation_that_reads_most_states_is_left(leaves):
-    relations = inputs(leaves, "dot", [edges(9), edges(SOURCES // 2 + 1)])
+    relations = inputs(leaves, "dot", [edges(9), edges(SOURCES - 9)])
     few, many = narrow(relations)["x"]
     assert few.values.shape[0] < 10
     assert many is relations["x"][1]
