@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
@@ -84,7 +85,6 @@ def fit(
             max_epochs=config.max_epochs,
             accumulate_grad_batches=config.accumulate,
             callbacks=[*callbacks, limit],
-            plugins=[CheckpointFile()],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -110,9 +110,14 @@ def fit(
 def _placement(device: torch.device, processes: Processes) -> dict[str, Any]:
     """Return what Lightning must know of the devices."""
     if processes.size == 1:
-        return {"devices": 1 if device.type == "cpu" else [device.index or 0]}
+        return {
+            "devices": 1 if device.type == "cpu" else [device.index or 0],
+            # In a job of Slurm's it would take SIGUSR1 for itself, and write its own checkpoint and requeue.
+            "plugins": [CheckpointFile(), LightningEnvironment()],
+        }
     return {
         "devices": processes.local_size,
+        "plugins": [CheckpointFile()],
         "num_nodes": processes.size // processes.local_size,
         "strategy": SharedStep(cluster_environment=TorchElasticEnvironment()),
     }

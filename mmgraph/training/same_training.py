@@ -57,12 +57,12 @@ class Training(Config):
 
         Args:
             other: The other training.
-            done: Whether this one is done; if not, it may be given more time, or less, more devices,
-                fewer nodes to measure at a time, and another learning rate if it diverged.
+            done: Whether this one is done; if not, it may be given more time, or less, more devices or
+                another one, fewer nodes to measure at a time, and another learning rate if it diverged.
         """
         free: dict[str, Any] = dict.fromkeys(SAME_RESULT, True)
         if not done:
-            free |= {"max_time": True, "devices": True, "eval_batch_size": True}
+            free |= {"max_time": True, "device": True, "devices": True, "eval_batch_size": True}
             if self.ended == "diverged":
                 free["optimiser"] = set(AGAINST_DIVERGENCE)
         return differences(

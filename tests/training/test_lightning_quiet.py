@@ -41,3 +41,12 @@ def test_an_interrupt_stays_an_interrupt_and_the_signal_keeps_its_meaning():
 def test_another_exit_stays_an_exit():
     with pytest.raises(SystemExit), quiet_lightning():
         sys.exit(3)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="has no such signal")
+def test_a_job_of_slurms_leaves_its_signal_to_others(start, tmp_path, monkeypatch):
+    for name, value in {"SLURM_NTASKS": "1", "SLURM_JOB_NAME": "train", "SLURM_JOB_ID": "7"}.items():
+        monkeypatch.setenv(name, value)
+    before, handlers = signal.getsignal(signal.SIGUSR1), []
+    start(tmp_path / "run", at=2, act=lambda: handlers.append(signal.getsignal(signal.SIGUSR1)))
+    assert handlers == [before]

@@ -70,6 +70,18 @@ def test_other_versions_are_noted(start, tmp_path, capsys):
     assert note in run.describe()["notes"]
 
 
+def test_it_may_go_on_on_another_device(start, tmp_path):
+    folder = stopped(start, tmp_path, overrides=["device=auto"])
+    record = json.loads((folder / "training.json").read_text())
+    record["environment"]["device"] = "cuda"
+    (folder / "training.json").write_text(json.dumps(record))
+    run = start(tmp_path / "run", resume=True, overrides=["device=cpu"])
+    assert run.config.device == "cpu"
+    assert any("device is cuda there and cpu here" in note for note in run.describe()["notes"])
+    with pytest.raises(RunError, match="is complete, and another one: device is cpu there and auto here"):
+        start(tmp_path / "run", resume=True, overrides=["device=auto"])
+
+
 def test_more_time_may_be_given_to_what_is_not_done(start, tmp_path):
     stopped(start, tmp_path, overrides=["max_time=1000"])
     start(tmp_path / "run", resume=True, overrides=["max_time=2000"])
