@@ -16,7 +16,6 @@ from torch.nn import functional
 from mmgraph.tasks.closed_form import ClosedForm
 from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast, not_half
-from mmgraph.tasks.ridge_maps import RidgeLikeness
 
 SideName = Literal["query", "answer"]
 
@@ -39,7 +38,7 @@ class PairHead(nn.Module):
         self,
         channels: int,
         contrast: Contrast | MatchingOptions,
-        ridge: ClosedForm | RidgeLikeness | None = None,
+        ridge: ClosedForm | None = None,
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
@@ -51,7 +50,7 @@ class PairHead(nn.Module):
             self.learnt = nn.Parameter(torch.zeros(()))
             self.log_ridge = nn.Parameter(torch.tensor(-math.log(temperature)))
 
-    def begin_with(self, ridge: ClosedForm | RidgeLikeness, temperature: float) -> None:
+    def begin_with(self, ridge: ClosedForm, temperature: float) -> None:
         """Begin with regression and correlations.
 
         Args:
