@@ -50,16 +50,20 @@ class PairHead(nn.Module):
             self.learnt = nn.Parameter(torch.zeros(()))
             self.log_ridge = nn.Parameter(torch.tensor(-math.log(temperature)))
 
-    def begin_with(self, ridge: ClosedForm, temperature: float) -> None:
+    def begin_with(self, ridge: ClosedForm, temperature: float, bias: float | None = None) -> None:
         """Begin with regression and correlations.
 
         Args:
             ridge: What it says.
             temperature: Of that.
+            bias: Of the logits; nothing for the usual one of the loss.
         """
         self.ridge = ridge
         with torch.no_grad():
             self.log_ridge.fill_(-math.log(temperature))
+            if bias is not None:
+                assert self.scale.bias is not None, "the loss asks of each pair by itself"
+                self.scale.bias.fill_(bias)
 
     def forward(
         self, query: Tensor, answer: Tensor, pairs: tuple[Tensor, Tensor, Tensor] | None = None
