@@ -93,6 +93,8 @@ CASES = [
         goal=0.060,
         times_ridge=2.0,
         settings=_SHORT,
+        about="A simpler ridge regression, on principal components and TF-IDF and a random split, has an MRR "
+        "of .060 from picture to name.",
     ),
     Case(
         "emoji: picture and name by MiniLM",
