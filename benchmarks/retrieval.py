@@ -66,6 +66,7 @@ class Case:
         settings: Settings of every training.
         overrides: Overrides of ``dataset.yaml``.
         about: What a reader of the page should know.
+        first_seed: The first of the seeds of splits and weights.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Case:
     settings: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     about: str = ""
+    first_seed: int = 0
 
 
 _SHORT = ("max_epochs=60",)
@@ -91,6 +93,8 @@ CASES = [
         goal=0.060,
         times_ridge=2.0,
         settings=_SHORT,
+        about="A simpler ridge regression, on principal components and TF-IDF and a random split, has an MRR "
+        "of .060 from picture to name.",
     ),
     Case(
         "emoji: picture and name by MiniLM",
@@ -103,12 +107,37 @@ CASES = [
         about="A sentence transformer makes the vectors of the names, for all entries alike.",
     ),
     Case(
+        "emoji: picture by texture and name by MiniLM",
+        "emoji",
+        "picture_to_name",
+        "by_family",
+        ("picture_to_name", "name_to_picture"),
+        times_ridge=2.0,
+        settings=_SHORT,
+        overrides=(
+            "entities.emoji.modalities.name.encoder=sentence_transformer",
+            "entities.emoji.modalities.picture.encoder={name: lbp, components: 256}",
+        ),
+        about="As before, and `lbp` describes the pictures: of `hog`, finer `hog`, `lbp`, `dct` and several "
+        "side by side, what was best on training pairs of the first split that were left out of the fit.",
+    ),
+    Case(
         "countries: flag and its description",
         "countries",
         "flag_to_description",
         "by_region",
         ("flag_to_flag_description", "flag_description_to_flag"),
         settings=_SHORT,
+    ),
+    Case(
+        "countries: flag and its description, new splits",
+        "countries",
+        "flag_to_description",
+        "by_region",
+        ("flag_to_flag_description", "flag_description_to_flag"),
+        settings=_SHORT,
+        about="Splits that had no part in how *closed form* was made.",
+        first_seed=5,
     ),
     Case(
         "glyphs: picture and name",
@@ -136,7 +165,10 @@ def main() -> int:
         results = json.loads(options.json.read_text(encoding="utf-8"))["results"]
     for case in cases:
         settings = (*case.settings, *(("max_epochs=10",) if options.quick else ()))
-        trials = [_trial(case, folders[case.dataset], seed, entries, settings) for seed in range(seeds)]
+        trials = [
+            _trial(case, folders[case.dataset], seed, entries, settings)
+            for seed in range(case.first_seed, case.first_seed + seeds)
+        ]
         results[case.key] = {name: [trial[name] for trial in trials] for name in entries}
         _print_case(case, results[case.key])
         if options.json:

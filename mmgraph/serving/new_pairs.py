@@ -10,6 +10,7 @@ import torch
 
 from mmgraph.progress import Progress
 from mmgraph.serving.new_rows import NewEntities
+from mmgraph.serving.new_sides import modality_of
 from mmgraph.tasks.common_space import CommonSpace
 from mmgraph.tasks.matching import Matching
 
@@ -44,7 +45,11 @@ def match_new(
     spaces = [CommonSpace(task, modality) for modality in task.names]
     seen = [predictor.see(dataset, entity, space, progress=progress) for space in spaces]
     with torch.no_grad():
-        sides = predictor.run.module.head(*(each.states for each in seen))
+        pairs = None
+        if task.ridge:
+            read = [modality_of(space, each.attached) for space, each in zip(spaces, seen, strict=True)]
+            pairs = (read[0], read[1], torch.zeros(len(read[0]), dtype=torch.int64))
+        sides = predictor.run.module.head(*(each.states for each in seen), pairs)
         predictor.require_finite(sides, entity, seen[0].attached)
         table = task.decode(sides, predictor.run.threshold)
     table.insert(0, "id", pd.Series(seen[0].attached.new[entity], dtype=object))

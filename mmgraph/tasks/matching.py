@@ -22,7 +22,9 @@ from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
+from mmgraph.tasks.closed_form import ClosedForm
 from mmgraph.tasks.content import Content
+from mmgraph.tasks.fold_logits import fit_logits
 from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.matching_draws import draw_learnt, draw_measured
 from mmgraph.tasks.matching_options import MatchingOptions
@@ -65,7 +67,7 @@ class Matching(PairTask):
         options: MatchingOptions,
         draw: Callable[[], Wrong],
     ) -> None:
-        super().__init__(labels, spec, schema, content, context=options.context, ridge=False)
+        super().__init__(labels, spec, schema, content, context=options.context, ridge=options.ridge)
         self.options, self.spec = options, spec
         self._draw = draw
 
@@ -110,18 +112,28 @@ class Matching(PairTask):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the maps of both sides into the common space, with fresh weights."""
-        return PairHead(channels, self.options)
+        return PairHead(channels, self.options, ClosedForm.unfitted() if self.ridge else None)
+
+    def fit_head(self, head: nn.Module) -> None:
+        """Let the head begin with regression and correlations, as probabilities of pairs they do not know."""
+        if self.ridge:
+            assert isinstance(head, PairHead)
+            (fitted, _), rows, fold = self.fit_closed_form(), self.fitted.cpu(), self.fold[self.fitted].cpu()
+            query, answer = fitted(*self.modalities(rows), fold)
+            slope, bias = fit_logits(query, answer, fold, self.options.num_negatives)
+            head.begin_with(fitted, 1 / slope, bias)
 
     def step(self, head: nn.Module, encode: Encode, batch: GraphBatch) -> Step:
         """Return the loss of the pairs of some training entities, each side seen without the other."""
         rows, here, states = self.encode_apart(encode, batch)
         sides = self.place(head, states, rows)
-        # One alone has no wrong answer, and where a batch has fewer than there are processes, some have none.
-        if len(rows) < 2:
+        fold = self.fold[rows] if self.ridge else torch.zeros_like(rows)
+        asked, whose = draw_learnt(batch, self.labels.entity, here, fold, self.options)
+        # Where a batch has fewer entities than there are processes, some have none.
+        if not len(asked):
             return Step(sides.sum() * 0, 0, sides)
-        whose = draw_learnt(batch, self.labels.entity, here, self.options)
-        logits = _logits(sides, sides, whose)
-        return Step(_loss(logits), len(rows), logits)
+        logits = _logits(sides[asked], sides, whose)
+        return Step(_loss(logits), len(asked), logits)
 
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
         """Return the logits of the pairs of some entities and the threshold; see :meth:`judge`."""

@@ -1,6 +1,6 @@
 """Which wrong pairs a matching asks about: those to measure on, and those that a step learns from.
 
-Shapes: N entities, R of them that are asked for, K wrong answers of each.
+Shapes: N entities, R of them that are asked for, A of these that have wrong answers, K of each.
 """
 
 from __future__ import annotations
@@ -47,20 +47,36 @@ def draw_measured(view: Graph, labels: Labels, spec: MatchingTaskSpec) -> Wrong:
     return Wrong(whose, hard)
 
 
-def draw_learnt(batch: GraphBatch, entity: str, here: Tensor, options: MatchingOptions) -> Tensor:
-    """Return whose answers stand beside the right ones of a step, places among its entities, int64 [R, K].
+def draw_learnt(
+    batch: GraphBatch, entity: str, here: Tensor, fold: Tensor, options: MatchingOptions
+) -> tuple[Tensor, Tensor]:
+    """Return who is asked about in a step, and whose answers stand beside their own.
+
+    Wrong answers are of the same fold: the maps that know nothing of a fold know the answers of all others,
+    and would be drawn to them. Who is alone in a fold has no wrong answer, and is not asked about.
 
     Args:
         batch: The whole graph, or a sample of it.
         entity: The entity type.
-        here: The entities as the batch numbers them, each once, at least two, int64 [R].
+        here: The entities as the batch numbers them, each once, int64 [R].
+        fold: The fold of each, int64 [R]; one number where there are no folds.
         options: How many there are, and how they are drawn; anew each time, by torch's random numbers.
+
+    Returns:
+        Places among the entities, int64 [A] and [A, K].
     """
-    wrong = draw_wrong(
-        Walks(neighbours_in(batch, entity, here), here, batch.x_dict[entity].shape[0]),
-        len(here),
-        num_negatives=options.num_negatives,
-        hard_share=options.hard_share,
-        rng=np.random.default_rng(int(torch.randint(2**62, ()))),
-    )
-    return torch.from_numpy(wrong.whose).to(here.device)
+    rng, size = np.random.default_rng(int(torch.randint(2**62, ()))), batch.x_dict[entity].shape[0]
+    asked, whose = [here[:0]], [here.new_zeros(0, options.num_negatives)]
+    for number in torch.unique(fold):
+        part = (fold == number).nonzero().squeeze(1)
+        if len(part) > 1:
+            wrong = draw_wrong(
+                Walks(neighbours_in(batch, entity, here[part]), here[part], size),
+                len(part),
+                num_negatives=options.num_negatives,
+                hard_share=options.hard_share,
+                rng=rng,
+            )
+            asked.append(part)
+            whose.append(part[torch.from_numpy(wrong.whose).to(part.device)])
+    return torch.cat(asked), torch.cat(whose)

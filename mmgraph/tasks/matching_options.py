@@ -19,12 +19,15 @@ class MatchingOptions:
         channels: Width of the space in which both are compared.
         context: With the whole graph in each step, the share of training entities that a step does not ask
             for, and sees as a whole.
+        ridge: Whether the likeness that is learnt adds to that by ridge regression and canonical correlations
+            between both modalities.
     """
 
     num_negatives: int = 1
     hard_share: float = 0.5
     channels: int = 128
     context: float = 0.2
+    ridge: bool = True
 
     def refuse(self, labels: Labels) -> None:
         """Refuse whatever was set, for a task that asks nothing of pairs.

@@ -16,7 +16,6 @@ from torch.nn import functional
 from mmgraph.tasks.closed_form import ClosedForm
 from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast, not_half
-from mmgraph.tasks.ridge_maps import RidgeLikeness
 
 SideName = Literal["query", "answer"]
 
@@ -39,7 +38,7 @@ class PairHead(nn.Module):
         self,
         channels: int,
         contrast: Contrast | MatchingOptions,
-        ridge: ClosedForm | RidgeLikeness | None = None,
+        ridge: ClosedForm | None = None,
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
@@ -51,16 +50,20 @@ class PairHead(nn.Module):
             self.learnt = nn.Parameter(torch.zeros(()))
             self.log_ridge = nn.Parameter(torch.tensor(-math.log(temperature)))
 
-    def begin_with(self, ridge: ClosedForm | RidgeLikeness, temperature: float) -> None:
+    def begin_with(self, ridge: ClosedForm, temperature: float, bias: float | None = None) -> None:
         """Begin with regression and correlations.
 
         Args:
             ridge: What it says.
             temperature: Of that.
+            bias: Of the logits; nothing for the usual one of the loss.
         """
         self.ridge = ridge
         with torch.no_grad():
             self.log_ridge.fill_(-math.log(temperature))
+            if bias is not None:
+                assert self.scale.bias is not None, "the loss asks of each pair by itself"
+                self.scale.bias.fill_(bias)
 
     def forward(
         self, query: Tensor, answer: Tensor, pairs: tuple[Tensor, Tensor, Tensor] | None = None

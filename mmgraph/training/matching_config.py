@@ -23,3 +23,8 @@ class MatchingConfig(Config):
     )
     channels: Channels = 128
     context: Context = 0.2
+    ridge: bool = Field(
+        default=True,
+        description="Begin with ridge regression between both modalities, linear or with a Gaussian kernel, "
+        "and their canonical correlations, all fitted in closed form, and add what is learnt to them.",
+    )

@@ -240,7 +240,7 @@ def _train(
         view = visible_graph(graph, task, config)
         module = assemble(graph, task, config)
         if unfinished is None or unfinished.resume_from is None:
-            unfitted = "Set contrastive.ridge=false, or take narrower features."
+            unfitted = "Set contrastive.ridge (or matching.ridge) to false, or take narrower features."
             with memory_told("while ridge regression was fitted", fix=unfitted):
                 module.task.fit_head(module.head)
         if note := initialise(module, graph, config):

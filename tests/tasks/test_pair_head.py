@@ -1,4 +1,4 @@
-"""The common space begins with ridge regression, and the states add to it."""
+"""The common space begins with what has a closed form, and the states add to it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import warnings
 import pytest
 import torch
 
+from mmgraph.tasks.canonical_maps import fit_canonical
+from mmgraph.tasks.closed_form import ClosedForm
 from mmgraph.tasks.fold_maps import deal
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.objectives.contrast import ContrastName
 from mmgraph.tasks.pair_head import PairHead
-from mmgraph.tasks.ridge_maps import RidgeLikeness, fit_map
+from mmgraph.tasks.ridge_maps import Kernel, RidgeLikeness, fit_map
 
 R, C = 6, 8
 TEMPERATURE = 0.25
@@ -24,15 +26,19 @@ def given() -> dict[str, torch.Tensor]:
     return {name: torch.randn(shape, generator=random) for name, shape in shapes.items()}
 
 
+def closed_form(given: dict[str, torch.Tensor], kernel: Kernel, penalty: float) -> ClosedForm:
+    one, other = given["one"], given["other"]
+    maps = [fit_map(x, y, deal(R), kernel, penalty) for x, y in ((one, other), (other, one))]
+    return ClosedForm(RidgeLikeness(*maps), fit_canonical(one, other, deal(R)), 1 / 3)
+
+
 def make(given: dict[str, torch.Tensor], loss: ContrastName) -> PairHead:
     torch.manual_seed(0)
-    one, other = given["one"], given["other"]
-    maps = [fit_map(x, y, deal(R), "linear", 1.0) for x, y in ((one, other), (other, one))]
-    return PairHead(C, Contrast(loss=loss, channels=4), RidgeLikeness(*maps), TEMPERATURE)
+    return PairHead(C, Contrast(loss=loss, channels=4), closed_form(given, "linear", 1.0), TEMPERATURE)
 
 
 @pytest.mark.parametrize(("loss", "bias"), [("info_nce", 0.0), ("sigmoid", -10.0)])
-def test_it_begins_as_the_linear_maps_and_then_adds_the_states(given, loss, bias):
+def test_it_begins_as_the_closed_form_and_then_adds_the_states(given, loss, bias):
     head = make(given, loss)
     nobody = torch.zeros(R, dtype=torch.int64)
     pairs = (given["one"], given["other"], nobody)
@@ -60,15 +66,15 @@ def test_its_first_step_moves_the_weight_of_the_states(given):
 
 def test_maps_are_saved_as_weights_are(given):
     names = set(make(given, "info_nce").state_dict())
-    assert {"ridge.onwards.weight", "ridge.back.weight", "learnt", "log_ridge"} <= names
+    fitted = {"ridge.ridge.onwards.weight", "ridge.ridge.back.weight", "ridge.canonical.query.weight"}
+    assert fitted | {"ridge.share", "learnt", "log_ridge"} <= names
 
 
 @pytest.mark.parametrize("kernel", ["linear", "gaussian"])
 def test_weights_bring_what_was_fitted(given, kernel):
     one, other = given["one"], given["other"]
-    maps = [fit_map(x, y, deal(R), kernel, 0.5) for x, y in ((one, other), (other, one))]
-    fitted = PairHead(C, Contrast(channels=4), RidgeLikeness(*maps), TEMPERATURE)
-    opened = PairHead(C, Contrast(channels=4), RidgeLikeness.unfitted())
+    fitted = PairHead(C, Contrast(channels=4), closed_form(given, kernel, 0.5), TEMPERATURE)
+    opened = PairHead(C, Contrast(channels=4), ClosedForm.unfitted())
     opened.load_state_dict(fitted.state_dict())
     pairs = (one, other, deal(R))
     assert torch.equal(
@@ -80,7 +86,7 @@ def test_weights_bring_what_was_fitted(given, kernel):
 
 def test_weights_from_elsewhere_come_to_where_the_module_is(given):
     fitted = make(given, "info_nce")
-    opened = PairHead(C, Contrast(channels=4), RidgeLikeness.unfitted()).to("meta")
+    opened = PairHead(C, Contrast(channels=4), ClosedForm.unfitted()).to("meta")
     # Of weights nothing is copied to where nothing is kept, but shapes and devices are there.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -93,7 +99,7 @@ def test_weights_from_elsewhere_come_to_where_the_module_is(given):
 @pytest.mark.parametrize("name", ["weight", "lift.mean", "target.factor"])
 def test_what_is_missing_among_the_weights_is_said(given, name):
     weights = make(given, "info_nce").state_dict()
-    del weights[f"ridge.back.{name}"]
-    opened = PairHead(C, Contrast(channels=4), RidgeLikeness.unfitted())
-    with pytest.raises(RuntimeError, match=f"Missing key.*ridge.back.{name}"):
+    del weights[f"ridge.ridge.back.{name}"]
+    opened = PairHead(C, Contrast(channels=4), ClosedForm.unfitted())
+    with pytest.raises(RuntimeError, match=f"Missing key.*ridge.ridge.back.{name}"):
         opened.load_state_dict(weights)

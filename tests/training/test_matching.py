@@ -14,6 +14,7 @@ from mmgraph.errors import ConfigError, GraphError
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import Task, matching_draws
+from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
 
@@ -134,6 +135,9 @@ def test_no_pair_has_a_side_that_sees_the_other(graph):
     torch.manual_seed(0)
     module = assemble(graph, TASK, resolve_config(model="hetero_sage", overrides=QUICK)).eval()
     whole, task = GraphBatch.of(graph), module.task
+    task.fit_head(module.head)
+    # Else no logit would hang on what the graph says.
+    module.head.learnt.data.fill_(1.0)
     x_dict = {name: x.clone().requires_grad_() for name, x in whole.x_dict.items()}
 
     def unify(rows, view):
@@ -170,6 +174,7 @@ def _tied(graph, one, other):
 def test_a_step_asks_for_as_many_wrong_answers_as_the_config_says(graph):
     overrides = [*QUICK, "matching.num_negatives=3", "matching.context=0", "matching.hard_share=1"]
     module = assemble(graph, TASK, resolve_config(model="mlp", overrides=overrides))
+    module.task.fit_head(module.head)
     step = module.task.step(module.head, module.unify, GraphBatch.of(graph))
     train = len(module.task.rows("train"))
     assert (step.num_rows, step.output.shape) == (train, (train, 4))
@@ -177,6 +182,40 @@ def test_a_step_asks_for_as_many_wrong_answers_as_the_config_says(graph):
     wanted[:, 0] = 1
     loss = torch.nn.functional.binary_cross_entropy(step.output.sigmoid(), wanted)
     assert step.loss.item() == pytest.approx(loss.item(), rel=1e-5)
+
+
+def test_training_begins_with_the_closed_form(graph, run):
+    module = assemble(graph, TASK, resolve_config(overrides=QUICK))
+    task, rows = module.task, module.task.rows("test")
+    task.fit_head(module.head)
+    output = task.output(module.head, run._unify, rows).detach()
+    baseline = BASELINES["closed_form"].fit(task, None)
+    found, wanted = (task.metrics(each, rows) for each in (output, baseline.output(rows)))
+    for name in ("auroc", "average_precision", "hard_auroc", "random_auroc"):
+        assert found[name] == pytest.approx(wanted[name])
+    assert found["auroc"] > 0.9
+    # What a coin would lose is the logarithm of 2.
+    assert task.loss(output, rows) < 0.55
+
+
+def test_without_it_states_alone_are_compared(graph):
+    module = assemble(graph, TASK, resolve_config(overrides=[*QUICK, "matching.ridge=false"]))
+    module.task.fit_head(module.head)
+    assert not [name for name in module.head.state_dict() if "ridge" in name]
+    rows = module.task.rows("test")
+    states = [torch.randn(len(rows), 32, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
+    assert module.task.place(module.head, states, rows).shape == (len(rows), 2, 16 + 1)
+
+
+def test_a_step_draws_wrong_answers_within_a_fold(graph):
+    here, fold = torch.arange(10, 22), torch.tensor([1, 2, 3, 1, 2, 1, 1, 2, 2, 1, 2, 2])
+    options = MatchingOptions(num_negatives=5, hard_share=0.5)
+    asked, whose = matching_draws.draw_learnt(GraphBatch.of(graph), "thing", here, fold, options)
+    # The third is alone in its fold.
+    assert sorted(asked.tolist()) == [0, 1, *range(3, 12)]
+    assert whose.shape == (11, 5)
+    assert torch.equal(fold[whose], fold[asked][:, None].expand(-1, 5))
+    assert not (whose == asked[:, None]).any()
 
 
 def test_samples_with_all_neighbours_measure_what_the_whole_graph_does(graph):
