@@ -53,6 +53,19 @@ def sounds(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"sound": f"{row}.wav"}
 
 
+def clips(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    av = pytest.importorskip("av", reason="the extra mmgraph[video] is not installed")
+    picture = rng.integers(0, 256, size=(4, 6, 3), dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+    with av.open(str(folder / f"{row}.mp4"), "w") as file:
+        stream = file.add_stream("mpeg4", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for number in range(5):
+            moved = np.roll(picture, number * (row % 4 - 4), axis=row % 2)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
+        file.mux(stream.encode())
+    return {"clip": f"{row}.mp4"}
+
+
 def cells(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
     return {
         "area": float(np.exp(10 * rng.standard_normal())) if rng.random() < 0.8 else None,
@@ -88,6 +101,8 @@ CASES = {
     "dct": Case(pictures, {"kind": "image", "column": "picture"}),
     "hog": Case(pictures, {"kind": "image", "column": "picture"}),
     "log_mel": Case(sounds, {"kind": "audio", "column": "sound"}),
+    "frames": Case(clips, {"kind": "video", "column": "clip"}),
+    "motion": Case(clips, {"kind": "video", "column": "clip"}),
     "columns": Case(
         cells, {"kind": "tabular", "columns": {"area": "numeric", "colour": "categorical", "day": "date"}}
     ),
