@@ -1,8 +1,8 @@
 """How fast texts, images and sounds are encoded, beside a plain loop over the same model, and from the cache.
 
 Texts of 1 to 60 words by a transformer of MiniLM's size with random weights, which changes no time, or by a
-model of sentence-transformers that ``--model`` names; images by HOG; sounds by the statistics of `log_mel`. The
-plain loop gives the model one item at a time. Nothing is downloaded.
+model of sentence-transformers that ``--model`` names; images by HOG; sounds by the statistics of `log_mel`.
+The plain loop gives the model one item at a time. Nothing is downloaded.
 
     python benchmarks/extract.py --json extract.json
     python benchmarks/extract.py --model sentence-transformers/all-MiniLM-L6-v2

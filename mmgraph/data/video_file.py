@@ -72,13 +72,14 @@ def _frames_at(path: Path, wanted: list[int]) -> Iterator[Frame]:
     """Yield the frames at some positions, ascending, of which several may be the same."""
     number = len(wanted)
     with _open(path) as (container, stream):
-        given, last = 0, None
+        given = 0
+        last: Frame | None = None
         for at, frame in enumerate(container.decode(stream)):
             if at == wanted[given]:
-                last = frame.to_ndarray(format="rgb24")
-            while given < number and wanted[given] == at:
-                yield last
-                given += 1
+                last = found = frame.to_ndarray(format="rgb24")
+                while given < number and wanted[given] == at:
+                    yield found
+                    given += 1
             if given == number:
                 return
         if last is None:

@@ -1,5 +1,6 @@
 """Raw modality to features, one file each."""
 
+from mmgraph.encoders.audio_transformer import AudioTransformer
 from mmgraph.encoders.build import DEFAULTS, build_encoder, encoder_faults
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.clip import ClipImage, ClipText
@@ -27,6 +28,7 @@ __all__ = [
     "DEFAULTS",
     "HOG",
     "LBP",
+    "AudioTransformer",
     "ClipImage",
     "ClipText",
     "Columns",

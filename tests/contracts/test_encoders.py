@@ -110,6 +110,7 @@ CASES = {
     "sentence_transformer": Case(texts, {"kind": "text", "column": "text"}, "tiny_transformer"),
     "text_transformer": Case(texts, {"kind": "text", "column": "text"}, "tiny_bert"),
     "image_transformer": Case(pictures, {"kind": "image", "column": "picture"}, "tiny_vit"),
+    "audio_transformer": Case(sounds, {"kind": "audio", "column": "sound"}, "tiny_wav2vec2"),
     "clip_text": Case(texts, {"kind": "text", "column": "text"}, "tiny_clip"),
     "clip_image": Case(pictures, {"kind": "image", "column": "picture"}, "tiny_clip"),
 }
@@ -138,6 +139,11 @@ def tiny_bert(tiny_models, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_vit(tiny_models, tmp_path_factory):
     return {"model": str(tiny_models.image_model("vit", tmp_path_factory.mktemp("vit")))}
+
+
+@pytest.fixture(scope="session")
+def tiny_wav2vec2(tiny_models, tmp_path_factory):
+    return {"model": str(tiny_models.audio_model("wav2vec2", tmp_path_factory.mktemp("wav2vec2")))}
 
 
 @pytest.fixture(scope="session")
