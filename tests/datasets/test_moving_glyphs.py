@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+import mmgraph as mg
+from mmgraph.data.dataset_faults import dataset_faults
+from mmgraph.errors import DataError
+
 pytest.importorskip("av", reason="the extra mmgraph[video] is not installed")
+
+
+QUICK = ("model.hidden_channels=32", "model.dropout=0.1", "optimiser.lr=0.01", "max_epochs=25", "device=cpu")
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +80,38 @@ def test_prepared_twice_gives_the_same_bytes(few, tmp_path, hashes):
         few.prepare(tmp_path / name, None, Progress(quiet=True))
     assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
     assert len(hashes(tmp_path / "one")) == 2 * 2 * 8 + 1
+
+
+@pytest.fixture
+def small(few: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the data set, of 48 videos."""
+    from mmgraph.progress import Progress
+
+    monkeypatch.setattr(few, "FONTS", {**few.FONTS, "serif": "DejaVuSerif.ttf"})
+    folder = tmp_path / "small"
+    folder.mkdir()
+    few.prepare(folder, None, Progress(quiet=True))
+    shutil.copy(Path(few.__file__).with_name("dataset.yaml"), folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_videos_train_a_model_that_tells_motions_apart(small: Path, tmp_path: Path) -> None:
+    graph = mg.build_graph(small, cache=False, previews=False)
+    run = mg.train(graph, task="how", model="hetero_gat", overrides=QUICK, seed=0)
+    assert run.evaluate("test")["accuracy"] > 0.5
+
+
+def test_a_broken_video_is_an_error_or_a_missing_modality(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMGRAPH_HOME", str(tmp_path / "home"))
+    (small / "clips" / "sans_A_left_0.mp4").write_text("hello")
+    with pytest.raises(DataError, match=r"sans_A_left_0\.mp4 .*cannot be read as video"):
+        mg.extract(mg.load_dataset(small), ["clip/look"])
+    lenient = mg.load_dataset(small, overrides=["entities.clip.modalities.look.on_error=skip"])
+    (found,) = mg.extract(lenient, ["clip/look"])
+    assert list(found.skipped) == ["sans_A_left_0"]
+    assert (found.items, found.encoded) == (47, 0)
+    faults = dataset_faults(mg.load_dataset(small))
+    assert ["cannot be read as video" in fault.problem for fault in faults] == [True]
