@@ -49,6 +49,27 @@ def two_nodes() -> Iterator[Any]:
             cluster.shutdown()
 
 
+@pytest.fixture
+def video(tmp_path) -> Callable[..., Path]:
+    """Return a function that writes frames, uint8 [height, width, 3], as a video and returns its path."""
+    av = pytest.importorskip("av", reason="the extra mmgraph[video] is not installed")
+
+    def write(
+        name: str, frames: Sequence[Any], *, rate: int = 10, options: dict[str, str] | None = None
+    ) -> Path:
+        with av.open(str(tmp_path / name), "w", options=options or {}) as file:
+            stream = file.add_stream("mpeg4", rate=rate)
+            stream.height, stream.width = frames[0].shape[:2]
+            stream.pix_fmt = "yuv420p"
+            stream.codec_context.qscale = 2
+            for frame in frames:
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            file.mux(stream.encode())
+        return tmp_path / name
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def make_sentence_transformer(tmp_path_factory) -> Callable[[Sequence[str]], Path]:
     """Return a function that makes a sentence transformer with random weights for a few words."""

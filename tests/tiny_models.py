@@ -14,6 +14,7 @@ SMALL = {
     "num_attention_heads": 2,
     "intermediate_size": 32,
 }
+_WHISPER = {"layers": 2, "attention_heads": 2, "ffn_dim": 32}
 PICTURE = {"image_size": 32, "patch_size": 8}
 
 
@@ -40,6 +41,22 @@ def image_model(architecture: str, folder: Path) -> Path:
 
     config = (t.ViTConfig if architecture == "vit" else t.Dinov2Config)(**SMALL, **PICTURE)
     return _saved(t.AutoModel.from_config, config, [processor(architecture)], folder)
+
+
+def audio_model(architecture: str, folder: Path) -> Path:
+    """Save a model of an architecture (wav2vec2, whisper) with its feature extractor, for a second."""
+    import transformers as t
+
+    config: Any
+    if architecture == "wav2vec2":
+        kernels = {"conv_dim": (8, 8), "conv_kernel": (10, 8), "conv_stride": (8, 8)}
+        positions = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
+        config = t.Wav2Vec2Config(num_feat_extract_layers=2, vocab_size=8, **kernels, **positions, **SMALL)
+        return _saved(t.AutoModel.from_config, config, [t.Wav2Vec2FeatureExtractor()], folder)
+    layers = {f"{half}_{what}": n for half in ("encoder", "decoder") for what, n in _WHISPER.items()}
+    marks = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+    config = t.WhisperConfig(vocab_size=8, d_model=16, max_source_positions=50, **layers, **marks)
+    return _saved(t.AutoModel.from_config, config, [t.WhisperFeatureExtractor(chunk_length=1)], folder)
 
 
 def joint_model(architecture: str, words: Sequence[str], folder: Path) -> Path:

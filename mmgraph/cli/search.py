@@ -50,6 +50,10 @@ def search(
         list[str] | None,
         typer.Option("--audio", metavar="FILE", help="Sound of a new entity; or MODALITY=FILE."),
     ] = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option("--video", metavar="FILE", help="Video of a new entity; or MODALITY=FILE."),
+    ] = None,
     weight: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,7 +105,13 @@ def search(
     loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     searching = mg.VectorSearch(loaded, entity=entity, table=table, progress=progress)
     question = read_question(
-        searching, query, text=text or [], image=image or [], audio=audio or [], weight=weight or []
+        searching,
+        query,
+        text=text or [],
+        image=image or [],
+        audio=audio or [],
+        video=video or [],
+        weight=weight or [],
     )
     found = question.ask(searching, k=k, where=where or [], side=side)
     index = found.index.describe()

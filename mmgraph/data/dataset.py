@@ -14,7 +14,15 @@ from mmgraph.data.entity_table import EntityTable, read_entity_table, value_tabl
 from mmgraph.data.files import file_inside, raw_file_faults
 from mmgraph.data.id_index import IdIndex
 from mmgraph.data.modalities import RawModality, read_modality
-from mmgraph.data.spec import Choice, DatasetSpec, EntitySpec, FeaturesModality, RelationSpec, ValuesOf
+from mmgraph.data.spec import (
+    Choice,
+    DatasetSpec,
+    EntitySpec,
+    FeaturesModality,
+    FileModality,
+    RelationSpec,
+    ValuesOf,
+)
 from mmgraph.data.splits import assign
 from mmgraph.data.tables import read_table
 from mmgraph.errors import ConfigError, DataError, did_you_mean
@@ -297,7 +305,7 @@ class Dataset:
             if spec.table is not None:
                 names.add(spec.table)
             for name, modality in spec.modalities.items():
-                if modality.kind in ("image", "audio"):
+                if isinstance(modality, FileModality):
                     raw = self.modality(entity, name)
                     assert isinstance(raw.values, list)
                     names |= {str(Path(path).relative_to(self.folder)) for path in raw.values}

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.raw_content import content_problem
-from mmgraph.data.spec import EntitySpec, TabularModality, TextModality
+from mmgraph.data.spec import EntitySpec, FileModality, TabularModality, TextModality
 from mmgraph.data.splits import PARTS
 from mmgraph.data.task_spec import PairTaskSpec, TaskSpec
 from mmgraph.errors import Fault, Faults, UserError
@@ -32,7 +32,7 @@ def dataset_faults(
 
     Args:
         dataset: The dataset.
-        open_files: Also decode every image and open every audio file.
+        open_files: Also decode every image and open every audio and video file.
         progress: Told about raw files that are opened.
     """
     return once_a_place(_Examination(dataset, open_files, progress or Progress(quiet=True)).faults.found)
@@ -121,9 +121,9 @@ class _Examination:
         if spec.time is not None:
             # What a split names is told with the split.
             self._try(dataset.times, entity)
-        for name in spec.modalities:
+        for name, modality in spec.modalities.items():
             raw = self._try(dataset.modality, entity, name)
-            if raw is not None and open_files and raw.kind in ("image", "audio"):
+            if raw is not None and open_files and isinstance(modality, FileModality):
                 self._raw_files(entity, name, raw)
         return True
 

@@ -18,9 +18,8 @@ from mmgraph.data.files import file_inside, raw_file_faults
 from mmgraph.data.raw_content import content_problem
 from mmgraph.data.sequences import array_sequences, table_sequences
 from mmgraph.data.spec import (
-    AudioModality,
     FeaturesModality,
-    ImageModality,
+    FileModality,
     Modality,
     TabularModality,
     TextModality,
@@ -35,12 +34,12 @@ class RawModality:
     """What the entities that have a modality have, before any encoder.
 
     Args:
-        kind: ``text``, ``image``, ``audio``, ``tabular`` or ``features``.
+        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular`` or ``features``.
         index: Rows of the entity table that have the modality, ascending, [M]; of a sequence the row of each
             element's entity.
-        values: Text; paths of images or audio; a table whose numeric columns are float64 (NaN where a cell is
-            empty), date columns datetime64 (``NaT``) and categorical columns text (``None``); or features,
-            float32 [M, D].
+        values: Text; paths of images, audio or video; a table whose numeric columns are float64 (NaN where a
+            cell is empty), date columns datetime64 (``NaT``) and categorical columns text (``None``); or
+            features, float32 [M, D].
         columns: For ``tabular``, how each column was read.
         position: For a sequence, the position of each element in it, int64 [M], ascending for each entity.
         skipped: Why a file was skipped, by the row of its entity.
@@ -85,7 +84,7 @@ def read_modality(
     match spec:
         case TextModality():
             raw = _text(table.column(spec.column, where=f"{where}.column"))
-        case ImageModality() | AudioModality():
+        case FileModality():
             raw = _files(spec.kind, table.column(spec.column, where=f"{where}.column"), folder)
             raw = _without_broken(raw) if spec.on_error == "skip" else raw
         case TabularModality():

@@ -1,4 +1,4 @@
-"""Whether an image or audio file can be read at all; reading it for good is the encoders' work."""
+"""Whether an image, audio or video file can be read at all; reading it for good is the encoders' work."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.image_file import open_image
+from mmgraph.data.video_file import video_problem
 
 _SMALL = (64, 64)
 
@@ -16,7 +17,8 @@ def content_problem(kind: str, path: Path) -> str:
     """Return why a raw file cannot be read, to follow its name, or nothing if it can.
 
     Args:
-        kind: ``image`` or ``audio``. Audio is looked at only where the ``audio`` extra is installed.
+        kind: ``image``, ``audio`` or ``video``. Audio and video are looked at only where their extras are
+            installed.
         path: The file.
     """
     about = path.stat()
@@ -26,7 +28,8 @@ def content_problem(kind: str, path: Path) -> str:
 @functools.lru_cache(maxsize=1 << 18)
 def _problem(kind: str, path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - the key
     """Look at a file; the same one is asked for by everything that reads the modality."""
-    return _image_problem(path) if kind == "image" else _audio_problem(path)
+    problem_of = {"image": _image_problem, "audio": _audio_problem, "video": _video_problem}[kind]
+    return problem_of(path)
 
 
 def _image_problem(path: Path) -> str:
@@ -50,3 +53,7 @@ def _audio_problem(path: Path) -> str:
     except (OSError, RuntimeError) as error:
         return f"cannot be read as audio: {error}"
     return ""
+
+
+def _video_problem(path: Path) -> str:
+    return video_problem(path) if importlib.util.find_spec("av") is not None else ""

@@ -70,7 +70,9 @@ class TextModality(_Modality):
     column: str = Field(description="The column that holds the text.")
 
 
-class _FileModality(_Modality):
+class FileModality(_Modality):
+    """Files named in a column of the entity table."""
+
     column: str = Field(description="The column that holds the file's path, relative to the dataset folder.")
     on_error: Literal["fail", "skip"] = Field(
         "fail",
@@ -78,16 +80,22 @@ class _FileModality(_Modality):
     )
 
 
-class ImageModality(_FileModality):
+class ImageModality(FileModality):
     """Image files named in a column of the entity table; an empty cell is a missing modality."""
 
     kind: Literal["image"]
 
 
-class AudioModality(_FileModality):
+class AudioModality(FileModality):
     """Audio files named in a column of the entity table; an empty cell is a missing modality."""
 
     kind: Literal["audio"]
+
+
+class VideoModality(FileModality):
+    """Video files named in a column of the entity table; an empty cell is a missing modality."""
+
+    kind: Literal["video"]
 
 
 class TabularModality(_Modality):
@@ -124,7 +132,7 @@ class FeaturesModality(_Modality):
 
 
 Modality = Annotated[
-    TextModality | ImageModality | AudioModality | TabularModality | FeaturesModality,
+    TextModality | ImageModality | AudioModality | VideoModality | TabularModality | FeaturesModality,
     Field(discriminator="kind"),
 ]
 

@@ -1,5 +1,6 @@
 """Raw modality to features, one file each."""
 
+from mmgraph.encoders.audio_transformer import AudioTransformer
 from mmgraph.encoders.build import DEFAULTS, build_encoder, encoder_faults
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.clip import ClipImage, ClipText
@@ -8,11 +9,13 @@ from mmgraph.encoders.dct import DCT
 from mmgraph.encoders.encode import Encoded, encode, encode_modality
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.extract import Extraction, extract
+from mmgraph.encoders.frames import Frames
 from mmgraph.encoders.hashed_ngrams import HashedNGrams
 from mmgraph.encoders.hog import HOG
 from mmgraph.encoders.image_transformer import ImageTransformer
 from mmgraph.encoders.lbp import LBP
 from mmgraph.encoders.log_mel import LogMel
+from mmgraph.encoders.motion import Motion
 from mmgraph.encoders.persist import load_encoder, save_encoder
 from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.encoders.sentence_transformer import SentenceTransformer
@@ -25,6 +28,7 @@ __all__ = [
     "DEFAULTS",
     "HOG",
     "LBP",
+    "AudioTransformer",
     "ClipImage",
     "ClipText",
     "Columns",
@@ -32,9 +36,11 @@ __all__ = [
     "Encoder",
     "Extraction",
     "FeatureCache",
+    "Frames",
     "HashedNGrams",
     "ImageTransformer",
     "LogMel",
+    "Motion",
     "ProjectedEncoder",
     "SentenceTransformer",
     "Standardise",

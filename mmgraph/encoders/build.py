@@ -14,6 +14,7 @@ DEFAULTS = {
     "text": "tfidf",
     "image": "hog",
     "audio": "log_mel",
+    "video": "frames",
     "tabular": "columns",
     "features": "standardise",
 }

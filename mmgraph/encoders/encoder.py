@@ -44,7 +44,7 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
     """
 
     kind: ClassVar[str]
-    """The kind of modality that it reads: ``text``, ``image``, ``audio``, ``tabular`` or ``features``."""
+    """The kind of modality that it reads, e.g. ``text`` or ``image``."""
 
     version: ClassVar[int]
     """Raised whenever the same items and parameters give other features than before."""

@@ -28,7 +28,7 @@ def read_each(
     """Return what ``read`` makes of each file, stacked, [M, ...].
 
     Args:
-        raw: Images or audio.
+        raw: Images, audio or video.
         read: Returns an array of the same shape for any file, or raises `UnreadableFileError`.
         describe: Takes what was read of some files, stacked, and returns a row for each: many at once cost
             less than each by itself. Nothing where what was read is the description.
@@ -51,7 +51,7 @@ def of_each(
     """Return what is made of each file, stacked, [M, ...], by as many threads as ``make`` likes to use.
 
     Args:
-        raw: Images or audio.
+        raw: Images, audio or video.
         make: Returns an array of the same shape for any file, or raises `UnreadableFileError`.
         describe: As :func:`read_each` takes it.
         progress: Told about every file.

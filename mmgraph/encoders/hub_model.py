@@ -36,7 +36,7 @@ class HubModel:
 
     Args:
         model: The ``torch`` module, in evaluation mode.
-        prepare: Its tokenizer or image processor.
+        prepare: Its tokenizer, image processor or, of sounds, feature extractor.
         where: The place that names it, for messages.
         absent: The names of weights that the folder does not hold, which are random.
     """
@@ -156,7 +156,8 @@ def hub_model(folder: Path, *, kind: str, encoder_only: bool, where: str) -> Hub
 
     Args:
         folder: Its folder, as ``save_pretrained`` writes it and the hub keeps it.
-        kind: ``text`` for a tokenizer beside it, ``image`` for an image processor.
+        kind: ``text`` for a tokenizer beside it, ``image`` for an image processor, ``audio`` for a feature
+            extractor.
         encoder_only: Of a model of encoder and decoder, load the encoder alone.
         where: The place that names it, for messages.
 
@@ -200,6 +201,8 @@ def _loaded(folder: Path, content: str, kind: str, encoder_only: bool, where: st
 
 
 def _preparation(transformers: Any, kind: str) -> Any:
+    if kind == "audio":
+        return transformers.AutoFeatureExtractor
     return transformers.AutoTokenizer if kind == "text" else transformers.AutoImageProcessor
 
 

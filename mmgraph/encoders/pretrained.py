@@ -46,13 +46,12 @@ def without_download(kind: str) -> str:
     """Return how to name the best encoder of a kind of modality that works on this machine as it is.
 
     Args:
-        kind: ``text`` or ``image`` or another kind of modality.
+        kind: ``text``, ``image`` or another kind of modality.
     """
     if kind == "text" and any(_from_package(model) for model in _PACKAGES):
         return "encoder: sentence_transformer (MiniLM, from the installed package)"
-    return {"text": "encoder: tfidf", "image": "encoder: hog", "audio": "encoder: log_mel"}.get(
-        kind, "the default encoder"
-    )
+    known = {"text": "tfidf", "image": "hog", "audio": "log_mel", "video": "frames"}
+    return f"encoder: {known[kind]}" if kind in known else "the default encoder"
 
 
 def _from_package(model: str) -> Path | None:

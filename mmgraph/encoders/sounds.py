@@ -29,7 +29,7 @@ def audio_libraries() -> tuple[ModuleType, ModuleType]:
     except (ImportError, OSError) as error:  # soundfile raises OSError where libsndfile is missing
         raise MissingDependencyError(
             f"audio needs librosa and soundfile, and they cannot be loaded: {error}",
-            where="encoder log_mel",
+            where="modality of kind audio",
             fix="Install them: pip install 'mmgraph[audio]'",
         ) from None
     return librosa, soundfile

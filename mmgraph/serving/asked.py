@@ -62,6 +62,7 @@ def read_question(
     text: Sequence[str] = (),
     image: Sequence[str] = (),
     audio: Sequence[str] = (),
+    video: Sequence[str] = (),
     weight: Sequence[str] = (),
 ) -> Question:
     """Return what somebody asks.
@@ -72,27 +73,28 @@ def read_question(
         text: ``TEXT`` or ``MODALITY=TEXT`` of a new entity.
         image: ``FILE`` or ``MODALITY=FILE``.
         audio: The same.
+        video: The same.
         weight: ``MODALITY=NUMBER``, also ``text=NUMBER`` where there is one text.
 
     Raises:
         ConfigError: If nothing is asked, or two things at once, or something cannot be read.
         DataError: If the JSON is no row.
     """
-    given = {"text": text, "image": image, "audio": audio}
+    given = {"text": text, "image": image, "audio": audio, "video": video}
     described = any(given.values())
     if query is not None and not query.lstrip().startswith("{"):
         if described or weight:
             raise ConfigError(
                 f"got the id {query!r} and a description; wanted one of them",
                 where="query",
-                fix="Leave out the id, or --text, --image, --audio and --weight.",
+                fix="Leave out the id, or --text, --image, --audio, --video and --weight.",
             )
         return Question(query, words=((search.entity, query),))
     if query is None and not described:
         raise ConfigError(
             "nothing is searched for",
             where="query",
-            fix="Give the id of an entity, or --text, --image, --audio, or a JSON row.",
+            fix="Give the id of an entity, or --text, --image, --audio, --video, or a JSON row.",
         )
     row = {} if query is None else json_row(query, "query")
     words = [(column, str(value)) for column, value in row.items() if value is not None]

@@ -48,14 +48,14 @@ class Query:
         self.modalities = {name: m for name, m in self._spec.modalities.items() if name in there}
 
     def column(self, modality: str) -> str:
-        """Return the column that a modality of text, images or audio is read from."""
+        """Return the column that a modality of text, images, audio or video is read from."""
         return columns_of(self.modalities[modality])[0]
 
     def chosen(self, kind: str, given: str) -> tuple[str, str]:
         """Return the modality that a value is for, and the value, of ``VALUE`` or ``MODALITY=VALUE``.
 
         Args:
-            kind: ``text``, ``image`` or ``audio``.
+            kind: ``text``, ``image``, ``audio`` or ``video``.
             given: What stands on the command line.
 
         Raises:
@@ -102,7 +102,7 @@ class Query:
             raise ConfigError(
                 f"got no {what}; wanted at least one of {', '.join(names)}",
                 where="query",
-                fix="Give --text, --image, --audio, or a JSON row with the columns of one.",
+                fix="Give --text, --image, --audio, --video, or a JSON row with the columns of one.",
             )
         return given
 

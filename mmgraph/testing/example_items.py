@@ -11,6 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.video_file import video_library
 from mmgraph.errors import ConfigError
 
 _ITEMS = 16
@@ -21,11 +22,12 @@ def example_items(kind: str, folder: Path) -> RawModality:
     """Return sixteen different items of a kind of modality, the same each time.
 
     Args:
-        kind: ``text``, ``image``, ``audio``, ``tabular`` or ``features``.
-        folder: Where files of images and sounds are written.
+        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular`` or ``features``.
+        folder: Where files of images, sounds and videos are written.
 
     Raises:
         ConfigError: If there are no examples of that kind.
+        MissingDependencyError: If videos are wanted and PyAV is not installed.
     """
     rng = np.random.default_rng(0)
     index = np.arange(_ITEMS)
@@ -38,6 +40,8 @@ def example_items(kind: str, folder: Path) -> RawModality:
             values = [_picture(folder / f"{row}.png", rng) for row in index]
         case "audio":
             values = [_sound(folder / f"{row}.wav", rng) for row in index]
+        case "video":
+            values = [_clip(folder / f"{row}.mp4", rng) for row in index]
         case "features":
             values = rng.standard_normal((_ITEMS, 3)).astype(np.float32)
         case "tabular":
@@ -64,4 +68,18 @@ def _sound(path: Path, rng: np.random.Generator) -> Path:
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(rng.integers(-9999, 9999, size=1600, dtype=np.int16).tobytes())
+    return path
+
+
+def _clip(path: Path, rng: np.random.Generator) -> Path:
+    av = video_library()
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        picture = rng.integers(0, 256, size=(4, 6, 3), dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+        step = rng.integers(1, 4, size=2) * rng.choice([-1, 1], size=2)
+        for number in range(6):
+            frame = av.VideoFrame.from_ndarray(np.roll(picture, number * step, axis=(0, 1)), format="rgb24")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
     return path

@@ -53,6 +53,19 @@ def sounds(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"sound": f"{row}.wav"}
 
 
+def clips(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    av = pytest.importorskip("av", reason="the extra mmgraph[video] is not installed")
+    picture = rng.integers(0, 256, size=(4, 6, 3), dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+    with av.open(str(folder / f"{row}.mp4"), "w") as file:
+        stream = file.add_stream("mpeg4", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for number in range(5):
+            moved = np.roll(picture, number * (row % 4 - 4), axis=row % 2)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
+        file.mux(stream.encode())
+    return {"clip": f"{row}.mp4"}
+
+
 def cells(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
     return {
         "area": float(np.exp(10 * rng.standard_normal())) if rng.random() < 0.8 else None,
@@ -88,6 +101,8 @@ CASES = {
     "dct": Case(pictures, {"kind": "image", "column": "picture"}),
     "hog": Case(pictures, {"kind": "image", "column": "picture"}),
     "log_mel": Case(sounds, {"kind": "audio", "column": "sound"}),
+    "frames": Case(clips, {"kind": "video", "column": "clip"}),
+    "motion": Case(clips, {"kind": "video", "column": "clip"}),
     "columns": Case(
         cells, {"kind": "tabular", "columns": {"area": "numeric", "colour": "categorical", "day": "date"}}
     ),
@@ -95,6 +110,7 @@ CASES = {
     "sentence_transformer": Case(texts, {"kind": "text", "column": "text"}, "tiny_transformer"),
     "text_transformer": Case(texts, {"kind": "text", "column": "text"}, "tiny_bert"),
     "image_transformer": Case(pictures, {"kind": "image", "column": "picture"}, "tiny_vit"),
+    "audio_transformer": Case(sounds, {"kind": "audio", "column": "sound"}, "tiny_wav2vec2"),
     "clip_text": Case(texts, {"kind": "text", "column": "text"}, "tiny_clip"),
     "clip_image": Case(pictures, {"kind": "image", "column": "picture"}, "tiny_clip"),
 }
@@ -123,6 +139,11 @@ def tiny_bert(tiny_models, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_vit(tiny_models, tmp_path_factory):
     return {"model": str(tiny_models.image_model("vit", tmp_path_factory.mktemp("vit")))}
+
+
+@pytest.fixture(scope="session")
+def tiny_wav2vec2(tiny_models, tmp_path_factory):
+    return {"model": str(tiny_models.audio_model("wav2vec2", tmp_path_factory.mktemp("wav2vec2")))}
 
 
 @pytest.fixture(scope="session")

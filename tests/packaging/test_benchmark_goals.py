@@ -126,3 +126,13 @@ def test_rivals_alone_are_no_entries(root, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         runpy.run_path(str(root / "benchmarks" / "retrieval.py"), run_name="__main__")
     assert "invalid choice: 'cca'" in capsys.readouterr().err
+
+
+def test_batches_have_to_be_twice_as_fast_and_the_cache_next_to_nothing(shortfalls):
+    good = {"texts": {"faster": 2.1, "cached": 0.009}, "images": {"faster": 1.0, "cached": 0.01}}
+    assert shortfalls("extract", good) == []
+    slow = {"texts": {"faster": 1.9, "cached": 0.009}, "images": {"faster": 1.0, "cached": 0.02}}
+    assert shortfalls("extract", slow) == [
+        "texts: 1.90 times as fast as a plain loop; goal: 2 times",
+        "images: from the cache in 2.00% of the time; goal: 1%",
+    ]
