@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,32 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A point of a line that can be read by itself: its place, the ends of its spread, and its text."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart, in pixels.
+
+    Args:
+        points: The ``points`` attribute of a polyline.
+        name: What it is, for who points at it and for the key.
+        marks: Its points, where they are few enough to be told apart.
+    """
+
+    points: str
+    name: str
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True)
 class LineChart:
     """Lines in a frame; all lengths in pixels.
 
@@ -27,8 +53,9 @@ class LineChart:
         title: What stands above.
         width, height: The size of the whole.
         left, top, right, bottom: The edges of the frame inside it.
-        lines: One ``points`` attribute for each line.
-        x_ticks, y_ticks: The marks.
+        lines: The lines.
+        x_ticks, y_ticks: The marks on the axes.
+        diagonal: Whether a line from corner to corner says where both axes agree.
     """
 
     title: str
@@ -38,21 +65,26 @@ class LineChart:
     top: int
     right: int
     bottom: int
-    lines: tuple[str, ...]
+    lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    diagonal: bool = False
 
 
 @dataclass(frozen=True)
 class StripRow:
-    """One row of a strip chart: mean, whisker and the single values, in pixels."""
+    """One row of a strip chart: mean, whisker and the single values, in pixels.
+
+    Args:
+        values: Each with its text, for who points at it.
+    """
 
     label: str
     y: float
     mean: float
     low: float
     high: float
-    values: tuple[float, ...]
+    values: tuple[Tick, ...]
     text: str
 
 
@@ -84,56 +116,118 @@ class ScatterChart:
     y_ticks: tuple[Tick, ...]
 
 
-def line_charts(curves: Mapping[str, Sequence[Sequence[Point]]]) -> list[LineChart]:
+def line_charts(curves: Mapping[str, Mapping[str, Sequence[Point]]]) -> list[LineChart]:
     """Return one chart for each title, all with the same axes, so that they compare by eye.
 
     Args:
-        curves: Title -> lines -> points (x, y).
+        curves: Title -> name of a line -> points (x, y).
     """
-    points = [point for lines in curves.values() for line in lines for point in line]
+    points = [point for lines in curves.values() for line in lines.values() for point in line]
     finite = [(x, y) for x, y in points if math.isfinite(y)]
     if not finite:
         return []
-    width, height, left, top, right, bottom = 300, 190, 44, 10, 288, 160
-    x_low, x_high = min(x for x, _ in finite), max(x for x, _ in finite)
-    y_ticks = nice_ticks(min(y for _, y in finite), max(y for _, y in finite), count=4)
-    y_low, y_high = y_ticks[0], y_ticks[-1]
-
-    def x_at(x: float) -> float:
-        return left + (right - left) * (x - x_low) / max(x_high - x_low, 1e-12)
-
-    def y_at(y: float) -> float:
-        return bottom - (bottom - top) * (y - y_low) / max(y_high - y_low, 1e-12)
-
-    x_marks = [x for x in nice_ticks(x_low, x_high, count=4) if x_low <= x <= x_high]
+    frame = _Frame(300, 190, 44, 10, 288, 160, _reach(finite, 0), _reach(finite, 1))
     return [
-        LineChart(
-            title,
-            width,
-            height,
-            left,
-            top,
-            right,
-            bottom,
-            tuple(
-                " ".join(f"{x_at(x):.1f},{y_at(y):.1f}" for x, y in line if math.isfinite(y))
-                for line in lines
-            ),
-            tuple(Tick(x_at(x), f"{x:g}") for x in x_marks),
-            tuple(Tick(y_at(y), f"{y:g}") for y in y_ticks),
-        )
+        frame.chart(title, [Line(frame.polyline(line), name) for name, line in lines.items()])
         for title, lines in curves.items()
     ]
 
 
-def strip_chart(rows: Mapping[str, tuple[float, tuple[float, float], Sequence[float], str]]) -> StripChart:
+def series_chart(
+    title: str,
+    series: Mapping[str, Sequence[tuple[float, float, float]]],
+    *,
+    unit: bool = False,
+) -> LineChart | None:
+    """Return a few named lines in one frame, each point with its spread; nothing where no point is finite.
+
+    Args:
+        title: What stands below.
+        series: Name -> points (x, y, spread), in the order of x.
+        unit: Both axes go from 0 to 1, and a diagonal says where they agree.
+    """
+    kept = {
+        name: [(x, y, spread) for x, y, spread in line if math.isfinite(y)] for name, line in series.items()
+    }
+    ends = [(x, y + sign * spread) for line in kept.values() for x, y, spread in line for sign in (-1, 1)]
+    if not ends:
+        return None
+    reach = ((0.0, 1.0), (0.0, 1.0)) if unit else (_reach(ends, 0), _reach(ends, 1))
+    frame = _Frame(380, 250, 48, 10, 368, 220, *reach)
+    lines = []
+    for name, line in kept.items():
+        marks = tuple(
+            Mark(
+                frame.x_at(x),
+                frame.y_at(y),
+                frame.y_at(y - spread),
+                frame.y_at(y + spread),
+                f"{name}: {y:.4g}{f' ± {spread:.2g}' if spread else ''} at {x:.4g}",
+            )
+            for x, y, spread in line
+        )
+        lines.append(Line(frame.polyline([(x, y) for x, y, _ in line]), name, marks))
+    return replace(frame.chart(title, lines), diagonal=unit)
+
+
+def _reach(points: Sequence[Point], axis: int) -> tuple[float, float]:
+    values = [point[axis] for point in points]
+    return min(values), max(values)
+
+
+class _Frame:
+    """The axes of line charts: from values to pixels."""
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        left: int,
+        top: int,
+        right: int,
+        bottom: int,
+        x_reach: tuple[float, float],
+        y_reach: tuple[float, float],
+    ) -> None:
+        self.size = (width, height, left, top, right, bottom)
+        self.x_low, self.x_high = x_reach
+        self.y_ticks = nice_ticks(*y_reach, count=4)
+        self.x_ticks = [x for x in nice_ticks(*x_reach, count=4) if self.x_low <= x <= self.x_high]
+
+    def x_at(self, x: float) -> float:
+        _, _, left, _, right, _ = self.size
+        return left + (right - left) * (x - self.x_low) / max(self.x_high - self.x_low, 1e-12)
+
+    def y_at(self, y: float) -> float:
+        _, _, _, top, _, bottom = self.size
+        low, high = self.y_ticks[0], self.y_ticks[-1]
+        return bottom - (bottom - top) * (y - low) / max(high - low, 1e-12)
+
+    def polyline(self, points: Sequence[Point]) -> str:
+        return " ".join(f"{self.x_at(x):.1f},{self.y_at(y):.1f}" for x, y in points if math.isfinite(y))
+
+    def chart(self, title: str, lines: Sequence[Line]) -> LineChart:
+        return LineChart(
+            title,
+            *self.size,
+            lines=tuple(lines),
+            x_ticks=tuple(Tick(self.x_at(x), f"{x:g}") for x in self.x_ticks),
+            y_ticks=tuple(Tick(self.y_at(y), f"{y:g}") for y in self.y_ticks),
+        )
+
+
+def strip_chart(
+    rows: Mapping[str, tuple[float, tuple[float, float], Mapping[str, float], str]],
+) -> StripChart:
     """Return means with whiskers over an axis that shows only their range.
 
     Args:
-        rows: Label -> mean, both ends of the whisker, single values, text at the right.
+        rows: Label -> mean, both ends of the whisker, name -> single value, text at the right.
     """
-    left, right, step, top = 240, 640, 30, 14
-    ends = [end for mean, reach, values, _ in rows.values() for end in (mean, *reach, *values)]
+    # As wide as the longest label needs.
+    left = round(min(max(24 + 7.3 * max(len(label) for label in rows), 120), 380))
+    right, step, top = left + 400, 30, 14
+    ends = [end for mean, reach, values, _ in rows.values() for end in (mean, *reach, *values.values())]
     marks = nice_ticks(min(ends), max(ends), count=5)
     low, high = marks[0], marks[-1]
 
@@ -154,7 +248,7 @@ def strip_chart(rows: Mapping[str, tuple[float, tuple[float, float], Sequence[fl
                 at(mean),
                 at(reach[0]),
                 at(reach[1]),
-                tuple(at(value) for value in values),
+                tuple(Tick(at(value), f"{name}: {value:.4g}") for name, value in values.items()),
                 text,
             )
             for index, (label, (mean, reach, values, text)) in enumerate(rows.items())

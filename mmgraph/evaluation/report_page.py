@@ -1,0 +1,34 @@
+"""What all report pages share: their template, their one script, and the rules that they are read under."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+_SCRIPT = "page.js"
+
+
+def render_page(content: Mapping[str, Any]) -> str:
+    """Return a report page as HTML; all text in ``content`` is escaped.
+
+    The page may load nothing, and run nothing but its own script, which its policy knows by its hash: even
+    text that were not escaped could not run.
+
+    Args:
+        content: What ``report.html.j2`` shows, by name.
+    """
+    # Autoescape for every template: by name, only those that end in .html would be escaped.
+    environment = Environment(
+        loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
+    )
+    assert environment.loader is not None
+    script, _, _ = environment.loader.get_source(environment, _SCRIPT)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = environment.get_template("report.html.j2")
+    # Ours, and it holds no end of a script element.
+    return page.render(script=Markup(script), script_hash=f"sha256-{digest}", **content)  # noqa: S704
