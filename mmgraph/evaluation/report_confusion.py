@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import pandas as pd
@@ -103,24 +104,26 @@ def _examples(
         (label, other) for label in counts.index for other in counts.columns if (label, other) in by_cell
     ]
     cells.sort(key=lambda cell: (cell[0] == cell[1], -len(by_cell[cell]), cell))
+    some = {cell: by_cell[cell].iloc[:_IN_A_CELL] for cell in cells}
+    together = pd.concat(some.values())
+    samples = iter(
+        show_entities(
+            graph,
+            entity,
+            [row_of[str(identifier)] for identifier in together["id"]],
+            targets=together["target"].tolist(),
+            predictions=together["prediction"].tolist(),
+        )
+    )
     found: dict[tuple[str, str], CellExamples] = {}
     room = _MOST_BYTES
     for number, cell in enumerate(cells):
-        behind = by_cell[cell]
-        some = behind.iloc[:_IN_A_CELL]
-        samples = show_entities(
-            graph,
-            entity,
-            [row_of[str(identifier)] for identifier in some["id"]],
-            targets=some["target"].tolist(),
-            predictions=some["prediction"].tolist(),
-        )
-        room -= sum(sample.size for sample in samples)
+        own, count = tuple(itertools.islice(samples, len(some[cell]))), len(by_cell[cell])
+        room -= sum(sample.size for sample in own)
         if room < 0:
             break
-        shown = f", {len(some)} of them" if len(some) < len(behind) else ""
-        title = f"{_words(*cell, len(behind))}{shown}"
-        found[cell] = CellExamples(f"cell-{number}", title, tuple(samples))
+        shown = f", {len(own)} of them" if len(own) < count else ""
+        found[cell] = CellExamples(f"cell-{number}", f"{_words(*cell, count)}{shown}", own)
     return found
 
 

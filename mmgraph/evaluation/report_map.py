@@ -73,7 +73,8 @@ def map_section(run: Run) -> MapSection | None:
     table = run.predictions()
     ids, vectors = run.embed()
     known = np.flatnonzero(table["target"].notna().to_numpy() & table["split"].isin(SPLITS).to_numpy())
-    if len(known) < _FEWEST_POINTS:
+    if len(known) < _FEWEST_POINTS or vectors.shape[1] < 2 or not np.ptp(vectors[known], axis=0).any():
+        # A few points, one number each, or all in one place: nothing that a map would show.
         return None
     if len(known) > _MOST_POINTS:
         known = np.sort(np.random.default_rng(0).permutation(known)[:_MOST_POINTS])

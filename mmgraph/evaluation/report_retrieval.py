@@ -61,12 +61,16 @@ def retrieval_section(comparison: Comparison, graph: Graph) -> RetrievalSection 
             "them, from the best rank to the worst: the entity at the left, the one whose answer came first "
             "at the right."
         ),
-        examples=tuple(_example(ordered.iloc[place], graph, spec.entity) for place in places),
+        examples=_examples(ordered.iloc[places], graph, spec.entity),
     )
 
 
-def _example(row: pd.Series, graph: Graph, entity: str) -> Retrieved:
-    ids = graph.nodes[entity]["id"].astype(str).tolist()
-    rows = [ids.index(str(row["id"])), ids.index(str(row["prediction"]))]
-    samples = show_entities(graph, entity, rows, targets=["", ""])
-    return Retrieved(tuple(samples), int(row["rank"]))
+def _examples(some: pd.DataFrame, graph: Graph, entity: str) -> tuple[Retrieved, ...]:
+    row_of = {identifier: row for row, identifier in enumerate(graph.nodes[entity]["id"].astype(str))}
+    pairs = some[["id", "prediction"]].astype(str).to_numpy()
+    rows = [row_of[identifier] for identifier in pairs.flatten()]
+    samples = show_entities(graph, entity, rows, targets=[""] * len(rows))
+    return tuple(
+        Retrieved((samples[2 * place], samples[2 * place + 1]), int(rank))
+        for place, rank in enumerate(some["rank"])
+    )

@@ -18,7 +18,7 @@ from mmgraph.evaluation.roles import Role
 from mmgraph.graph.graph import Graph
 
 Make = Callable[..., Comparison]
-VOID = {"meta", "img", "line", "circle", "polyline", "br"}
+VOID = {"meta", "img", "br", "input"}
 
 
 class Page(HTMLParser):

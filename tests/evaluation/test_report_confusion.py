@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
+from mmgraph.evaluation import report_confusion
 from mmgraph.evaluation.report_confusion import confusion_of
 from mmgraph.graph.graph import Graph
 
@@ -44,3 +46,16 @@ def test_large_classes_are_shown_and_the_rest_counted(graph: Graph) -> None:
     confusion = confusion_of(test, graph, "mark")
     assert len(confusion.labels) == 16
     assert confusion.left_out == 4
+
+
+def test_examples_end_where_the_page_has_no_more_room(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    test = pd.DataFrame(
+        {"id": [f"m{i}" for i in range(9)], "target": list("aaabbbccc"), "prediction": list("aabbbbccc")}
+    )
+    whole = confusion_of(test, graph, "mark")
+    assert len(whole.examples) == 4
+    first = sum(sample.size for sample in whole.examples[0].samples)
+    monkeypatch.setattr(report_confusion, "_MOST_BYTES", first + 10)
+    some = confusion_of(test, graph, "mark")
+    assert [one.title for one in some.examples] == ["a taken for b: 1 entity"]
+    assert sum(bool(cell.anchor) for row in some.rows for cell in row.cells) == 1
