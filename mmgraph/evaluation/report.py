@@ -142,7 +142,7 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
     return Repeat(
         commands=(build_command(graph), _compare_command(comparison)),
         facts=(
-            *graph_facts(graph),
+            *graph_facts(graph, comparison.fingerprint),
             ("splits", ", ".join(str(draw) for draw in comparison.draws)),
             ("seeds", ", ".join(str(seed) for seed in comparison.seeds)),
             version_fact(),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from mmgraph.counted import counted
 from mmgraph.data.task_spec import TaskSpec
@@ -123,9 +124,11 @@ def in_the_plane(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(vectors) - 1) / 3)
-    found = TSNE(init="pca", perplexity=perplexity, max_iter=500, random_state=0).fit_transform(
-        np.asarray(vectors, dtype=np.float32)
-    )
+    # On so few points several threads wait for each other for most of the time.
+    with threadpool_limits(1):
+        found = TSNE(init="pca", perplexity=perplexity, max_iter=500, random_state=0).fit_transform(
+            np.asarray(vectors, dtype=np.float32)
+        )
     low, high = found.min(axis=0), found.max(axis=0)
     # One scale both ways, in the middle of the square.
     scale = (_SIDE - 2 * _MARGIN) / max(float((high - low).max()), 1e-12)
@@ -145,7 +148,8 @@ def _labels(targets: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     code = {name: place for place, name in enumerate(names)}
     if len(sizes) > _COLOURS:
         names.append("others")
-    return first.map(lambda name: code.get(name, len(names) - 1)).to_numpy(dtype=np.int64), names
+    places = [code.get(name, len(names) - 1) for name in first]
+    return np.array(places, dtype=np.int64), names
 
 
 def _first_label(value: Any) -> str:

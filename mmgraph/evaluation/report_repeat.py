@@ -24,10 +24,15 @@ class Repeat:
     configs: tuple[tuple[str, str], ...]
 
 
-def graph_facts(graph: Graph) -> tuple[tuple[str, str], ...]:
-    """Return which graph it is and what it was made of."""
+def graph_facts(graph: Graph, fingerprint: str) -> tuple[tuple[str, str], ...]:
+    """Return which graph it is and what it was made of.
+
+    Args:
+        graph: The graph.
+        fingerprint: What it had when the work was done.
+    """
     return (
-        ("graph", f"{graph.name}, fingerprint {graph.fingerprint()}"),
+        ("graph", f"{graph.name}, fingerprint {fingerprint}"),
         (
             "built from",
             "what its manifest.json holds: dataset.yaml with all overrides, relations, encoders",

@@ -212,7 +212,7 @@ def _repeat(run: Run) -> Repeat:
     line = ["mmgraph", "train", "graph", "--task", task, "--config", "config.yaml", "--out", "run"]
     described = run.describe()
     facts = [
-        *graph_facts(run.graph),
+        *graph_facts(run.graph, run.graph.fingerprint()),
         ("seed", str(run.config.seed)),
         ("epochs", f"{described['epochs']}, the best one {described['best_epoch']}"),
         *[("note", note) for note in described["notes"]],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -67,7 +66,7 @@ def test_has_every_section(written: Path) -> None:
     ):
         assert f'<section id="{section}"' in page
         assert f'<a href="#{section}">' in page
-    for title in ("By shape", "By what is missing", "By the number of edges", "Modalities missing"):
+    for title in ("By shape", "By what is missing", "Modalities missing"):
         assert title in page
 
 
@@ -153,9 +152,3 @@ def test_regression_has_slices_and_a_map_of_its_values(graph: Graph, tmp_path: P
     assert "mean absolute error on the test entities of a group" in page
     assert '<section id="map"' in page
     assert "By class" not in page
-
-
-def test_planted_neighbour_shows_in_the_slices(planted_run: Callable[[str], Run], tmp_path: Path) -> None:
-    page = mg.report(planted_run("like"), tmp_path / "out", explain=["m3"]).read_text()
-    assert "What answers rest on" in page
-    assert "like" in page[page.index('<section id="explained"') :]

@@ -32,7 +32,7 @@ def by_degree(subject: Subject, output: Tensor) -> pd.DataFrame:
     """
     names = degree_bins(degrees(subject.graph, subject.entity)[subject.entities])
     codes, found = pd.factorize(names)
-    order = sorted(range(len(found)), key=lambda code: _first(found[code]))
+    order = sorted(range(len(found)), key=lambda code: _first(str(found[code])))
     return _sliced(subject, output, codes, "neighbours", {code: found[code] for code in order})
 
 
