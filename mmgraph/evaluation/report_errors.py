@@ -57,7 +57,7 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors | None:
     return Errors(
         model=name,
         caption=(
-            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}: "
+            f"{_which(comparison, trial)}: "
             f"{len(wrong):,} of {counted(len(test), 'test entity', 'test entities')} "
             f"{agreed(len(wrong), 'is', 'are')} wrong.{more}"
         ),
@@ -80,7 +80,7 @@ def _label_errors(
     return Errors(
         model=trial.entry,
         caption=(
-            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}, "
+            f"{_which(comparison, trial)}, "
             f"on {counted(len(test), 'test entity', 'test entities')}: {sum(missed):,} of their "
             f"{counted(of_all, 'label')} {agreed(sum(missed), 'is', 'are')} missed, {sum(added):,} "
             f"{agreed(sum(added), 'is', 'are')} told that they do not have."
@@ -101,7 +101,7 @@ def _numeric_errors(
     return Errors(
         model=trial.entry,
         caption=(
-            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}, "
+            f"{_which(comparison, trial)}, "
             f"on {counted(len(test), 'test entity', 'test entities')}; half of the errors are below "
             f"{distance.median():.3g}."
         ),
@@ -113,9 +113,11 @@ def _numeric_errors(
     )
 
 
-def _seed(trial: Trial) -> str:
-    """Return the seed of a trial in words; a baseline has none."""
-    return "" if trial.history is None else f", seed {trial.seed}"
+def _which(comparison: Comparison, trial: Trial) -> str:
+    """Return which training the section is about; a baseline has no seed."""
+    several = len(comparison.entries) > 1
+    who = f"The entry with the best {comparison.headline.replace('_', ' ')}" if several else trial.entry
+    return who if trial.history is None else f"{who}, seed {trial.seed}"
 
 
 def _spread(wrong: pd.DataFrame) -> pd.DataFrame:
