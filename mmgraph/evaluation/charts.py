@@ -56,6 +56,7 @@ class LineChart:
         lines: The lines.
         x_ticks, y_ticks: The marks on the axes.
         diagonal: Whether a line from corner to corner says where both axes agree.
+        cut: Whether some values lie beyond the axis, and are drawn at its edge.
     """
 
     title: str
@@ -69,6 +70,7 @@ class LineChart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     diagonal: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class ScatterChart:
 def line_charts(curves: Mapping[str, Mapping[str, Sequence[Point]]]) -> list[LineChart]:
     """Return one chart for each title, all with the same axes, so that they compare by eye.
 
+    A few values that lie far from all others, such as those of first epochs, are drawn at the edge.
+
     Args:
         curves: Title -> name of a line -> points (x, y).
     """
@@ -126,9 +130,13 @@ def line_charts(curves: Mapping[str, Mapping[str, Sequence[Point]]]) -> list[Lin
     finite = [(x, y) for x, y in points if math.isfinite(y)]
     if not finite:
         return []
-    frame = _Frame(300, 190, 44, 10, 288, 160, _reach(finite, 0), _reach(finite, 1))
+    whole, most = _reach(finite, 1), _reach_of_most([y for _, y in finite])
+    frame = _Frame(300, 190, 44, 10, 288, 160, _reach(finite, 0), most)
     return [
-        frame.chart(title, [Line(frame.polyline(line), name) for name, line in lines.items()])
+        replace(
+            frame.chart(title, [Line(frame.polyline(line), name) for name, line in lines.items()]),
+            cut=whole != most,
+        )
         for title, lines in curves.items()
     ]
 
@@ -175,6 +183,17 @@ def _reach(points: Sequence[Point], axis: int) -> tuple[float, float]:
     return min(values), max(values)
 
 
+def _reach_of_most(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of all values, or of nine tenths where the others would leave these no room."""
+    low, high = min(values), max(values)
+    first, last = (float(end) for end in np.quantile(values, (0.05, 0.95)))
+    # A flat middle has no size of its own to compare with.
+    if not last > first:
+        return low, high
+    room = 2 * (last - first)
+    return (first if first - low > room else low), (last if high - last > room else high)
+
+
 class _Frame:
     """The axes of line charts: from values to pixels."""
 
@@ -201,7 +220,8 @@ class _Frame:
     def y_at(self, y: float) -> float:
         _, _, _, top, _, bottom = self.size
         low, high = self.y_ticks[0], self.y_ticks[-1]
-        return bottom - (bottom - top) * (y - low) / max(high - low, 1e-12)
+        inside = min(max(y, low), high)
+        return bottom - (bottom - top) * (inside - low) / max(high - low, 1e-12)
 
     def polyline(self, points: Sequence[Point]) -> str:
         return " ".join(f"{self.x_at(x):.1f},{self.y_at(y):.1f}" for x, y in points if math.isfinite(y))

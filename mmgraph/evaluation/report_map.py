@@ -46,6 +46,7 @@ class MapSection:
     Args:
         labels: What each colour of a label stands for.
         splits: What each colour of a part of the split stands for.
+        judged: Whether answers are right or wrong, and not numbers that are near or far.
         pictures: By place in ``points``, the ``data:`` address of a picture.
     """
 
@@ -55,6 +56,7 @@ class MapSection:
     points: tuple[MapPoint, ...]
     labels: tuple[str, ...]
     splits: tuple[str, ...]
+    judged: bool
     pictures: dict[int, str]
 
 
@@ -111,6 +113,7 @@ def map_section(run: Run) -> MapSection | None:
         points=points,
         labels=tuple(names),
         splits=SPLITS,
+        judged=not pd.api.types.is_float_dtype(rows["target"]),
         pictures=_pictures(run, spec.entity, known),
     )
 

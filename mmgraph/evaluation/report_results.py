@@ -168,9 +168,10 @@ def curves_section(comparison: Comparison) -> Curves | None:
     charts = line_charts(curves)
     if not charts:
         return None
+    cut = " What lies far from all else is drawn at the edge." if charts[0].cut else ""
     return Curves(
         f"{_words(metric).capitalize()} on the validation {comparison.tested} by epoch, one line for each "
-        "training. Training stops when it no longer rises; the best epoch's weights are kept.",
+        f"training. Training stops when it no longer gets better; the best epoch's weights are kept.{cut}",
         tuple(charts),
     )
 

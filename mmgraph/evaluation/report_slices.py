@@ -56,6 +56,7 @@ class Slices:
     caption: str
     entries: tuple[str, ...]
     tables: tuple[SliceTable, ...]
+    fewest: int = FEWEST
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +112,7 @@ class Slicing:
             return None
         measure = _MEASURES[_kind(comparison.trials[0])]
         return Slices(
-            f"{measure}: the mean over trainings ± its standard deviation; bold is the best of a row. Groups "
-            f"with fewer than {FEWEST} entities are grey: a single one moves them.",
+            f"{measure}: the mean over trainings ± its standard deviation; bold is the best of a row.",
             entries,
             tuple(tables),
         )

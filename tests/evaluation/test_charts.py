@@ -34,6 +34,17 @@ def test_all_line_charts_share_their_axes() -> None:
     )
 
 
+def test_a_bad_start_leaves_room_for_the_rest() -> None:
+    line = [(0.0, -20.0), *[(float(epoch), 0.5 + epoch / 1000) for epoch in range(1, 100)]]
+    (chart,) = line_charts({"a": {"s": line}})
+    assert chart.cut
+    heights = [float(point.split(",")[1]) for point in chart.lines[0].points.split()]
+    assert heights[0] == chart.bottom
+    assert heights[1] - heights[-1] > 0.5 * (chart.bottom - chart.top)
+    (whole,) = line_charts({"a": {"s": line[1:]}})
+    assert not whole.cut
+
+
 def test_what_is_not_finite_is_left_out() -> None:
     assert line_charts({"a": {"s": [(1, math.nan)]}}) == []
     (chart,) = line_charts({"a": {"s": [(1, math.nan), (2, 0.5), (3, 0.6)]}})

@@ -18,7 +18,7 @@ from mmgraph.evaluation.roles import Role
 from mmgraph.graph.graph import Graph
 
 Make = Callable[..., Comparison]
-VOID = {"meta", "img", "br", "input"}
+VOID = {"meta", "img", "wbr", "input"}
 
 
 class Page(HTMLParser):

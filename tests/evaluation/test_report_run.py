@@ -152,3 +152,6 @@ def test_regression_has_slices_and_a_map_of_its_values(graph: Graph, tmp_path: P
     assert "mean absolute error on the test entities of a group" in page
     assert '<section id="map"' in page
     assert "By class" not in page
+    # A number is near or far, not right or wrong.
+    assert 'value="split"' in page
+    assert 'value="wrong"' not in page
