@@ -142,9 +142,8 @@ def _labels(targets: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Return the colour of each target, and what each colour stands for; the rarest share the last one."""
     if pd.api.types.is_float_dtype(targets):
         cut = pd.qcut(targets, 5, duplicates="drop")
-        return cut.cat.codes.to_numpy(dtype=np.int64), [
-            f"{part.left:.3g} to {part.right:.3g}" for part in cut.cat.categories
-        ]
+        bands = [f"{part.left:.3g} to {part.right:.3g}" for part in cut.cat.categories]
+        return np.array(cut.cat.codes, dtype=np.int64), bands
     first = targets.map(lambda value: shown(value) if isinstance(value, str) else _first_label(value))
     sizes = first.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     names = [str(name) for name in sizes.index[:_COLOURS]]
