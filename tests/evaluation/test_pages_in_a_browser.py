@@ -146,6 +146,7 @@ def test_arrow_keys_go_over_the_map(opened: tuple[Any, list[str]]) -> None:
     seen = set()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
         page.keyboard.press(key)
+        assert tip.is_visible()
         seen.add(tip.inner_text())
     assert len(seen) >= 3
     page.keyboard.press("Escape")
