@@ -22,7 +22,7 @@ from mmgraph.cli.output import write_json, write_line
 
 EXAMPLES = (
     "mmgraph report run --out report",
-    "mmgraph report run --group script --explain U+0041 --robustness robustness --out report --overwrite",
+    "mmgraph report run --group script --explain U+0041 --out report --overwrite",
 )
 
 

@@ -62,7 +62,8 @@ def robustness_section(run: Run, folder: str | Path | None = None) -> Robustness
             folder, if it is there.
 
     Raises:
-        RunError: If the folder cannot be read, or was made of another run or of other weights.
+        RunError: If the folder cannot be read, or was made of another run, other weights or another
+            temperature.
     """
     if folder is None:
         if run.folder is None or not (run.folder / FOLDER / MARKER).is_file():
@@ -92,6 +93,15 @@ def _require_same(found: Mapping[str, Any], run: Run, file: Path) -> None:
             where=str(file),
             fix="Make it anew for this one: mmgraph evaluate RUN --robustness --out DIR --overwrite.",
         )
+    if held := found["calibration"]:
+        temperature = float(run.module.head.temperature)  # type: ignore[arg-type]
+        if not math.isclose(held["temperature"], temperature, rel_tol=1e-6):
+            raise RunError(
+                f"was made at the temperature {held['temperature']:.4g}, and the run has {temperature:.4g} "
+                "now",
+                where=str(file),
+                fix="Make it anew: mmgraph evaluate RUN --robustness --out DIR --overwrite.",
+            )
 
 
 def _alike(one: float, other: float) -> bool:

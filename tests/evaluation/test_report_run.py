@@ -119,6 +119,14 @@ def test_robustness_of_the_run_folder_is_found(run: Run, graph: Graph, tmp_path:
     assert "The surest answers alone" in page.read_text()
 
 
+def test_robustness_from_before_a_calibration_is_refused(graph: Graph, tmp_path: Path) -> None:
+    run = train(graph, task="script", model="mlp", overrides=SMALL, seed=0)
+    mg.robustness(run, aspects=["calibration"]).save(tmp_path / "before")
+    run.module.head.temperature.fill_(2.0)
+    with pytest.raises(RunError, match="was made at the temperature 1, and the run has 2 now"):
+        mg.report(run, tmp_path / "out", robustness=tmp_path / "before")
+
+
 def test_robustness_of_another_run_is_refused(run: Run, graph: Graph, tmp_path: Path) -> None:
     other = train(graph, task="script", model="mlp", overrides=SMALL, seed=0)
     mg.robustness(other, aspects=["selective"]).save(tmp_path / "other")
