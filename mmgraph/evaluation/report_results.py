@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 from mmgraph.counted import counted
-from mmgraph.evaluation.charts import LineChart, StripChart, line_charts, strip_chart
+from mmgraph.evaluation.charts import StripChart, strip_chart
 from mmgraph.evaluation.comparison import Comparison, Score, Trial, best
 from mmgraph.evaluation.contrasts import interval
+from mmgraph.evaluation.line_charts import LineChart, line_charts
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmgraph.counted import counted
 from mmgraph.errors import RunError
-from mmgraph.evaluation.charts import LineChart, series_chart
+from mmgraph.evaluation.line_charts import LineChart, series_chart
 from mmgraph.evaluation.robustness.folder import MARKER
 from mmgraph.evaluation.robustness.plots import AXES
 from mmgraph.training.run import Run
