@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from prepared import prepared
-from quality_page import render_page
+from quality_page import kept_end, render_page
 from seeded import make_parser, told
 
 GRID = [
@@ -152,7 +152,9 @@ def main() -> int:
     if options.page and len(seeds) > 1:
         raise SystemExit(f"the cases have different numbers of seeds ({sorted(seeds)}): run them anew")
     if options.page:
-        options.page.write_text(render_page(results, grid=len(GRID), command=_command()), encoding="utf-8")
+        kept = kept_end(options.page.read_text(encoding="utf-8")) if options.page.is_file() else ""
+        page = render_page(results, grid=len(GRID), command=_command())
+        options.page.write_text(page + kept, encoding="utf-8")
     return told(_shortfalls(results) if options.check else [])
 
 

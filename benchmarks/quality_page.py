@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 _NAMES = {"linear": "linear (scikit-learn)"}
+COMPARISONS = "## As `mmgraph compare` tells it"
 _INTRODUCTION = """# Results
 
 Test metrics on real data, mean ± sample standard deviation over {seeds} seeds. A seed draws the split and
@@ -40,6 +41,12 @@ validation, so that the best of them is a little flattered.
 _NEIGHBOURS = """Other neighbours do more than other settings: the cases with MiniLM change the encoder of the
 texts, for the neighbours alone or for the features as well.
 """
+
+
+def kept_end(page: str) -> str:
+    """Return what of an earlier page this script did not write: all from the comparisons on."""
+    _, heading, end = page.partition(COMPARISONS)
+    return f"\n{heading}{end}" if heading else ""
 
 
 def render_page(results: dict[str, Any], *, grid: int, command: str) -> str:

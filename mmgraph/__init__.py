@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from mmgraph.evaluation.explanation.overall import OverallExplanation as OverallExplanation
     from mmgraph.evaluation.explanation.overall import explain_all as explain_all
     from mmgraph.evaluation.inspection import inspection_page as inspection_page
+    from mmgraph.evaluation.report_run import report as report
     from mmgraph.evaluation.robustness.robustness import Robustness as Robustness
     from mmgraph.evaluation.robustness.robustness import robustness as robustness
     from mmgraph.graph.attach import AttachedGraph as AttachedGraph
@@ -141,6 +142,7 @@ _MODULES = {
     "evaluation.explanation.explanation": ("Explanation",),
     "evaluation.explanation.overall": ("OverallExplanation", "explain_all"),
     "evaluation.inspection": ("inspection_page",),
+    "evaluation.report_run": ("report",),
     "evaluation.robustness.robustness": ("Robustness", "robustness"),
     "graph.build": ("build_graph",),
     "graph.filters": ("Filters",),

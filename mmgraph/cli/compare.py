@@ -9,6 +9,8 @@ import typer
 
 from mmgraph.cli.options import (
     GraphArgument,
+    GroupOption,
+    GroupTableOption,
     JsonOption,
     OverwriteOption,
     PluginOption,
@@ -95,6 +97,8 @@ def compare(
         int, typer.Option("--jobs", min=1, metavar="N", help="Train in so many processes at a time.")
     ] = 1,
     assignments: SetOption = None,
+    group: GroupOption = None,
+    table: GroupTableOption = None,
     out: Annotated[
         Path,
         typer.Option("--out", metavar="DIR", help="Where the table, the report and the runs go."),
@@ -128,6 +132,8 @@ def compare(
         subject=subject,
         jobs=jobs,
         overrides=assignments or (),
+        groups=group or (),
+        table=table,
         out=out,
         resume=resume,
         overwrite=overwrite,

@@ -11,6 +11,7 @@ import typer
 from mmgraph.cli.options import (
     EvalBatchSizeOption,
     GraphOption,
+    GroupTableOption,
     JsonOption,
     OverwriteOption,
     PluginOption,
@@ -66,10 +67,7 @@ def evaluate(
             "--group", metavar="COLUMN", help="Of --robustness: metrics by this column; may be given again."
         ),
     ] = None,
-    table: Annotated[
-        Path | None,
-        typer.Option("--table", metavar="TABLE", help="A table with more columns for --group, by its ids."),
-    ] = None,
+    table: GroupTableOption = None,
     repeats: Annotated[
         int | None,
         typer.Option("--repeats", min=1, metavar="N", help="Of --robustness: how many draws; 3 by default."),

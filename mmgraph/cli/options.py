@@ -80,6 +80,18 @@ GraphOption = Annotated[
     typer.Option("--graph", metavar="GRAPH", help="The graph, where it is not where the run was made."),
 ]
 
+GroupOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group",
+        metavar="COLUMN",
+        help="Show how it fares with the test entities by this column; may be given again.",
+    ),
+]
+GroupTableOption = Annotated[
+    Path | None,
+    typer.Option("--table", metavar="TABLE", help="A table with more columns for --group, by its ids."),
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an earlier folder of the same kind.")
 ]

@@ -20,39 +20,19 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class LineChart:
-    """Lines in a frame; all lengths in pixels.
+class StripRow:
+    """One row of a strip chart: mean, whisker and the single values, in pixels.
 
     Args:
-        title: What stands above.
-        width, height: The size of the whole.
-        left, top, right, bottom: The edges of the frame inside it.
-        lines: One ``points`` attribute for each line.
-        x_ticks, y_ticks: The marks.
+        values: Each with its text, for who points at it.
     """
-
-    title: str
-    width: int
-    height: int
-    left: int
-    top: int
-    right: int
-    bottom: int
-    lines: tuple[str, ...]
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-
-
-@dataclass(frozen=True)
-class StripRow:
-    """One row of a strip chart: mean, whisker and the single values, in pixels."""
 
     label: str
     y: float
     mean: float
     low: float
     high: float
-    values: tuple[float, ...]
+    values: tuple[Tick, ...]
     text: str
 
 
@@ -84,56 +64,18 @@ class ScatterChart:
     y_ticks: tuple[Tick, ...]
 
 
-def line_charts(curves: Mapping[str, Sequence[Sequence[Point]]]) -> list[LineChart]:
-    """Return one chart for each title, all with the same axes, so that they compare by eye.
-
-    Args:
-        curves: Title -> lines -> points (x, y).
-    """
-    points = [point for lines in curves.values() for line in lines for point in line]
-    finite = [(x, y) for x, y in points if math.isfinite(y)]
-    if not finite:
-        return []
-    width, height, left, top, right, bottom = 300, 190, 44, 10, 288, 160
-    x_low, x_high = min(x for x, _ in finite), max(x for x, _ in finite)
-    y_ticks = nice_ticks(min(y for _, y in finite), max(y for _, y in finite), count=4)
-    y_low, y_high = y_ticks[0], y_ticks[-1]
-
-    def x_at(x: float) -> float:
-        return left + (right - left) * (x - x_low) / max(x_high - x_low, 1e-12)
-
-    def y_at(y: float) -> float:
-        return bottom - (bottom - top) * (y - y_low) / max(y_high - y_low, 1e-12)
-
-    x_marks = [x for x in nice_ticks(x_low, x_high, count=4) if x_low <= x <= x_high]
-    return [
-        LineChart(
-            title,
-            width,
-            height,
-            left,
-            top,
-            right,
-            bottom,
-            tuple(
-                " ".join(f"{x_at(x):.1f},{y_at(y):.1f}" for x, y in line if math.isfinite(y))
-                for line in lines
-            ),
-            tuple(Tick(x_at(x), f"{x:g}") for x in x_marks),
-            tuple(Tick(y_at(y), f"{y:g}") for y in y_ticks),
-        )
-        for title, lines in curves.items()
-    ]
-
-
-def strip_chart(rows: Mapping[str, tuple[float, tuple[float, float], Sequence[float], str]]) -> StripChart:
+def strip_chart(
+    rows: Mapping[str, tuple[float, tuple[float, float], Mapping[str, float], str]],
+) -> StripChart:
     """Return means with whiskers over an axis that shows only their range.
 
     Args:
-        rows: Label -> mean, both ends of the whisker, single values, text at the right.
+        rows: Label -> mean, both ends of the whisker, name -> single value, text at the right.
     """
-    left, right, step, top = 240, 640, 30, 14
-    ends = [end for mean, reach, values, _ in rows.values() for end in (mean, *reach, *values)]
+    # As wide as the longest label needs.
+    left = round(min(max(24 + 7.3 * max(len(label) for label in rows), 120), 380))
+    right, step, top = left + 400, 30, 14
+    ends = [end for mean, reach, values, _ in rows.values() for end in (mean, *reach, *values.values())]
     marks = nice_ticks(min(ends), max(ends), count=5)
     low, high = marks[0], marks[-1]
 
@@ -154,7 +96,7 @@ def strip_chart(rows: Mapping[str, tuple[float, tuple[float, float], Sequence[fl
                 at(mean),
                 at(reach[0]),
                 at(reach[1]),
-                tuple(at(value) for value in values),
+                tuple(Tick(at(value), f"{name}: {value:.4g}") for name, value in values.items()),
                 text,
             )
             for index, (label, (mean, reach, values, text)) in enumerate(rows.items())

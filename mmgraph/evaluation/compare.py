@@ -12,8 +12,10 @@ import torch
 
 from mmgraph.errors import ConfigError
 from mmgraph.evaluation.comparison import Comparison, failed
+from mmgraph.evaluation.paper import write_paper
 from mmgraph.evaluation.plan import Plan, Request, plan_comparison
-from mmgraph.evaluation.report import render_report
+from mmgraph.evaluation.report import render_report, shown_run
+from mmgraph.evaluation.report_slices import Slicing
 from mmgraph.evaluation.schedule import check_jobs, run_all
 from mmgraph.evaluation.side_by_side import threads_for
 from mmgraph.evaluation.unfinished_comparison import MARKER, open_comparison
@@ -35,6 +37,8 @@ def compare(
     subject: str | None = None,
     jobs: int = 1,
     overrides: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    table: str | Path | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -72,8 +76,11 @@ def compare(
         jobs: How many processes train at a time; they share this one's threads. Needs a graph folder and an
             ``out``.
         overrides: Config overrides for all models, such as ``max_epochs=50``.
-        out: Where to write ``comparison.json``, ``results.csv``, ``report.html`` and the runs; if it is
-            ``None``, nothing is written.
+        groups: Columns to make groups of the test entities by, in the report: targets, splits and titles that
+            the graph keeps, or columns of ``table``. Needs an ``out``.
+        table: A table with further columns; rows are found by their ids.
+        out: Where to write ``comparison.json``, ``results.csv``, ``report.html``, ``paper/`` and the runs; if
+            it is ``None``, nothing is written.
         resume: Go on with what is done, in an unfinished comparison at ``out`` or a finished one, to which
             models, seeds and splits can be added. If there is none, it begins.
         overwrite: Replace an earlier comparison.
@@ -91,22 +98,37 @@ def compare(
     progress = progress or Progress(quiet=True)
     folder = None if out is None else Path(out)
     check_jobs(plan, folder, jobs)
+    slicing = Slicing(tuple(groups), table)
+    slicing.check(plan.graph, plan.ground.task.labels.task)
     if folder is None:
+        if groups:
+            raise ConfigError(
+                "there is no report to show groups in", where="--group", fix="Give --out as well."
+            )
         if resume:
             raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
         return _compare(plan, None, progress, jobs)
     with open_comparison(folder, _record(plan, jobs), resume=resume, overwrite=overwrite) as new:
-        comparison = run_and_write(plan, new, progress, jobs=jobs)
+        comparison = run_and_write(plan, new, progress, jobs=jobs, slicing=slicing)
     return replace(comparison, folder=folder)
 
 
-def run_and_write(plan: Plan, folder: Path, progress: Progress, *, jobs: int = 1) -> Comparison:
+def run_and_write(
+    plan: Plan, folder: Path, progress: Progress, *, jobs: int = 1, slicing: Slicing | None = None
+) -> Comparison:
     """Run a planned comparison and write it into a folder that is there: runs, tables and report."""
     comparison = _compare(plan, folder, progress, jobs)
     content = json.dumps(document(comparison), indent=2, sort_keys=True, ensure_ascii=False)
     (folder / MARKER).write_text(content + "\n", encoding="utf-8")
     comparison.table().to_csv(folder / "results.csv", index=False, lineterminator="\n")
-    (folder / "report.html").write_text(render_report(comparison, plan.graph), encoding="utf-8")
+    slicing = slicing or Slicing()
+    with progress.job("report", total=1) as advance:
+        run = shown_run(comparison, folder, plan.graph)
+        page = render_report(comparison, plan.graph, run=run, slicing=slicing)
+        (folder / "report.html").write_text(page, encoding="utf-8")
+        slices = slicing.slices(comparison, plan.graph.view(comparison.task))
+        write_paper(comparison, folder / "paper", slices=slices)
+        advance(1)
     return comparison
 
 

@@ -106,6 +106,17 @@ def interval(comparison: Comparison, entry: str, metric: str) -> Estimate | None
     return over_seeds(values, drawn=drawn)
 
 
+def over_entities(trial: Trial, metric: str) -> Estimate | None:
+    """Return a metric of one trial with the interval that other test entities would move it in.
+
+    Args:
+        trial: The trial.
+        metric: The metric; nothing for one that is no mean over entities.
+    """
+    drawn = _drawn(entity_scores([trial], metric))
+    return None if drawn is None else over_seeds([trial.metrics["test"][metric]], drawn=drawn)
+
+
 def entity_scores(trials: Sequence[Trial], metric: str) -> npt.NDArray[np.float64] | None:
     """Return for each test entity what the metric is the mean of, itself the mean over trials, [n].
 

@@ -24,7 +24,7 @@ from mmgraph.tasks.regression import Regression
 from mmgraph.tasks.task import Task
 
 _INVERSE_STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0, 10.0)
-_PENALTIES = tuple(10.0**power for power in np.arange(-1, 6.5, 0.5))
+_PENALTIES = tuple(float(10.0**power) for power in np.arange(-1, 6.5, 0.5))
 
 _LEAVES = (4, 31)
 _MOST_TREES = 3000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mmgraph.evaluation.charts import Tick
 
@@ -97,6 +98,19 @@ def histogram(title: str, series: Mapping[str, Sequence[int]]) -> Histogram:
         ),
         shares=tuple(Tick(bottom - (bottom - top) * part, f"{limit * part:.0%}") for part in (0.0, 0.5, 1.0)),
     )
+
+
+def degree_histogram(name: str, relation: Mapping[str, Any]) -> Histogram:
+    """Return the degrees of both ends of a relation.
+
+    Args:
+        name: The relation.
+        relation: What :func:`mmgraph.summarise` says of it.
+    """
+    target, source = relation["target_degree"]["histogram"], relation["source_degree"]["histogram"]
+    if relation["symmetric"]:
+        return histogram(name, {f"{relation['target']}": target})
+    return histogram(name, {f"into {relation['target']}": target, f"out of {relation['source']}": source})
 
 
 def _short(number: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mmgraph.evaluation.histograms import Histogram, histogram
+from mmgraph.evaluation.histograms import degree_histogram
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.statistics import summarise
 from mmgraph.graph.training_memory import estimate_memory
@@ -90,7 +90,7 @@ def inspection_page(graph: Graph, *, summary: Mapping[str, Any] | None = None) -
         sections=sections,
         facts=_facts(summary),
         combinations=combinations,
-        degrees=[_degrees(name, one) for name, one in relations.items() if one["kind"] != "of"],
+        degrees=[degree_histogram(name, one) for name, one in relations.items() if one["kind"] != "of"],
         labels=labels,
         widths=_WIDTHS,
         memory=_memory(graph),
@@ -128,13 +128,6 @@ def _combinations(nodes: Mapping[str, Any], entity: str, found: list[dict[str, A
         ),
         max(0, len(found) - _SHOWN_COMBINATIONS),
     )
-
-
-def _degrees(name: str, relation: Mapping[str, Any]) -> Histogram:
-    target, source = relation["target_degree"]["histogram"], relation["source_degree"]["histogram"]
-    if relation["symmetric"]:
-        return histogram(name, {f"{relation['target']}": target})
-    return histogram(name, {f"into {relation['target']}": target, f"out of {relation['source']}": source})
 
 
 def _labels(relations: Mapping[str, Any], task: str) -> LabelTable:

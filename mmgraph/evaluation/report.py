@@ -1,12 +1,11 @@
-"""The report page of a comparison: one HTML file with all of its pictures, without scripts and network."""
+"""The report page of a comparison: one HTML file with all of its pictures, without network."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mmgraph.data.task_spec import LinkTaskSpec
 from mmgraph.evaluation.comparison import Comparison
@@ -14,74 +13,117 @@ from mmgraph.evaluation.plan import SUBJECT
 from mmgraph.evaluation.report_contrasts import contrasts_section
 from mmgraph.evaluation.report_data import data_section
 from mmgraph.evaluation.report_errors import errors_section
+from mmgraph.evaluation.report_map import map_section
+from mmgraph.evaluation.report_page import render_page
+from mmgraph.evaluation.report_repeat import Repeat, build_command, graph_facts, version_fact
 from mmgraph.evaluation.report_results import curves_section, results_section
-from mmgraph.evaluation.verdict import judge
+from mmgraph.evaluation.report_retrieval import retrieval_section
+from mmgraph.evaluation.report_robustness import robustness_section
+from mmgraph.evaluation.report_slices import Slicing
+from mmgraph.evaluation.trials import run_folder
+from mmgraph.evaluation.verdict import judge, subject_of
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.without_links import link_type
 from mmgraph.tasks.task_links import read_links
-from mmgraph.training.environment import describe_environment
+from mmgraph.training.run import Run
+from mmgraph.training.run_folder import load_run
 from mmgraph.yaml_text import dump_yaml
 
 _ANSWERS = {"yes": "Yes", "partly": "Partly", "no": "No", "open": "Open"}
 
 
-@dataclass(frozen=True)
-class Repeat:
-    """How to make the comparison again.
-
-    Args:
-        commands: Lines for a shell.
-        facts: Pairs of name and value: versions, fingerprints.
-        configs: Pairs of entry and its resolved config as YAML.
-    """
-
-    commands: tuple[str, ...]
-    facts: tuple[tuple[str, str], ...]
-    configs: tuple[tuple[str, str], ...]
-
-
-def render_report(comparison: Comparison, graph: Graph) -> str:
+def render_report(
+    comparison: Comparison,
+    graph: Graph,
+    *,
+    run: Run | None = None,
+    slicing: Slicing | None = None,
+) -> str:
     """Return the report page as HTML; all text from the dataset is escaped.
 
     Args:
         comparison: The comparison, with at least one result.
         graph: The graph that it was made on.
+        run: One run of the subject, whose representations are drawn as a map, and what was tried of it.
+        slicing: By which columns the test entities are made groups of; by none by default.
+
+    Raises:
+        ConfigError: If there is no such column.
+        DataError: If the table cannot be read.
     """
     view = graph.view(comparison.task)
-    errors = errors_section(comparison, view)
-    curves = curves_section(comparison)
     verdict = judge(comparison)
-    sections = [
-        ("answer", "Answer"),
-        ("results", "Results"),
-        ("data", "Data"),
-        *([("curves", "Learning curves")] if curves else []),
-        *([("errors", "Errors")] if errors else []),
-        ("repeat", "Repeat"),
-    ]
-    # Autoescape for every template: by name, only those that end in .html would be escaped.
-    environment = Environment(
-        loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("report.html.j2").render(
-        title=f"{comparison.task.replace('_', ' ').capitalize()} in {comparison.graph}",
-        graph=comparison.graph,
-        task=comparison.task,
-        description=comparison.spec.description,
-        sections=sections,
-        verdict=verdict,
-        answer_word=_ANSWERS[verdict.answer],
-        failures=[str(failure) for failure in comparison.failures],
-        results=results_section(comparison, num_tested=_num_tested(comparison, view)),
-        contrasts=contrasts_section(comparison),
-        data=data_section(view, comparison.task),
-        curves=curves,
-        errors=errors,
-        repeat=_repeat(comparison, graph),
+    found = {
+        "results": results_section(comparison, num_tested=num_tested(comparison, view)),
+        "contrasts": contrasts_section(comparison),
+        "splits": None,
+        "data": data_section(view, comparison.task),
+        "curves": curves_section(comparison),
+        "errors": errors_section(comparison, view),
+        "retrieval": retrieval_section(comparison, view),
+        "slices": (slicing or Slicing()).slices(comparison, view),
+        "robustness": None if run is None else robustness_section(run),
+        "map": None if run is None else map_section(run),
+        "explained": (),
+        "repeat": _repeat(comparison, graph),
+    }
+    return render_page(
+        {
+            "kicker": "mmgraph comparison",
+            "title": f"{comparison.task.replace('_', ' ').capitalize()} in {comparison.graph}",
+            "graph": comparison.graph,
+            "task": comparison.task,
+            "description": comparison.spec.description,
+            "sections": [("answer", "Answer"), *sections_of(found)],
+            "verdict": verdict,
+            "answer_word": _ANSWERS[verdict.answer],
+            "failures": [str(failure) for failure in comparison.failures],
+            **found,
+        }
     )
 
 
-def _num_tested(comparison: Comparison, view: Graph) -> int:
+_SECTIONS = {
+    "results": "Results",
+    "splits": "Results",
+    "data": "Data",
+    "curves": "Learning curves",
+    "errors": "Errors",
+    "retrieval": "Retrieval",
+    "slices": "Slices",
+    "robustness": "Robustness",
+    "map": "Map",
+    "explained": "Explanations",
+    "repeat": "Repeat",
+}
+
+
+def sections_of(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the anchors and names of the sections that a page has.
+
+    Args:
+        found: What each section shows; nothing where there is none.
+    """
+    return [(name, title) for name, title in _SECTIONS.items() if found[name]]
+
+
+def shown_run(comparison: Comparison, folder: Path, graph: Graph) -> Run | None:
+    """Return the first run of the subject on the graph's own split; nothing if it is a baseline.
+
+    Args:
+        comparison: The comparison.
+        folder: Where its runs are.
+        graph: The graph that it was made on.
+    """
+    subject = subject_of(comparison)
+    own = [trial for trial in comparison.of(subject) if trial.draw == 0]
+    entry = next(entry for entry in comparison.entries if entry.name == subject)
+    if entry.is_baseline or not own:
+        return None
+    return load_run(run_folder(folder, entry, draw=0, seed=own[0].seed), graph=graph)
+
+
+def num_tested(comparison: Comparison, view: Graph) -> int:
     """Return how many entities, or links, the metrics were measured on."""
     if isinstance(spec := comparison.spec, LinkTaskSpec):
         where = f"tasks.{comparison.task}"
@@ -97,22 +139,13 @@ def _num_tested(comparison: Comparison, view: Graph) -> int:
 
 def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
     configs = {trial.entry: trial.config for trial in reversed(comparison.trials)}
-    environment = describe_environment()
     return Repeat(
-        commands=(
-            _build_command(graph),
-            _compare_command(comparison),
-        ),
+        commands=(build_command(graph), _compare_command(comparison)),
         facts=(
-            ("graph", f"{comparison.graph}, fingerprint {comparison.fingerprint}"),
-            (
-                "built from",
-                "what its manifest.json holds: dataset.yaml with all overrides, relations, encoders",
-            ),
-            ("relations", ", ".join(graph.schema.relations) or "none"),
+            *graph_facts(graph, comparison.fingerprint),
             ("splits", ", ".join(str(draw) for draw in comparison.draws)),
             ("seeds", ", ".join(str(seed) for seed in comparison.seeds)),
-            ("versions", ", ".join(f"{name} {value}" for name, value in environment.items())),
+            version_fact(),
         ),
         configs=tuple(
             (entry.name, dump_yaml(configs[entry.name]))
@@ -120,15 +153,6 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
             if entry.name in configs
         ),
     )
-
-
-def _build_command(graph: Graph) -> str:
-    """Return the line that builds such a graph where dataset.yaml has all that it takes."""
-    line = ["mmgraph", "build-graph", graph.name]
-    # Without any relation only the edges between an entity and its modalities are left, named "of".
-    for name in graph.schema.relations or ["of"]:
-        line += ["--relation", name]
-    return shlex.join([*line, "--out", "graph"])
 
 
 def _compare_command(comparison: Comparison) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from mmgraph.data.label_sets import read_label_set
 from mmgraph.data.references import MULTI_LABEL
 from mmgraph.data.task_spec import LinkTaskSpec, MultiTaskSpec
+from mmgraph.evaluation.histograms import Histogram, degree_histogram
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.statistics import summarise
@@ -66,6 +67,7 @@ class Data:
     modalities: tuple[ModalityRow, ...]
     relations: tuple[RelationRow, ...]
     homophily_caption: str
+    degrees: tuple[Histogram, ...]
     samples: tuple[Sample, ...]
 
 
@@ -103,6 +105,7 @@ def data_section(graph: Graph, task: str) -> Data:
         ),
         relations=tuple(_relation_row(name, r, task, entity) for name, r in relations.items()),
         homophily_caption=caption,
+        degrees=tuple(degree_histogram(name, r) for name, r in relations.items()),
         samples=tuple(samples),
     )
 

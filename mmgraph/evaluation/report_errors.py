@@ -11,36 +11,12 @@ from mmgraph.counted import agreed, counted
 from mmgraph.data.task_spec import MultiLabelTaskSpec, TaskSpec
 from mmgraph.evaluation.charts import ScatterChart, scatter_chart
 from mmgraph.evaluation.comparison import Comparison, Trial, best
+from mmgraph.evaluation.report_classes import Classes, classes_section
+from mmgraph.evaluation.report_confusion import Confusion, confusion_of
 from mmgraph.evaluation.samples import Sample, show_entities, spread_over
 from mmgraph.graph.graph import Graph
 
 _SHOWN_ERRORS = 12
-_SHOWN_CLASSES = 16
-
-
-@dataclass(frozen=True)
-class ConfusionCell:
-    """How often a class was taken for another: the count and its share of the row."""
-
-    count: int
-    share: float
-    hit: bool
-
-
-@dataclass(frozen=True)
-class ConfusionRow:
-    """One true class."""
-
-    label: str
-    cells: tuple[ConfusionCell, ...]
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """The confusion matrix; classes beyond the largest are left out."""
-
-    labels: tuple[str, ...]
-    rows: tuple[ConfusionRow, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +26,7 @@ class Errors:
     model: str
     caption: str
     confusion: Confusion | None
+    classes: Classes | None
     scatter: ScatterChart | None
     samples_title: str
     samples: tuple[Sample, ...]
@@ -75,16 +52,17 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors | None:
     if isinstance(spec, MultiLabelTaskSpec):
         return _label_errors(comparison, graph, spec.entity, trial, test)
     wrong = test[test["target"].astype(str) != test["prediction"].astype(str)]
-    confusion, left_out = _confusion(test)
-    more = f" Of all classes, the {_SHOWN_CLASSES} largest are shown." if left_out else ""
+    confusion = confusion_of(test, graph, spec.entity)
+    more = f" Of all classes, the {len(confusion.labels)} largest are shown." if confusion.left_out else ""
     return Errors(
         model=name,
         caption=(
-            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}: "
+            f"{_which(comparison, trial)}: "
             f"{len(wrong):,} of {counted(len(test), 'test entity', 'test entities')} "
             f"{agreed(len(wrong), 'is', 'are')} wrong.{more}"
         ),
         confusion=confusion,
+        classes=classes_section(comparison, name),
         scatter=None,
         samples_title="Some test entities that it got wrong",
         samples=_samples(graph, spec.entity, _spread(wrong)),
@@ -102,12 +80,13 @@ def _label_errors(
     return Errors(
         model=trial.entry,
         caption=(
-            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}, "
+            f"{_which(comparison, trial)}, "
             f"on {counted(len(test), 'test entity', 'test entities')}: {sum(missed):,} of their "
             f"{counted(of_all, 'label')} {agreed(sum(missed), 'is', 'are')} missed, {sum(added):,} "
             f"{agreed(sum(added), 'is', 'are')} told that they do not have."
         ),
         confusion=None,
+        classes=classes_section(comparison, trial.entry),
         scatter=None,
         samples_title="The test entities with the most wrong labels",
         samples=_samples(graph, entity, most),
@@ -122,39 +101,23 @@ def _numeric_errors(
     return Errors(
         model=trial.entry,
         caption=(
-            f"The entry with the best {comparison.headline.replace('_', ' ')}{_seed(trial)}, "
+            f"{_which(comparison, trial)}, "
             f"on {counted(len(test), 'test entity', 'test entities')}; half of the errors are below "
             f"{distance.median():.3g}."
         ),
         confusion=None,
+        classes=None,
         scatter=scatter_chart(list(zip(test["target"], test["prediction"], strict=True))),
         samples_title="The test entities with the largest errors",
         samples=_samples(graph, entity, largest),
     )
 
 
-def _seed(trial: Trial) -> str:
-    """Return the seed of a trial in words; a baseline has none."""
-    return "" if trial.history is None else f", seed {trial.seed}"
-
-
-def _confusion(test: pd.DataFrame) -> tuple[Confusion, bool]:
-    """Return the matrix of the largest classes, and whether classes were left out."""
-    targets, predictions = test["target"].astype(str), test["prediction"].astype(str)
-    sizes = targets.value_counts()
-    sizes = sizes.sort_index().sort_values(ascending=False, kind="stable")
-    labels = list(sizes.index[:_SHOWN_CLASSES])
-    counts = pd.crosstab(targets, predictions).reindex(index=labels, columns=labels, fill_value=0)
-    rows = []
-    for label in labels:
-        cells = tuple(
-            ConfusionCell(
-                int(counts.loc[label, other]), counts.loc[label, other] / sizes[label], label == other
-            )
-            for other in labels
-        )
-        rows.append(ConfusionRow(label, cells))
-    return Confusion(tuple(labels), tuple(rows)), len(sizes) > len(labels)
+def _which(comparison: Comparison, trial: Trial) -> str:
+    """Return which training the section is about; a baseline has no seed."""
+    several = len(comparison.entries) > 1
+    who = f"The entry with the best {comparison.headline.replace('_', ' ')}" if several else trial.entry
+    return who if trial.history is None else f"{who}, seed {trial.seed}"
 
 
 def _spread(wrong: pd.DataFrame) -> pd.DataFrame:

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 from mmgraph.counted import counted
-from mmgraph.evaluation.charts import LineChart, StripChart, line_charts, strip_chart
-from mmgraph.evaluation.comparison import Comparison, Score, best
+from mmgraph.evaluation.charts import StripChart, strip_chart
+from mmgraph.evaluation.comparison import Comparison, Score, Trial, best
 from mmgraph.evaluation.contrasts import interval
+from mmgraph.evaluation.line_charts import LineChart, line_charts
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Row:
         interval: The 95% interval of the headline metric, or nothing.
         weights: How many weights it trains, or nothing.
         time: How long all of its trials took.
+        seconds: The same as a number, to sort by.
         cells: One for each metric.
     """
 
@@ -38,6 +40,7 @@ class Row:
     interval: str
     weights: str
     time: str
+    seconds: float
     cells: tuple[Cell | None, ...]
 
 
@@ -85,6 +88,7 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
                 interval="" if own is None else f"{own.low:.3f} to {own.high:.3f}",
                 weights="" if weights is None else f"{weights:,}",
                 time=_time(comparison.seconds(entry.name)),
+                seconds=round(comparison.seconds(entry.name), 3),
                 cells=cells,
             )
         )
@@ -93,7 +97,8 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
         score, own = comparison.score(name, metric), reaches[name]
         assert score is not None
         reach = (score.mean, score.mean) if own is None else (own.low, own.high)
-        strips[name] = (score.mean, reach, score.values, str(score))
+        single = {_named(trial, comparison): trial.metrics["test"][metric] for trial in comparison.of(name)}
+        strips[name] = (score.mean, reach, single, str(score))
     leader = comparison.score(leaders[metric], metric)
     assert leader is not None
     return Results(
@@ -140,6 +145,12 @@ def _design(comparison: Comparison, num_tested: int) -> str:
     return text
 
 
+def _named(trial: Trial, comparison: Comparison) -> str:
+    """Return which of the trials of its entry this is."""
+    seed = f"seed {trial.seed}" if trial.history is not None else "no seed"
+    return f"split {trial.draw}, {seed}" if len(comparison.draws) > 1 else seed
+
+
 def _time(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
 
@@ -148,19 +159,20 @@ def curves_section(comparison: Comparison) -> Curves | None:
     """Return one chart of the watched metric for each entry that has epochs, or ``None`` if none has."""
     metric, _ = comparison.monitor
     column = f"validation_{metric}"
-    curves: dict[str, list[list[tuple[float, float]]]] = {}
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for trial in comparison.trials:
         if trial.history is not None and column in trial.history:
             points = trial.history[["epoch", column]].dropna()
-            curves.setdefault(trial.entry, []).append(
-                [(float(epoch), float(value)) for epoch, value in points.itertuples(index=False)]
-            )
+            curves.setdefault(trial.entry, {})[_named(trial, comparison)] = [
+                (float(epoch), float(value)) for epoch, value in points.itertuples(index=False)
+            ]
     charts = line_charts(curves)
     if not charts:
         return None
+    cut = " What lies far from all else is drawn at the edge." if charts[0].cut else ""
     return Curves(
         f"{_words(metric).capitalize()} on the validation {comparison.tested} by epoch, one line for each "
-        "training. Training stops when it no longer rises; the best epoch's weights are kept.",
+        f"training. Training stops when it no longer gets better; the best epoch's weights are kept.{cut}",
         tuple(charts),
     )
 

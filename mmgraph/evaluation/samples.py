@@ -39,6 +39,11 @@ class Sample:
     texts: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
 
+    @property
+    def size(self) -> int:
+        """How many characters it takes on a page, about."""
+        return 300 + sum(len(shown) for _, shown in (*self.pictures, *self.texts))
+
 
 def show_entities(
     graph: Graph,
@@ -109,6 +114,25 @@ def _from_the_middle(rows: list[int]) -> list[int]:
     return [rows[position] for position in order]
 
 
+def first_picture(graph: Graph, entity: str, rows: Sequence[int]) -> dict[int, bytes]:
+    """Return for each place among ``rows`` the first picture of the entity there, as PNG, if it has one.
+
+    Args:
+        graph: The graph as the task sees it.
+        entity: The entity type.
+        rows: Rows of the entity's node table.
+    """
+    previews = _previews(graph, entity)
+    found = {}
+    for place, row in enumerate(rows):
+        for by_row in previews.values():
+            preview = by_row.get(row)
+            if isinstance(preview, bytes) and preview.startswith(_PNG):
+                found[place] = preview
+                break
+    return found
+
+
 def data_address(png: bytes) -> str:
     """Return a PNG as an address that holds the picture itself."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
@@ -119,6 +143,20 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value) or "none"
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def modalities_of(graph: Graph, entity: str) -> dict[str, npt.NDArray[np.int64]]:
+    """Return for each modality of an entity type the rows of the entities that have it, int64 [R].
+
+    Args:
+        graph: The graph as the task sees it.
+        entity: The entity type.
+    """
+    return {
+        t.modality: np.unique(graph.nodes[t.name]["entity_index"].to_numpy(dtype=np.int64))
+        for t in graph.schema.node_types
+        if t.entity == entity and t.modality is not None
+    }
 
 
 def _previews(graph: Graph, entity: str) -> dict[str, Mapping[int, Any]]:

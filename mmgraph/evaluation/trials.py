@@ -47,8 +47,7 @@ class Job:
         """Where the trial is written."""
         if self.out is None:
             return None
-        own = self.out / "runs" / self.entry.folder
-        return (own / f"split-{self.draw}" if self.draw else own) / str(self.seed)
+        return run_folder(self.out, self.entry, draw=self.draw, seed=self.seed)
 
     @property
     def searches(self) -> bool:
@@ -69,6 +68,19 @@ class Job:
             "trials": self.trials,
             "first_seed": self.first_seed,
         }
+
+
+def run_folder(out: Path, entry: Entry, *, draw: int, seed: int) -> Path:
+    """Return where a trial of a comparison is.
+
+    Args:
+        out: The folder of the comparison.
+        entry: The entry.
+        draw: The number of the split.
+        seed: The seed.
+    """
+    own = out / "runs" / entry.folder
+    return (own / f"split-{draw}" if draw else own) / str(seed)
 
 
 def search_for(job: Job, ground: Ground) -> TrainConfig | None:

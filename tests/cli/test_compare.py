@@ -62,3 +62,20 @@ def test_controls_are_added_to_the_subject(call: Call, graph: str, tmp_path: Pat
     assert [name for name, role in roles.items() if role == "modality"] == [
         name for name in roles if "without.modalities" in name
     ]
+
+
+def test_groups_are_asked_for_before_anything_is_trained(call: Call, graph: str, tmp_path: Path) -> None:
+    out = tmp_path / "cmp"
+    asked = ("compare", graph, "--task", "script", "--models", "logistic_regression,mlp", "--out", str(out))
+    wrong = call(*asked, "--group", "scrip", "--quiet")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "--group: there is no column 'scrip'" in wrong.err
+    assert not out.exists()
+    alone = call(*asked, "--table", "x.csv")
+    assert "--table: got a table, but no column of it" in alone.err
+    told = call(*asked, "--group", "script", "--seeds", "1", "--quiet")
+    assert told.code == 0, told.err
+    assert "By script" in (out / "report.html").read_text(encoding="utf-8")
+    lines = (out / "paper" / "by-script.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "| group | entities | logistic\\_regression | mlp |"
+    assert [line.split()[1] for line in lines[2:5]] == ["greek", "latin", "thai"]

@@ -55,6 +55,16 @@ def test_a_run_of_links_embeds_but_says_nothing_of_single_entities(
     assert "says nothing of a single entity" in result.err
 
 
+def test_a_report_counts_the_links(call: Call, linked: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    result = call("report", str(linked), "--out", str(out), "--quiet")
+    assert result.code == 0, result.err
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "edges of case_pair in training" in page
+    assert "test links" in page
+    assert '<section id="map"' not in page
+
+
 def test_compare_takes_baselines_of_links(call: Call, graph: str, tmp_path: Path) -> None:
     out = tmp_path / "cmp"
     result = call(

@@ -157,6 +157,7 @@ def test_demo_replaces_its_own_folder_only(call: Call, tmp_path: Path) -> None:
         "dataset",
         "demo.json",
         "graph",
+        "paper",
         "report.html",
         "results.csv",
         "runs",

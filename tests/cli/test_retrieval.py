@@ -56,6 +56,25 @@ def test_pictures_are_found_by_words(call: Call, retrieved: Path, tmp_path: Path
     assert "Say it: --for sans or --for name." in refused.err
 
 
+def test_a_report_shows_what_is_found(call: Call, retrieved: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    result = call("report", str(retrieved), "--out", str(out), "--quiet")
+    assert result.code == 0, result.err
+    page = (out / "report.html").read_text(encoding="utf-8")
+    table = pd.read_parquet(retrieved / "predictions.parquet")
+    test = table[(table["split"] == "test") & table["target"].notna()]
+    first = int((test["rank"] == 1).sum())
+    assert f"the right one comes first for {first}, and for half" in page
+    shown = page[page.index('<section id="retrieval"') :]
+    # From the best to the worst: each an entity and what came first for it.
+    worst = test.sort_values(["rank", "id"], kind="stable").iloc[-1]
+    last = shown[shown.rindex("its own answer: rank") : shown.index("</section>")]
+    assert f"rank {int(worst['rank'])}<" in last
+    assert last.index(f">{worst['id']}<") < last.rindex(f">{worst['prediction']}<")
+    refused = call("report", str(retrieved), "--group", "script", "--out", str(tmp_path / "other"))
+    assert "has no target of each entity, so there are no groups of them" in refused.err
+
+
 def test_one_side_is_embedded(call: Call, retrieved: Path, tmp_path: Path) -> None:
     for side in ("sans", "name"):
         out = tmp_path / f"{side}.parquet"
@@ -120,6 +139,9 @@ def test_a_training_goes_on_from_a_pretraining(call: Call, graph: str, tmp_path:
     )
     assert result.code == 0, result.err
     assert list(json.loads(result.out)["metrics"]) == ["weighted_loss", "masked_modality_loss"]
+    refused = call("report", str(begun), "--out", str(tmp_path / "report"))
+    assert (refused.code, refused.out) == (2, "")
+    assert "is a pre-training, which has no answers to report" in refused.err
     result = call(
         *("train", graph, "--task", "script", "--init-from", str(begun), "--out", str(gone_on), "--quiet"),
         *("--set", "finetune=linear_probe"),

@@ -170,6 +170,26 @@ def test_explain_prints_tables_one_document_and_a_page(call: Call, trained: str,
     assert "is there already" in again.err
 
 
+def test_report_writes_a_page_and_what_a_paper_takes(call: Call, trained: str, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    asked = ("report", trained, "--group", "script", "--explain", "U+0041", "--out", str(out))
+    shown = call(*asked, "--quiet")
+    assert (shown.code, shown.err) == (0, "")
+    assert str(out / "report.html") in shown.out
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for part in ("By script", "What answers rest on", "By class"):
+        assert part in page
+    assert (out / "paper" / "by-script.tex").is_file()
+    again = call(*asked)
+    assert (again.code, again.out) == (2, "")
+    assert "is there already" in again.err
+    told = json.loads(call(*asked, "--overwrite", "--json").out)
+    assert told == {"run": trained, "folder": str(out), "page": str(out / "report.html")}
+    wrong = call("report", trained, "--group", "scrip", "--out", str(tmp_path / "other"))
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "--group: there is no column 'scrip'" in wrong.err
+
+
 def test_explain_takes_a_class_or_the_whole_task(call: Call, trained: str) -> None:
     shown = call("explain", trained, "--sample", "3", "--quiet")
     assert (shown.code, shown.err) == (0, "")

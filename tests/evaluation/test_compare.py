@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mmgraph.config import read_yaml
 from mmgraph.errors import MMGraphError, UserError
 from mmgraph.evaluation.compare import compare
 from mmgraph.evaluation.comparison import Comparison
@@ -106,3 +107,13 @@ def test_a_taken_folder_is_refused_before_training(graph: Graph, tmp_path: Path)
     with pytest.raises(UserError, match="is not mmgraph's to replace"):
         compare(graph, task="script", models=["mlp"], seeds=1, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_baselines_of_a_regression_are_written(graph: Graph, tmp_path: Path) -> None:
+    found = compare(
+        graph, task="size", models=["ridge", "gradient_boosting", "label_propagation"], out=tmp_path / "out"
+    )
+    assert found.failures == ()
+    config = read_yaml(tmp_path / "out" / "runs" / "ridge" / "0" / "config.yaml")
+    assert config == found.of("ridge")[0].config
+    assert config["alpha"] > 0

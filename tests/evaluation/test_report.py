@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +18,7 @@ from mmgraph.evaluation.roles import Role
 from mmgraph.graph.graph import Graph
 
 Make = Callable[..., Comparison]
-VOID = {"meta", "img", "line", "circle", "polyline", "br"}
+VOID = {"meta", "img", "wbr", "input"}
 
 
 class Page(HTMLParser):
@@ -42,7 +44,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] not in (["style"], ["script"]):
             self.text += data
 
 
@@ -54,9 +56,19 @@ def html(graph: Graph, make_comparison: Make) -> str:
 
 def test_hostile_text_is_escaped(html: str) -> None:
     page = Page(html)
-    assert "script" not in {tag for tag, _ in page.seen}
+    assert [attributes for tag, attributes in page.seen if tag == "script"] == [{}]
     assert "<script>alert('x')</script>" in page.text
     assert not any(name.startswith("on") for _, attributes in page.seen for name in attributes)
+
+
+def test_only_its_own_script_may_run(html: str) -> None:
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)
+    script = re.search(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert policy is not None
+    assert script is not None
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy[1].replace("&#39;", "'")
+    assert policy[1].startswith("default-src 'none'")
 
 
 def test_nothing_comes_from_elsewhere(html: str) -> None:
@@ -107,6 +119,26 @@ def test_seeds_of_ones_own_are_repeated_in_python(graph: Graph, make_comparison:
 
 def test_tells_the_luck_of_the_draw(html: str) -> None:
     assert "an accuracy of 0.910 by about 0.052" in " ".join(Page(html).text.split())
+
+
+def test_every_cell_of_the_confusion_leads_to_its_entities(html: str) -> None:
+    page = Page(html)
+    cells = {str(a["href"]) for tag, a in page.seen if tag == "a" and str(a["href"]).startswith("#cell-")}
+    behind = {f"#{a['id']}" for tag, a in page.seen if a.get("class") == "behind"}
+    assert cells == behind
+    # All is said to be latin: three classes, three cells.
+    assert len(cells) == 3
+    assert "greek taken for latin: 10 entities, 6 of them" in page.text
+
+
+def test_tells_classes_and_slices(html: str) -> None:
+    text = " ".join(Page(html).text.split())
+    # A third is latin, and all are told to be.
+    assert "latin 10 0.333 1.000 0.500" in re.sub(r"(?<=[a-z0-9])(?=0\.|1\.|10)", " ", text)
+    assert "By what is missing" in text
+    assert "no picture" in text
+    # Every mark has as many edges as any other.
+    assert "By the number of edges" not in text
 
 
 def test_stays_small(html: str) -> None:

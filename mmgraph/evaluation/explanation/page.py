@@ -76,10 +76,10 @@ def explanation_page(found: Explanation, run: Run) -> str:
         graph=run.graph.name,
         own=own,
         centre=own[0].pictures[0][1] if own[0].pictures else "",
-        parts=_bars(found.parts, "name", "kind"),
-        neighbours=_bars(found.neighbours, "title", "relations"),
-        features=_bars(found.features, "modality", "whose"),
-        strongest=_bars(found.strongest_features(), "modality", "feature"),
+        parts=bars(found.parts, "name", "kind"),
+        neighbours=bars(found.neighbours, "title", "relations"),
+        features=bars(found.features, "modality", "whose"),
+        strongest=bars(found.strongest_features(), "modality", "feature"),
         attention=found.attention.to_dict("records"),
         masks=found.masks.to_dict("records"),
         cards=near,
@@ -100,7 +100,14 @@ def _neighbours(found: Explanation, run: Run) -> list[Sample]:
     return [samples[place] for place in found.neighbour_rows]
 
 
-def _bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:
+def bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:
+    """Return rows of a table of what added and what took.
+
+    Args:
+        table: What was found, with ``added``, and ``error`` where it was sampled.
+        name: The column of names.
+        more: The column of what else is said of each.
+    """
     longest = float(table["added"].abs().max()) if len(table) else 0.0
     errors = table["error"] if "error" in table else pd.Series(0.0, index=table.index)
     return [

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmgraph.atomic import atomic_folder
+from mmgraph.evaluation.paper_figures import save_figure
 from mmgraph.evaluation.robustness.plots import plots
 
 if TYPE_CHECKING:
@@ -43,5 +44,4 @@ def save_robustness(found: Robustness, folder: Path, *, overwrite: bool = False)
             if len(table):
                 table.to_csv(new / f"{name}.csv", index=False)
         for name, figure in plots(found).items():
-            # Without a date and the version of matplotlib the same numbers are the same bytes.
-            figure.savefig(new / f"{name}.png", dpi=150, metadata={"Software": None})
+            save_figure(figure, new, name)

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mmgraph.evaluation.paper_figures import plain
+
 if TYPE_CHECKING:
     from mmgraph.evaluation.robustness.calibration import Calibration
     from mmgraph.evaluation.robustness.robustness import Robustness
 
-_AXES = {
+AXES = {
     "missing": "share of the entities that lack it",
     "noise": "noise, in standard deviations of the features",
     "removed": "share of the edges removed",
     "added": "edges added, as a share of those there",
     "rewired": "share of the edges rewired",
 }
+"""What the horizontal axis of each curve is."""
 
 
 def plots(found: Robustness) -> dict[str, Figure]:
@@ -29,7 +32,7 @@ def plots(found: Robustness) -> dict[str, Figure]:
     figures = {}
     curves = found.curves()
     for aspect, table in curves.groupby("aspect", sort=False):
-        figures[str(aspect)] = _curves(table, found.metric[0], _AXES[str(aspect)])
+        figures[str(aspect)] = _curves(table, found.metric[0], AXES[str(aspect)])
     if found.calibration is not None:
         figures["calibration"] = _reliability(found.calibration)
     if len(found.selective):
@@ -50,7 +53,7 @@ def _curves(table: pd.DataFrame, metric: str, x: str) -> Figure:
     figure, axes = _figure(x, metric)
     for what, points in table.groupby("what", sort=False):
         axes.errorbar(
-            points["level"], points["mean"], yerr=points["std"], marker="o", markersize=3, label=_plain(what)
+            points["level"], points["mean"], yerr=points["std"], marker="o", markersize=3, label=plain(what)
         )
     axes.legend(fontsize="small")
     return figure
@@ -80,8 +83,3 @@ def _selective(curve: pd.DataFrame) -> Figure:
     axes.plot(curve["coverage"], curve["accuracy"])
     axes.set_xlim(0, 1)
     return figure
-
-
-def _plain(text: Any) -> str:
-    # A dollar sign would begin a formula.
-    return str(text).replace("$", r"\$")

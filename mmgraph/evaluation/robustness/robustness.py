@@ -133,7 +133,7 @@ class Robustness:
         return float((1 - self.selective["accuracy"]).mean()) if len(self.selective) else None
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Write it into a folder: ``robustness.json``, a CSV for each table and a PNG for each plot.
+        """Write it into a folder: ``robustness.json``, a CSV for each table, an SVG and a PNG for each plot.
 
         Args:
             folder: Where to.

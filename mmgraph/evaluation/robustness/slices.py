@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmgraph.evaluation.robustness.subject import Subject
+from mmgraph.graph.graph import Graph
 from mmgraph.tasks import Regression
 
 FEWEST = 10
@@ -29,22 +30,41 @@ def by_degree(subject: Subject, output: Tensor) -> pd.DataFrame:
     Returns:
         One row for 0, 1, 2-3, 4-7, ... edges: ``neighbours``, ``entities`` and the metrics.
     """
-    degree = degrees(subject)[subject.entities]
+    names = degree_bins(degrees(subject.graph, subject.entity)[subject.entities])
+    codes, found = pd.factorize(names)
+    order = sorted(range(len(found)), key=lambda code: _first(str(found[code])))
+    return _sliced(subject, output, codes, "neighbours", {code: found[code] for code in order})
+
+
+def degree_bins(degree: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Return for each number of edges the name of its bin: 0, 1, 2-3, 4-7, ..., text [N].
+
+    Example:
+        >>> degree_bins(np.array([0, 1, 3, 4])).tolist()
+        ['0', '1', '2-3', '4-7']
+    """
     bins = np.where(degree > 0, np.floor(np.log2(np.maximum(degree, 1))) + 1, 0).astype(np.int64)
-    names = {b: _range(int(b)) for b in np.unique(bins)}
-    return _sliced(subject, output, bins, "neighbours", names)
+    return np.array([_range(int(number)) for number in bins], dtype=object)
 
 
-def degrees(subject: Subject) -> NDArray[np.int64]:
-    """Return how many edges of relations lead to each entity or to one of its modality nodes, int64 [N]."""
-    graph = subject.graph
-    total = np.zeros(graph.schema.node_type(subject.entity).num_nodes, dtype=np.int64)
-    owner = {t.name: graph.nodes[t.name]["entity_index"].to_numpy() for t in subject.modalities}
+def degrees(graph: Graph, entity: str) -> NDArray[np.int64]:
+    """Return how many edges of relations lead to each entity or to one of its modality nodes, int64 [N].
+
+    Args:
+        graph: The graph as the model sees it.
+        entity: The entity type.
+    """
+    total = np.zeros(graph.schema.node_type(entity).num_nodes, dtype=np.int64)
+    owner = {
+        t.name: graph.nodes[t.name]["entity_index"].to_numpy()
+        for t in graph.schema.node_types
+        if t.entity == entity and t.modality is not None
+    }
     for edge_type in graph.schema.edge_types:
         if edge_type.kind == "of":
             continue
         target = graph.edges[edge_type.triple].index[1]
-        if edge_type.target == subject.entity:
+        if edge_type.target == entity:
             total += np.bincount(target, minlength=len(total))
         elif edge_type.target in owner:
             total += np.bincount(owner[edge_type.target][target], minlength=len(total))
@@ -64,7 +84,26 @@ def by_group(subject: Subject, output: Tensor, column: str, cells: pd.Series) ->
     Returns:
         ``column``, ``group``, ``entities`` and the metrics. The rarest of more than a hundred groups are one.
     """
-    values = cells.iloc[subject.entities].reset_index(drop=True)
+    codes, found = pd.factorize(group_names(cells.iloc[subject.entities]), sort=True)
+    table = _sliced(subject, output, codes, "group", dict(enumerate(found)))
+    table.insert(0, "column", column)
+    metric, direction = subject.task.monitor
+    return table.sort_values(metric, ascending=direction == "max", kind="stable", ignore_index=True)
+
+
+def group_names(cells: pd.Series, *, most: int = _MOST_GROUPS) -> pd.Series:
+    """Return the name of the group of each cell of a column, in the same order.
+
+    Args:
+        cells: The cells; an empty one is a group of its own. Numbers with more than twenty values are cut at
+            their quartiles.
+        most: The rarest of more groups than this are one.
+
+    Example:
+        >>> group_names(pd.Series(["a", None, "b"])).tolist()
+        ['a', '(empty)', 'b']
+    """
+    values = cells.reset_index(drop=True)
     numbers = pd.to_numeric(values, errors="coerce")
     if numbers.notna().sum() == values.notna().sum() and numbers.nunique() > 20:
         shown = pd.qcut(numbers, 4, duplicates="drop").astype(object).where(numbers.notna(), "(empty)")
@@ -72,13 +111,9 @@ def by_group(subject: Subject, output: Tensor, column: str, cells: pd.Series) ->
     else:
         named = values.where(values.notna(), "(empty)").map(str).replace("", "(empty)")
     counts = named.value_counts()
-    if len(counts) > _MOST_GROUPS:
-        named = named.where(named.isin(counts.index[: _MOST_GROUPS - 1]), "(others)")
-    codes, found = pd.factorize(named, sort=True)
-    table = _sliced(subject, output, codes, "group", dict(enumerate(found)))
-    table.insert(0, "column", column)
-    metric, direction = subject.task.monitor
-    return table.sort_values(metric, ascending=direction == "max", kind="stable", ignore_index=True)
+    if len(counts) > most:
+        named = named.where(named.isin(counts.index[: most - 1]), "(others)")
+    return named
 
 
 def gap(table: pd.DataFrame, metric: str) -> float | None:
@@ -108,6 +143,10 @@ def _metrics(subject: Subject, output: Tensor, places: NDArray[np.int64]) -> dic
         return dict.fromkeys(names)
     found = subject.metrics(output, places)
     return {name: found[name] if math.isfinite(found[name]) else None for name in names}
+
+
+def _first(name: str) -> int:
+    return int(name.partition("-")[0])
 
 
 def _range(number: int) -> str:

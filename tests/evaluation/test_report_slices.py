@@ -1,0 +1,93 @@
+"""Slices of the test entities: who is in a group, and what counts as right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from mmgraph.errors import ConfigError
+from mmgraph.evaluation.comparison import Comparison
+from mmgraph.evaluation.report_slices import Slicing, _scores
+from mmgraph.graph.graph import Graph
+
+Make = Callable[..., Comparison]
+
+
+def test_groups_have_the_means_of_their_entities(graph: Graph, make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.7, 0.7], "hetero_gat": [0.9, 0.9]})
+    right = comparison.trials[0].predictions.assign(prediction=lambda table: table["target"])
+    # One training of hetero_gat is right throughout, and all else says latin of everybody.
+    trials = [
+        replace(trial, predictions=right) if (trial.entry, trial.seed) == ("hetero_gat", 1) else trial
+        for trial in comparison.trials
+    ]
+    found = Slicing(("script",)).slices(replace(comparison, trials=tuple(trials)), graph)
+    assert found is not None
+    assert found.entries == ("mlp", "hetero_gat")
+    table = next(table for table in found.tables if table.title == "By script")
+    cells = {row.group: [cell.text for cell in row.cells if cell is not None] for row in table.rows}
+    assert cells["latin"] == ["1.000 ± 0.000", "1.000 ± 0.000"]
+    assert cells["greek"] == ["0.000 ± 0.000", "0.500 ± 0.707"]
+    assert [row.entities for row in table.rows] == [10, 10, 10]
+    greek = next(row for row in table.rows if row.group == "greek")
+    assert [cell.best for cell in greek.cells if cell is not None] == [False, True]
+
+
+def test_what_is_missing_makes_groups_by_itself(graph: Graph, make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.7], "hetero_gat": [0.9]})
+    found = Slicing().slices(comparison, graph)
+    assert found is not None
+    table = next(table for table in found.tables if table.title == "By what is missing")
+    test = graph.nodes["mark"].loc[graph.nodes["mark"]["split:script"] == "test", "id"]
+    without = sum(int(name.removeprefix("m")) % 5 == 0 for name in test)
+    assert {row.group: row.entities for row in table.rows} == {
+        "all there": len(test) - without,
+        "no picture": without,
+    }
+    assert {row.group: row.few for row in table.rows} == {"all there": False, "no picture": without < 10}
+
+
+def test_less_is_better_of_errors(graph: Graph, make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.7], "ridge": [0.9]}, metric="r2_score")
+    nodes = graph.nodes["mark"]
+    tables = {
+        "mlp": comparison.trials[0].predictions.assign(
+            target=nodes["target:size"], prediction=nodes["target:size"] + 0.5
+        ),
+        "ridge": comparison.trials[0].predictions.assign(
+            target=nodes["target:size"], prediction=nodes["target:size"] - 0.25
+        ),
+    }
+    trials = tuple(replace(trial, predictions=tables[trial.entry]) for trial in comparison.trials)
+    regression = replace(comparison, task="size", spec=graph.tasks["size"], trials=trials)
+    found = Slicing(("script",)).slices(regression, graph)
+    assert found is not None
+    assert "less is better" in found.caption
+    row = found.tables[0].rows[0]
+    assert [(cell.text, cell.best) for cell in row.cells if cell is not None] == [
+        ("0.500", False),
+        ("0.250", True),
+    ]
+
+
+def test_several_labels_overlap(make_comparison: Make) -> None:
+    trial = make_comparison({"mlp": [0.7]}).trials[0]
+    table = pd.DataFrame(
+        {
+            "id": ["a", "b", "c", "d"],
+            "split": ["test", "test", "test", "train"],
+            "target": [["x", "y"], ["x"], [], ["x"]],
+            "prediction": [["x"], ["y"], [], ["x"]],
+        }
+    )
+    assert _scores(replace(trial, predictions=table)) == pytest.approx({"a": 2 / 3, "b": 0.0, "c": 1.0})
+
+
+def test_faults_name_their_option(graph: Graph) -> None:
+    with pytest.raises(ConfigError, match=r"--group: there is no column 'scrpt'.*script"):
+        Slicing(("scrpt",)).check(graph, "script")
+    with pytest.raises(ConfigError, match="--table: got a table, but no column of it"):
+        Slicing((), pd.DataFrame({"id": ["m1"]})).check(graph, "script")
