@@ -101,7 +101,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
 
 
 def _answer(asked: Sequence[Contrast], own: Sequence[Contrast]) -> Answer:
-    """Return whether all, some or none are beaten; none count where it is as good without the graph."""
+    """Return whether all, some or none are beaten; none count where it is level without the graph."""
     if all(contrast.sign > 0 for contrast in asked):
         return "yes"
     return "partly" if any(contrast.sign > 0 for contrast in own or asked) else "no"
@@ -149,7 +149,13 @@ def _graph(comparison: Comparison, subject: str, asked: Sequence[Contrast]) -> l
         sentences.append(f"It is better than {listed([c.entry for c in beaten], 'and')} alone.")
         own = twins(comparison, subject, asked)
         if own and not any(contrast.sign > 0 for contrast in own):
-            sentences.append("That is not the graph's doing: without it, the same model is as good.")
+            level = any(contrast.sign == 0 for contrast in own)
+            sentences.append(
+                "That is not shown to be the graph's doing: from the same model without it, no difference "
+                "can be told from chance."
+                if level
+                else "That is not the graph's doing: without it, the same model is better."
+            )
     return sentences
 
 
