@@ -24,7 +24,6 @@ EXAMPLES = (
     "mmgraph predict run --input new-glyphs/glyphs.csv",
     "mmgraph predict run --input new-glyphs --out answers.parquet",
     "mmgraph predict run --input new-glyphs --json",
-    "mmgraph predict matching --input new-pairs.csv",
 )
 
 _SHOWN = 20
