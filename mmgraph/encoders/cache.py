@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +168,7 @@ def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> str:
             "encoder": name,
             "version": encoder.version,
             "parameters": encoder.description_parameters(),
-            "libraries": {library: version(library) for library in encoder.libraries},
+            "libraries": encoder.library_versions(),
             "kind": raw.kind,
             "columns": raw.columns,
         }

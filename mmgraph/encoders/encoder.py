@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -63,6 +64,13 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
     def description_parameters(self) -> dict[str, Any]:
         """Return the parameters that a description depends on: all, unless a subclass knows better."""
         return self.parameters()
+
+    def library_versions(self) -> dict[str, str | None]:
+        """Return which version of each of its libraries is installed; nothing for one that is not.
+
+        That one is missing is for :meth:`describe` to say, which knows how it is installed.
+        """
+        return {library: _installed(library) for library in self.libraries}
 
     @abstractmethod
     def describe(self, raw: RawModality, progress: Progress) -> Described:
@@ -160,3 +168,10 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
         encoder = cls.from_config(state["parameters"], where=where)
         encoder.restore(state["fitted"], arrays)
         return encoder
+
+
+def _installed(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None

@@ -6,7 +6,6 @@ import itertools
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -101,7 +100,7 @@ class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
             "name": self.encoder.name,
             "version": self._images.version,
             "parameters": self._images.description_parameters(),
-            "libraries": {library: version(library) for library in self._images.libraries},
+            "libraries": self._images.library_versions(),
         }
         return {**self.parameters(), "encoder": images}
 

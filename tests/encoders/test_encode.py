@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -163,6 +164,22 @@ class TestPlantedFaults:
         dataset = make_dataset({"kind": "audio", "column": "file"}, {"file": [name] * 3}, num_training=1)
         with pytest.raises(MissingDependencyError, match=r"pip install 'mmgraph\[audio\]'"):
             encode_modality(dataset, "item", "seen")
+
+    @pytest.mark.parametrize(("kind", "library"), [("audio", "librosa"), ("video", "av")])
+    def test_library_that_is_not_installed_is_told_whatever_is_cached(
+        self, kind, library, make_dataset, image_file, gradient, monkeypatch, tmp_path
+    ):
+        def version(name):
+            if name == library:
+                raise PackageNotFoundError(name)
+            return "1"
+
+        monkeypatch.setattr("mmgraph.encoders.encoder.version", version)
+        monkeypatch.setitem(sys.modules, library, None)
+        name = image_file("picture.png", gradient).name
+        dataset = make_dataset({"kind": kind, "column": "file"}, {"file": [name] * 3}, num_training=1)
+        with pytest.raises(MissingDependencyError, match=rf"pip install 'mmgraph\[{kind}\]'"):
+            encode_modality(dataset, "item", "seen", cache=FeatureCache(tmp_path / "cache"))
 
     def test_encoder_of_another_kind(self, texts):
         with pytest.raises(ConfigError, match="the encoder 'hog' reads image; the modality is text"):
