@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ from mmgraph.graph.graph import Graph
 from mmgraph.graph.known_columns import known_columns
 
 _MOST_GROUPS = 24
+
+_NUMBERS = re.compile(r"\(?(?P<begin>-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)(-[0-9]+|, [^\]]*\])?")
+"""A number, or a range of numbers: from one to another, or between quartiles."""
 
 
 @dataclass(frozen=True)
@@ -205,9 +209,16 @@ def _cells(means: dict[str, list[float]], entries: Sequence[str]) -> tuple[Slice
 
 
 def _order(group: str) -> tuple[int, float, str]:
-    """Order numbers and ranges by their beginnings, and all else by name."""
-    begin = group.partition("-")[0]
-    return (0, float(begin), group) if begin.isdigit() else (1, 0.0, group)
+    """Order numbers and ranges by their beginnings, and all else by name.
+
+    Example:
+        >>> sorted(["²", "(10.0, 20.5]", "(-0.5, 10.0]"], key=_order)
+        ['(-0.5, 10.0]', '(10.0, 20.5]', '²']
+        >>> sorted(["16-31", "2-3", "0"], key=_order)
+        ['0', '2-3', '16-31']
+    """
+    found = _NUMBERS.fullmatch(group)
+    return (1, 0.0, group) if found is None else (0, float(found["begin"]), group)
 
 
 def _kind(trial: Trial) -> str:
