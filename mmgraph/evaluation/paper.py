@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
+from collections.abc import Container
 from pathlib import Path
 
 from mmgraph.data.task_spec import TaskSpec
@@ -32,12 +34,13 @@ def write_paper(comparison: Comparison, folder: Path, *, slices: Slices | None) 
     names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
     leader = best(comparison, comparison.headline, names)
     by_class = isinstance(comparison.spec, TaskSpec)
-    tables = {
+    tables: dict[str, PaperTable | None] = {
         "results": results_table(comparison),
         "differences": contrasts_table(comparison),
         "classes": classes_table(comparison, leader) if by_class else None,
-        **{file_name(table.title): table for table in slice_tables(slices)},
     }
+    for sliced in slice_tables(slices):
+        tables[file_name(sliced.title, taken=tables)] = sliced
     for name, table in tables.items():
         if table is not None:
             _write_table(table, folder, name)
@@ -51,14 +54,20 @@ def write_paper(comparison: Comparison, folder: Path, *, slices: Slices | None) 
             save_figure(figure, folder, name)
 
 
-def file_name(title: str) -> str:
-    """Return a title as the name of a file.
+def file_name(title: str, *, taken: Container[str] = ()) -> str:
+    """Return a title as the name of a file, with a number where it would be that of another.
+
+    Args:
+        title: The title; what is no Latin letter and no digit is left out.
+        taken: The names that there are.
 
     Example:
-        >>> file_name("By the number of edges")
-        'by-the-number-of-edges'
+        >>> file_name("By the number of edges"), file_name("By 国", taken=["by"])
+        ('by-the-number-of-edges', 'by-2')
     """
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if name not in taken)
 
 
 def _write_table(table: PaperTable, folder: Path, name: str) -> None:
