@@ -85,7 +85,7 @@ def _cut(size: int) -> list[tuple[int, int, int]]:
 
 
 def _halves(seed: int, block: int) -> tuple[Any, Any]:
-    bits = int(mix(np.uint64(seed) + STEP * np.uint64(block)))
+    bits = int(mix(np.uint64((seed + int(STEP) * block) % 2**64)))
     return _U32(bits & 0xFFFFFFFF), _U32(bits >> 32)
 
 
