@@ -224,7 +224,7 @@ def test_a_run_comes_back_and_says_how_it_was_trained(shop, tmp_path):
 def test_memory_decides_where_nobody_else_does(graph, monkeypatch, capsys):
     for free, size in ((10**12, 0), (10_000, 1024)):
         monkeypatch.setattr(batching, "free_memory", lambda free=free: free)
-        run = train(graph, task="colour", overrides=STILL, progress=Progress())
+        run = train(graph, task="colour", overrides=[*STILL, "model.hidden_channels=32"], progress=Progress())
         said = capsys.readouterr().err
         assert run.config.batch_size == size
         assert f"whole graph takes about 1 MB, and {free / 1e6:,.0f} MB are free" in said
