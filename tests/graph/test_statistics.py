@@ -162,3 +162,10 @@ def test_memory_grows_with_edges_width_and_layers(graph: Graph):
     assert estimate_memory(graph.schema, num_layers=3)["edges"] > whole["edges"]
     assert whole["features"] == 2 * sum(f.nbytes for f in graph.features.values())
     assert sum(whole[part] for part in ("features", "edges", "activations")) == whole["total"]
+
+
+def test_memory_is_more_where_networks_keep_what_is_in_between(graph: Graph):
+    blocks, kept = estimate_memory(graph.schema), estimate_memory(graph.schema, in_blocks=False)
+    assert kept["features"] == 2 * blocks["features"]
+    assert kept["edges"] == blocks["edges"]
+    assert blocks["activations"] < kept["activations"] < 2.4 * blocks["activations"]

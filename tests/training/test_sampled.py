@@ -233,6 +233,20 @@ def test_memory_decides_where_nobody_else_does(graph, monkeypatch, capsys):
     assert train(graph, task="colour", overrides=STILL).config.batch_size == 0
 
 
+def test_what_a_gpu_keeps_counts_where_memory_decides(graph, monkeypatch):
+    run, asked = whole(graph, "max_epochs=1"), []
+
+    def estimate(*_, in_blocks, **__):
+        asked.append(in_blocks)
+        return {"total": 1}
+
+    monkeypatch.setattr(batching, "estimate_memory", estimate)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (10, 10))
+    for device in ("cpu", "cuda"):
+        batching._by_memory(run.config, run.module.model, graph.schema, torch.device(device))
+    assert asked == [True, False]
+
+
 def test_the_fanout_follows_from_the_layers(graph):
     assert sampled(graph, "model.num_layers=4", "max_epochs=1").config.fanout == (15, 10, 5, 5)
     assert sampled(graph, "max_epochs=1", model="mlp").config.fanout == ()
