@@ -58,12 +58,12 @@ python benchmarks/training.py --json training.json --page docs/performance.md
 _TAIL = """
 ### How to read these
 
-- The epoch: mmgraph projects for each relation the states alone that its edges start at, and computes the
-  networks in blocks of rows, of which nothing in between is kept. Both take what they sample by 2 threads or
-  2 worker processes, and learn the same model: the same networks, norms, dropouts and graph attention.
-  mmgraph's layers leave out nodes and edges that the layers after them do not need; `NeighborLoader` on
-  torch-sparse does not tell what each hop gave, so that PyG's `trim_to_layer` has nothing to go by. Large
-  tensors are in huge pages for both, which mmgraph asks torch for.
+- The epoch: mmgraph projects for each relation the states alone that its edges start at, PyG those of all.
+  Both take what they sample by 2 threads or 2 worker processes, and learn the same model: the same networks,
+  norms, dropouts and graph attention. mmgraph's layers leave out nodes and edges that the layers after them
+  do not need; `NeighborLoader` on torch-sparse does not tell what each hop gave, so that PyG's
+  `trim_to_layer` has nothing to go by. Large tensors are in huge pages for both, which mmgraph asks torch
+  for.
 - The growth is that of an epoch over all entities, from batches so small that they do not fill the graph. Its
   goal holds for ten times the entities: 10 times the cost, and at most a tenth of it more.
 - Memory is how far what is resident in the process rises above that of one that has trained on a tiny graph,

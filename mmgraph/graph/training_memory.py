@@ -6,18 +6,14 @@ from mmgraph.graph.schema import GraphSchema
 
 # Fitted to the peak of `mmgraph train` with hetero_gat on the CPU, above that of the libraries, by
 # benchmarks/memory.py. A state is one vector of hidden_channels floats.
-_FEATURE_COPIES = 2
-"""The mapped features, and what they are copied to."""
+_FEATURE_COPIES = 4
+"""The mapped features, their tensors after dropout, and what the first gradients take beside them."""
 
-_STATES = 7
+_STATES = 14
 """States of each node before and after the layers: projection, readout, and their gradients."""
 
-_STATES_A_LAYER = 3
+_STATES_A_LAYER = 7
 """States of each node in each layer: norm, self path, projections, update, and their gradients."""
-
-_KEPT_FEATURE_COPIES, _KEPT_STATES, _KEPT_STATES_A_LAYER = 4, 14, 7
-"""The same where networks keep what is in between for the gradient, as measured on the CPU before they did
-without."""
 
 _MESSAGES_A_LAYER = 1
 """States that each relation adds in each layer, for each node that it leads to."""
@@ -32,7 +28,7 @@ _FLOAT = 4
 
 
 def estimate_memory(
-    schema: GraphSchema, *, hidden_channels: int = 128, num_layers: int = 2, in_blocks: bool = True
+    schema: GraphSchema, *, hidden_channels: int = 128, num_layers: int = 2
 ) -> dict[str, int]:
     """Return an estimate of the memory of full-batch training of ``hetero_gat``, in bytes.
 
@@ -40,18 +36,15 @@ def estimate_memory(
     edges, C channels and L layers it is
 
     .. math::
-        2 \\cdot 4 N D + 4 C \\, (7 N + L (3 N + R)) + E \\, (36 + 16 L)
+        4 \\cdot 4 N D + 4 C \\, (14 N + L (7 N + R)) + E \\, (36 + 16 L)
 
     and 4 bytes for each weight and each edge feature. Python and its libraries come on top, some 500 MiB.
     ``benchmarks/memory.py`` holds it against measured peaks, from which it is less than a factor of two away.
-    On a GPU networks are not computed in blocks of rows and keep what is in between: 4 in place of the first
-    2, 14 of 7 and 7 of 3.
 
     Args:
         schema: The graph's schema.
         hidden_channels: The width of the model.
         num_layers: The number of its layers.
-        in_blocks: Whether networks are computed in blocks of rows, as on the CPU.
 
     Returns:
         ``features``, ``edges``, ``activations`` and their ``total``.
@@ -60,19 +53,14 @@ def estimate_memory(
         >>> from mmgraph.graph.schema import NodeType
         >>> schema = GraphSchema((NodeType("a", 10, 0, "a"), NodeType("a/x", 10, 5, "a", "x", "text")), ())
         >>> estimate_memory(schema, hidden_channels=16, num_layers=1)["features"]
-        400
+        800
     """
     sizes = {t.name: t.num_nodes for t in schema.node_types}
     nodes = sum(sizes.values())
     reached = sum(sizes[t.target] for t in schema.edge_types)
-    copies, outside, inside = (
-        (_FEATURE_COPIES, _STATES, _STATES_A_LAYER)
-        if in_blocks
-        else (_KEPT_FEATURE_COPIES, _KEPT_STATES, _KEPT_STATES_A_LAYER)
-    )
-    states = nodes * outside + num_layers * (nodes * inside + reached * _MESSAGES_A_LAYER)
+    states = nodes * _STATES + num_layers * (nodes * _STATES_A_LAYER + reached * _MESSAGES_A_LAYER)
     parts = {
-        "features": sum(t.num_nodes * t.channels for t in schema.node_types) * _FLOAT * copies,
+        "features": sum(t.num_nodes * t.channels for t in schema.node_types) * _FLOAT * _FEATURE_COPIES,
         "edges": sum(
             t.num_edges
             * (

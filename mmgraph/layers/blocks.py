@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from mmgraph.layers.dropout import Dropout
 from mmgraph.layers.options import require_choice
-from mmgraph.layers.row_blocks import in_row_blocks
 
 NORMS = ("layer", "none")
 
@@ -48,7 +47,4 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [N, channels] from [N, channels]."""
-        return in_row_blocks(self._plain, x, self.parameters())
-
-    def _plain(self, x: Tensor) -> Tensor:
         return x + self.body(x)  # type: ignore[no-any-return]

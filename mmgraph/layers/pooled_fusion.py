@@ -14,7 +14,6 @@ from mmgraph.layers.group_layer import GroupLayer
 from mmgraph.layers.groups import OF, Tokens
 from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.layers.options import require_fraction, require_positive
-from mmgraph.layers.row_blocks import in_row_blocks
 
 
 class PooledFusion(GroupLayer):
@@ -99,10 +98,7 @@ class PooledFusion(GroupLayer):
         state = {name: self.encode[name](y) for name, y in state.items()}
         if x is not None:
             if tokens is not None:
-                given = {
-                    name: in_row_blocks(self.project[name], y, self.project[name].parameters())
-                    for name, y in state.items()
-                }
+                given = {name: self.project[name](y) for name, y in state.items()}
                 x = x + self.dropout(self.combine(entity, given, tokens))
             x = self.feed_forward[entity](x)
         return x, state

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,6 @@ from torch_geometric.nn.parameter_dict import ParameterDict
 
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.layers.dropout import Dropout
-from mmgraph.layers.row_blocks import in_row_blocks
 
 
 class Projection(nn.Module):
@@ -68,11 +66,7 @@ class Projection(nn.Module):
         states = {}
         for name in self.node_types:
             if name in x_dict and name in self.linear:
-                network = partial(self._project, name)
-                states[name] = in_row_blocks(network, x_dict[name], self.linear[name].parameters())
+                states[name] = self.linear[name](self.dropout(x_dict[name]))
             elif name in x_dict:
                 states[name] = self.embedding[name].expand(x_dict[name].shape[0], -1)
         return states
-
-    def _project(self, name: str, x: Tensor) -> Tensor:
-        return self.linear[name](self.dropout(x))  # type: ignore[no-any-return]

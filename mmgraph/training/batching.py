@@ -147,10 +147,7 @@ def _by_memory(
     config: TrainConfig, model: MultimodalModel, schema: GraphSchema, device: torch.device
 ) -> tuple[int, str]:
     wanted = estimate_memory(
-        schema,
-        hidden_channels=config.model.hidden_channels,
-        num_layers=max(num_hops(model), 1),
-        in_blocks=device.type == "cpu",
+        schema, hidden_channels=config.model.hidden_channels, num_layers=max(num_hops(model), 1)
     )["total"]
     free = free_memory() if device.type == "cpu" else torch.cuda.mem_get_info(device)[0]
     if free is None:

@@ -224,27 +224,13 @@ def test_a_run_comes_back_and_says_how_it_was_trained(shop, tmp_path):
 def test_memory_decides_where_nobody_else_does(graph, monkeypatch, capsys):
     for free, size in ((10**12, 0), (10_000, 1024)):
         monkeypatch.setattr(batching, "free_memory", lambda free=free: free)
-        run = train(graph, task="colour", overrides=[*STILL, "model.hidden_channels=32"], progress=Progress())
+        run = train(graph, task="colour", overrides=STILL, progress=Progress())
         said = capsys.readouterr().err
         assert run.config.batch_size == size
         assert f"whole graph takes about 1 MB, and {free / 1e6:,.0f} MB are free" in said
     assert "train on mini-batches of 1,024, fanout 15,10, since" in said
     monkeypatch.setattr(batching, "free_memory", lambda: None)
     assert train(graph, task="colour", overrides=STILL).config.batch_size == 0
-
-
-def test_what_a_gpu_keeps_counts_where_memory_decides(graph, monkeypatch):
-    run, asked = whole(graph, "max_epochs=1"), []
-
-    def estimate(*_, in_blocks, **__):
-        asked.append(in_blocks)
-        return {"total": 1}
-
-    monkeypatch.setattr(batching, "estimate_memory", estimate)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (10, 10))
-    for device in ("cpu", "cuda"):
-        batching._by_memory(run.config, run.module.model, graph.schema, torch.device(device))
-    assert asked == [True, False]
 
 
 def test_the_fanout_follows_from_the_layers(graph):
