@@ -92,9 +92,12 @@ def _halves(seed: int, block: int) -> tuple[Any, Any]:
 @_kernel
 def _drop(x, out, begin, end, low, high, threshold, scale):  # type: ignore[no-untyped-def]
     zero = scale * 0
-    for at in range(begin, end):
+    # Of slices, whose places count from 0: numba asks of any other number whether it counts from the end.
+    some, result = x[begin:end], out[begin:end]
+    for place in range(some.size):
         # Each step back in 32 bits: numba would go on in 64, which halves how many are done at once.
-        bits = _U32(_U32(at) * _STEP + low)
+        bits = _U32(_U32(begin + place) * _STEP + low)
         bits = _U32((bits ^ (bits >> _S16)) * _FIRST)
         bits = _U32((bits ^ (bits >> _S15) ^ high) * _SECOND)
-        out[at] = x[at] * scale if bits ^ (bits >> _S16) >= threshold else zero
+        bits = _U32(bits ^ (bits >> _S16))
+        result[place] = some[place] * (scale if bits >= threshold else zero)
