@@ -92,6 +92,11 @@ def frames_of(font: str, glyph: str, motion: str, *, seed: int) -> list[Image.Im
         glyph: One character.
         motion: A name in ``MOTIONS``.
         seed: Of the place, the angle, the brightnesses and the noise.
+
+    Example:
+        >>> frames = frames_of(next(iter(FONTS)), "A", next(iter(MOTIONS)), seed=0)
+        >>> len(frames) == FRAMES, frames[0].size, frames[0].mode
+        (True, (64, 64), 'L')
     """
     rng = np.random.default_rng([0, seed])
     place, angle = SIZE / 2 + rng.uniform(-5, 5, size=2), rng.uniform(-12, 12)

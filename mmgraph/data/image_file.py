@@ -7,6 +7,7 @@ import functools
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -20,11 +21,11 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "ICO", "AVIF")
 
 
 @contextlib.contextmanager
-def open_image(path: Path) -> Iterator[Image.Image]:
+def open_image(path: Path | IO[bytes]) -> Iterator[Image.Image]:
     """Open an image file for a ``with`` block, whose faults in reading and decoding become one kind of error.
 
     Args:
-        path: The file.
+        path: The file, or its bytes as a file that is open.
 
     Raises:
         UnreadableFileError: If the file is no image, is damaged, or is too large; also for whatever decoders

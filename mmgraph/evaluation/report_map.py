@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from mmgraph.counted import counted
+from mmgraph.data.image_file import open_image
 from mmgraph.data.task_spec import TaskSpec
 from mmgraph.evaluation.samples import first_picture, shown
 from mmgraph.tasks.labels import SPLITS
@@ -184,7 +184,7 @@ def _pictures(run: Run, entity: str, rows: npt.NDArray[np.int64]) -> dict[int, s
 
 def _small(png: bytes) -> str:
     """Return a picture, made small, as an address that holds it."""
-    with Image.open(io.BytesIO(png)) as opened:
+    with open_image(io.BytesIO(png)) as opened:
         image = opened.convert("RGBA")
     image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     content = io.BytesIO()

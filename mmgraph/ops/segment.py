@@ -5,11 +5,8 @@ Shapes: E rows, H columns, N segments.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 # Keeps an empty segment at 0/eps = 0. Any other segment's sum is at least 1, its largest term.
 _TINY = 1e-16
@@ -31,22 +28,7 @@ def segment_sum(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
         >>> segment_sum(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 0]), 3)
         tensor([5., 0., 2.])
     """
-    result: Tensor = _SegmentSum.apply(values, index, num_segments)  # type: ignore[no-untyped-call]
-    return result
-
-
-class _SegmentSum(Function):
-    """``index_add``, without the rows that torch keeps for their shape's sake."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, index: Tensor, num_segments: int) -> Tensor:
-        ctx.save_for_backward(index)
-        return values.new_zeros(num_segments, *values.shape[1:]).index_add_(0, index, values)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (index,) = ctx.saved_tensors
-        return gradient.index_select(0, index), None, None
+    return values.new_zeros(num_segments, *values.shape[1:]).index_add(0, index, values)
 
 
 def segment_mean(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
