@@ -124,9 +124,9 @@ def run_and_write(
     slicing = slicing or Slicing()
     with progress.job("report", total=1) as advance:
         run = shown_run(comparison, folder, plan.graph)
-        page = render_report(comparison, plan.graph, run=run, slicing=slicing)
-        (folder / "report.html").write_text(page, encoding="utf-8")
         slices = slicing.slices(comparison, plan.graph.view(comparison.task))
+        page = render_report(comparison, plan.graph, run=run, slices=slices)
+        (folder / "report.html").write_text(page, encoding="utf-8")
         write_paper(comparison, folder / "paper", slices=slices)
         advance(1)
     return comparison

@@ -44,6 +44,11 @@ class Trial:
     parameters: int | None = None
     seconds: float = 0.0
 
+    @property
+    def on_test(self) -> pd.DataFrame:
+        """What it says of the test entities that have a target."""
+        return with_target_on_test(self.predictions)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -144,6 +149,11 @@ class Comparison:
     def headline(self) -> str:
         """The metric that the verdict is about: the one that the task names first."""
         return self.metrics[0]
+
+    @property
+    def finished(self) -> list[str]:
+        """The names of the entries with a result, in their order."""
+        return [entry.name for entry in self.entries if self.of(entry.name)]
 
     @property
     def tested(self) -> str:
@@ -257,6 +267,11 @@ def higher_is_better(metric: str) -> bool:
         (True, False)
     """
     return not metric.endswith("_error")
+
+
+def with_target_on_test(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the test entities that have a target."""
+    return predictions[(predictions["split"] == "test") & predictions["target"].notna()]
 
 
 def best(comparison: Comparison, metric: str, names: Sequence[str], *, split: str = "test") -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmgraph.evaluation.comparison import Comparison, Trial, higher_is_better
+from mmgraph.evaluation.comparison import Comparison, Trial, higher_is_better, with_target_on_test
 from mmgraph.evaluation.roles import Role
 from mmgraph.evaluation.statistics import Estimate, Part, between_seeds, holm, over_seeds, over_splits
 
@@ -135,7 +135,7 @@ def entity_scores(trials: Sequence[Trial], metric: str) -> npt.NDArray[np.float6
 def _scores(table: pd.DataFrame, metric: str) -> npt.NDArray[np.float64] | None:
     if metric not in _SCORES or not {"id", "split", "target", "prediction"} <= set(table):
         return None
-    test = table[(table["split"] == "test") & table["target"].notna()].sort_values("id", kind="stable")
+    test = with_target_on_test(table).sort_values("id", kind="stable")
     if test["prediction"].isna().any():
         return None
     if metric == "accuracy":

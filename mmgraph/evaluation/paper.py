@@ -31,7 +31,7 @@ def write_paper(comparison: Comparison, folder: Path, *, slices: Slices | None) 
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    names = comparison.finished
     leader = best(comparison, comparison.headline, names)
     by_class = isinstance(comparison.spec, TaskSpec)
     tables: dict[str, PaperTable | None] = {

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.contrasts import interval
+from mmgraph.evaluation.report_results import validation_curves
 
 _MOST_CLASSES = 30
 _COLUMNS = 3
@@ -18,7 +19,7 @@ _COLUMNS = 3
 
 def means_figure(comparison: Comparison) -> Figure:
     """Return the mean of the headline metric of each entry, its interval, and every training."""
-    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    names = comparison.finished
     figure = Figure(figsize=(6.5, 0.8 + 0.3 * len(names)), layout="constrained")
     axes = figure.add_subplot()
     for place, name in enumerate(names):
@@ -39,13 +40,11 @@ def means_figure(comparison: Comparison) -> Figure:
 def curves_figure(comparison: Comparison) -> Figure | None:
     """Return the watched metric by epoch, one panel for each entry; nothing where no entry has epochs."""
     metric, _ = comparison.monitor
-    column = f"validation_{metric}"
-    curves: dict[str, list[pd.DataFrame]] = {}
-    for trial in comparison.trials:
-        if trial.history is not None and column in trial.history:
-            points = trial.history[["epoch", column]].dropna()
-            if len(points):
-                curves.setdefault(trial.entry, []).append(points)
+    measured = {
+        name: [line for line in lines.values() if line]
+        for name, lines in validation_curves(comparison).items()
+    }
+    curves = {name: lines for name, lines in measured.items() if lines}
     if not curves:
         return None
     columns = min(_COLUMNS, len(curves))
@@ -54,7 +53,7 @@ def curves_figure(comparison: Comparison) -> Figure | None:
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
     for panel, (name, lines) in zip(panels, curves.items(), strict=False):
         for points in lines:
-            panel.plot(points["epoch"], points[column], color="C0", alpha=0.6, linewidth=1)
+            panel.plot(*zip(*points, strict=True), color="C0", alpha=0.6, linewidth=1)
         panel.set_title(plain(name), fontsize="small")
         panel.grid(alpha=0.3)
     for panel in panels[len(curves) :]:
@@ -70,8 +69,7 @@ def confusion_figure(comparison: Comparison, entry: str) -> Figure | None:
     Returns:
         Nothing for what is no classification, or has too many classes to be read.
     """
-    table = comparison.of(entry)[0].predictions
-    test = table[(table["split"] == "test") & table["target"].notna()]
+    test = comparison.of(entry)[0].on_test
     if not len(test) or not isinstance(test["target"].iloc[0], str):
         return None
     labels = sorted({*test["target"], *test["prediction"].astype(str)})

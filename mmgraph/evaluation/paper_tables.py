@@ -91,7 +91,7 @@ class PaperTable:
 
 def results_table(comparison: Comparison) -> PaperTable:
     """Return means, standard deviations and the intervals of the headline metric of all entries."""
-    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    names = comparison.finished
     leaders = {metric: best(comparison, metric, names) for metric in comparison.metrics}
     headline = comparison.headline.replace("_", " ")
     rows = []

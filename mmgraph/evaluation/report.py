@@ -19,7 +19,7 @@ from mmgraph.evaluation.report_repeat import Repeat, build_command, graph_facts,
 from mmgraph.evaluation.report_results import curves_section, results_section
 from mmgraph.evaluation.report_retrieval import retrieval_section
 from mmgraph.evaluation.report_robustness import robustness_section
-from mmgraph.evaluation.report_slices import Slicing
+from mmgraph.evaluation.report_slices import Slices
 from mmgraph.evaluation.trials import run_folder
 from mmgraph.evaluation.verdict import judge, subject_of
 from mmgraph.graph.graph import Graph
@@ -37,7 +37,7 @@ def render_report(
     graph: Graph,
     *,
     run: Run | None = None,
-    slicing: Slicing | None = None,
+    slices: Slices | None = None,
 ) -> str:
     """Return the report page as HTML; all text from the dataset is escaped.
 
@@ -45,11 +45,7 @@ def render_report(
         comparison: The comparison, with at least one result.
         graph: The graph that it was made on.
         run: One run of the subject, whose representations are drawn as a map, and what was tried of it.
-        slicing: By which columns the test entities are made groups of; by none by default.
-
-    Raises:
-        ConfigError: If there is no such column.
-        DataError: If the table cannot be read.
+        slices: How each entry fares with some of the test entities.
     """
     view = graph.view(comparison.task)
     verdict = judge(comparison)
@@ -61,7 +57,7 @@ def render_report(
         "curves": curves_section(comparison),
         "errors": errors_section(comparison, view),
         "retrieval": retrieval_section(comparison, view),
-        "slices": (slicing or Slicing()).slices(comparison, view),
+        "slices": slices,
         "robustness": None if run is None else robustness_section(run),
         "map": None if run is None else map_section(run),
         "explained": (),

@@ -85,8 +85,7 @@ def classes_section(comparison: Comparison, entry: str) -> Classes | None:
 
 
 def _counts(trial: Trial) -> Counts:
-    table = trial.predictions
-    test = table[(table["split"] == "test") & table["target"].notna()]
+    test = trial.on_test
     found: dict[str, list[int]] = {}
     for target, prediction in zip(test["target"], test["prediction"], strict=True):
         has, told = _labels(target), _labels(prediction)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mmgraph.counted import counted
-from mmgraph.evaluation.samples import Sample, show_entities
+from mmgraph.evaluation.samples import Sample, rows_of, show_entities
 from mmgraph.graph.graph import Graph
 
 _SHOWN_CLASSES = 16
@@ -98,7 +98,6 @@ def _examples(
     test: pd.DataFrame, counts: pd.DataFrame, graph: Graph, entity: str
 ) -> dict[tuple[str, str], CellExamples]:
     """Return the examples of cells, those of frequent mistakes first, as far as the page has room."""
-    row_of = {identifier: row for row, identifier in enumerate(graph.nodes[entity]["id"].astype(str))}
     by_cell = dict(iter(test.groupby([test["target"].astype(str), test["prediction"].astype(str)])))
     cells = [
         (label, other) for label in counts.index for other in counts.columns if (label, other) in by_cell
@@ -110,7 +109,7 @@ def _examples(
         show_entities(
             graph,
             entity,
-            [row_of[str(identifier)] for identifier in together["id"]],
+            rows_of(graph, entity, together["id"]),
             targets=together["target"].tolist(),
             predictions=together["prediction"].tolist(),
         )

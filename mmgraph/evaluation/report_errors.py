@@ -13,7 +13,7 @@ from mmgraph.evaluation.charts import ScatterChart, scatter_chart
 from mmgraph.evaluation.comparison import Comparison, Trial, best
 from mmgraph.evaluation.report_classes import Classes, classes_section
 from mmgraph.evaluation.report_confusion import Confusion, confusion_of
-from mmgraph.evaluation.samples import Sample, show_entities, spread_over
+from mmgraph.evaluation.samples import Sample, rows_of, show_entities, spread_over
 from mmgraph.graph.graph import Graph
 
 _SHOWN_ERRORS = 12
@@ -42,11 +42,10 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors | None:
     spec = comparison.spec
     if not isinstance(spec, TaskSpec):
         return None
-    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    names = comparison.finished
     name = best(comparison, comparison.headline, names)
     trial = comparison.of(name)[0]
-    table = trial.predictions
-    test = table[(table["split"] == "test") & table["target"].notna()].reset_index(drop=True)
+    test = trial.on_test.reset_index(drop=True)
     if pd.api.types.is_float_dtype(test["target"]):
         return _numeric_errors(comparison, graph, spec.entity, trial, test)
     if isinstance(spec, MultiLabelTaskSpec):
@@ -127,12 +126,11 @@ def _spread(wrong: pd.DataFrame) -> pd.DataFrame:
 
 
 def _samples(graph: Graph, entity: str, predictions: pd.DataFrame) -> tuple[Sample, ...]:
-    row_of = {identifier: row for row, identifier in enumerate(graph.nodes[entity]["id"].astype(str))}
     return tuple(
         show_entities(
             graph,
             entity,
-            [row_of[str(identifier)] for identifier in predictions["id"]],
+            rows_of(graph, entity, predictions["id"]),
             targets=predictions["target"].tolist(),
             predictions=predictions["prediction"].tolist(),
         )

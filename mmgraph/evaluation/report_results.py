@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mmgraph.counted import counted
-from mmgraph.evaluation.charts import StripChart, strip_chart
+from mmgraph.evaluation.charts import Point, StripChart, strip_chart
 from mmgraph.evaluation.comparison import Comparison, Score, Trial, best
 from mmgraph.evaluation.contrasts import interval
 from mmgraph.evaluation.line_charts import LineChart, line_charts
@@ -74,7 +74,7 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
         num_tested: How many entities, or links, the metrics were measured on.
     """
     metric = comparison.headline
-    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    names = comparison.finished
     leaders = {m: best(comparison, m, names) for m in comparison.metrics}
     rows = []
     reaches = {name: interval(comparison, name, metric) for name in names}
@@ -155,18 +155,23 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
 
 
-def curves_section(comparison: Comparison) -> Curves | None:
-    """Return one chart of the watched metric for each entry that has epochs, or ``None`` if none has."""
-    metric, _ = comparison.monitor
-    column = f"validation_{metric}"
-    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+def validation_curves(comparison: Comparison) -> dict[str, dict[str, list[Point]]]:
+    """Return the watched metric by epoch: of each entry that has epochs, the points of each training."""
+    column = f"validation_{comparison.monitor[0]}"
+    curves: dict[str, dict[str, list[Point]]] = {}
     for trial in comparison.trials:
         if trial.history is not None and column in trial.history:
             points = trial.history[["epoch", column]].dropna()
             curves.setdefault(trial.entry, {})[_named(trial, comparison)] = [
                 (float(epoch), float(value)) for epoch, value in points.itertuples(index=False)
             ]
-    charts = line_charts(curves)
+    return curves
+
+
+def curves_section(comparison: Comparison) -> Curves | None:
+    """Return one chart of the watched metric for each entry that has epochs, or ``None`` if none has."""
+    metric, _ = comparison.monitor
+    charts = line_charts(validation_curves(comparison))
     if not charts:
         return None
     cut = " What lies far from all else is drawn at the edge." if charts[0].cut else ""

@@ -9,7 +9,7 @@ import pandas as pd
 from mmgraph.counted import counted
 from mmgraph.data.task_spec import RetrievalTaskSpec
 from mmgraph.evaluation.comparison import Comparison, best
-from mmgraph.evaluation.samples import Sample, show_entities
+from mmgraph.evaluation.samples import Sample, rows_of, show_entities
 from mmgraph.graph.graph import Graph
 
 _SHOWN = 12
@@ -45,10 +45,9 @@ def retrieval_section(comparison: Comparison, graph: Graph) -> RetrievalSection 
     spec = comparison.spec
     if not isinstance(spec, RetrievalTaskSpec):
         return None
-    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    names = comparison.finished
     name = best(comparison, comparison.headline, names)
-    table = comparison.of(name)[0].predictions
-    test = table[(table["split"] == "test") & table["target"].notna()]
+    test = comparison.of(name)[0].on_test
     ordered = test.sort_values(["rank", "id"], kind="stable").reset_index(drop=True)
     places = sorted({round(place * (len(ordered) - 1) / (_SHOWN - 1)) for place in range(_SHOWN)})
     first = int((ordered["rank"] == 1).sum())
@@ -66,9 +65,7 @@ def retrieval_section(comparison: Comparison, graph: Graph) -> RetrievalSection 
 
 
 def _examples(some: pd.DataFrame, graph: Graph, entity: str) -> tuple[Retrieved, ...]:
-    row_of = {identifier: row for row, identifier in enumerate(graph.nodes[entity]["id"].astype(str))}
-    pairs = some[["id", "prediction"]].astype(str).to_numpy()
-    rows = [row_of[identifier] for identifier in pairs.flatten()]
+    rows = rows_of(graph, entity, some[["id", "prediction"]].astype(str).to_numpy().flatten())
     samples = show_entities(graph, entity, rows, targets=[""] * len(rows))
     return tuple(
         Retrieved((samples[2 * place], samples[2 * place + 1]), int(rank))

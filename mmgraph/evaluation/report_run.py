@@ -28,7 +28,7 @@ from mmgraph.evaluation.report_repeat import Repeat, build_command, graph_facts,
 from mmgraph.evaluation.report_results import curves_section
 from mmgraph.evaluation.report_retrieval import retrieval_section
 from mmgraph.evaluation.report_robustness import robustness_section
-from mmgraph.evaluation.report_slices import Slicing
+from mmgraph.evaluation.report_slices import Slices, Slicing
 from mmgraph.training.run import Run
 from mmgraph.yaml_text import dump_yaml
 
@@ -100,14 +100,13 @@ def report(
             fix="Report a run of a task that predicts something, one that began with these weights perhaps.",
         )
     single = as_comparison(run)
-    slicing = Slicing(tuple(groups), table)
-    slicing.check(run.graph, single.task)
-    page = run_page(run, single, slicing=slicing, robustness=robustness, explain=explain)
+    slices = Slicing(tuple(groups), table).slices(single, run.graph.view(single.task))
+    page = run_page(run, single, slices=slices, robustness=robustness, explain=explain)
     with atomic_folder(out, marker=MARKER, overwrite=overwrite) as new:
         content = json.dumps(_document(run, single), indent=2, ensure_ascii=False)
         (new / MARKER).write_text(content + "\n", encoding="utf-8")
         (new / PAGE).write_text(page, encoding="utf-8")
-        write_paper(single, new / "paper", slices=slicing.slices(single, run.graph.view(single.task)))
+        write_paper(single, new / "paper", slices=slices)
     return out / PAGE
 
 
@@ -115,7 +114,7 @@ def run_page(
     run: Run,
     single: Comparison,
     *,
-    slicing: Slicing,
+    slices: Slices | None,
     robustness: str | Path | None = None,
     explain: Sequence[str] = (),
 ) -> str:
@@ -124,7 +123,7 @@ def run_page(
     Args:
         run: The run.
         single: The same as a comparison of one.
-        slicing: By which columns the test entities are made groups of.
+        slices: How it fares with some of the test entities.
         robustness, explain: See :func:`report`.
     """
     view = run.graph.view(single.task)
@@ -136,7 +135,7 @@ def run_page(
         "curves": curves_section(single),
         "errors": errors_section(single, view),
         "retrieval": retrieval_section(single, view),
-        "slices": slicing.slices(single, view),
+        "slices": slices,
         "robustness": robustness_section(run, robustness),
         "map": map_section(run),
         "explained": explanations_section(run, explain),

@@ -105,7 +105,7 @@ class Slicing:
         named = [(f"By {name}", group_names(columns[name], most=_MOST_GROUPS), "") for name in self.groups]
         named += _built_in(graph, comparison.spec.entity)
         ids = columns["id"].astype(str).tolist()
-        entries = tuple(entry.name for entry in comparison.entries if comparison.of(entry.name))
+        entries = tuple(comparison.finished)
         scores = {name: [_scores(trial) for trial in comparison.of(name)] for name in entries}
         tables = [
             SliceTable(title, caption, rows)
@@ -231,8 +231,7 @@ def _kind(trial: Trial) -> str:
 
 def _scores(trial: Trial) -> dict[str, float]:
     """Return the score of each test entity by its id; more is better."""
-    table, kind = trial.predictions, _kind(trial)
-    test = table[(table["split"] == "test") & table["target"].notna()]
+    test, kind = trial.on_test, _kind(trial)
     pairs = zip(test["id"].astype(str), test["target"], test["prediction"], strict=True)
     if kind == "number":
         return {name: -abs(float(target) - float(told)) for name, target, told in pairs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,18 @@ def show_entities(
             )
         )
     return samples
+
+
+def rows_of(graph: Graph, entity: str, ids: Iterable[object]) -> list[int]:
+    """Return the rows of some entities in the node table of their type.
+
+    Args:
+        graph: The graph as the task sees it.
+        entity: The entity type.
+        ids: Their ids.
+    """
+    row_of = {identifier: row for row, identifier in enumerate(graph.nodes[entity]["id"].astype(str))}
+    return [row_of[str(identifier)] for identifier in ids]
 
 
 def spread_over(values: Sequence[str], rows: npt.NDArray[np.int64], count: int) -> list[int]:

@@ -43,7 +43,7 @@ def judge(comparison: Comparison) -> Verdict:
     Better means by more than chance: the p-value, corrected by Holm for all entries of the same family, is
     below 0.05. Where entries without relations take part, the question is about these, else about all.
     """
-    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    names = comparison.finished
     if len(names) < 2:
         return Verdict("Which model is best?", "open", ("There are fewer than two results to compare.",))
     subject = subject_of(comparison)
@@ -80,7 +80,7 @@ def judge(comparison: Comparison) -> Verdict:
 
 def subject_of(comparison: Comparison) -> str:
     """Return the entry that the question is about: the one named, else the best on validation."""
-    names = [entry.name for entry in comparison.entries if comparison.of(entry.name)]
+    names = comparison.finished
     if comparison.subject in names:
         assert comparison.subject is not None
         return comparison.subject

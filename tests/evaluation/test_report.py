@@ -14,6 +14,7 @@ import pytest
 from mmgraph.evaluation.comparison import Comparison, Failure
 from mmgraph.evaluation.contrasts import contrasts, interval
 from mmgraph.evaluation.report import render_report
+from mmgraph.evaluation.report_slices import Slicing
 from mmgraph.evaluation.roles import Role
 from mmgraph.graph.graph import Graph
 
@@ -51,7 +52,8 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def html(graph: Graph, make_comparison: Make) -> str:
     """Return the page of a comparison on the hostile graph."""
-    return render_report(make_comparison({"mlp": [0.7, 0.72], "hetero_gat": [0.9, 0.92]}), graph)
+    comparison = make_comparison({"mlp": [0.7, 0.72], "hetero_gat": [0.9, 0.92]})
+    return render_report(comparison, graph, slices=Slicing().slices(comparison, graph))
 
 
 def test_hostile_text_is_escaped(html: str) -> None:
