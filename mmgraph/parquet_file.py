@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pyarrow.parquet
 
 
@@ -33,11 +35,17 @@ def open_parquet(path: Path) -> Any:
     return pyarrow.parquet.ParquetFile(path, pre_buffer=may_start_threads())
 
 
-def read_parquet(path: Path) -> Any:
+def give_back_unused() -> None:
+    """Have Arrow give memory back that it holds for tables to come, as after one that was large."""
+    pyarrow.default_memory_pool().release_unused()
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> Any:
     """Return the Arrow table in a Parquet file; what the names of its folders say is no part of it.
 
     Args:
         path: The file.
+        columns: The columns to be read; all by default.
 
     Raises:
         OSError: If it cannot be read.
@@ -45,4 +53,4 @@ def read_parquet(path: Path) -> Any:
         MemoryError: If there is no room for it.
     """
     with open_parquet(path) as file:
-        return file.read(use_threads=may_start_threads())
+        return file.read(columns, use_threads=may_start_threads())

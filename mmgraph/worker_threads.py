@@ -1,9 +1,10 @@
-"""Threads that kernels which let go of Python's lock are run on, as many as torch uses."""
+"""Threads for what lets go of Python's lock, kernels and torch's operations: as many as torch uses."""
 
 from __future__ import annotations
 
 import bisect
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,6 +19,8 @@ _WORTH_A_SUM = 1 << 18
 
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
+_single: ThreadPoolExecutor | None = None
+_single_size = 0
 
 
 def balanced_rows(pointers: Sequence[Any], parts: int) -> list[int]:
@@ -80,6 +83,45 @@ def run_together(tasks: Sequence[Callable[[], None]]) -> None:
         other.result()
 
 
+def run_on_single_cores(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run the tasks, each in a thread in which torch's operations use that thread alone.
+
+    Threads that share an operation wait for each other at its end, so that many small operations in a row are
+    slow; here each thread goes through its own.
+    """
+    done = [_single_threads(len(tasks)).submit(task) for task in tasks]
+    for each in done:
+        each.exception()
+    for each in done:
+        each.result()
+
+
+def _single_threads(wanted: int) -> ThreadPoolExecutor:
+    global _single, _single_size
+    if _single is None or _single_size < wanted:
+        import torch
+
+        together, here = threading.Barrier(wanted), torch.get_num_threads()
+        _single = ThreadPoolExecutor(
+            wanted, thread_name_prefix="mmgraph-single", initializer=_take_one_core, initargs=(together,)
+        )
+        _single_size = wanted
+        for begun in [_single.submit(int) for _ in range(wanted)]:
+            begun.result()
+        # torch keeps the number of the last thread that set it for those that have none yet.
+        torch.set_num_threads(here)
+    return _single
+
+
+def _take_one_core(together: threading.Barrier) -> None:
+    import torch
+
+    # A thread gets its number when it is first asked for, and not when one is set.
+    torch.get_num_threads()
+    torch.set_num_threads(1)
+    together.wait()
+
+
 def _threads(wanted: int) -> ThreadPoolExecutor:
     global _pool, _pool_size
     if _pool is None or _pool_size < wanted:
@@ -88,8 +130,8 @@ def _threads(wanted: int) -> ThreadPoolExecutor:
 
 
 def _forget() -> None:
-    global _pool
-    _pool = None
+    global _pool, _single
+    _pool = _single = None
 
 
 # A forked process has none of its parent's threads.

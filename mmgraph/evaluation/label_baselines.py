@@ -30,7 +30,7 @@ def prior(task: MultiLabel) -> tuple[Tensor, dict[str, Any]]:
     Returns:
         What the task's metrics take, [N, L + 1], and what was chosen on validation: the threshold.
     """
-    logits = prior_logits(task.shares()).expand(len(task.labels.ids), -1)
+    logits = prior_logits(task.shares()).expand(len(task.labels), -1)
     return settled(task, logits)
 
 

@@ -43,7 +43,7 @@ def label_propagation(task: Task, view: Graph) -> Fitted:
     known, prior = _known(task)
     start = np.zeros((links.shape[0], known.shape[1] + 1))
     start[first + rows] = np.column_stack([known[rows], np.ones(len(rows))])
-    count = len(task.labels.ids)
+    count = len(task.labels)
     outputs: dict[float, Tensor] = {}
     for spread in _SPREADS:
         state = start

@@ -112,7 +112,7 @@ def data_section(graph: Graph, task: str) -> Data:
 
 def _entity_facts(labels: Labels, answer: str) -> list[Fact]:
     return [
-        Fact(f"{len(labels.ids):,}", f"entities ({labels.entity})"),
+        Fact(f"{len(labels):,}", f"entities ({labels.entity})"),
         Fact(f"{int(labels.values.notna().sum()):,}", f"with {answer}"),
         *(Fact(f"{len(labels.rows(part)):,}", part) for part in SPLITS),
     ]

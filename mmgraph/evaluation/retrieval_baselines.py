@@ -35,7 +35,7 @@ def chance(task: PairTask) -> Found:
     Args:
         task: The task.
     """
-    sides = torch.randn(len(task.labels.ids), 2, _WIDTH, generator=torch.Generator().manual_seed(0))
+    sides = torch.randn(len(task.labels), 2, _WIDTH, generator=torch.Generator().manual_seed(0))
     return (lambda rows: sides[rows]), {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.fingerprint import fingerprint
 from mmgraph.graph.hold_out import HeldOutEdges
-from mmgraph.graph.lazy import LazyMapping
+from mmgraph.graph.lazy import LazyMapping, LazyTables
 from mmgraph.graph.noise import noise_features
 from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
@@ -92,6 +92,18 @@ class Graph:
     def entity_tasks(self) -> dict[str, TaskSpec]:
         """The tasks that ask for a target of each entity."""
         return {name: task for name, task in self.tasks.items() if isinstance(task, TaskSpec)}
+
+    def columns(self, node_type: str, names: Sequence[str]) -> pd.DataFrame:
+        """Return some columns of a table of ``nodes``; of a graph in a folder the others need not be read.
+
+        Args:
+            node_type: The node type.
+            names: The columns.
+        """
+        nodes = self.nodes
+        if isinstance(nodes, LazyTables):
+            return nodes.columns(node_type, names)
+        return nodes[node_type][list(names)]
 
     def task(self, name: str) -> AnyTaskSpec:
         """Return a task by its name, or what stands for one, e.g. ``link:RELATION``.

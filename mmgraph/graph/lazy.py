@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
+
+import pandas as pd
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -46,3 +48,24 @@ class LazyMapping(Mapping[K, V]):
 
     def __len__(self) -> int:
         return len(self._keys)
+
+
+class LazyTables(LazyMapping[str, pd.DataFrame]):
+    """Tables that are read at their first use, of which columns can be had without the others.
+
+    Args:
+        keys: The keys, in their order.
+        read: Returns the table of a key, or some columns of it.
+    """
+
+    def __init__(
+        self, keys: Iterable[str], read: Callable[[str, Sequence[str] | None], pd.DataFrame]
+    ) -> None:
+        super().__init__(keys, lambda key: read(key, None))
+        self._read = read
+
+    def columns(self, key: str, names: Sequence[str]) -> pd.DataFrame:
+        """Return some columns of a table; where it has not been read, these alone are, and are not kept."""
+        if key not in self._keys:
+            raise KeyError(key)
+        return (self._loaded[key] if key in self._loaded else self._read(key, names))[list(names)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ from mmgraph.graph.layout import (
     required_files,
     table_path,
 )
-from mmgraph.graph.lazy import LazyMapping
+from mmgraph.graph.lazy import LazyMapping, LazyTables
 from mmgraph.graph.relation import Edges
 from mmgraph.graph.save import describe_file
 from mmgraph.graph.schema import GraphSchema, Triple
@@ -92,7 +92,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         schema=schema,
         manifest={k: v for k, v in manifest.items() if k not in _READ_APART},
         tasks=tasks,
-        nodes=LazyMapping(schema.metadata[0], reader.table),
+        nodes=LazyTables(schema.metadata[0], reader.table),
         features=LazyMapping(modal, reader.features),
         stored_features=LazyMapping(modal, functools.partial(reader.features, read_only=True)),
         edges=reader.edges,
@@ -192,10 +192,10 @@ class _Reader:
         self.edges = LazyMapping(schema.metadata[1], self._read_edges)
         self.held_out = LazyMapping(schema.held_out, self._read_held_out)
 
-    def table(self, node_type: str) -> pd.DataFrame:
+    def table(self, node_type: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         path = self._folder / table_path(node_type)
         try:
-            table: pd.DataFrame = read_parquet(path).to_pandas(use_threads=may_start_threads())
+            table: pd.DataFrame = read_parquet(path, columns).to_pandas(use_threads=may_start_threads())
         except (OSError, pa.ArrowException) as error:
             raise unreadable(path, error) from None
         if len(table) != self._sizes[node_type]:

@@ -133,11 +133,14 @@ class AttentionLayer(RelationalLayer):
         return AttentionReceiver(self.owner, self.channels, self.heads, num_relations, self.aggr)
 
     def messages(
-        self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
+        self,
+        x_dict: Mapping[str, Tensor],
+        edges: Mapping[Triple, RelationEdges],
+        asked: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """Return the attention-weighted sums over the neighbours; see :class:`RelationalLayer`."""
         sent = {name: self.send[name](x_dict[name]) for name in dict.fromkeys(r[0] for r in edges)}
-        shares = {name: self.receive[name].share(x_dict[name]) for name in dict.fromkeys(r[2] for r in edges)}
+        shares = {name: self.receive[name].share(asked[name]) for name in dict.fromkeys(r[2] for r in edges)}
         inputs: dict[str, list[RelationInput]] = {}
         for relation, each in edges.items():
             source, _, target = relation

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mmgraph.layers.dropout import Dropout
 from mmgraph.layers.options import require_choice
+from mmgraph.layers.row_blocks import row_by_row
 
 NORMS = ("layer", "none")
 
@@ -47,4 +48,4 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [N, channels] from [N, channels]."""
-        return x + self.body(x)  # type: ignore[no-any-return]
+        return row_by_row(self.body, x, residual=True)

@@ -55,6 +55,7 @@ class HAN(AttentionLayer):
     """
 
     owner = "han"
+    narrows = False
     score = "gat"
 
     def __init__(
@@ -95,12 +96,15 @@ class HAN(AttentionLayer):
         return _Receiver(self.owner, self.channels, self.heads, num_relations)
 
     def messages(
-        self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
+        self,
+        x_dict: Mapping[str, Tensor],
+        edges: Mapping[Triple, RelationEdges],
+        asked: Mapping[str, Tensor],  # noqa: ARG002
     ) -> dict[str, Tensor]:
         """Return the messages of each relation; see :class:`RelationalLayer`."""
         met = {name for source, _, target in edges for name in (source, target)}
         projected = {name: self.project[name](x) for name, x in x_dict.items() if name in met}
-        return {name: functional.relu(z) for name, z in super().messages(projected, edges).items()}
+        return {name: functional.relu(z) for name, z in super().messages(projected, edges, projected).items()}
 
 
 class _Logits(nn.Module):

@@ -88,6 +88,7 @@ class HeteroConv(RelationalLayer):
     """
 
     owner = "hetero_conv"
+    narrows = False
 
     def __init__(
         self,
@@ -136,7 +137,10 @@ class HeteroConv(RelationalLayer):
         return self.not_local
 
     def messages(
-        self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
+        self,
+        x_dict: Mapping[str, Tensor],
+        edges: Mapping[Triple, RelationEdges],
+        asked: Mapping[str, Tensor],  # noqa: ARG002
     ) -> dict[str, Tensor]:
         """Return what the convolutions give; see :class:`RelationalLayer`."""
         found = {}

@@ -83,7 +83,10 @@ class HeteroSAGE(RelationalLayer):
         return "a maximum is the same whatever the edges weigh" if self.reduce == "max" else None
 
     def messages(
-        self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
+        self,
+        x_dict: Mapping[str, Tensor],
+        edges: Mapping[Triple, RelationEdges],
+        asked: Mapping[str, Tensor],  # noqa: ARG002
     ) -> dict[str, Tensor]:
         """Return the projected means or maxima; see :class:`RelationalLayer`."""
         reduce = _REDUCTIONS[self.reduce]

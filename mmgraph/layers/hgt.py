@@ -82,7 +82,10 @@ class HGT(RelationalLayer):
                 self.receive[name] = _Receiver(channels)
 
     def messages(
-        self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
+        self,
+        x_dict: Mapping[str, Tensor],
+        edges: Mapping[Triple, RelationEdges],
+        asked: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """Return the attention-weighted sums over all relations; see :class:`RelationalLayer`."""
         sent = {name: self.send[name](x_dict[name]) for name in dict.fromkeys(r[0] for r in edges)}
@@ -90,7 +93,7 @@ class HGT(RelationalLayer):
         for target in dict.fromkeys(r[2] for r in edges):
             into = [relation for relation in edges if relation[2] == target]
             parts = [sent[r[0]][self._relations_from(r[0]).index(r)] for r in into]
-            query = self.receive[target].query(x_dict[target]).view(-1, self.heads, self.head_width)
+            query = self.receive[target].query(asked[target]).view(-1, self.heads, self.head_width)
             keys, values = (StackedRows(each) for each in zip(*parts, strict=True))
             merged = _merge([edges[relation] for relation in into], query)
             inputs[target] = [

@@ -46,6 +46,9 @@ class Layer(nn.Module, ABC):
     reads_relations: bool = True
     """Whether it passes messages along relations of the graph, and does not only fuse each entity's group."""
 
+    narrows: bool = False
+    """Whether ``forward`` takes ``num_targets``, and returns the new states of so many of the first nodes."""
+
     not_exportable: str | None = None
     """Why ``torch.export`` cannot trace the layer; None if it can."""
 

@@ -14,6 +14,7 @@ from mmgraph.layers.group_layer import GroupLayer
 from mmgraph.layers.groups import OF, Tokens
 from mmgraph.layers.layer import Metadata, Triple
 from mmgraph.layers.options import require_fraction, require_positive
+from mmgraph.layers.row_blocks import row_by_row
 
 
 class PooledFusion(GroupLayer):
@@ -98,7 +99,7 @@ class PooledFusion(GroupLayer):
         state = {name: self.encode[name](y) for name, y in state.items()}
         if x is not None:
             if tokens is not None:
-                given = {name: self.project[name](y) for name, y in state.items()}
+                given = {name: row_by_row(self.project[name], y) for name, y in state.items()}
                 x = x + self.dropout(self.combine(entity, given, tokens))
             x = self.feed_forward[entity](x)
         return x, state

@@ -78,6 +78,8 @@ class RelationalLayer(Layer):
 
     not_exportable = UNSEEN_EDGES
 
+    narrows = True
+
     def __init__(
         self,
         metadata: Metadata,
@@ -126,6 +128,7 @@ class RelationalLayer(Layer):
         edge_index_dict: Mapping[Triple, Tensor],
         edge_weight_dict: Mapping[Triple, Tensor] | None = None,
         edge_attr_dict: Mapping[Triple, Tensor] | None = None,
+        num_targets: Mapping[str, int] | None = None,
     ) -> dict[str, Tensor]:
         """Return the new states; see :class:`Layer`.
 
@@ -134,14 +137,21 @@ class RelationalLayer(Layer):
             edge_index_dict: As there.
             edge_weight_dict: As there.
             edge_attr_dict: Edge type to features of its edges, [E, A], for those of ``edge_channels``.
+            num_targets: By node type, the number of nodes whose new states are asked for, where
+                :attr:`narrows`; edges lead to these alone. The new states are theirs.
 
         Raises:
             GraphError: If the layer was not made for these types, widths or features.
         """
         self.check_inputs(x_dict, edge_index_dict, edge_weight_dict, edge_attr_dict)
         normed = {name: self.norm[name](x) for name, x in x_dict.items() if name in self.reads}
-        edges = self._relation_edges(normed, edge_index_dict, edge_weight_dict or {}, edge_attr_dict or {})
-        messages = self.messages(normed, edges)
+        first = {name: (num_targets or {}).get(name, len(x)) for name, x in normed.items()}
+        # A copy of few rows, so that not all of them are kept for their sake.
+        asked = {name: x if first[name] == len(x) else x[: first[name]].clone() for name, x in normed.items()}
+        edges = self._relation_edges(
+            normed, asked, edge_index_dict, edge_weight_dict or {}, edge_attr_dict or {}
+        )
+        messages = self.messages(normed, edges, asked)
         result = dict(x_dict)
         # In the order of the graph, not of a set: dropout draws its numbers in this order.
         for name in [name for name in normed if name in self.receive]:
@@ -149,19 +159,24 @@ class RelationalLayer(Layer):
             if message is not None:
                 has_message = [each.has_edge for relation, each in edges.items() if relation[2] == name]
                 message = receive.pool(message, has_message)
-            update = self.dropout(receive(normed[name], message))
-            result[name] = receive.add(x_dict[name], update)
+            update = self.dropout(receive(asked[name], message))
+            result[name] = receive.add(x_dict[name][: first[name]], update)
         return result
 
     @abstractmethod
     def messages(
-        self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
+        self,
+        x_dict: Mapping[str, Tensor],
+        edges: Mapping[Triple, RelationEdges],
+        asked: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """Return the messages into each node type that gets any.
 
         Args:
             x_dict: Node type to normed state, [N, C].
             edges: The relations that have edges, in the order of the metadata.
+            asked: Target node type to the normed states of those nodes that messages are asked for: all, or
+                where :attr:`narrows`, the first ones.
 
         Returns:
             Node type to messages [R, N, C], in the order of ``edges``; 0 for a node without a message. Or
@@ -178,6 +193,7 @@ class RelationalLayer(Layer):
     def _relation_edges(
         self,
         x_dict: Mapping[str, Tensor],
+        asked: Mapping[str, Tensor],
         edge_index_dict: Mapping[Triple, Tensor],
         edge_weight_dict: Mapping[Triple, Tensor],
         edge_attr_dict: Mapping[Triple, Tensor],
@@ -186,7 +202,7 @@ class RelationalLayer(Layer):
         for relation in self.relations:
             source, _, target = relation
             if relation in edge_index_dict and source in x_dict and target in x_dict:
-                sizes = x_dict[source].shape[0], x_dict[target].shape[0]
+                sizes = x_dict[source].shape[0], asked[target].shape[0]
                 plan = plan_edges(edge_index_dict[relation], *sizes, where=str(relation))
                 if plan.num_edges:
                     weight, attr = edge_weight_dict.get(relation), edge_attr_dict.get(relation)

@@ -79,7 +79,10 @@ class RGCN(RelationalLayer):
         self.make_receivers(aggr)
 
     def messages(
-        self, x_dict: Mapping[str, Tensor], edges: Mapping[Triple, RelationEdges]
+        self,
+        x_dict: Mapping[str, Tensor],
+        edges: Mapping[Triple, RelationEdges],
+        asked: Mapping[str, Tensor],  # noqa: ARG002
     ) -> dict[str, Tensor]:
         """Return the projected means; see :class:`RelationalLayer`."""
         if not edges:

@@ -169,7 +169,8 @@ class MultimodalModel(nn.Module):
                 trim = sample.trims[number]
                 state = trim.nodes(state)
                 read = (trim.edge_index, trim.edges(weights), trim.edges(attrs))
-            state = layer(state, *read[:2], *read_features(layer, read[2]))  # type: ignore[arg-type]
+            asked = num_asked(layer, sample, number)  # type: ignore[arg-type]
+            state = layer(state, *read[:2], *read_features(layer, read[2]), **asked)  # type: ignore[arg-type]
             states.append(state)
         result: dict[str, Tensor] = self.readout(states)
         # Nodes that stand for missing modalities are no nodes of the graph.
@@ -186,6 +187,18 @@ class MultimodalModel(nn.Module):
         known = None if sample is None else sample.known
         result: dict[str, Tensor] = self.featureless(self.projection(x_dict), edge_index_dict, sizes, known)
         return result
+
+
+def num_asked(layer: Layer, sample: Sample | None, number: int) -> dict[str, Mapping[str, int]]:
+    """Return the argument that says how many nodes the next layer needs, if the layer takes it.
+
+    Args:
+        layer: The layer.
+        sample: What is known of a sampled neighbourhood.
+        number: Which layer it is.
+    """
+    trims = () if sample is None else sample.trims
+    return {"num_targets": trims[number + 1].num_nodes} if layer.narrows and number + 1 < len(trims) else {}
 
 
 def read_features(layer: Layer, attrs: Mapping[Triple, Tensor]) -> list[dict[Triple, Tensor]]:

@@ -11,6 +11,7 @@ from torch_geometric.nn.parameter_dict import ParameterDict
 
 from mmgraph.errors import GraphError, did_you_mean
 from mmgraph.layers.dropout import Dropout
+from mmgraph.layers.row_blocks import row_by_row
 
 
 class Projection(nn.Module):
@@ -66,7 +67,7 @@ class Projection(nn.Module):
         states = {}
         for name in self.node_types:
             if name in x_dict and name in self.linear:
-                states[name] = self.linear[name](self.dropout(x_dict[name]))
+                states[name] = row_by_row((self.dropout, self.linear[name]), x_dict[name])
             elif name in x_dict:
                 states[name] = self.embedding[name].expand(x_dict[name].shape[0], -1)
         return states

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -49,39 +50,67 @@ def counted_dropout(x: Tensor, p: float) -> Tensor:
         >>> out.unique()
         tensor([0., 2.])
     """
-    seed = int(torch.randint(1 << 62, ()))
-    # One of all is the least that stays, so that the scale is finite.
-    threshold = min(round(p * _SHARES), _SHARES - 1)
-    result: Tensor = _CountedDropout.apply(x, seed, threshold)  # type: ignore[no-untyped-call]
-    return result
+    return CountedMask.draw(p).drop(x)
+
+
+@dataclass(frozen=True)
+class CountedMask:
+    """Which values of a tensor are dropped, whether it is given whole or in parts.
+
+    Args:
+        seed: The number that it follows from.
+        threshold: Of the hashes, which are below 2 ** 32, those below it drop their values.
+    """
+
+    seed: int
+    threshold: int
+
+    @classmethod
+    def draw(cls, p: float) -> CountedMask:
+        """Return a mask of torch's generator for the share p, above 0 and below 1."""
+        # One of all is the least that stays, so that the scale is finite.
+        return cls(int(torch.randint(1 << 62, ())), min(round(p * _SHARES), _SHARES - 1))
+
+    def drop(self, x: Tensor, first: int = 0) -> Tensor:
+        """Return x with its values dropped: see :func:`counted_dropout`.
+
+        Args:
+            x: The tensor, or consecutive rows of it.
+            first: How many numbers stand before x in the tensor.
+        """
+        result: Tensor = _CountedDropout.apply(x, self, first)  # type: ignore[no-untyped-call]
+        return result
 
 
 class _CountedDropout(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, seed: int, threshold: int) -> Tensor:
-        ctx.seed, ctx.threshold = seed, threshold
+    def forward(ctx: Any, x: Tensor, mask: CountedMask, first: int) -> Tensor:
+        ctx.mask, ctx.first = mask, first
         values = x.detach().contiguous()
         result = empty(values.shape, values.dtype)
         read, write = values.view(-1).numpy(), result.view(-1).numpy()
-        scale = read.dtype.type(_SHARES / (_SHARES - threshold))
+        threshold, scale = _U32(mask.threshold), read.dtype.type(_SHARES / (_SHARES - mask.threshold))
         run_together(
             [
-                partial(_drop, read, write, begin, end, *_halves(seed, block), _U32(threshold), scale)
-                for block, begin, end in _cut(read.size)
+                partial(_drop, read[part], write[part], place, *_halves(mask.seed, block), threshold, scale)
+                for block, place, part in _cut(first, read.size)
             ]
         )
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _CountedDropout.apply(gradient, ctx.seed, ctx.threshold), None, None  # type: ignore[no-untyped-call]
+        return ctx.mask.drop(gradient, ctx.first), None, None
 
 
-def _cut(size: int) -> list[tuple[int, int, int]]:
-    """Return what each thread does of a block, and of which one it is: its number, begin and end."""
+def _cut(first: int, size: int) -> list[tuple[int, int, slice]]:
+    """Return what each thread does: the number of a block, the place where it begins, and the values."""
     parts = useful_threads(2 * size)
-    cuts = {size * part // parts for part in range(parts + 1)} | set(range(0, size, _BLOCK))
-    return [(begin // _BLOCK, begin, end) for begin, end in pairwise(sorted(cuts))]
+    cuts = {size * part // parts for part in range(parts + 1)}
+    cuts |= {block - first for block in range(-(-first // _BLOCK) * _BLOCK, first + size, _BLOCK)}
+    return [
+        ((first + begin) // _BLOCK, first + begin, slice(begin, end)) for begin, end in pairwise(sorted(cuts))
+    ]
 
 
 def _halves(seed: int, block: int) -> tuple[Any, Any]:
@@ -90,14 +119,13 @@ def _halves(seed: int, block: int) -> tuple[Any, Any]:
 
 
 @_kernel
-def _drop(x, out, begin, end, low, high, threshold, scale):  # type: ignore[no-untyped-def]
+def _drop(x, out, first, low, high, threshold, scale):  # type: ignore[no-untyped-def]
     zero = scale * 0
-    # Of slices, whose places count from 0: numba asks of any other number whether it counts from the end.
-    some, result = x[begin:end], out[begin:end]
-    for place in range(some.size):
+    # Places count from 0: numba asks of any other number whether it counts from the end.
+    for place in range(x.size):
         # Each step back in 32 bits: numba would go on in 64, which halves how many are done at once.
-        bits = _U32(_U32(begin + place) * _STEP + low)
+        bits = _U32(_U32(first + place) * _STEP + low)
         bits = _U32((bits ^ (bits >> _S16)) * _FIRST)
         bits = _U32((bits ^ (bits >> _S15) ^ high) * _SECOND)
         bits = _U32(bits ^ (bits >> _S16))
-        result[place] = some[place] * (scale if bits >= threshold else zero)
+        out[place] = x[place] * (scale if bits >= threshold else zero)

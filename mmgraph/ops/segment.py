@@ -5,8 +5,11 @@ Shapes: E rows, H columns, N segments.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 # Keeps an empty segment at 0/eps = 0. Any other segment's sum is at least 1, its largest term.
 _TINY = 1e-16
@@ -28,7 +31,21 @@ def segment_sum(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
         >>> segment_sum(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 0]), 3)
         tensor([5., 0., 2.])
     """
-    return values.new_zeros(num_segments, *values.shape[1:]).index_add(0, index, values)
+    result: Tensor = _SegmentSum.apply(values, index, num_segments)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _SegmentSum(Function):
+    """``index_add`` on zeros, which would keep the rows for the gradient and not read them."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, index: Tensor, num_segments: int) -> Tensor:
+        ctx.save_for_backward(index)
+        return values.new_zeros(num_segments, *values.shape[1:]).index_add_(0, index, values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient.index_select(0, *ctx.saved_tensors), None, None
 
 
 def segment_mean(values: Tensor, index: Tensor, num_segments: int) -> Tensor:

@@ -133,7 +133,7 @@ def _split(run: Run, entity: str) -> NDArray[np.str_]:
     """
     split = run.task.split_of(entity)
     if split is not None:
-        return split
+        return split.astype(str)
     table = run.graph.nodes[entity]
     if "training" in table:
         return np.where(table["training"].to_numpy(dtype=bool), "train", "")

@@ -69,9 +69,9 @@ class Classification(EntityTask):
         Raises:
             GraphError: If the training entities have fewer than two classes.
         """
-        names = _names(labels.values)
-        classes = sorted(set(names[labels.rows("train")]))
-        unseen = sorted(set(names[labels.values.notna().to_numpy()]) - set(classes))
+        code, names = _coded(labels.values)
+        classes = sorted({names[each] for each in np.unique(code[labels.rows("train")])})
+        unseen = sorted({*names} - {*classes})
         if len(classes) < 2:
             raise GraphError(
                 f"all training entities have the value {classes[0]!r} in {labels.column!r}; "
@@ -80,7 +80,8 @@ class Classification(EntityTask):
                 fix="Check the target's column and the split in dataset.yaml.",
             )
         position = {name: index for index, name in enumerate([*classes, *unseen])}
-        target = torch.tensor([position.get(name, UNLABELLED) for name in names])
+        # The code of a missing value, -1, is that of the last place.
+        target = torch.from_numpy(np.array([*(position[name] for name in names), UNLABELLED])[code])
         counts = torch.bincount(target[labels.rows("train")], minlength=len(classes))
         balanced = counts.sum() / (len(classes) * counts)
         return cls(
@@ -148,7 +149,8 @@ class Classification(EntityTask):
 
     def targets(self) -> pd.Series:
         """Return the name of each entity's class."""
-        return pd.Series(_names(self.labels.values)).where(self.labels.values.notna().to_numpy(), None)
+        code, names = _coded(self.labels.values)
+        return pd.Series(np.array([*names, None], dtype=object)[code])
 
     def decode(self, output: Tensor) -> pd.DataFrame:
         """Return ``prediction`` and ``probabilities`` (in the order of ``classes``)."""
@@ -163,11 +165,10 @@ class Classification(EntityTask):
         return {**super().describe(), "classes": list(self.classes), "unseen_classes": list(self.unseen)}
 
 
-def _names(values: pd.Series) -> npt.NDArray[np.object_]:
-    """Return the values as text [N]; an empty one becomes a text that stands for no class."""
-    return np.array(
-        [str(value) if there else "" for value, there in zip(values, values.notna(), strict=True)], object
-    )
+def _coded(values: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the number of each value [N], -1 for an empty one, and what the numbers stand for, as text."""
+    code, found = pd.factorize(values)
+    return code, [str(value) for value in found]
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:

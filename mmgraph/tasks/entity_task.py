@@ -107,7 +107,7 @@ class EntityTask(Task):
 
     def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:
         """Return what the model says of all entities; see :meth:`predictions`."""
-        return self.predictions(self.output(head, unify, torch.arange(len(self.labels.ids))))
+        return self.predictions(self.output(head, unify, torch.arange(len(self.labels))))
 
     def predictions(self, output: Tensor) -> pd.DataFrame:
         """Return id, split, target, prediction, and more where there is more, for all N entities.

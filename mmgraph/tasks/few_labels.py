@@ -41,8 +41,8 @@ class FewLabels:
         if labels.kind == "classification":
             classes = labels.values.iloc[rows].astype(str).to_numpy()
             groups, least = [rows[classes == name] for name in np.unique(classes)], 1
-        lots = np.random.default_rng(self.seed).permutation(len(labels.ids))
-        hidden = np.zeros(len(labels.ids), dtype=bool)
+        lots = np.random.default_rng(self.seed).permutation(len(labels))
+        hidden = np.zeros(len(labels), dtype=bool)
         for group in groups:
             count = max(math.ceil(self.share * len(group)), least)
             hidden[group[np.argsort(lots[group])[count:]]] = True

@@ -43,16 +43,16 @@ def join_labels(name: str, members: Sequence[Labels]) -> Labels:
         kind="multi_task",
         entity=members[0].entity,
         column=columns,
-        ids=np.concatenate(ids),
+        id_values=pd.Series(np.concatenate(ids)),
         values=pd.concat(values, ignore_index=True),
         split=np.concatenate(splits),
         where=f"tasks.{name}",
     )
 
 
-def _one_split(members: Sequence[Labels]) -> NDArray[np.str_]:
+def _one_split(members: Sequence[Labels]) -> NDArray[np.object_]:
     """Return the part of each entity of a type, of which the tasks must say the same."""
-    split = members[0].split.astype("<U10")
+    split = members[0].split
     for labels in members[1:]:
         other = (split != labels.split) & (split != "") & (labels.split != "")
         if other.any():
@@ -66,4 +66,4 @@ def _one_split(members: Sequence[Labels]) -> NDArray[np.str_]:
                 fix="Give both tasks the same split in dataset.yaml, and build the graph anew.",
             )
         split = np.where(split == "", labels.split, split)
-    return np.asarray(split, dtype=str)
+    return split

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from mmgraph.data.task_spec import AnyTaskSpec, TaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.unprepared import unprepared_task
+from mmgraph.parquet_file import give_back_unused
 
 SPLITS = ("train", "validation", "test")
 """The names of the parts that a split has."""
@@ -27,7 +29,7 @@ class Labels:
         kind: The registered name of what the task is, e.g. ``classification``.
         entity: The entity type.
         column: The column of the dataset that the targets come from, for messages.
-        ids: Ids of the entities, text [N].
+        id_values: Ids of the entities [N], as the graph has them.
         values: Targets [N]; an empty one is an unlabelled entity.
         split: ``train``, ``validation``, ``test`` or nothing, text [N].
         where: The place, for messages.
@@ -37,14 +39,33 @@ class Labels:
     kind: str
     entity: str
     column: str
-    ids: npt.NDArray[np.str_]
+    id_values: pd.Series
     values: pd.Series
-    split: npt.NDArray[np.str_]
+    split: npt.NDArray[np.object_]
     where: str
+
+    def __len__(self) -> int:
+        """Return the number N of entities."""
+        return len(self.split)
+
+    @cached_property
+    def ids(self) -> npt.NDArray[np.str_]:
+        """Ids of the entities, text [N]; made when they are first asked for, which a training does not."""
+        return self.id_values.to_numpy(dtype=str)
 
     def rows(self, split: str) -> npt.NDArray[np.int64]:
         """Return the positions of the labelled entities of one split, ascending."""
         return np.flatnonzero(self.values.notna().to_numpy() & (self.split == split))
+
+
+def split_of(column: pd.Series) -> npt.NDArray[np.object_]:
+    """Return the part of a split that each entity is in, text [N]: as many references to few texts.
+
+    Args:
+        column: The parts, missing where an entity is in none.
+    """
+    code, parts = pd.factorize(column.fillna(""))
+    return np.array([str(part) for part in parts], dtype=object)[code]
 
 
 def find_task(graph: Graph, task: str) -> AnyTaskSpec:
@@ -85,19 +106,21 @@ def read_labels(graph: Graph, task: str) -> Labels:
             where="--task",
             fix="Take a classification, a regression or a multi_label task.",
         )
-    table = graph.nodes[spec.entity]
+    table = graph.columns(spec.entity, ["id", f"target:{task}", f"split:{task}"])
     values = table[f"target:{task}"]
     labels = Labels(
         task=task,
         kind=spec.kind,
         entity=spec.entity,
         column=spec.target,
-        ids=table["id"].to_numpy(dtype=str),
+        id_values=table["id"],
         values=values.mask(values.astype("string").str.strip() == ""),
-        split=table[f"split:{task}"].fillna("").to_numpy(dtype=str),
+        split=split_of(table[f"split:{task}"]),
         where=f"tasks.{task}",
     )
     _check(labels)
+    # Of the table, and of texts on the way, there is several times what is kept.
+    give_back_unused()
     return labels
 
 
@@ -110,7 +133,7 @@ def _check(labels: Labels) -> None:
                 f"no entity of the {split} split has a value in {labels.column!r}, so there is nothing {use} "
                 f"({counted(members, 'entity is', 'entities are')} in the split, "
                 f"{int(labels.values.notna().sum())} of "
-                f"{len(labels.ids)} have a value)",
+                f"{len(labels)} have a value)",
                 where=labels.where,
                 fix="Check the target's column and the split in dataset.yaml, and build the graph anew.",
             )
@@ -121,7 +144,7 @@ def _check(labels: Labels) -> None:
 
 def _check_spelling(labels: Labels) -> None:
     """Raise if two classes differ in the spaces around them alone."""
-    names = sorted(labels.values.dropna().astype(str).unique())
+    names = sorted(map(str, labels.values.dropna().unique()))
     first: dict[str, str] = {}
     for name in names:
         twin = first.setdefault(name.strip(), name)
@@ -135,9 +158,9 @@ def _check_spelling(labels: Labels) -> None:
 
 def _check_shared(labels: Labels) -> None:
     """Raise if what is asked later has nothing to do with what is learnt."""
-    known = set(labels.values.iloc[labels.rows("train")].astype(str))
+    known = set(map(str, labels.values.iloc[labels.rows("train")].unique()))
     for split in ("validation", "test"):
-        asked = set(labels.values.iloc[labels.rows(split)].astype(str))
+        asked = set(map(str, labels.values.iloc[labels.rows(split)].unique()))
         if asked and not asked & known:
             raise GraphError(
                 f"none of the {len(asked):,} values of {labels.column!r} in the {split} split is among the "

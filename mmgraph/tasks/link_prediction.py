@@ -90,7 +90,7 @@ class LinkPrediction(Task):
             kind=spec.kind,
             entity=edge_type.source,
             column=spec.relation,
-            ids=ids[0][links.source.numpy()],
+            id_values=pd.Series(ids[0][links.source.numpy()]),
             values=pd.Series(np.ones(len(links.source), dtype=bool)),
             split=links.part,
             where=f"tasks.{name}",

@@ -30,7 +30,7 @@ def draw_measured(view: Graph, labels: Labels, spec: MatchingTaskSpec) -> Wrong:
     """
     sizes = {t.name: t.num_nodes for t in view.schema.node_types}
     edges = {triple: torch.from_numpy(np.asarray(index)) for triple, index in view.edge_index.items()}
-    whose = np.full((len(labels.ids), spec.num_negatives), _NOBODY, dtype=np.int64)
+    whose = np.full((len(labels), spec.num_negatives), _NOBODY, dtype=np.int64)
     hard = np.zeros(whose.shape, dtype=np.bool_)
     for number, split in enumerate(SPLITS):
         rows = labels.rows(split)

@@ -265,7 +265,7 @@ def _check_known(labels: Labels, sets: Sequence[Sequence[str]], names: list[str]
 
 def _check_size(labels: Labels, names: Sequence[str], counts: Mapping[str, int]) -> None:
     """Raise if there are too many labels for a table of entities by labels."""
-    entities = len(labels.ids)
+    entities = len(labels)
     most = _MOST_CELLS // entities
     if len(names) > most:
         # What is as frequent as the first one too many goes as well.

@@ -58,10 +58,10 @@ class MultiTask(Task):
             entity = member.labels.entity
             if entity not in self._begin:
                 self._begin[entity] = count
-                count += len(member.labels.ids)
+                count += len(member.labels)
             self._columns[name] = slice(width, width + member.out_channels)
             width += member.out_channels
-            known = torch.zeros(len(member.labels.ids), dtype=torch.bool)
+            known = torch.zeros(len(member.labels), dtype=torch.bool)
             for split in SPLITS:
                 known[torch.from_numpy(member.labels.rows(split))] = True
             self.register_buffer(f"known_{name}", known, persistent=False)
@@ -118,7 +118,7 @@ class MultiTask(Task):
             *(f"{name}: {note}" for name, member in self._each() for note in member.notes),
         ]
 
-    def split_of(self, entity: str) -> NDArray[np.str_] | None:
+    def split_of(self, entity: str) -> NDArray[np.object_] | None:
         """Return the part that any of the tasks gives each entity of a type, text [N]; nothing if none does.
 
         Args:
@@ -209,13 +209,13 @@ class MultiTask(Task):
 
     def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:
         """Return entity, id and split of all rows, and of each task ``<task>/target`` and predictions."""
-        output = self.output(head, unify, torch.arange(len(self.labels.ids)))
+        output = self.output(head, unify, torch.arange(len(self.labels)))
         types = np.repeat(self.entities, [len(self._ids(entity)) for entity in self.entities])
         ids, split = self.labels.ids.astype(object), self.labels.split.astype(object)
         table = pd.DataFrame({"entity": types.astype(object), "id": ids, "split": split})
         for name, member in self._each():
             begin = self._begin[member.labels.entity]
-            rows = slice(begin, begin + len(member.labels.ids))
+            rows = slice(begin, begin + len(member.labels))
             own = member.predictions(output[rows, self._columns[name]]).drop(columns=["id", "split"])
             own.index += begin
             table = table.join(own.add_prefix(f"{name}/"))

@@ -9,7 +9,7 @@ from mmgraph.data.task_spec import PairTaskSpec
 from mmgraph.errors import GraphError
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.unprepared import split_column
-from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.labels import SPLITS, Labels, find_task, split_of
 
 
 def read_pairs(graph: Graph, name: str) -> tuple[Labels, PairTaskSpec]:
@@ -46,9 +46,9 @@ def read_pairs(graph: Graph, name: str) -> tuple[Labels, PairTaskSpec]:
         kind=spec.kind,
         entity=spec.entity,
         column=f"{spec.query} or {spec.answer}",
-        ids=table["id"].to_numpy(dtype=str),
+        id_values=table["id"],
         values=table["id"].where(has),
-        split=split.fillna("").to_numpy(dtype=str),
+        split=split_of(split),
         where=where,
     )
     for part in SPLITS:

@@ -23,7 +23,7 @@ from mmgraph.graph.unprepared import split_column
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.registry import TASKS
 from mmgraph.tasks.content import Content
-from mmgraph.tasks.labels import SPLITS, Labels, find_task
+from mmgraph.tasks.labels import SPLITS, Labels, find_task, split_of
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.options import TaskOptions
 from mmgraph.tasks.pretext import PRETEXTS, Pretext, Subject
@@ -70,9 +70,9 @@ class Pretraining(Task):
             kind=spec.kind,
             entity=spec.entity,
             column="id",
-            ids=table["id"].to_numpy(dtype=str),
+            id_values=table["id"],
             values=table["id"],
-            split=split.fillna("").to_numpy(dtype=str),
+            split=split_of(split),
             where=where,
         )
         options.refuse_others(labels, "contrast", "objectives", "few_labels")

@@ -194,7 +194,7 @@ class Task(nn.Module, ABC):
             )
         return rows
 
-    def split_of(self, entity: str) -> NDArray[np.str_] | None:
+    def split_of(self, entity: str) -> NDArray[np.object_] | None:
         """Return the part of the split that each entity of a type is in, text [N]; nothing if it says none.
 
         Args:

@@ -51,7 +51,7 @@ def task_data(graph: Graph, task: str) -> HeteroData:
     if isinstance(learnt, MultiLabel):
         store.classes = list(learnt.names)
     for split in SPLITS:
-        mask = torch.zeros(len(labels.ids), dtype=torch.bool)
+        mask = torch.zeros(len(labels), dtype=torch.bool)
         mask[torch.as_tensor(labels.rows(split))] = True
         store[_MASKS[split]] = mask
     return data

@@ -38,7 +38,7 @@ class TaskLinks:
     num_target: int
     source: Tensor
     target: Tensor
-    part: npt.NDArray[np.str_]
+    part: npt.NDArray[np.object_]
     repeats: int = 0
 
     @property
@@ -152,7 +152,7 @@ def read_links(view: Graph, edge_type: EdgeType, *, both: bool = False, where: s
         source, target = np.divmod(new, num_target)
         sources.append(source)
         targets.append(target)
-        parts.append(np.full(len(source), part))
+        parts.append(np.full(len(source), part, dtype=object))
     return TaskLinks(
         triple=edge_type.triple,
         num_source=num_source,

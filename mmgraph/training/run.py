@@ -127,7 +127,7 @@ class Run:
         with memory_told("while predictions were made", fix="Free some memory."), torch.no_grad():
             if not isinstance(task, EntityTask):
                 return task.predict(self.module.head, self._unify)
-            output = task.output(self.module.head, self._unify, torch.arange(len(task.labels.ids)))
+            output = task.output(self.module.head, self._unify, torch.arange(len(task.labels)))
         table, bad = task.predictions(output), rows_not_finite(output)
         if len(bad):
             table.loc[bad.numpy(), table.columns[table.columns.get_loc("prediction") :]] = None

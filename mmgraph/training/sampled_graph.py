@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -166,11 +167,13 @@ class SampledGraph:
     ) -> tuple[NeighbourSampler, Callable[[HeteroData], GraphBatch]]:
         """Return the sampler for a model, and what makes of its batches such as the model takes."""
         field = receptive_field(model, self.schema, fanout)
-        parts: list[tuple[int, frozenset[Triple]]] = []
+        parts: list[_Part] = []
         if model.missing.missing == "absent" and not model.missing.modality_dropout:
-            for layer, depth in zip(model.layers, field.depth, strict=True):
+            after = [*field.depth[1:], field.depth[-1]]
+            for layer, depth, next_depth in zip(model.layers, field.depth, after, strict=True):
                 steps: tuple[frozenset[Triple], ...] = layer.hops  # type: ignore[assignment]
-                parts.append((depth, frozenset().union(*steps)))
+                read = frozenset().union(*steps)
+                parts.append(_Part(depth, next_depth if layer.narrows else depth, read))
 
         steps = tuple(
             frozenset(triple for triple, numbers in field.fanout.items() if numbers[hop])
@@ -206,7 +209,7 @@ class SampledGraph:
         self,
         batch: HeteroData,
         seeds: Tensor,
-        parts: Sequence[tuple[int, frozenset[Triple]]],
+        parts: Sequence[_Part],
         steps: tuple[frozenset[Triple], ...],
     ) -> GraphBatch:
         """Return what PyG's loader made as a model takes it, every plan of edges made.
@@ -214,13 +217,13 @@ class SampledGraph:
         Args:
             batch: What the loader made.
             seeds: What it was made for.
-            parts: For each layer how many hops it needs, and of which edge types; nothing to trim nothing.
+            parts: What each layer needs; nothing to trim nothing.
             steps: Along which edge types each hop was sampled.
         """
         sizes = {name: batch[name].n_id.numel() for name in batch.node_types}
         edges = {triple: batch[triple].edge_index for triple in batch.edge_types}
         plans = adopt_sampled(edges, sizes)
-        trims = tuple(_trim(batch, edges, plans, *part) for part in parts)
+        trims = tuple(_trim(batch, edges, plans, part) for part in parts)
         return GraphBatch(
             {name: batch[name].x for name in batch.node_types},
             edges,
@@ -229,6 +232,21 @@ class SampledGraph:
             Sample(self._known(batch), trims, {name: batch[name].n_id for name in self._entities}, steps),
             seeds,
         )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The part of a sample that a layer needs.
+
+    Args:
+        depth: What so many hops have found.
+        target_depth: New states of what so many hops have found are asked for.
+        read: The edge types that it reads.
+    """
+
+    depth: int
+    target_depth: int
+    read: frozenset[Triple]
 
 
 def _asked_nodes(entity: str, batch: HeteroData) -> Tensor:
@@ -266,16 +284,18 @@ def _trim(
     batch: HeteroData,
     edges: Mapping[Triple, Tensor],
     plans: Mapping[Triple, EdgePlan],
-    depth: int,
-    read: frozenset[Triple],
+    part: _Part,
 ) -> Trim:
     """Return what the first hops gave: its plans are the first edges of those of the whole batch."""
-    nodes = {name: sum(batch[name].num_sampled_nodes[: depth + 1]) for name in batch.node_types}
+    nodes, targets = (
+        {name: sum(batch[name].num_sampled_nodes[: depth + 1]) for name in batch.node_types}
+        for depth in (part.depth, part.target_depth)
+    )
     kept: dict[Triple, Tensor] = {}
     for triple, index in edges.items():
-        if triple in read:
-            num_edges, plan = sum(batch[triple].num_sampled_edges[:depth]), plans[triple]
-            size = (num_edges, nodes[triple[0]], nodes[triple[2]])
+        if triple in part.read:
+            num_edges, plan = sum(batch[triple].num_sampled_edges[: part.depth]), plans[triple]
+            size = (num_edges, nodes[triple[0]], targets[triple[2]])
             if size == (plan.num_edges, plan.num_source, plan.num_target):
                 # The same tensor, so that what a layer keeps with it serves the next one.
                 kept[triple] = index

@@ -34,7 +34,7 @@ def task():
         kind="retrieval",
         entity="thing",
         column="image or text",
-        ids=ids,
+        id_values=pd.Series(ids),
         values=pd.Series(ids),
         split=SPLIT,
         where="tasks.find",

@@ -26,7 +26,7 @@ def make_labels() -> MakeLabels:
             kind=kind,
             entity="thing",
             column="hue",
-            ids=np.array([f"thing-{row}" for row in range(len(values))]),
+            id_values=pd.Series([f"thing-{row}" for row in range(len(values))]),
             values=series,
             split=np.array([names[letter] for letter in split]),
             where="tasks.colour",

@@ -48,7 +48,7 @@ def test_metrics_equal_scikit_learn(pairs):
         "classification",
         "thing",
         "hue",
-        ids=np.array([str(row) for row in range(len(values))]),
+        id_values=pd.Series([str(row) for row in range(len(values))]),
         values=pd.Series(values, dtype="str"),
         split=np.array(["train"] * 3 + ["validation"] + ["test"] * len(pairs)),
         where="tasks.colour",

@@ -21,7 +21,8 @@ def graph_with(values, split=SPLIT):
         {"id": list("abcde"), "target:colour": pd.Series(values, dtype="str"), "split:colour": split}
     )
     return SimpleNamespace(
-        tasks={"colour": TaskSpec(entity="thing", target="hue", split="random")}, nodes={"thing": table}
+        tasks={"colour": TaskSpec(entity="thing", target="hue", split="random")},
+        columns=lambda entity, names: {"thing": table}[entity][names],
     )
 
 

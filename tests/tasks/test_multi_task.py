@@ -170,7 +170,9 @@ def test_predictions_have_columns_of_each_task(make):
 
 def test_two_entity_types_have_rows_one_after_the_other(labels):
     colour, size = labels
-    size = replace(size, entity="box", ids=size.ids[:6], split=size.split[:6], values=size.values[:6])
+    size = replace(
+        size, entity="box", id_values=size.id_values[:6], split=size.split[:6], values=size.values[:6]
+    )
     members = {
         "colour": Classification.from_labels(colour, ClassLoss()),
         "size": Regression.from_labels(size, ClassLoss()),

@@ -21,7 +21,7 @@ def graph_with(kind: str):
         }
     )
     task = TaskSpec(entity="thing", target="width", split="random", kind=kind)
-    return SimpleNamespace(tasks={"size": task}, nodes={"thing": table})
+    return SimpleNamespace(tasks={"size": task}, columns=lambda _, names: table[names])
 
 
 @pytest.mark.parametrize(("kind", "wanted"), [("classification", Classification), ("regression", Regression)])

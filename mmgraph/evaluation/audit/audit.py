@@ -104,13 +104,13 @@ def _asked(graph: Graph, name: str) -> tuple[Asks, Labels, Task | None]:
         return "targets", read_labels(graph, name), None
     task = Task.from_graph(graph, name)
     if isinstance(task, PairTask):
-        nothing = pd.Series([None] * len(task.labels.ids), dtype=object)
+        nothing = pd.Series([None] * len(task.labels), dtype=object)
         return "pairs", replace(task.labels, values=nothing), task
-    table = graph.nodes[task.labels.entity]
-    ids, size = table["id"].to_numpy(dtype=str), len(table)
+    ids = graph.nodes[task.labels.entity]["id"]
+    size = len(ids)
     nothing = pd.Series([None] * size, dtype=object)
     # Links are held out, and no entities.
-    labels = replace(task.labels, ids=ids, values=nothing, split=np.full(size, "", dtype=str))
+    labels = replace(task.labels, id_values=ids, values=nothing, split=np.full(size, "", dtype=object))
     return "links", labels, task
 
 

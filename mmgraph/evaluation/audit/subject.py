@@ -91,7 +91,7 @@ class Subject:
     @property
     def num_entities(self) -> int:
         """The number N of entities of the task's type."""
-        return len(self.labels.ids)
+        return len(self.labels)
 
     @functools.cached_property
     def training(self) -> NDArray[np.bool_]:
