@@ -11,9 +11,10 @@ _INTRODUCTION = """# Results of pre-training
 
 What [pre-training](how_to/pretraining.md) gives where labels are few: test accuracy of `{model}`, mean ±
 sample standard deviation over seeds, each of which draws the split, the weights and the labels anew. The
-model is pre-trained on all entities of a split without their labels, then trained on a share of the
-training labels, of each class at least one. Validation keeps all its labels, and chooses the epoch: where
-there are next to no labels, that is kinder than life, to all ways alike.
+model is pre-trained without labels by the objectives that are the default, which ask for training entities
+and see the others as their neighbours; then it is trained on a share of the training labels, of each class
+at least one. Validation keeps all its labels, and chooses the epoch: where there are next to no labels,
+that is kinder than life, to all ways alike.
 
 | | begins with | what is trained |
 | --- | --- | --- |
