@@ -1,4 +1,4 @@
-"""``mmgraph embed``: the unified representation of every entity."""
+"""``mmgraph embed``: the unified representation of every entity, or the states of modality nodes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ EXAMPLES = (
     "mmgraph embed run --out vectors.parquet",
     "mmgraph embed run --out vectors.npy --json",
     "mmgraph embed pairs --side sans --out pictures.parquet",
+    "mmgraph embed run --modality sans --out sans.parquet",
 )
 
 
@@ -45,6 +46,14 @@ def embed(
             help="Of a retrieval: where entities lie by this modality in the space that compares both sides.",
         ),
     ] = None,
+    modality: Annotated[
+        str | None,
+        typer.Option(
+            "--modality",
+            metavar="MODALITY",
+            help="The nodes of this modality in place of the entities: each the state that its entity reads.",
+        ),
+    ] = None,
     graph: GraphOption = None,
     eval_batch_size: EvalBatchSizeOption = None,
     overwrite: OverwriteFileOption = False,
@@ -52,7 +61,7 @@ def embed(
     quiet: QuietOption = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Write one vector for every entity, or for one side of each, as Parquet or npy."""
+    """Write one vector for every entity, one side of each, or every node of a modality, as Parquet or npy."""
     begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
     from mmgraph.evaluation.embeddings import check_target, write_embeddings
@@ -60,21 +69,23 @@ def embed(
     check_target(out, overwrite=overwrite)
     loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     chosen = entity or loaded.task.labels.entity
-    ids, vectors = loaded.embed(chosen, side=side)
+    ids, vectors = loaded.embed(chosen, side=side, modality=modality)
     files = write_embeddings(out, ids.tolist(), vectors)
     if json:
         write_json(
             {
                 "entity": chosen,
                 "side": side,
+                "modality": modality,
                 "files": [str(file) for file in files],
                 "entities": vectors.shape[0],
                 "channels": vectors.shape[1],
             }
         )
     else:
+        nodes = f"{chosen}/{modality}" if modality else chosen
         shown = " and ".join(str(file) for file in files)
         write_line(
-            f"{counted(vectors.shape[0], 'vector')} of width {vectors.shape[1]} for {chosen} "
+            f"{counted(vectors.shape[0], 'vector')} of width {vectors.shape[1]} for {nodes} "
             f"{agreed(vectors.shape[0], 'is', 'are')} in {shown}"
         )

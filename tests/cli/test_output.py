@@ -135,6 +135,16 @@ def test_embed_writes_every_entity(call: Call, trained: str, tmp_path: Path) -> 
     np.testing.assert_array_equal(np.stack(table["embedding"].tolist()), array)
 
 
+def test_embed_writes_the_nodes_of_a_modality(call: Call, trained: str, tmp_path: Path) -> None:
+    done = call("embed", trained, "--modality", "sans", "--out", str(tmp_path / "v.parquet"), "--json")
+    document, table = json.loads(done.out), pd.read_parquet(tmp_path / "v.parquet")
+    assert (document["modality"], document["entities"]) == ("sans", len(table))
+    assert (
+        "Did you mean 'sans'"
+        in call("embed", trained, "--modality", "san", "--out", str(tmp_path / "x.npy")).err
+    )
+
+
 def test_default_folders_are_named_after_what_is_in_them(
     call: Call, graph: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
