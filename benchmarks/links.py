@@ -110,11 +110,14 @@ def _try_seeds(
     import mmgraph as mg
     from mmgraph.data.split_spec import HoldOut
 
+    missing = {seed: names for seed in range(seeds) if (names := kept.missing(case.key, entries, seed))}
+    if not missing:
+        return
     torch.set_num_threads(1)
     graph = mg.build_graph(mg.load_dataset(folder), previews=False)
-    for seed in range(seeds):
+    for seed, names in missing.items():
         spec = graph.tasks[case.task].model_copy(update={"hold_out": HoldOut(seed=seed)})
-        for name in kept.missing(case.key, entries, seed):
+        for name in names:
             comparison = mg.compare(
                 dataclasses.replace(graph, tasks=graph.tasks | {case.task: spec}),
                 task=case.task,

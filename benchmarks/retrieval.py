@@ -230,8 +230,10 @@ def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
         for name, of_seeds in found.items():
             cells = [_cell([trial[f"{direction}_{metric}"] for trial in of_seeds]) for metric in _SHOWN]
             print(f"    {name:26s}" + "".join(f"{cell:>16s}" for cell in cells), flush=True)
-    for line in verdict(case.key, found, case.directions, _RIVALS, _CLOSED):
-        print(f"  {line}", flush=True)
+    others = [name for name in (*_RIVALS, *_CLOSED) if name != "chance"]
+    for who, way, *answers in verdict(found, case.directions, _RIVALS, _CLOSED):
+        told = [f"{name} {text}" for name, text in zip(others, answers, strict=True) if text]
+        print(f"  {who}{f', {way}, ahead of: ' if told else ''}{'; '.join(told)}", flush=True)
 
 
 def _cell(values: list[float]) -> str:
