@@ -89,7 +89,9 @@ def main() -> int:
         _print_case(case, kept.found(case.key, entries))
     results = {case.key: found for case in CASES if (found := kept.found(case.key, ENTRIES))}
     if options.page:
-        options.page.write_text(render_page(results, _BASELINES, _OURS), encoding="utf-8")
+        options.page.write_text(
+            render_page(results, [case.key for case in CASES], _BASELINES, _OURS), encoding="utf-8"
+        )
     return told(_shortfalls(results) if options.check else [])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seeded_page import Found, against, answer, best_by, command, made_with, table
+from seeded_page import Found, against, answer, best_by, command, left_out, made_with, table
 
 _COLUMNS = {
     "validation_mrr": "validation MRR",
@@ -34,11 +34,14 @@ Seeds hold out links of the same relation, so that the deviation is a little sma
 """
 
 
-def render_page(results: Mapping[str, Found], baselines: Sequence[str], ours: Sequence[str]) -> str:
+def render_page(
+    results: Mapping[str, Found], cases: Sequence[str], baselines: Sequence[str], ours: Sequence[str]
+) -> str:
     """Return the page as Markdown.
 
     Args:
         results: By case and entry the test metrics of each seed, and ``validation_mrr``.
+        cases: All cases that there are.
         baselines: The entries that ours are held against.
         ours: The entries of which validation chooses one.
     """
@@ -46,7 +49,7 @@ def render_page(results: Mapping[str, Found], baselines: Sequence[str], ours: Se
     parts += [
         f"- {line}" for case, found in results.items() for line in _verdict(case, found, baselines, ours)
     ]
-    parts += ["", _READING]
+    parts += ["", *left_out(cases, results), _READING]
     for case, found in results.items():
         seeds = len(next(iter(found.values())))
         parts += [f"## {case}", "", f"{seeds} seeds.", "", *table(found, _COLUMNS), ""]

@@ -90,7 +90,9 @@ def main() -> int:
         _print_case(case, kept.found(case.key, WAYS))
     results = {case.key: found for case in CASES if (found := kept.found(case.key, WAYS))}
     if options.page:
-        options.page.write_text(render_page(results, MODEL, _RIVALS, _PACKAGES), encoding="utf-8")
+        options.page.write_text(
+            render_page(results, [case.key for case in CASES], MODEL, _RIVALS, _PACKAGES), encoding="utf-8"
+        )
     return told(_shortfalls(results) if options.check else [])
 
 

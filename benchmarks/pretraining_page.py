@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seeded_page import Found, against, answer, command, made_with, table
+from seeded_page import Found, against, answer, command, left_out, made_with, table
 
 _LABELS = " labels"
 _INTRODUCTION = """# Results of pre-training
@@ -39,12 +39,17 @@ def shares_of(found: Found) -> list[str]:
 
 
 def render_page(
-    results: Mapping[str, Found], model: str, rivals: Mapping[str, str], libraries: Sequence[str]
+    results: Mapping[str, Found],
+    cases: Sequence[str],
+    model: str,
+    rivals: Mapping[str, str],
+    libraries: Sequence[str],
 ) -> str:
     """Return the page as Markdown.
 
     Args:
         results: By case and way of training the test metric and the number of labels by share, of each seed.
+        cases: All cases that there are.
         model: The model.
         rivals: By way what it is held against.
         libraries: Whose versions are told.
@@ -52,7 +57,7 @@ def render_page(
     parts = [_INTRODUCTION.format(model=model, versions=made_with(libraries)), "## Does it help?\n"]
     for case, found in results.items():
         parts += [f"- {line}" for line in _verdict(case, found, rivals)]
-    parts += ["", _READING]
+    parts += ["", *left_out(cases, results), _READING]
     for case, found in results.items():
         seeds = len(next(iter(found.values())))
         columns = {share: f"{share}: {_labels(found, share)} labels" for share in shares_of(found)}

@@ -73,6 +73,17 @@ def answer(ahead: Sequence[float]) -> str:
     return f"{'yes' if is_ahead(ahead) else 'no'} ({mean_and_spread(ahead)}, {won})"
 
 
+def left_out(cases: Iterable[str], found: Iterable[str]) -> list[str]:
+    """Return the lines that name the cases which nobody has run yet, where there are some.
+
+    Example:
+        >>> left_out(["a", "b", "c"], ["b"])
+        ['Not run yet: `a`, `c`.', '']
+    """
+    missing = [f"`{case}`" for case in cases if case not in set(found)]
+    return [f"Not run yet: {', '.join(missing)}.", ""] if missing else []
+
+
 def command(words: Sequence[str], options: Sequence[str] = ()) -> str:
     """Return a command in Markdown, a word a line, the options together on the last."""
     lines = [*words, *([" ".join(options)] if options else [])]

@@ -87,7 +87,10 @@ def test_the_page_of_links_judges_what_validation_chose(script):
         "hetero_sage, shuffled edges": trials(0.9, (0.9, 0.9)),
     }
     page = script("links_page")["render_page"](
-        {"farm/sells": found}, ["popularity", "mlp"], ["hetero_sage", "hetero_sage, structure"]
+        {"farm/sells": found},
+        ["farm/sells", "sea/sells"],
+        ["popularity", "mlp"],
+        ["hetero_sage", "hetero_sage, structure"],
     )
     assert (
         "`farm/sells`: validation chose *hetero_sage*; ahead of popularity yes (0.150 ± 0.071, 2 of 2)."
@@ -95,6 +98,7 @@ def test_the_page_of_links_judges_what_validation_chose(script):
     )
     assert "| hetero_sage | 0.600 ± 0.000 | 0.350 ± 0.071 |" in page
     assert '--only "farm/sells" --seeds 2' in page
+    assert "Not run yet: `sea/sells`." in page
 
 
 def test_the_page_of_pretraining_says_no_as_readily(script):
@@ -103,9 +107,14 @@ def test_the_page_of_pretraining_says_no_as_readily(script):
 
     found = {"scratch": trials((0.2, 0.9), (0.3, 0.9)), "full": trials((0.5, 0.9), (0.6, 0.8))}
     page = script("pretraining_page")["render_page"](
-        {"farm/kind": found}, "hetero_gat", {"full": "scratch", "frozen": "scratch"}, ["mmgraph"]
+        {"farm/kind": found},
+        ["farm/kind"],
+        "hetero_gat",
+        {"full": "scratch", "frozen": "scratch"},
+        ["mmgraph"],
     )
     told = "- `farm/kind`: *full* ahead of *scratch*: 1% yes (0.300 ± 0.000, 2 of 2), "
     assert f"{told}100% no (-0.050 ± 0.071, 0 of 2).\n" in page
     assert "|  | 1%: 7 labels | 100%: 700 labels |" in page
     assert "*frozen* ahead" not in page
+    assert "Not run yet" not in page
