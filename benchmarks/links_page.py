@@ -35,7 +35,12 @@ Seeds hold out links of the same relation, so that the deviation is a little sma
 
 
 def render_page(
-    results: Mapping[str, Found], cases: Sequence[str], baselines: Sequence[str], ours: Sequence[str]
+    results: Mapping[str, Found],
+    cases: Sequence[str],
+    *,
+    baselines: Sequence[str],
+    ours: Sequence[str],
+    trained: Sequence[str],
 ) -> str:
     """Return the page as Markdown.
 
@@ -44,6 +49,7 @@ def render_page(
         cases: All cases that there are.
         baselines: The entries that ours are held against.
         ours: The entries of which validation chooses one.
+        trained: All entries that are trained, which a command names where not all were run.
     """
     parts = [_INTRODUCTION.format(versions=made_with()), "## Is it ahead?\n"]
     parts += [
@@ -55,7 +61,9 @@ def render_page(
         parts += [f"## {case}", "", f"{seeds} seeds.", "", *table(found, _COLUMNS), ""]
         words = ["python benchmarks/links.py", "--source emoji=DIR --source countries=DIR"]
         words += ["--json links.json --page docs/links_results.md", f'--only "{case}" --seeds {seeds}']
-        parts.append(command(words))
+        every = set(trained) <= set(found)
+        named = () if every else [f'--entry "{name}"' for name in trained if name in found]
+        parts.append(command(words, named))
     return "\n".join(parts)
 
 

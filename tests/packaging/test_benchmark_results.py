@@ -89,15 +89,16 @@ def test_the_page_of_links_judges_what_validation_chose(script):
     page = script("links_page")["render_page"](
         {"farm/sells": found},
         ["farm/sells", "sea/sells"],
-        ["popularity", "mlp"],
-        ["hetero_sage", "hetero_sage, structure"],
+        baselines=["popularity", "mlp"],
+        ours=["hetero_sage", "hetero_sage, structure"],
+        trained=["mlp", "hetero_sage", "hetero_sage, structure", "hetero_sage, shuffled edges"],
     )
     assert (
         "`farm/sells`: validation chose *hetero_sage*; ahead of popularity yes (0.150 ± 0.071, 2 of 2)."
         in page
     )
     assert "| hetero_sage | 0.600 ± 0.000 | 0.350 ± 0.071 |" in page
-    assert '--only "farm/sells" --seeds 2' in page
+    assert '--only "farm/sells" --seeds 2 \\\n    --entry "hetero_sage" --entry' in page
     assert "Not run yet: `sea/sells`." in page
 
 
