@@ -10,7 +10,8 @@ docs/how_to/retrieval.md). Test entities are unseen, and the gallery is all of t
     python benchmarks/retrieval.py --source emoji=DIR --source countries=DIR \\
         --json retrieval.json --page docs/retrieval_results.md
 
-With ``--only`` a case at a time goes into the same files. The cases with MiniLM need ``mmgraph[minilm]``.
+A run that was stopped goes on where it was: what the file of ``--json`` holds is not run again, so that with
+``--only`` a case at a time goes into it. The cases with MiniLM need ``mmgraph[minilm]``.
 ``--quick`` runs one seed, few epochs and few entries of the smallest case, unless ``--only`` names others;
 ``--check`` prints a line for each goal that falls short and exits with 1 if any does.
 """
@@ -18,16 +19,17 @@ With ``--only`` a case at a time goes into the same files. The cases with MiniLM
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kept import Kept, add_keeping, refuse_quick
 from prepared import prepared
-from retrieval_page import against, is_ahead, judged, opponents, render_page, verdict
-from seeded import make_parser, mean_and_spread, told, write_results
+from retrieval_page import judged, opponents, render_page, verdict
+from seeded import make_parser, mean_and_spread, told
+from seeded_page import against, is_ahead
 
 ENTRIES = {
     "chance": "chance",
@@ -160,21 +162,14 @@ def main() -> int:
     asked = options.entry or (_QUICK if options.quick else ENTRIES)
     entries = [name for name in ENTRIES if name in (*asked, *_RIVALS)]
     folders = prepared({case.dataset for case in cases}, options.source, options.data)
-    results: dict[str, Any] = {}
-    if options.json and options.json.is_file():
-        results = json.loads(options.json.read_text(encoding="utf-8"))["results"]
+    kept = Kept(options.json, ("mmgraph", "torch", "torch-geometric", "scikit-learn"))
     for case in cases:
         settings = (*case.settings, *(("max_epochs=10",) if options.quick else ()))
-        trials = [
-            _trial(case, folders[case.dataset], seed, entries, settings)
-            for seed in range(case.first_seed, case.first_seed + seeds)
-        ]
-        results[case.key] = {name: [trial[name] for trial in trials] for name in entries}
-        _print_case(case, results[case.key])
-        if options.json:
-            packages = ("mmgraph", "torch", "torch-geometric", "scikit-learn")
-            write_results(options.json, results, packages, quick=options.quick)
-    results = {case.key: results[case.key] for case in CASES if case.key in results}
+        kept.begin(case.key, {"settings": settings, "overrides": case.overrides})
+        for seed in range(case.first_seed, case.first_seed + seeds):
+            _try_split(case, folders[case.dataset], seed, entries, settings, kept)
+        _print_case(case, kept.found(case.key, entries))
+    results = {case.key: found for case in CASES if (found := kept.found(case.key, ENTRIES))}
     if options.page:
         options.page.write_text(_page(results), encoding="utf-8")
     return told(_shortfalls(results) if options.check else [])
@@ -193,40 +188,36 @@ def _page(results: dict[str, Any]) -> str:
 
 def _options() -> argparse.Namespace:
     parser = make_parser(__doc__, [case.key for case in CASES], quick="one seed, few epochs, few entries")
-    parser.add_argument("--json", type=Path, help="the results; cases in it that are not run again are kept")
-    parser.add_argument("--page", type=Path)
+    add_keeping(parser)
     ours = [name for name in ENTRIES if name not in _RIVALS]
     parser.add_argument("--entry", action="append", choices=ours, help=f"beside {', '.join(_RIVALS)}; repeat")
     options = parser.parse_args()
-    if options.quick and (options.json or options.page):
-        raise SystemExit("--quick is a look: leave out --json and --page, which keep what counts")
+    refuse_quick(options)
     return options
 
 
-def _trial(
-    case: Case, folder: Path, seed: int, entries: list[str], settings: tuple[str, ...]
-) -> dict[str, dict[str, float]]:
-    """Return the test metrics of each entry on one split, and the one by which validation judges it."""
+def _try_split(
+    case: Case, folder: Path, seed: int, entries: list[str], settings: tuple[str, ...], kept: Kept
+) -> None:
+    """Keep the test metrics of each entry on one split, and the one by which validation judges it."""
     import torch
 
     import mmgraph as mg
 
+    missing = kept.missing(case.key, entries, seed)
+    if not missing:
+        return
     torch.set_num_threads(1)
     dataset = mg.load_dataset(folder, overrides=[f"splits.{case.split}.seed={seed}", *case.overrides])
-    comparison = mg.compare(
-        mg.build_graph(dataset, previews=False),
-        task=case.task,
-        models=[ENTRIES[name] for name in entries],
-        seeds=[seed],
-        overrides=settings,
-    )
-    if comparison.failures:
-        raise comparison.failures[0].error
-    found = {name: comparison.of(ENTRIES[name])[0].metrics for name in entries}
-    return {
-        name: metrics["test"] | {"validation_mrr": metrics["validation"]["mrr"]}
-        for name, metrics in found.items()
-    }
+    graph = mg.build_graph(dataset, previews=False)
+    for name in missing:
+        model = ENTRIES[name]
+        comparison = mg.compare(graph, task=case.task, models=[model], seeds=[seed], overrides=settings)
+        if comparison.failures:
+            raise comparison.failures[0].error
+        metrics = comparison.of(model)[0].metrics
+        found = metrics["test"] | {"validation_mrr": metrics["validation"]["mrr"]}
+        kept.put(case.key, name, seed, found)
 
 
 def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
@@ -239,8 +230,10 @@ def _print_case(case: Case, found: dict[str, list[dict[str, float]]]) -> None:
         for name, of_seeds in found.items():
             cells = [_cell([trial[f"{direction}_{metric}"] for trial in of_seeds]) for metric in _SHOWN]
             print(f"    {name:26s}" + "".join(f"{cell:>16s}" for cell in cells), flush=True)
-    for line in verdict(case.key, found, case.directions, _RIVALS, _CLOSED):
-        print(f"  {line}", flush=True)
+    others = [name for name in (*_RIVALS, *_CLOSED) if name != "chance"]
+    for who, way, *answers in verdict(found, case.directions, _RIVALS, _CLOSED):
+        told = [f"{name} {text}" for name, text in zip(others, answers, strict=True) if text]
+        print(f"  {who}{f', {way}, ahead of: ' if told else ''}{'; '.join(told)}", flush=True)
 
 
 def _cell(values: list[float]) -> str:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-import statistics
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 
-from seeded import mean_and_spread
-
-Found = Mapping[str, Sequence[Mapping[str, float]]]
-"""By entry, the metrics of each seed."""
+from seeded_page import Found, against, answer, best_by, command, made_with, row, table
 
 _SHOWN = ("mrr", "recall@1", "recall@10", "median_rank")
 _INTRODUCTION = """# Results of retrieval
@@ -20,23 +14,23 @@ deviation over {seeds} seeds, each of which draws split and weights anew. The ga
 entities; its size is given. *ridge* is linear ridge regression in both directions (`linear_map`), *kernel
 ridge* the same with a Gaussian kernel where that is better (`kernel_map`), *closed form* a mean of that and
 of canonical correlations (`closed_form`), all chosen on training pairs left out of the fit; they and `cca`,
-which is chosen on validation, read the two modalities alone, and so do the *two towers* (`mlp`). `hetero_gat`
-hears of neighbours as well ([what it sees](how_to/retrieval.md)). All trained entries but *no ridge* begin
-with the closed form and add to it (`contrastive.ridge`).
+which is chosen on validation, read the two modalities alone, and so do the *two towers* (`mlp`).
+`hetero_gat` hears of neighbours as well ([what it sees](how_to/retrieval.md)). All trained entries but *no
+ridge* begin with the closed form and add to it (`contrastive.ridge`).
 
 Made by the command that stands at each case, with {versions}.
 """
 _READING = """Each is judged by itself: *kernel ridge* and *closed form*, which read no edge, and of those
-that are trained, as far as they were run, the one with the best mean reciprocal rank on validation, over both
-directions and all seeds; test had no part in it. All are held against *ridge* and *cca*, and what is trained
-against the other two as well: where it is not ahead of these, nothing here says that training, or the graph,
-helps. *Ahead* means by more than the standard deviation of the difference,
-split by split. The splits are drawn from the same entities, so that their test sets overlap and the
-deviation is a little small.
+that are trained, as far as they were run, the one with the best mean reciprocal rank on validation, over
+both directions and all seeds; test had no part in it. All are held against *ridge* and *cca*, and what is
+trained against the other two as well: where it is not ahead of these, nothing here says that training, or
+the graph, helps. *Ahead* means by more than the standard deviation of the difference, split by split,
+beside which stands on how many splits it was ahead at all. The splits are drawn from the same entities, so
+that their test sets overlap and the deviation is a little small.
 
 The settings of *closed form* are chosen on training pairs, but its form was not: of several variants that
-were tried on the first five splits of *countries*, it was kept with their test figures in sight. *New splits*
-are others, on which it was run once, after that.
+were tried on the first five splits of *countries*, it was kept with their test figures in sight. *New
+splits* are others, on which it was run once, after that.
 """
 
 
@@ -60,14 +54,13 @@ def render_page(
         entries: All entries that there are.
     """
     seeds = sorted({len(trials) for found in results.values() for trials in found.values()})
-    libraries = ("mmgraph", "torch", "torch-geometric", "scikit-learn")
-    versions = ", ".join(
-        [f"Python {platform.python_version()}"] + [f"{lib} {version(lib)}" for lib in libraries]
-    )
     told = " or ".join(map(str, seeds))
-    parts = [_INTRODUCTION.format(seeds=told, versions=versions), "## Is it ahead?\n"]
+    parts = [_INTRODUCTION.format(seeds=told, versions=made_with()), "## Is it ahead?\n"]
+    others = [name for name in (*rivals, *closed) if name != "chance"]
+    parts += [row(["", "of ours", "", *(f"ahead of {name}" for name in others)])]
+    parts += [row(["---"] * (3 + len(others)))]
     for case, found in results.items():
-        parts += [f"- {line}" for line in verdict(case, found, directions[case], rivals, closed)]
+        parts += [row([case, *cells]) for cells in verdict(found, directions[case], rivals, closed)]
     parts += ["", _READING]
     for case, found in results.items():
         parts += [_case(case, found, directions[case], about.get(case, ""))]
@@ -78,10 +71,7 @@ def render_page(
 def judged(found: Found, rivals: Sequence[str], closed: Sequence[str]) -> list[str]:
     """Return which of ours are judged: those in closed form, and what is trained and best on validation."""
     trained = [name for name in found if name not in (*rivals, *closed)]
-    best = sorted(
-        trained, key=lambda name: -statistics.fmean(trial["validation_mrr"] for trial in found[name])
-    )
-    return [*(name for name in closed if name in found), *best[:1]]
+    return [*(name for name in closed if name in found), *best_by(found, trained, "validation_mrr")]
 
 
 def opponents(found: Found, name: str, rivals: Sequence[str], closed: Sequence[str]) -> list[str]:
@@ -90,39 +80,34 @@ def opponents(found: Found, name: str, rivals: Sequence[str], closed: Sequence[s
     return [rival for rival in less if rival != "chance" and rival in found]
 
 
-def against(found: Found, name: str, rival: str, metric: str) -> tuple[list[float], float]:
-    """Return by how much an entry is ahead of another on each seed, and its mean over that of the other."""
-    own, other = ([trial[metric] for trial in found[entry]] for entry in (name, rival))
-    ahead = [a - b for a, b in zip(own, other, strict=True)]
-    return ahead, statistics.fmean(own) / statistics.fmean(other)
-
-
-def is_ahead(ahead: Sequence[float]) -> bool:
-    """Return whether differences are above 0 by more than their spread."""
-    return statistics.fmean(ahead) > (statistics.stdev(ahead) if len(ahead) > 1 else 0.0)
-
-
 def verdict(
-    case: str, found: Found, directions: tuple[str, str], rivals: Sequence[str], closed: Sequence[str]
-) -> list[str]:
-    """Return whether each entry that is judged is ahead of what reads less, a sentence each."""
+    found: Found, directions: tuple[str, str], rivals: Sequence[str], closed: Sequence[str]
+) -> list[list[str]]:
+    """Return whether each entry that is judged is ahead of what reads less, a row for each direction.
+
+    Returns:
+        The entry, the direction, and an answer for each of the rivals and of what is fitted in closed form,
+        empty where the entry is not held against it.
+    """
     ours, lines = judged(found, rivals, closed), []
+    others = [name for name in (*rivals, *closed) if name != "chance"]
     for name in ours:
-        who = f"*{name}*" if name in closed else f"of the trained, validation chose *{name}*"
-        answers = [
-            f"ahead of {rival}: {', '.join(_answer(found, name, rival, way) for way in directions)}"
-            for rival in opponents(found, name, rivals, closed)
-        ]
-        lines.append(f"{case}: {who}; {'; '.join(answers)}.")
-    return lines if set(ours) - {*closed} else [*lines, f"{case}: nothing that is trained was run."]
+        who = name if name in closed else f"{name}, chosen by validation"
+        against_these = opponents(found, name, rivals, closed)
+        for way in directions:
+            answers = [_answer(found, name, rival, way) if rival in against_these else "" for rival in others]
+            lines.append([who, f"`{way}`", *answers])
+    return (
+        lines
+        if set(ours) - {*closed}
+        else [*lines, ["nothing that is trained was run", *[""] * (1 + len(others))]]
+    )
 
 
 def _answer(found: Found, name: str, rival: str, direction: str) -> str:
-    """Return yes or no, and by how much."""
+    """Return yes or no, by how much, how many times its value, and on how many of the splits."""
     ahead, times = against(found, name, rival, f"{direction}_mrr")
-    won = f"{sum(gain > 0 for gain in ahead)} of {len(ahead)} splits"
-    answer = "yes" if is_ahead(ahead) else "no"
-    return f"`{direction}` {answer} ({mean_and_spread(ahead)}, {times:.2f} times, {won})"
+    return f"{answer(ahead)[:-1]}, {times:.2f} times)"
 
 
 def _case(case: str, found: Found, directions: tuple[str, str], about: str) -> str:
@@ -130,16 +115,9 @@ def _case(case: str, found: Found, directions: tuple[str, str], about: str) -> s
     sizes = sorted({int(trial["gallery_size"]) for trial in first})
     gallery = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     lines = [f"## {case}", "", f"A gallery of {gallery}, {len(first)} seeds. {about}".rstrip(), ""]
-    lines += [_row(["", "validation MRR", *(f"`{way}` {m}" for way in directions for m in _SHOWN)])]
-    lines += [_row(["---"] * (2 + len(directions) * len(_SHOWN)))]
-    for name, trials in found.items():
-        keys = ["validation_mrr", *(f"{way}_{metric}" for way in directions for metric in _SHOWN)]
-        cells = [
-            mean_and_spread([trial[key] for trial in trials], 1 if key.endswith("rank") else 3)
-            for key in keys
-        ]
-        lines.append(_row([name, *cells]))
-    return "\n".join([*lines, ""])
+    columns = {"validation_mrr": "validation MRR"}
+    columns |= {f"{way}_{metric}": f"`{way}` {metric}" for way in directions for metric in _SHOWN}
+    return "\n".join([*lines, *table(found, columns), ""])
 
 
 def _command(case: str, found: Found, entries: Sequence[str], rivals: Sequence[str]) -> str:
@@ -147,11 +125,5 @@ def _command(case: str, found: Found, entries: Sequence[str], rivals: Sequence[s
     words = ["python benchmarks/retrieval.py", "--source emoji=DIR --source countries=DIR"]
     words += ["--json retrieval.json --page docs/retrieval_results.md", f'--only "{case}"']
     words.append(f"--seeds {len(next(iter(found.values())))}")
-    if set(found) != set(entries):
-        words += [f'--entry "{name}"' for name in found if name not in rivals]
-    lines = " \\\n    ".join([*words[:5], " ".join(words[5:])] if words[5:] else words)
-    return f"```bash\n{lines}\n```\n"
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    every = set(found) == set(entries)
+    return command(words, () if every else [f'--entry "{name}"' for name in found if name not in rivals])

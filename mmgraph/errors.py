@@ -123,16 +123,20 @@ class Faults:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that offers the names nearest to ``name``.
+    """Return a sentence that offers the names nearest to ``name``, or that it is the beginning of.
 
     Example:
         >>> did_you_mean("hetro_gat", ["hetero_gat", "mlp"])
         "Did you mean 'hetero_gat'?"
         >>> did_you_mean("x", ["hetero_gat", "mlp"])
         'There are: hetero_gat, mlp.'
+        >>> did_you_mean("bf16", ["16-mixed", "32", "bf16-mixed"])
+        "Did you mean 'bf16-mixed'?"
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if not near and len(name) > 1:
+        near = [longer for longer in names if longer.startswith(name)][:3]
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
     return f"There are: {', '.join(names)}." if names else "There are none."

@@ -55,6 +55,8 @@ def test_faults_are_collected() -> None:
     ("name", "known", "sentence"),
     [
         ("hetro_gat", ["mlp", "hetero_gat"], "Did you mean 'hetero_gat'?"),
+        ("bf16", ["32", "bf16-mixed", "16-mixed"], "Did you mean 'bf16-mixed'?"),
+        ("b", ["bf16-mixed", "32"], "There are: 32, bf16-mixed."),
         ("xyz", ["b", "a"], "There are: a, b."),
         ("xyz", [], "There are none."),
     ],

@@ -1,4 +1,4 @@
-"""``mmgraph embed``: the unified representation of every entity."""
+"""``mmgraph embed``: the unified representation of every entity, or the states of modality nodes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ EXAMPLES = (
     "mmgraph embed run --out vectors.parquet",
     "mmgraph embed run --out vectors.npy --json",
     "mmgraph embed pairs --side sans --out pictures.parquet",
+    "mmgraph embed run --modality sans --out sans.parquet",
+    "mmgraph embed run --input new-glyphs/glyphs.csv --out new.parquet",
 )
+
+_SHOWN = 20
 
 
 def embed(
@@ -45,6 +49,22 @@ def embed(
             help="Of a retrieval: where entities lie by this modality in the space that compares both sides.",
         ),
     ] = None,
+    modality: Annotated[
+        str | None,
+        typer.Option(
+            "--modality",
+            metavar="MODALITY",
+            help="The nodes of this modality in place of the entities: each the state that its entity reads.",
+        ),
+    ] = None,
+    entities: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            metavar="TABLE",
+            help="New entities in place of those of the graph: what `mmgraph predict` takes.",
+        ),
+    ] = None,
     graph: GraphOption = None,
     eval_batch_size: EvalBatchSizeOption = None,
     overwrite: OverwriteFileOption = False,
@@ -52,29 +72,54 @@ def embed(
     quiet: QuietOption = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Write one vector for every entity, or for one side of each, as Parquet or npy."""
-    begin(quiet=quiet, plugin=plugin)
+    """Write one vector for every entity, one side of each, every node of a modality, or new entities."""
+    progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
     from mmgraph.evaluation.embeddings import check_target, write_embeddings
 
     check_target(out, overwrite=overwrite)
     loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     chosen = entity or loaded.task.labels.entity
-    ids, vectors = loaded.embed(chosen, side=side)
+    notes: list[str] = []
+    if entities is None:
+        ids, vectors = loaded.embed(chosen, side=side, modality=modality)
+    else:
+        _refuse_modality(modality)
+        new = mg.Predictor(loaded).embed(entities, entity=chosen, side=side, progress=progress)
+        ids, vectors = new.ids, new.vectors
+        notes = [f"{name}: {note}" for name, note in zip(ids, new.notes, strict=True) if note]
     files = write_embeddings(out, ids.tolist(), vectors)
     if json:
         write_json(
             {
                 "entity": chosen,
                 "side": side,
+                "modality": modality,
+                "notes": notes,
                 "files": [str(file) for file in files],
                 "entities": vectors.shape[0],
                 "channels": vectors.shape[1],
             }
         )
     else:
+        nodes = f"{chosen}/{modality}" if modality else chosen
         shown = " and ".join(str(file) for file in files)
         write_line(
-            f"{counted(vectors.shape[0], 'vector')} of width {vectors.shape[1]} for {chosen} "
+            f"{counted(vectors.shape[0], 'vector')} of width {vectors.shape[1]} for {nodes} "
             f"{agreed(vectors.shape[0], 'is', 'are')} in {shown}"
+        )
+        for note in notes[:_SHOWN]:
+            write_line(note)
+        if len(notes) > _SHOWN:
+            write_line(f"{len(notes) - _SHOWN:,} more notes; --json gives all")
+
+
+def _refuse_modality(modality: str | None) -> None:
+    from mmgraph.errors import ConfigError
+
+    if modality is not None:
+        raise ConfigError(
+            f"got {modality!r} beside --input; wanted one of both",
+            where="--modality",
+            fix="Leave it out: new entities have one vector each, and with --side that of one side.",
         )

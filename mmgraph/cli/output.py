@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH_OF_A_PIPE = 200
 _BEST_TRIALS = 10
+_MOST_COLUMNS = 10
 
 
 def write_json(document: Any) -> None:
@@ -84,7 +85,7 @@ def write_comparison(comparison: Comparison, *, json: bool) -> None:
             shown = ("failed" if score is None else score for score in scores)
             rows.append((entry.name, *shown, weights, f"{seconds:.1f}"))
         columns = ("model", *comparison.metrics, "weights", "seconds")
-        write_table(columns, rows, title=f"{comparison.task} (test)")
+        write_table(*_upright(columns, rows), title=f"{comparison.task} (test)")
         if (found := contrasts_section(comparison)) is not None:
             write_table(
                 ("against", "what it is", "better by", "95% CI", "p, Holm"),
@@ -96,6 +97,21 @@ def write_comparison(comparison: Comparison, *, json: bool) -> None:
             write_line(f"Report: {comparison.folder / 'report.html'}")
     if comparison.failures:
         raise failed(comparison.failures)
+
+
+def _upright(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Return a table turned on its side where it has more columns than a terminal has room for.
+
+    Example:
+        >>> _upright(["model", *map(str, range(10))], [["a", *range(10)]])[1][:2]
+        [('0', 0), ('1', 1)]
+    """
+    if len(columns) <= _MOST_COLUMNS:
+        return columns, rows
+    headings, *turned = zip(columns, *rows, strict=True)
+    return headings, turned
 
 
 def write_study(study: Study, *, json: bool) -> None:

@@ -42,10 +42,10 @@ def prepared_folder(name: str) -> Path:
 
 
 def prepare_dataset(
-    name: str,
+    name: str | Path,
     *,
-    source: Path | None = None,
-    out: Path | None = None,
+    source: str | Path | None = None,
+    out: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -65,12 +65,13 @@ def prepare_dataset(
         UserError: If ``out`` is there already.
     """
     progress = progress or Progress(quiet=True)
+    name, out = str(name), None if out is None else Path(out)
     if name.endswith(".json") and source is None:
         return prepare_graphstorm(Path(name), out=out, overwrite=overwrite, progress=progress)
     recipe = Recipe(name)
     folder = out if out is not None else prepared_folder(name)
     with atomic_folder(folder, marker=MARKER, overwrite=overwrite) as new:
-        recipe.make(new, source, progress)
+        recipe.make(new, None if source is None else Path(source), progress)
     return folder
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmgraph.atomic import atomic_write, require_file
+from mmgraph.atomic import atomic_file, atomic_write, require_file
 from mmgraph.counted import counted
 from mmgraph.training.memory import memory_told
 
 _FORMATS = (".parquet", ".npy")
+_AT_A_TIME = 65_536
+"""How many vectors of a large graph, which lie in a temporary file, are in memory at once."""
 
 
 def check_target(file: Path, *, overwrite: bool) -> None:
@@ -49,16 +51,25 @@ def write_embeddings(file: Path, ids: Sequence[str], vectors: npt.NDArray[np.flo
 
 
 def _write(file: Path, ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
-    content = io.BytesIO()
     if file.suffix == ".npy":
-        np.save(content, vectors, allow_pickle=False)
         names = pd.DataFrame({"id": list(ids)}).to_csv(index=False, lineterminator="\n")
         atomic_write(_files(file)[1], names)
-    else:
-        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
-        column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-        pq.write_table(pa.table({"id": pa.array(list(ids), pa.string()), "embedding": column}), content)
-    atomic_write(file, content.getvalue())
+    with atomic_file(file) as place:
+        if file.suffix == ".npy":
+            np.save(place, vectors, allow_pickle=False)
+        else:
+            _write_parquet(place, ids, vectors)
+
+
+def _write_parquet(place: BinaryIO, ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
+    width = vectors.shape[1]
+    kinds = pa.schema({"id": pa.string(), "embedding": pa.list_(pa.float32(), width)})
+    with pq.ParquetWriter(place, kinds) as writer:
+        for first in range(0, len(ids), _AT_A_TIME):
+            part = np.ascontiguousarray(vectors[first : first + _AT_A_TIME]).reshape(-1)
+            column = pa.FixedSizeListArray.from_arrays(pa.array(part), width)
+            names = pa.array(list(ids[first : first + _AT_A_TIME]), pa.string())
+            writer.write_table(pa.table([names, column], schema=kinds))
 
 
 def _files(file: Path) -> list[Path]:

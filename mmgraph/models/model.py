@@ -162,7 +162,7 @@ class MultimodalModel(nn.Module):
         state, edges, weights, attrs = self.missing(
             projected, edge_index_dict, edge_weight_dict or {}, attrs, sizes
         )
-        states = []
+        states = [] if self.layers else [state]
         for number, layer in enumerate(self.layers):
             read = (edges, weights, attrs)
             if sample is not None and sample.trims:

@@ -120,7 +120,7 @@ def adjacency_of_edges(
         edge_index: int64 [2, E], sources above targets.
         num_source: Number of source nodes.
         num_target: Number of target nodes.
-        weight: float32 [E]; an edge of weight 0 is left out, since it is never picked.
+        weight: float32 [E], above 0.
         time: [E].
         source_time: The times of the source nodes, [S], where edges have none of their own.
         where: What to call the edge index in an error.
@@ -142,13 +142,7 @@ def adjacency_of_edges(
                 fix="Check that the edges belong to these nodes.",
             )
     time = source_time[edge_index[0]] if source_time is not None else time
-    order = None if weight is None or weight.all() else np.flatnonzero(weight)
-    if time is not None:
-        order = (
-            np.argsort(time.ordered, kind="stable")
-            if order is None
-            else order[np.argsort(time.ordered[order], kind="stable")]
-        )
+    order = None if time is None else np.argsort(time.ordered, kind="stable")
     source, target = edge_index if order is None else edge_index[:, order]
     if order is None and bool((np.diff(target) >= 0).all()):
         indptr = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=num_target))])

@@ -57,7 +57,7 @@ class NeighbourSampler(BaseSampler):  # type: ignore[misc]
             or by edge type, where one that is not named is not followed.
         replace: Whether a node's edge may be picked several times.
         disjoint: Whether each seed gets nodes of its own. Times make it so.
-        weight_attr: Pick edges in proportion to these weights, where a relation has them.
+        weight_attr: Pick edges in proportion to these weights, above 0, where a relation has them.
         time_attr: The times of nodes or of edges; ``time`` for those of a graph of mmgraph, where both may
             have some. No edge is sampled that is later than its seed's time, or whose source is.
         temporal_strategy: Among the edges that are not too late, ``uniform``, any, or ``last``, the latest.

@@ -174,13 +174,13 @@ def _size(data: HeteroData, name: str, faults: Faults) -> int:
 
 def _weights(values: Any, where: str) -> NDArray[np.float32]:
     weight: NDArray[np.float32] = torch.as_tensor(values).detach().cpu().to(torch.float32).numpy()
-    wrong = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+    wrong = np.flatnonzero(~(np.isfinite(weight) & (weight > 0)))
     if wrong.size:
         raise GraphError(
-            f"{counted(wrong.size, 'weight is', 'weights are')} negative or not finite, first that of edge "
-            f"{wrong[0]}",
+            f"{counted(wrong.size, 'weight is', 'weights are')} not above 0 or not finite, first "
+            f"{weight[wrong[0]]:g} for edge {wrong[0]}",
             where=where,
-            fix="A weight is 0 for an edge that is never picked.",
+            fix="Leave such edges out: an edge without weight is no edge.",
         )
     return weight
 

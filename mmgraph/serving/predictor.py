@@ -119,7 +119,8 @@ class Predictor:
             raise ConfigError(
                 f"the task {task.labels.task!r} is {task.labels.kind}, which says nothing of a single entity",
                 where=f"run {self.run.folder or task.labels.task}",
-                fix="Embed new entities instead, or use a run of a task with a target of each entity.",
+                fix="Embed new entities instead (mmgraph embed --input), or use a run of a task with a "
+                "target of each entity.",
             )
         if isinstance(task, Matching):
             return match_new(self, task, entities, folder=folder, progress=progress)

@@ -59,7 +59,7 @@ class LayerByLayer:
         with measuring_told(part, self._at_a_time, model.hidden_channels), torch.no_grad():
             needed = self._needed(model, rows)
             state = self._project(model, needed[0])
-            states = []
+            states = [] if model.layers else [state]
             for number in range(len(model.layers)):
                 state = self._pass_layer(model, number, state, needed[number + 1])
                 states.append(state)

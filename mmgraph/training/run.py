@@ -16,6 +16,7 @@ from torch import Tensor
 from mmgraph.errors import ConfigError, DivergedError, did_you_mean
 from mmgraph.graph.graph import Graph
 from mmgraph.models.graph_batch import View
+from mmgraph.models.leading_to import leading_to
 from mmgraph.tasks import Task
 from mmgraph.tasks.common_space import CommonSpace
 from mmgraph.tasks.entity_task import EntityTask
@@ -134,22 +135,26 @@ class Run:
         return table
 
     def embed(
-        self, entity: str | None = None, *, side: str | None = None
+        self, entity: str | None = None, *, side: str | None = None, modality: str | None = None
     ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
-        """Return the unified representation of every entity of a type, or one side of each.
+        """Return the unified representation of every entity of a type, one side of each, or modality nodes.
 
         Args:
             entity: The entity type; that of the task by default.
             side: Of a retrieval, the modality by which entities are seen, in the space in which both sides
                 are compared; see :class:`~mmgraph.tasks.common_space.CommonSpace`. By default all is seen.
+            modality: A modality, of whose nodes the state is returned that the last layer to read them finds;
+                it is not normed, and comparable within the modality alone.
 
         Returns:
-            The ids, text [N], and the vectors, float32 [N, hidden_channels]. With a side those of entities
+            The ids, text [N], and the vectors, float32 [N, hidden_channels]. Of a modality the ids are those
+            of the entities that its nodes belong to, in the order of the nodes: an entity that lacks it is
+            not there, and one with a sequence is there for each step. With a side those of entities
             that have it, float32 [R, D], of length 1: inner products of both sides are cosines. D is
             ``contrastive.channels``, and with ridge regression also the widths of both modalities' features.
 
         Raises:
-            ConfigError: If there is no such entity type, or no such side.
+            ConfigError: If there is no such entity type, side or modality, or the model does not see it.
             DivergedError: If one of them is not finite.
             RunError: If memory runs out.
         """
@@ -159,6 +164,8 @@ class Run:
             raise ConfigError(
                 f"there is no entity type {entity!r}", where="--entity", fix=did_you_mean(entity, known)
             )
+        if modality is not None:
+            return self._embed_modality(entity, modality, side)
         ids = self.graph.nodes[entity]["id"].to_numpy(dtype=str)
         if side is None:
             what, vectors = "the unified representation", self._unified([entity])[entity]
@@ -170,6 +177,37 @@ class Run:
         bad = rows_not_finite(vectors).numpy()
         if len(bad):
             raise self._not_finite(what, entity, ids[bad], len(ids))
+        return ids, vectors.numpy()
+
+    def _embed_modality(
+        self, entity: str, modality: str, side: str | None
+    ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
+        """Return the ids and the states of the nodes of a modality; see :meth:`embed`."""
+        if side is not None:
+            raise ConfigError(
+                f"got {modality!r} beside the side {side!r}; wanted one of both",
+                where="--modality",
+                fix="A side is an entity by one modality alone, a modality its nodes in the whole graph.",
+            )
+        seen = [t.modality for t in self.view.schema.node_types if t.entity == entity and t.modality]
+        name = f"{entity}/{modality}"
+        part = leading_to(self.module.model, name) if modality in seen else None
+        if part is None:
+            raise ConfigError(
+                f"the model sees no modality {modality!r} of {entity!r}",
+                where="--modality",
+                fix=did_you_mean(modality, seen),
+            )
+        ids = self.graph.nodes[name]["id"].to_numpy(dtype=str)
+        part.eval()
+        with (
+            memory_told("while a modality was embedded", fix="Free some memory."),
+            reproducible(self.config.seed, torch.device("cpu")),
+        ):
+            vectors = self._inference.unify(part, {name: torch.arange(len(ids))})[name]
+        bad = rows_not_finite(vectors).numpy()
+        if len(bad):
+            raise self._not_finite("the state", name, ids[bad], len(ids))
         return ids, vectors.numpy()
 
     def space(self, side: str, *, entity: str | None = None, where: str = "--side") -> CommonSpace:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mmgraph as mg
 from mmgraph.cli.output import write_json, write_table
 
 Call = Callable[..., Any]
@@ -133,6 +134,29 @@ def test_embed_writes_every_entity(call: Call, trained: str, tmp_path: Path) -> 
     ids = [f"U+{0x41 + number:04X}" for number in range(48)]
     assert list(pd.read_csv(tmp_path / "v.ids.csv")["id"]) == list(table["id"]) == ids
     np.testing.assert_array_equal(np.stack(table["embedding"].tolist()), array)
+
+
+def test_embed_writes_new_entities(call: Call, trained: str, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("id,title,sans,name\nnew1,New,,letter with stem 1\n")
+    asked = ("embed", trained, "--input", str(tmp_path / "new.csv"), "--out", str(tmp_path / "v.npy"))
+    document = json.loads(call(*asked, "--json").out)
+    assert document["entities"] == 1
+    assert document["notes"][0].startswith("new1: no sans")
+    rows = [{"id": "new1", "title": "New", "name": "letter with stem 1"}]
+    wanted = mg.Predictor(mg.load_run(trained)).embed(rows).vectors
+    np.testing.assert_allclose(np.load(tmp_path / "v.npy", allow_pickle=False), wanted, atol=1e-6)
+    assert "new1: no sans" in call(*asked, "--overwrite").out
+    assert "wanted one of both" in call(*asked, "--overwrite", "--modality", "sans").err
+
+
+def test_embed_writes_the_nodes_of_a_modality(call: Call, trained: str, tmp_path: Path) -> None:
+    done = call("embed", trained, "--modality", "sans", "--out", str(tmp_path / "v.parquet"), "--json")
+    document, table = json.loads(done.out), pd.read_parquet(tmp_path / "v.parquet")
+    assert (document["modality"], document["entities"]) == ("sans", len(table))
+    assert (
+        "Did you mean 'sans'"
+        in call("embed", trained, "--modality", "san", "--out", str(tmp_path / "x.npy")).err
+    )
 
 
 def test_default_folders_are_named_after_what_is_in_them(

@@ -167,3 +167,6 @@ def test_a_retrieval_that_the_graph_need_not_be_told_of_is_compared(
     result = call("compare", graph, "--task", "retrieval:sans,name", *models, "--out", str(out))
     assert result.code == 0, result.err
     assert "entities (glyph)" in (out / "report.html").read_text(encoding="utf-8")
+    # Fifteen metrics stand one below the other.
+    rows = [line for line in result.out.splitlines() if "sans_to_name_recall@10" in line]
+    assert [cell.strip() for cell in rows[0].split("│")[1:2]] == ["sans_to_name_recall@10"]

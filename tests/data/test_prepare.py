@@ -81,6 +81,11 @@ def test_made_from_nothing(recipes: Path, tmp_path: Path) -> None:
     assert load_dataset(folder).entity_ids("dot") == ["0", "1", "2"]
 
 
+def test_folders_may_be_texts(recipes: Path, source: Path, tmp_path: Path) -> None:
+    assert prepare_dataset("spots", source=str(source), out=str(tmp_path / "out")) == tmp_path / "out"
+    assert load_dataset(tmp_path / "out").entity_ids("dot") == ["a"]
+
+
 def test_same_bytes_twice(recipes: Path, tmp_path: Path) -> None:
     one, two = (prepare_dataset("dots", out=tmp_path / name) for name in ("one", "two"))
     for path in one.iterdir():

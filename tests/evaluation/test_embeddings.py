@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from mmgraph.errors import ConfigError
@@ -17,6 +18,15 @@ VECTORS = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 def test_parquet_round_trip(tmp_path: Path) -> None:
     (file,) = write_embeddings(tmp_path / "v.parquet", IDS, VECTORS)
+    table = pd.read_parquet(file)
+    assert list(table["id"]) == IDS
+    np.testing.assert_array_equal(np.stack(table["embedding"].tolist()), VECTORS)
+
+
+def test_many_vectors_are_written_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmgraph.evaluation.embeddings._AT_A_TIME", 2)
+    (file,) = write_embeddings(tmp_path / "v.parquet", IDS, VECTORS)
+    assert pyarrow.parquet.ParquetFile(file).num_row_groups == 2
     table = pd.read_parquet(file)
     assert list(table["id"]) == IDS
     np.testing.assert_array_equal(np.stack(table["embedding"].tolist()), VECTORS)

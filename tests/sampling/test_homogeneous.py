@@ -24,7 +24,7 @@ def plain() -> Data:
     return Data(
         x=torch.arange(float(NODES)).unsqueeze(1),
         edge_index=torch.randint(NODES - 4, (2, EDGES), generator=generator),
-        edge_weight=torch.arange(EDGES) % 2,
+        edge_weight=torch.arange(EDGES) % 2 + 1,
         time=torch.randint(100, (NODES,), generator=generator),
     )
 

@@ -107,11 +107,10 @@ def test_every_pair_is_as_likely(replace):
 
 
 def test_weights_are_honoured_with_replacement():
-    weight = np.array([0.5, 1, 2, 4, 0, 0.25])
-    found = picks(20000, 6, 3, weight=weight, replace=True)
-    counts = np.bincount(found.ravel(), minlength=6)
-    assert counts[4] == 0
-    assert chisquare(counts[weight > 0], 60000 * (weight / weight.sum())[weight > 0]).pvalue > 0.001
+    weight = np.array([0.5, 1, 2, 4, 0.25])
+    found = picks(20000, 5, 3, weight=weight, replace=True)
+    counts = np.bincount(found.ravel(), minlength=5)
+    assert chisquare(counts, 60000 * weight / weight.sum()).pvalue > 0.001
 
 
 def test_weights_are_honoured_without_replacement():
@@ -124,11 +123,6 @@ def test_weights_are_honoured_without_replacement():
             observed.append(((found[:, 0] == i) & (found[:, 1] == j)).sum())
             expected.append(20000 * share[i] * share[j] * (1 / (1 - share[i]) + 1 / (1 - share[j])))
     assert chisquare(observed, expected).pvalue > 0.001
-
-
-def test_an_edge_of_weight_0_is_none():
-    sampler = NeighbourSampler(stars(1, 3, [1.0, 0, 2]), [-1], weight_attr="w")
-    assert sample(sampler, [0]).edge[AA].tolist() == [0, 2]
 
 
 def test_the_second_hop_does_not_follow_from_the_first():
@@ -301,6 +295,13 @@ def test_all_faults_of_a_graph_are_reported_together(data):
     with pytest.raises(GraphError) as caught:
         NeighbourSampler(data, [2], weight_attr="w", time_attr="time")
     assert len(caught.value.faults) == 3
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan"), 1e-60])
+def test_an_edge_of_no_weight_is_refused_as_everywhere(weight):
+    data = stars(1, 3, torch.tensor([1.0, weight, 2], dtype=torch.float64))
+    with pytest.raises(GraphError, match=r"\.w: 1 weight is not above 0 or not finite, first .* for edge 1"):
+        NeighbourSampler(data, [-1], weight_attr="w")
 
 
 def test_edges_must_belong_to_the_nodes(data):
