@@ -42,7 +42,7 @@ class SentenceTransformer(TrainableEncoder):
     Args:
         model: A folder, or a name on the Hugging Face hub: of a model that a package brings, or that is in
             the hub's cache on this machine already.
-        batch_size: Texts at a time; another number changes last bits.
+        batch_size: Texts at a time, fewer where they are long; another number changes last bits.
         trainable: Whether trainings change the model, all of it or by ``lora``.
 
     Raises:
@@ -54,12 +54,12 @@ class SentenceTransformer(TrainableEncoder):
     """
 
     kind: ClassVar[str] = "text"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
         "sentence-transformers/all-MiniLM-L6-v2"
     )
-    batch_size: Annotated[int, Field(ge=1, description="Texts at a time.")] = 16
+    batch_size: Annotated[int, Field(ge=1, description="Texts at a time, at most.")] = 16
 
     def description_parameters(self) -> dict[str, Any]:
         """Return the size of batches and the content of the model: a folder may hold another one tomorrow."""

@@ -41,7 +41,7 @@ class TextTransformer(TrainableEncoder):
         model: A folder, or a name on the Hugging Face hub.
         pooling: ``mean`` or ``max`` over all tokens, the ``first`` (BERT's ``[CLS]``) or the ``last``.
         max_tokens: The tokens to keep of each text, at most as many as the model can read.
-        batch_size: Texts at a time; another number changes last bits.
+        batch_size: Texts at a time, fewer where they are long; another number changes last bits.
         trainable: Whether trainings change the model, all of it or by ``lora``.
 
     Raises:
@@ -53,7 +53,7 @@ class TextTransformer(TrainableEncoder):
     """
 
     kind: ClassVar[str] = "text"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("transformers",)
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
@@ -64,7 +64,7 @@ class TextTransformer(TrainableEncoder):
         Field(description="How the states of tokens become one vector."),
     ] = "mean"
     max_tokens: Annotated[int, Field(ge=1, description="The tokens to keep of each text.")] = 512
-    batch_size: Annotated[int, Field(ge=1, description="Texts at a time.")] = 16
+    batch_size: Annotated[int, Field(ge=1, description="Texts at a time, at most.")] = 16
 
     def description_parameters(self) -> dict[str, Any]:
         """Return the content of the model, and all else that the frozen one depends on."""
