@@ -76,6 +76,8 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
         model = build_model(view, options)
         rates = add_encoders(model, view, config)
         module = TaskModule(model, options.hidden_channels, learn, config.optimiser, rates)
+    for name, rate in rates.items():
+        module.add_note(f"the encoder of {name} is trained as well, with the learning rate {rate:g}")
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
     if featured and not model.edge_channels:
         module.add_note(f"no layer of the model reads the edge features of {', '.join(featured)}")

@@ -140,6 +140,7 @@ def test_sampled_batches_train_it_as_well(text_graph):
 def test_a_saved_run_has_the_tuned_encoder_and_answers_for_new_texts(text_run, text_graph, tmp_path):
     run = load_run(text_run.folder)
     assert run.evaluate("test") == text_run.evaluate("test")
+    assert "the encoder of item/seen is trained as well, with the learning rate 0.01" in run.module.notes
     weights = load_file(text_run.folder / "model.safetensors")
     assert any("encoders" in name and "word_embeddings" in name for name in weights)
     assert not any("pooler" in name for name in weights), "what gets no gradient is that of the folder"
