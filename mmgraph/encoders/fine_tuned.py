@@ -151,10 +151,11 @@ def _with_lora(network: nn.Module, used: frozenset[str], rank: int, alpha: int) 
         ) from None
     from transformers.pytorch_utils import Conv1D
 
+    # Not the kind of map in torch's own attention, which reads its weights and never calls it.
     linear = [
         name
         for name, part in network.named_modules()
-        if isinstance(part, (nn.Linear, Conv1D)) and f"{name}.weight" in used
+        if type(part) in (nn.Linear, Conv1D) and f"{name}.weight" in used
     ]
     # GPT-2 holds its maps transposed, and peft only warns if it is not told.
     turned = any(isinstance(part, Conv1D) for part in network.modules())
