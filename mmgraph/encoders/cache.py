@@ -184,8 +184,10 @@ def item_keys(raw: RawModality, hashes: FileHashes | None = None) -> list[bytes]
         raw: The items.
         hashes: Knows the hashes of files that nobody has touched; nothing to read all of them.
     """
-    if hashes is not None and len(raw) and all(isinstance(value, Path) for value in raw.values):
-        return [bytes.fromhex(found) for found in hashes.of(list(raw.values))]
+    if hashes is not None and isinstance(raw.values, list):
+        files = [value for value in raw.values if isinstance(value, Path)]
+        if files and len(files) == len(raw.values):
+            return [bytes.fromhex(found) for found in hashes.of(files)]
     if isinstance(raw.values, pd.DataFrame):
         parts = [raw.take(np.array([row])) for row in range(len(raw))]
         return [bytes.fromhex(add_content(Hasher(), part).hexdigest()) for part in parts]

@@ -106,8 +106,8 @@ class ImageTransformer(TrainableEncoder):
             shapes.add(pixels.shape)
             if len(shapes) > 1:
                 raise ConfigError(
-                    f"got {self.trainable!r}, but the processor of {self.model!r} makes pictures of several shapes, among "
-                    f"them {sorted(shapes)[0]} and {sorted(shapes)[1]}",
+                    f"got {self.trainable!r}, but the processor of {self.model!r} makes pictures of several "
+                    f"shapes, among them {sorted(shapes)[0]} and {sorted(shapes)[1]}",
                     where=f"{_PLACE}: trainable",
                     fix="Take a model whose processor makes pictures of one size, or leave it out.",
                 )
