@@ -76,7 +76,7 @@ def _frames_at(path: Path, wanted: list[int]) -> Iterator[Frame]:
         last: Frame | None = None
         for at, frame in enumerate(container.decode(stream)):
             if at == wanted[given]:
-                last = found = frame.to_ndarray(format="rgb24")
+                last = found = _upright(frame.to_ndarray(format="rgb24"), frame.rotation)
                 while given < number and wanted[given] == at:
                     yield found
                     given += 1
@@ -87,6 +87,17 @@ def _frames_at(path: Path, wanted: list[int]) -> Iterator[Frame]:
         # Some codecs have packets that are no frame of their own, so that there are fewer than were counted.
         for _ in range(number - given):
             yield last
+
+
+def _upright(frame: Frame, rotation: float) -> Frame:
+    """Return a frame as it is to be shown: phones store what they film as the sensor lies, and say how it was
+    held.
+
+    Args:
+        frame: As it is stored, uint8 [height, width, 3].
+        rotation: By how many degrees it is to be turned counterclockwise; the nearest quarter turn is taken.
+    """
+    return np.ascontiguousarray(np.rot90(frame, round(rotation / 90) % 4))
 
 
 def video_problem(path: Path) -> str:

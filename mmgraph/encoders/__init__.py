@@ -22,6 +22,7 @@ from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.encoders.standardise import Standardise
 from mmgraph.encoders.text_transformer import TextTransformer
 from mmgraph.encoders.tfidf import TfIdf
+from mmgraph.encoders.trainable import TrainableEncoder
 
 __all__ = [
     "DCT",
@@ -46,6 +47,7 @@ __all__ = [
     "Standardise",
     "TextTransformer",
     "TfIdf",
+    "TrainableEncoder",
     "build_encoder",
     "encode",
     "encode_modality",

@@ -16,6 +16,7 @@ from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.shelf import Shelf
 from mmgraph.errors import UserError
+from mmgraph.file_hashes import FileHashes
 from mmgraph.hashing import Hasher
 from mmgraph.paths import home
 from mmgraph.progress import Advance, Progress
@@ -74,7 +75,7 @@ class FeatureCache:
         Raises:
             DataError: If items cannot be read. All others have been described and kept.
         """
-        keys = item_keys(raw)
+        keys = item_keys(raw, FileHashes(self.folder / "files"))
         rows = {key: row for row, key in reversed(list(enumerate(keys)))}
         shelf = Shelf(self._place(maker_key(encoder, name, raw)))
         known = shelf.read(rows)
@@ -176,8 +177,17 @@ def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> str:
     return hasher.hexdigest()
 
 
-def item_keys(raw: RawModality) -> list[bytes]:
-    """Return the hash of the content of each item, 16 bytes; the names of files do not count."""
+def item_keys(raw: RawModality, hashes: FileHashes | None = None) -> list[bytes]:
+    """Return the hash of the content of each item, 16 bytes; the names of files do not count.
+
+    Args:
+        raw: The items.
+        hashes: Knows the hashes of files that nobody has touched; nothing to read all of them.
+    """
+    if hashes is not None and isinstance(raw.values, list):
+        files = [value for value in raw.values if isinstance(value, Path)]
+        if files and len(files) == len(raw.values):
+            return [bytes.fromhex(found) for found in hashes.of(files)]
     if isinstance(raw.values, pd.DataFrame):
         parts = [raw.take(np.array([row])) for row in range(len(raw))]
         return [bytes.fromhex(add_content(Hasher(), part).hexdigest()) for part in parts]

@@ -88,7 +88,7 @@ class ClipText(_JointSpace):
 
     Args:
         model: A folder, or a name on the Hugging Face hub, of a model with a joint space.
-        batch_size: Texts at a time; another number changes last bits.
+        batch_size: Texts at a time, fewer where they are long; another number changes last bits.
 
     Raises:
         ConfigError: If parameters cannot be used.
@@ -99,9 +99,10 @@ class ClipText(_JointSpace):
     """
 
     kind: ClassVar[str] = "text"
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("transformers",)
 
-    batch_size: Annotated[int, Field(ge=1, description="Texts at a time.")] = 16
+    batch_size: Annotated[int, Field(ge=1, description="Texts at a time, at most.")] = 16
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the text features of the model, float32 [M, D].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -170,6 +171,7 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
         return encoder
 
 
+@functools.cache
 def _installed(library: str) -> str | None:
     try:
         return version(library)

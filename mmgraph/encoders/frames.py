@@ -21,6 +21,7 @@ from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.build import build_encoder
 from mmgraph.encoders.encoder import Arrays, Encoder, State
 from mmgraph.encoders.files import of_each
+from mmgraph.encoders.trainable import require_frozen
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
@@ -55,7 +56,7 @@ class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
     """
 
     kind: ClassVar[str] = "video"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("av", "pillow")
     cached: ClassVar[bool] = True
 
@@ -76,7 +77,9 @@ class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
                 where=f"{type(self).__name__}: parts",
                 fix=f"Take at most {self.frames} parts, or more frames.",
             )
-        self._images = build_encoder(self.encoder, "image", where=f"{type(self).__name__}: encoder")
+        where = f"{type(self).__name__}: encoder"
+        self._images = build_encoder(self.encoder, "image", where=where)
+        require_frozen(self._images, where=where, what="frames of a video")
 
     @classmethod
     def from_config(cls, parameters: Mapping[str, Any], *, where: str) -> Self:
@@ -91,7 +94,8 @@ class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
             ConfigError: With one fault for each key or value that cannot be used.
         """
         checked: Any = parse(cls.config_model(), dict(parameters), where=where)
-        build_encoder(checked.encoder, "image", where=f"{where}.encoder")
+        images = build_encoder(checked.encoder, "image", where=f"{where}.encoder")
+        require_frozen(images, where=f"{where}.encoder", what="frames of a video")
         return super().from_config(parameters, where=where)
 
     def description_parameters(self) -> dict[str, Any]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.frozen import FrozenEncoder
+from mmgraph.encoders.files import of_each
 from mmgraph.encoders.hub_model import HubModel, hub_model
+from mmgraph.encoders.images import read_rgb
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.trainable import TrainableEncoder
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _PLACE = "encoder image_transformer"
 _POOLER = ("pooler.", "vision_model.head.", "head.")
@@ -23,13 +30,13 @@ _POOLER = ("pooler.", "vision_model.head.", "head.")
 
 @ENCODERS.register("image_transformer")
 @dataclass(kw_only=True, eq=False)
-class ImageTransformer(FrozenEncoder):
+class ImageTransformer(TrainableEncoder):
     """Images: the pooled states of a pre-trained vision model, such as DINOv2, ViT, CLIP or SigLIP.
 
     Any image model of the transformers library: ViT (`Dosovitskiy et al. 2021
     <https://arxiv.org/abs/2010.11929>`_), DINOv2 (`Oquab et al. 2024 <https://arxiv.org/abs/2304.07193>`_),
-    the image half of CLIP or SigLIP. It stays as it is, and runs on the CPU. Images are resized and cropped
-    as the model's own processor says, which works without torchvision.
+    the image half of CLIP or SigLIP. It stays as it is, unless it is `trainable`, and runs on the CPU. Images
+    are resized and cropped as the model's own processor says, which works without torchvision.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only
     safetensors weights are read, and no code that comes with a model is run.
@@ -38,6 +45,7 @@ class ImageTransformer(FrozenEncoder):
         model: A folder, or a name on the Hugging Face hub.
         pooling: ``model`` for what the model itself pools, or its first token where the folder holds no
             weights for that; ``first`` for the first token; ``mean`` for the mean over the patches.
+        trainable: Whether trainings change the model, all of it or by ``lora``.
 
     Raises:
         ConfigError: If parameters cannot be used.
@@ -59,9 +67,14 @@ class ImageTransformer(FrozenEncoder):
     ] = "model"
 
     def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else."""
-        content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
-        return {**self.parameters(), "model": content}
+        """Return the content of the model, and all else that the frozen one depends on."""
+        parameters = {**self.parameters(), "model": self.content()}
+        del parameters["trainable"]
+        return parameters
+
+    def content(self) -> str:
+        """Return the hash of the content of the model."""
+        return content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the pooled states of each image, float32 [M, D].
@@ -71,15 +84,59 @@ class ImageTransformer(FrozenEncoder):
             DataError: If images cannot be read, or the model cannot be found or loaded, or lacks weights.
             MissingDependencyError: If transformers is not installed.
         """
+        found = self._found()
+        half = _image_half(found)
+        return found.describe_images(
+            raw, lambda pixels: self._vectors(found, half, pixels), progress=progress
+        )
+
+    def inputs(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.uint8]:
+        """Return each image as the model's processor resizes and crops it, uint8 [M, 3, height, width].
+
+        Raises:
+            ConfigError: If the processor gives pictures of several shapes.
+            DataError: If images cannot be read.
+        """
+        prepare = self._found().prepare
+        shapes: set[tuple[int, ...]] = set()
+
+        def pixels_of(path: Path) -> npt.NDArray[np.uint8]:
+            made = prepare(images=read_rgb(path), return_tensors="np", do_rescale=False, do_normalize=False)
+            pixels: npt.NDArray[np.uint8] = np.asarray(made["pixel_values"][0]).astype(np.uint8)
+            shapes.add(pixels.shape)
+            if len(shapes) > 1:
+                raise ConfigError(
+                    f"got {self.trainable!r}, but the processor of {self.model!r} makes pictures of several "
+                    f"shapes, among them {sorted(shapes)[0]} and {sorted(shapes)[1]}",
+                    where=f"{_PLACE}: trainable",
+                    fix="Take a model whose processor makes pictures of one size, or leave it out.",
+                )
+            return pixels
+
+        return of_each(raw, pixels_of, progress=progress)
+
+    def network(self) -> nn.Module:
+        """Return a copy of the model that makes vectors [B, D] of pixels, uint8 [B, 3, height, width]."""
+        from mmgraph.encoders.networks import PixelNetwork
+
+        found = self._found()
+        prepare, none = found.prepare, not found.prepare.do_normalize
+        return PixelNetwork(
+            copy.deepcopy(_image_half(found)),
+            lambda half, pixels: self._vectors(found, half, pixels),
+            scale=prepare.rescale_factor if prepare.do_rescale else 1.0,
+            mean=[0.0] if none else prepare.image_mean,
+            spread=[1.0] if none else prepare.image_std,
+        )
+
+    def _found(self) -> HubModel:
         folder = pretrained_folder(self.model, kind=self.kind, where=_PLACE)
         found = hub_model(folder, kind="image", encoder_only=False, where=_PLACE)
         found.require_complete(but=_POOLER)
-        half = getattr(found.model, "vision_model", found.model)
+        return found
 
-        def pooled(pixels: Any) -> Any:
-            return self._pooled(found, half(pixel_values=pixels), pixels)
-
-        return found.describe_images(raw, pooled, progress=progress)
+    def _vectors(self, found: HubModel, half: Any, pixels: Any) -> Any:
+        return self._pooled(found, half(pixel_values=pixels), pixels)
 
     def _pooled(self, found: HubModel, out: Any, pixels: Any) -> Any:
         """Return vectors [B, D] of what a model made of pixels [B, 3, height, width]."""
@@ -106,3 +163,7 @@ class ImageTransformer(FrozenEncoder):
                 fix="Take mean.",
             )
         return states[:, 0]
+
+
+def _image_half(found: HubModel) -> Any:
+    return getattr(found.model, "vision_model", found.model)

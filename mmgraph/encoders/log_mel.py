@@ -23,7 +23,9 @@ _WINDOW = 0.032
 _HOP = 0.010
 _QUANTILES = (0.1, 0.5, 0.9)
 _COEFFICIENTS = 20
-_PARTS = 5
+_PARTS = 10
+_FLOOR = 60.0
+"""Decibels below the loudest: what is quieter counts as that quiet, as the digits of silence tell nothing."""
 
 Spectrogram = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
@@ -35,22 +37,25 @@ class LogMel(ProjectedEncoder):
 
     Mean, spread and quantiles over time of each band, and mean, spread and change of the mel-frequency
     cepstral coefficients (Davis and Mermelstein 1980, https://doi.org/10.1109/TASSP.1980.1163420). Their
-    means over fifths of the sound keep the order in which things are heard. Each of these parts gets the same
-    variance before the projection. Needs the extra ``mmgraph[audio]``.
+    means over tenths of the sound keep the order in which things are heard. Silence at both ends is cut off
+    before, so that the tenths of one word are those of the same word said earlier or later in its file. Each
+    of these parts gets the same variance before the projection. Needs the extra ``mmgraph[audio]``.
 
     Args:
         sample_rate: The rate, in hertz, that sounds are brought to.
         bands: Mel bands.
         seconds: How much of the beginning of a file counts.
+        trim: By how many decibels the ends that are cut off are quieter than the loudest; nothing to keep
+            all.
         components: Principal components to keep at most.
 
     Example:
         >>> LogMel(bands=40)
-        LogMel(components=128, sample_rate=16000, bands=40, seconds=30.0)
+        LogMel(components=128, sample_rate=16000, bands=40, seconds=30.0, trim=30.0)
     """
 
     kind: ClassVar[str] = "audio"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("librosa", "soundfile", "soxr")
 
     sample_rate: Annotated[
@@ -59,6 +64,10 @@ class LogMel(ProjectedEncoder):
     bands: Annotated[int, Field(ge=_COEFFICIENTS, le=256, description="Mel bands.")] = 64
     seconds: Annotated[
         float, Field(gt=0, le=3_600, description="How much of the beginning of a file counts.")
+    ] = 30.0
+    trim: Annotated[
+        float | None,
+        Field(gt=0, le=_FLOOR, description="Decibels below the loudest at which ends are cut off."),
     ] = 30.0
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
@@ -95,10 +104,20 @@ class LogMel(ProjectedEncoder):
             shortest = max(window, _PARTS * hop)
             padded = np.pad(sound, (0, max(0, shortest - len(sound))))
             power = np.abs(librosa.stft(padded, n_fft=window, hop_length=hop)) ** 2
-            decibels: npt.NDArray[np.float32] = librosa.power_to_db(bands @ power, top_db=None)
-            return decibels
+            decibels: npt.NDArray[np.float32] = librosa.power_to_db(bands @ power, top_db=_FLOOR)
+            return decibels if self.trim is None else _trimmed(decibels, self.trim)
 
         return log_mel
+
+
+def _trimmed(log_mel: npt.NDArray[np.float32], below: float) -> npt.NDArray[np.float32]:
+    """Return the frames [bands, T] from the first to the last that is about as loud as the loudest; of fewer
+    than parts need, the last one again and again.
+    """
+    loudness = log_mel.max(axis=0)
+    loud = np.flatnonzero(loudness >= loudness.max() - below)
+    kept = log_mel[:, loud[0] : loud[-1] + 1]
+    return np.pad(kept, ((0, 0), (0, max(0, _PARTS - kept.shape[1]))), mode="edge")
 
 
 def _statistics(log_mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -49,7 +49,7 @@ class Motion(ProjectedEncoder):
     """
 
     kind: ClassVar[str] = "video"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("av", "pillow", "scipy")
 
     frames: Annotated[int, Field(ge=_PARTS + 1, le=1_024, description="How many frames are looked at.")] = 16

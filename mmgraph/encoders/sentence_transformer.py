@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
 from mmgraph.encoders.token_batches import describe_tokens
+from mmgraph.encoders.trainable import TrainableEncoder, padded
 from mmgraph.errors import DataError, MissingDependencyError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _PLACE = "encoder sentence_transformer"
 _INSTALL = "Install it: pip install 'mmgraph[minilm]', or 'mmgraph[text]' without a model"
@@ -24,11 +29,12 @@ _INSTALL = "Install it: pip install 'mmgraph[minilm]', or 'mmgraph[text]' withou
 
 @ENCODERS.register("sentence_transformer")
 @dataclass(kw_only=True, eq=False)
-class SentenceTransformer(FrozenEncoder):
+class SentenceTransformer(TrainableEncoder):
     """Text: the sentence vectors of a pre-trained transformer, by default MiniLM's.
 
     Sentence-BERT (`Reimers and Gurevych 2019 <https://arxiv.org/abs/1908.10084>`_). The transformer stays as
-    it is; one factor for all channels gives the training texts a mean variance of 1. It runs on the CPU.
+    it is, unless it is `trainable`; one factor for all channels gives the training texts a mean variance of
+    1. It runs on the CPU.
 
     Needs ``mmgraph[minilm]``, which brings the weights of the default model, or ``mmgraph[text]`` and a model
     of one's own. Only safetensors weights are read, and no code that comes with a model is run.
@@ -36,7 +42,8 @@ class SentenceTransformer(FrozenEncoder):
     Args:
         model: A folder, or a name on the Hugging Face hub: of a model that a package brings, or that is in
             the hub's cache on this machine already.
-        batch_size: Texts at a time; another number changes last bits.
+        batch_size: Texts at a time, fewer where they are long; another number changes last bits.
+        trainable: Whether trainings change the model, all of it or by ``lora``.
 
     Raises:
         ConfigError: If parameters cannot be used.
@@ -47,17 +54,20 @@ class SentenceTransformer(FrozenEncoder):
     """
 
     kind: ClassVar[str] = "text"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
         "sentence-transformers/all-MiniLM-L6-v2"
     )
-    batch_size: Annotated[int, Field(ge=1, description="Texts at a time.")] = 16
+    batch_size: Annotated[int, Field(ge=1, description="Texts at a time, at most.")] = 16
 
     def description_parameters(self) -> dict[str, Any]:
         """Return the size of batches and the content of the model: a folder may hold another one tomorrow."""
-        content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
-        return {"model": content, "batch_size": self.batch_size}
+        return {"model": self.content(), "batch_size": self.batch_size}
+
+    def content(self) -> str:
+        """Return the hash of the content of the model."""
+        return content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[Any]:
         """Return the sentence vectors, float32 [M, D].
@@ -66,19 +76,49 @@ class SentenceTransformer(FrozenEncoder):
             DataError: If the model cannot be found or loaded.
             MissingDependencyError: If sentence-transformers is not installed.
         """
-        folder = pretrained_folder(self.model, kind=self.kind, where=_PLACE)
-        model = _loaded(folder, content_of(folder))
-        prompt = model.prompts.get(model.default_prompt_name, "")
-        most = model.max_seq_length or model.tokenizer.model_max_length
-        texts = [prompt + str(text) for text in raw.values]
+        model = self._found()
         return describe_tokens(
-            model.tokenizer(texts, truncation=True, max_length=most)["input_ids"],
-            lambda ids, mask: model({"input_ids": ids, "attention_mask": mask})["sentence_embedding"],
+            _tokens(model, raw),
+            lambda ids, mask: _vectors(model, ids, mask),
             batch_size=self.batch_size,
             pad=model.tokenizer.pad_token_id,
-            most=most,
+            most=_most_tokens(model),
             progress=progress,
         )
+
+    def inputs(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.int32]:
+        """Return the token ids of each text, int32 [M, L] with -1 behind the last one."""
+        with progress.job("tokenise text", total=len(raw)) as advance:
+            ids = padded(_tokens(self._found(), raw))
+            advance(len(raw))
+        return ids
+
+    def network(self) -> nn.Module:
+        """Return a copy of the model that makes vectors [B, D] of token ids [B, L]."""
+        from mmgraph.encoders.networks import TokenNetwork
+
+        model = copy.deepcopy(self._found())
+        return TokenNetwork(model, _vectors, pad=model.tokenizer.pad_token_id)
+
+    def _found(self) -> Any:
+        return _loaded(pretrained_folder(self.model, kind=self.kind, where=_PLACE), self.content())
+
+
+def _tokens(model: Any, raw: RawModality) -> list[list[int]]:
+    prompt = model.prompts.get(model.default_prompt_name, "")
+    texts = [prompt + str(text) for text in raw.values]
+    encoded = model.tokenizer(texts, truncation=True, max_length=_most_tokens(model))
+    ids: list[list[int]] = encoded["input_ids"]
+    return ids
+
+
+def _most_tokens(model: Any) -> int:
+    return int(model.max_seq_length or model.tokenizer.model_max_length)
+
+
+def _vectors(model: Any, ids: Any, mask: Any) -> Any:
+    """Return vectors [B, D] of token ids and their mask, int64 [B, L]."""
+    return model({"input_ids": ids, "attention_mask": mask})["sentence_embedding"]
 
 
 @functools.lru_cache(maxsize=2)

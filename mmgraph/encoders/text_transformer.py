@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.frozen import FrozenEncoder
-from mmgraph.encoders.hub_model import hub_model
+from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.trainable import TrainableEncoder, padded
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _PLACE = "encoder text_transformer"
 
 
 @ENCODERS.register("text_transformer")
 @dataclass(kw_only=True, eq=False)
-class TextTransformer(FrozenEncoder):
+class TextTransformer(TrainableEncoder):
     """Text: the pooled token states of a pre-trained transformer, such as BERT, GPT-2 or the encoder of T5.
 
     Any text model of the transformers library: BERT (`Devlin et al. 2019 <https://arxiv.org/abs/1810.04805>`_),
     GPT-2, T5 (`Raffel et al. 2020 <https://arxiv.org/abs/1910.10683>`_), of which only the encoder is loaded,
-    and the text half of CLIP. It stays as it is, and runs on the CPU. Texts of about equally
-    many tokens share a batch, and a text's vector does not depend on the texts around it.
+    and the text half of CLIP. It stays as it is, unless it is `trainable`, and runs on the CPU. Texts of
+    about equally many tokens share a batch, and a text's vector does not depend on the texts around it.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only
     safetensors weights are read, and no code that comes with a model is run.
@@ -37,7 +41,8 @@ class TextTransformer(FrozenEncoder):
         model: A folder, or a name on the Hugging Face hub.
         pooling: ``mean`` or ``max`` over all tokens, the ``first`` (BERT's ``[CLS]``) or the ``last``.
         max_tokens: The tokens to keep of each text, at most as many as the model can read.
-        batch_size: Texts at a time; another number changes last bits.
+        batch_size: Texts at a time, fewer where they are long; another number changes last bits.
+        trainable: Whether trainings change the model, all of it or by ``lora``.
 
     Raises:
         ConfigError: If parameters cannot be used.
@@ -48,7 +53,7 @@ class TextTransformer(FrozenEncoder):
     """
 
     kind: ClassVar[str] = "text"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("transformers",)
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
@@ -59,12 +64,17 @@ class TextTransformer(FrozenEncoder):
         Field(description="How the states of tokens become one vector."),
     ] = "mean"
     max_tokens: Annotated[int, Field(ge=1, description="The tokens to keep of each text.")] = 512
-    batch_size: Annotated[int, Field(ge=1, description="Texts at a time.")] = 16
+    batch_size: Annotated[int, Field(ge=1, description="Texts at a time, at most.")] = 16
 
     def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else."""
-        content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
-        return {**self.parameters(), "model": content}
+        """Return the content of the model, and all else that the frozen one depends on."""
+        parameters = {**self.parameters(), "model": self.content()}
+        del parameters["trainable"]
+        return parameters
+
+    def content(self) -> str:
+        """Return the hash of the content of the model."""
+        return content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the pooled states of each text, float32 [M, D].
@@ -74,6 +84,32 @@ class TextTransformer(FrozenEncoder):
             DataError: If the model cannot be found or loaded, or lacks weights.
             MissingDependencyError: If transformers is not installed.
         """
+        found = self._found()
+        half = _text_half(found)
+        return found.describe_texts(
+            raw,
+            lambda tokens, mask: self._vectors(half, tokens, mask),
+            max_tokens=self.max_tokens,
+            batch_size=self.batch_size,
+            progress=progress,
+        )
+
+    def inputs(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.int32]:
+        """Return the token ids of each text, int32 [M, L] with -1 behind the last one."""
+        with progress.job("tokenise text", total=len(raw)) as advance:
+            ids = padded(self._found().tokens([str(text) for text in raw.values], most=self.max_tokens))
+            advance(len(raw))
+        return ids
+
+    def network(self) -> nn.Module:
+        """Return a copy of the model that makes vectors [B, D] of token ids [B, L]."""
+        from mmgraph.encoders.networks import TokenNetwork
+
+        found = self._found()
+        half = copy.deepcopy(_text_half(found))
+        return TokenNetwork(half, self._vectors, pad=found.prepare.pad_token_id or 0, masked=not found.padded)
+
+    def _found(self) -> HubModel:
         folder = pretrained_folder(self.model, kind=self.kind, where=_PLACE)
         found = hub_model(folder, kind="text", encoder_only=True, where=_PLACE)
         found.require_complete(but=("pooler.",))
@@ -83,15 +119,11 @@ class TextTransformer(FrozenEncoder):
                 where=f"{_PLACE}: pooling",
                 fix="Take mean, or last for a model that reads from left to right.",
             )
-        half = getattr(found.model, "text_model", found.model)
+        return found
 
-        return found.describe_texts(
-            raw,
-            lambda tokens, mask: self._pooled(half(input_ids=tokens, attention_mask=mask), mask),
-            max_tokens=self.max_tokens,
-            batch_size=self.batch_size,
-            progress=progress,
-        )
+    def _vectors(self, half: Any, tokens: Any, mask: Any) -> Any:
+        """Return vectors [B, D] of token ids and their mask, int64 [B, L]."""
+        return self._pooled(half(input_ids=tokens, attention_mask=mask), mask)
 
     def _pooled(self, out: Any, mask: Any) -> Any:
         """Return vectors [B, D] of the states [B, L, D] of tokens; a mask [B, L] says which are real."""
@@ -106,3 +138,7 @@ class TextTransformer(FrozenEncoder):
         if self.pooling == "max":
             return states.masked_fill(~real, float("-inf")).amax(dim=1)
         return states.masked_fill(~real, 0.0).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+def _text_half(found: HubModel) -> Any:
+    return getattr(found.model, "text_model", found.model)

@@ -12,7 +12,11 @@ from mmgraph.progress import Progress
 
 Ids = npt.NDArray[np.int64]
 
-_WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+_STEPS = ((64, 8), (128, 16), (256, 32))
+"""Up to which width they go by which steps; beyond, by 64."""
+
+_TOKENS = 512
+"""About how many tokens a batch has: a product of matrices of so many rows is as fast as one of more."""
 
 
 def token_batches(
@@ -20,13 +24,14 @@ def token_batches(
 ) -> Iterator[tuple[Ids, Ids, Ids]]:
     """Yield the positions of some texts, int64 [B], with their tokens and their mask, both int64 [rows, L].
 
-    How a product of matrices adds up depends on its shape. So a text goes into a batch of a width that its
-    own length decides, and all batches have as many rows: texts that are there already fill those that are
-    left. The longest come first, so that a batch for which there is no memory fails at once.
+    How a product of matrices adds up depends on its shape. So the length of a text alone decides the width of
+    its batch, and the number of rows: texts that are there already fill those that are left. Wide batches
+    have fewer rows, so that few are filled. The longest come first, so that a batch for which there is no
+    memory fails at once.
 
     Args:
         ids: The token ids of each text, at least one.
-        batch_size: The number of rows.
+        batch_size: The most rows.
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
 
@@ -38,10 +43,12 @@ def token_batches(
     widths = np.array([min(width_of(len(row)), max(most, len(row))) for row in ids])
     order = np.argsort(-widths, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(widths[order])) + 1):
-        for start in range(0, len(group), batch_size):
-            batch = group[start : start + batch_size]
-            filled = np.resize(batch, batch_size) if len(batch) < batch_size else batch
-            tokens = np.full((batch_size, widths[batch[0]]), pad, dtype=np.int64)
+        width = int(widths[group[0]])
+        rows = rows_of(width, batch_size)
+        for start in range(0, len(group), rows):
+            batch = group[start : start + rows]
+            filled = np.resize(batch, rows) if len(batch) < rows else batch
+            tokens = np.full((rows, width), pad, dtype=np.int64)
             mask = np.zeros_like(tokens)
             for line, row in enumerate(filled):
                 tokens[line, : len(ids[row])] = ids[row]
@@ -50,8 +57,24 @@ def token_batches(
 
 
 def width_of(length: int) -> int:
-    """Return the width of the batches that a text of some tokens goes into."""
-    return next((width for width in _WIDTHS if width >= length), -(-length // _WIDTHS[-1]) * _WIDTHS[-1])
+    """Return the width of the batches that a text of some tokens goes into.
+
+    Example:
+        >>> [width_of(length) for length in (3, 60, 65, 140, 300)]
+        [8, 64, 80, 160, 320]
+    """
+    step = next((step for most, step in _STEPS if length <= most), 64)
+    return -(-length // step) * step
+
+
+def rows_of(width: int, batch_size: int) -> int:
+    """Return how many rows the batches of a width have: a power of two, or the most.
+
+    Example:
+        >>> [rows_of(width, 16) for width in (8, 48, 64, 600)]
+        [16, 8, 8, 1]
+    """
+    return min(batch_size, 1 << (max(_TOKENS // width, 1).bit_length() - 1))
 
 
 def describe_tokens(
@@ -68,7 +91,7 @@ def describe_tokens(
     Args:
         ids: The token ids of each text, at least one.
         vectors_of: Takes tokens and mask, int64 tensors [B, L], and returns vectors, a tensor [B, D].
-        batch_size: Texts at a time.
+        batch_size: Texts at a time, at most.
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
         progress: Told about every batch.

@@ -42,6 +42,7 @@ def assemble(factory: NodeFactory, jobs: Sequence[RelationJob], tables: Mapping[
         tasks=dict(factory.dataset.spec.tasks),
         nodes={name: tables[name] for name in factory.names},
         features=features,
+        inputs={name: inputs for name in encoded if (inputs := factory.inputs(name)) is not None},
         edges=edges.edges,
         encoders={name: result.encoder for name, result in encoded.items()},
         held_out={job.name: job.held_out for job in jobs if job.held_out is not None},

@@ -59,7 +59,7 @@ def _hash_table(graph: Graph, name: str) -> Hasher:
 
 
 def fingerprint(graph: Graph, digests: Mapping[str, str] | None = None) -> str:
-    """Return a hash of schema, tasks, ids, positions, times, targets, splits, features and edges.
+    """Return a hash of schema, tasks, ids, positions, times, targets, splits, features, inputs and edges.
 
     Titles, previews and the history of the graph do not count: they change nothing that a model can learn.
 
@@ -74,6 +74,8 @@ def fingerprint(graph: Graph, digests: Mapping[str, str] | None = None) -> str:
     hasher.json({name: task.model_dump(mode="json") for name, task in graph.tasks.items()})
     for name, features in graph.features.items():
         hasher.text(name).array(features)
+    for name, inputs in graph.inputs.items():
+        hasher.text(f"inputs of {name}").array(inputs)
     hasher.json(dict(part_digests(graph) if digests is None else digests))
     for relation, held_out in graph.held_out.items():
         hasher.json([relation, held_out.part.tolist()])

@@ -52,6 +52,7 @@ class Graph:
             ``entity_index``, ``preview``, and ``position`` of the elements of a sequence.
         features: By modality node type, float32 [M, D].
         edges: By edge type, its edges, sorted by (target, source).
+        inputs: By modality node type whose encoder is trainable, what its model reads, [M, ...].
         held_out: By relation whose edges are split, the edges that the graph does not have.
         fitted: By relation, the arrays that it learnt, for edges of new entities.
         relation_encoders: By relation and modality node type, an encoder that serves the relation alone.
@@ -70,6 +71,7 @@ class Graph:
     features: Mapping[str, NDArray[np.float32]]
     edges: Mapping[Triple, StoredEdges]
     encoders: Mapping[str, Encoder[Any, Any]] = field(default_factory=dict)
+    inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     held_out: Mapping[str, HeldOutEdges] = field(default_factory=dict)
     fitted: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     relation_encoders: Mapping[tuple[str, str], Encoder[Any, Any]] = field(default_factory=dict)
@@ -255,6 +257,24 @@ class Graph:
         same = self.restricted(self.schema, {"shuffled": {"seed": seed}})
         return replace(same, edges=shuffled_edges(self.schema, self.edges, seed=seed))
 
+    def with_features(self, features: Mapping[str, NDArray[Any]]) -> Graph:
+        """Return the graph with other features of some modalities, or what a model takes in their place.
+
+        Args:
+            features: By modality node type, [M, ...].
+        """
+        return replace(
+            self,
+            features=LazyMapping(
+                self.features, lambda name: (features if name in features else self.features)[name]
+            ),
+            stored_features=LazyMapping(
+                [n for n in self.stored_features if n not in features], self.stored_features.__getitem__
+            ),
+            stored_fingerprint=None,
+            folder=None,
+        )
+
     def with_noise(self, seed: int) -> Graph:
         """Return the control whose features are noise; nodes and edges stay.
 
@@ -308,6 +328,7 @@ class Graph:
             stored_features=LazyMapping(
                 [n for n in modal if n in self.stored_features], self.stored_features.__getitem__
             ),
+            inputs=LazyMapping([n for n in modal if n in self.inputs], self.inputs.__getitem__),
             edges=LazyMapping(triples, self.edges.__getitem__),
             encoders=LazyMapping([n for n in modal if n in self.encoders], self.encoders.__getitem__),
             held_out=LazyMapping(schema.held_out, self.held_out.__getitem__),

@@ -60,6 +60,8 @@ def grown(
         manifest=manifest,
         nodes=nodes,
         features=features,
+        stored_features={},
+        inputs={},
         edges=edges,
         stored_fingerprint=None,
         folder=None,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmgraph.encoders.cache import add_content
 from mmgraph.errors import MMGraphError
-from mmgraph.graph.file_hashes import FileHashes
+from mmgraph.file_hashes import FileHashes
 from mmgraph.graph.fingerprint import add_text
 from mmgraph.graph.nodes import NodeFactory
 from mmgraph.graph.relation import RelationBuilder

@@ -5,6 +5,8 @@
     manifest.json                                   what the graph is, and the size and hash of every file
     nodes/<type>.parquet                            one table for each node type
     features/<entity>/<modality>.npy                float32 [M, D]
+    inputs/<entity>/<modality>.npy                  what a trainable encoder reads: token ids, int32 [M, L],
+                                                    or pixels, uint8 [M, 3, height, width]
     edges/<source>--<name>--<target>/indptr.npy     compressed by target
     edges/<source>--<name>--<target>/indices.npy
     edges/<source>--<name>--<target>/by_source_indptr.npy, by_source_indices.npy
@@ -42,6 +44,11 @@ def table_path(node_type: str) -> str:
 def features_path(node_type: str) -> str:
     """Return the path of the features of a modality node type."""
     return f"features/{node_type}.npy"
+
+
+def inputs_path(node_type: str) -> str:
+    """Return the path of what the encoder of a modality node type reads, where that is kept."""
+    return f"inputs/{node_type}.npy"
 
 
 def encoder_path(node_type: str) -> str:

@@ -13,7 +13,15 @@ from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset, RawModality
 from mmgraph.data.spec import Choice
 from mmgraph.elsewhere import Elsewhere
-from mmgraph.encoders import Encoded, Encoder, FeatureCache, encode, encode_modality, encoder_faults
+from mmgraph.encoders import (
+    Encoded,
+    Encoder,
+    FeatureCache,
+    TrainableEncoder,
+    encode,
+    encode_modality,
+    encoder_faults,
+)
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.relation import Nodes
@@ -125,6 +133,20 @@ class NodeFactory:
     def encoded(self, node_type: str) -> Encoded:
         """Return the features of a modality node type, float32 [N, D], and the encoder that made them."""
         return self._encoded[node_type]
+
+    def inputs(self, node_type: str) -> NDArray[Any] | None:
+        """Return what the model of an encoder reads of each node of a modality, [N, ...].
+
+        Nothing is returned of an encoder that stays as it is, and where there is no node.
+        """
+        encoder = self.encoded(node_type).encoder
+        if (
+            not isinstance(encoder, TrainableEncoder)
+            or not encoder.trainable
+            or not self.num_nodes(node_type)
+        ):
+            return None
+        return encoder.inputs(self.raw(node_type), self._progress)
 
     def encoded_by(self, node_type: str, choice: Choice) -> Encoded:
         """Return the features that another encoder gives a modality node type, and that encoder."""

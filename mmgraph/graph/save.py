@@ -25,6 +25,7 @@ from mmgraph.graph.layout import (
     fitted_path,
     held_out_files,
     held_out_path,
+    inputs_path,
     relation_encoder_path,
     table_path,
 )
@@ -130,6 +131,8 @@ def _write_nodes(graph: Graph, folder: Path, written: Container[str]) -> None:
             _write_table(graph.nodes[node_type.name], folder / table_path(node_type.name))
         if node_type.modality is not None:
             write_array(graph.features[node_type.name], folder / features_path(node_type.name))
+        if node_type.name in graph.inputs:
+            write_array(graph.inputs[node_type.name], folder / inputs_path(node_type.name))
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

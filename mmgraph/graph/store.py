@@ -38,6 +38,7 @@ from mmgraph.graph.layout import (
     features_path,
     fitted_path,
     held_out_path,
+    inputs_path,
     relation_encoder_path,
     required_files,
     table_path,
@@ -95,6 +96,7 @@ def load_graph(folder: str | Path, *, verify: bool = False) -> Graph:
         nodes=LazyTables(schema.metadata[0], reader.table),
         features=LazyMapping(modal, reader.features),
         stored_features=LazyMapping(modal, functools.partial(reader.features, read_only=True)),
+        inputs=LazyMapping([name for name in modal if inputs_path(name) in files], reader.inputs),
         edges=reader.edges,
         held_out=reader.held_out,
         encoders=LazyMapping(encoded, reader.encoder),
@@ -205,6 +207,15 @@ class _Reader:
     def features(self, node_type: str, *, read_only: bool = False) -> NDArray[np.float32]:
         size = (self._sizes[node_type], self._schema.channels[node_type])
         return open_array(self._folder, features_path(node_type), size, "f4", read_only=read_only)
+
+    def inputs(self, node_type: str) -> NDArray[Any]:
+        name, wanted = inputs_path(node_type), self._sizes[node_type]
+        array = load_array(self._folder, name, read_only=True)
+        if array.ndim < 2 or len(array) != wanted or array.dtype not in (np.int32, np.uint8):
+            raise damaged(
+                self._folder / name, f"it holds {array.dtype} {array.shape}; wanted {wanted:,} rows"
+            )
+        return array
 
     def encoder(self, node_type: str) -> Encoder[Any, Any]:
         return load_encoder(self._folder / encoder_path(node_type))

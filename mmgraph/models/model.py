@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
+from torch_geometric.nn.module_dict import ModuleDict
 
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.schema import GraphSchema, Triple
@@ -39,6 +40,10 @@ class MultimodalModel(nn.Module):
         featureless: What tells the nodes of a type apart that has neither features nor modalities: their
             ``degree`` in each relation, or a ``learned`` vector for each of the schema's nodes.
         outputs: The node types to read out; all entity types by default.
+
+    Attributes:
+        encoders: By node type, a module that makes features of what ``x_dict`` has of it, and is trained with
+            the model. There is none in a new model.
 
     Raises:
         ConfigError: If an option is unknown or has a value that cannot be used.
@@ -87,6 +92,7 @@ class MultimodalModel(nn.Module):
             every_state=readout == "jk",
             edge_channels=schema.edge_channels,
         )
+        self.encoders = ModuleDict()
         self.edge_scale = EdgeScale(schema)
         projected = [name for name in schema.channels if name in read]
         self.projection = Projection(
@@ -143,7 +149,8 @@ class MultimodalModel(nn.Module):
         """Return the unified representation of every node of the output types.
 
         Args:
-            x_dict: Node type to features, [N, width of the schema]. A node type may be absent.
+            x_dict: Node type to features, [N, width of the schema], or to what the encoder in
+                :attr:`encoders` makes features of. A node type may be absent.
             edge_index_dict: Edge type to edges, int64 [2, E], in any order. An edge type may be absent.
             edge_weight_dict: Edge type to weights above 0, [E]; an edge type that is not in it weighs 1.
             edge_attr_dict: Edge type to features, [E, A], as the graph has them: they are standardised here.
@@ -185,7 +192,8 @@ class MultimodalModel(nn.Module):
         """Return the states of nodes before the first layer, [N, C]; see :meth:`forward`."""
         sizes = {name: x.shape[0] for name, x in x_dict.items()}
         known = None if sample is None else sample.known
-        result: dict[str, Tensor] = self.featureless(self.projection(x_dict), edge_index_dict, sizes, known)
+        features = {n: self.encoders[n](x) if n in self.encoders else x for n, x in x_dict.items()}
+        result: dict[str, Tensor] = self.featureless(self.projection(features), edge_index_dict, sizes, known)
         return result
 
 

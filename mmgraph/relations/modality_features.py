@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mmgraph.counted import agreed, counted
 from mmgraph.data.spec import Choice
 from mmgraph.encoders import build_encoder
+from mmgraph.encoders.trainable import require_frozen
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Fitted
@@ -35,7 +36,8 @@ def check_encoder(encoder: Choice | None, on: str, context: BuildContext) -> Non
     entity, modality = context.modality(on, parameter="on")
     if encoder is not None:
         kind = context.dataset.spec.entities[entity].modalities[modality].kind
-        build_encoder(encoder, kind, where=context.at("encoder"))
+        found = build_encoder(encoder, kind, where=context.at("encoder"))
+        require_frozen(found, where=context.at("encoder"), what="a relation")
 
 
 def fitted_features(encoder: Choice | None, on: str, context: BuildContext) -> Fitted:

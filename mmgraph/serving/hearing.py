@@ -25,6 +25,7 @@ from mmgraph.models.sample import Sample
 from mmgraph.serving.few_threads import few_threads
 from mmgraph.serving.known_states import KnownStates
 from mmgraph.tasks.common_space import CommonSpace
+from mmgraph.training.fine_tuning import encode_inputs
 
 States = dict[str, Tensor]
 
@@ -135,14 +136,15 @@ class Hearing:
     def _features(
         self, attached: AttachedGraph, heard: dict[str, NDArray[np.int64]], new: dict[str, int]
     ) -> States:
-        x_dict = {}
+        x_dict, tuned = {}, new_features(self._model, attached)
         for node_type in self._view.schema.node_types:
             name = node_type.name
             if node_type.modality is None:
                 x_dict[name] = torch.empty(len(heard[name]) + new[name], 0)
             else:
                 known = self._view.features[name][heard[name]]
-                both = [known, attached.factory.encoded(name).features]
+                fresh = tuned[name] if name in tuned else attached.factory.encoded(name).features
+                both = [known, fresh]
                 x_dict[name] = torch.from_numpy(np.concatenate(both))
         return x_dict
 
@@ -191,6 +193,20 @@ class Hearing:
                 rows = torch.cat([rows, torch.from_numpy(np.stack(columns, axis=1))])
             found[name] = rows
         return found
+
+
+def new_features(model: MultimodalModel, attached: AttachedGraph) -> dict[str, NDArray[np.float32]]:
+    """Return the features of new nodes whose encoder was trained with the model, [N, D] by node type."""
+    found = {}
+    for name in model.encoders:
+        if name in attached.before.schema.channels:
+            width, inputs = attached.before.schema.channels[name], attached.factory.inputs(name)
+            found[name] = (
+                np.empty((0, width), dtype=np.float32)
+                if inputs is None
+                else encode_inputs(model, name, inputs)
+            )
+    return found
 
 
 def _degree(attached: AttachedGraph, edge_type: EdgeType, end: int, count: int) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from mmgraph.graph.attach import AttachedGraph, attach
 from mmgraph.graph.attach_relation import relation_builder
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.progress import Progress
-from mmgraph.serving.hearing import Hearing, why_not_alone
+from mmgraph.serving.hearing import Hearing, new_features, why_not_alone
 from mmgraph.serving.known_states import KnownStates
 from mmgraph.serving.new_pairs import match_new
 from mmgraph.serving.new_rows import NewEntities, read_new
@@ -76,6 +76,7 @@ class Predictor:
                 fix=f"Use a run with --set {key}=given.",
             )
         self.run = run
+        # Relations tie new entities by the features that they were built from, the model reads its own.
         self.view = visible_graph(run.graph, run.task.labels.task, run.config)
         self._model = run.module.eval().model
         self.whole_graph = why_not_alone(self._model)
@@ -239,7 +240,9 @@ class Predictor:
     def _unify(self, attached: AttachedGraph, space: CommonSpace | None) -> dict[str, Tensor]:
         if self.whole_graph is None:
             return self._hearing.unify(attached, space)
-        batch = GraphBatch.of(attached.graph)
+        fresh = new_features(self._model, attached)
+        features = {n: np.concatenate([self.run.view.features[n], x]) for n, x in fresh.items()}
+        batch = GraphBatch.of(attached.graph.with_features(features) if features else attached.graph)
         sizes = {t.name: t.num_nodes for t in self.view.schema.node_types if t.modality is None}
         rows = {name: torch.arange(size, size + len(attached.new[name])) for name, size in sizes.items()}
         view = None
@@ -270,7 +273,8 @@ class Predictor:
     @functools.cached_property
     def _hearing(self) -> Hearing:
         degrees = known_nodes(self._model.featureless, self.view)
-        return Hearing(self.view, self._model, KnownStates(self.view, self.run), degrees)
+        view = self.run.view
+        return Hearing(view, self._model, KnownStates(view, self.run), degrees)
 
 
 def predict(

@@ -11,6 +11,7 @@ from mmgraph.tasks.matching_options import MatchingOptions
 from mmgraph.tasks.objectives import Contrast
 from mmgraph.tasks.pair_task import PairTask
 from mmgraph.training.config import ModelConfig, TrainConfig
+from mmgraph.training.fine_tuning import add_encoders
 from mmgraph.training.memory import memory_told
 from mmgraph.training.module import TaskModule
 from mmgraph.training.temporal import check_temporal
@@ -73,7 +74,10 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
     doing = f"while a model of hidden_channels {options.hidden_channels} was made"
     with memory_told(doing, fix="Take a smaller model.hidden_channels, or fewer layers."):
         model = build_model(view, options)
-        module = TaskModule(model, options.hidden_channels, learn, config.optimiser)
+        rates = add_encoders(model, view, config)
+        module = TaskModule(model, options.hidden_channels, learn, config.optimiser, rates)
+    for name, rate in rates.items():
+        module.add_note(f"the encoder of {name} is trained as well, with the learning rate {rate:g}")
     featured = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.attr_names))
     if featured and not model.edge_channels:
         module.add_note(f"no layer of the model reads the edge features of {', '.join(featured)}")

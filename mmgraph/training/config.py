@@ -11,6 +11,7 @@ from mmgraph.config import Config
 from mmgraph.data.spec import Choice
 from mmgraph.training.contrastive_config import ContrastiveConfig
 from mmgraph.training.duration import parse_duration
+from mmgraph.training.encoder_config import EncoderConfig
 from mmgraph.training.link_config import LinkConfig
 from mmgraph.training.matching_config import MatchingConfig
 from mmgraph.training.without_config import WithoutConfig
@@ -126,6 +127,10 @@ class TrainConfig(Config):
     model: ModelConfig = Field(default_factory=ModelConfig, description="Which model, and its size.")
     optimiser: OptimiserConfig = Field(
         default_factory=OptimiserConfig, description="How the weights are moved."
+    )
+    encoders: EncoderConfig = Field(
+        default_factory=EncoderConfig,
+        description="How pre-trained encoders are trained together with the model.",
     )
     links: LinkConfig = Field(
         default_factory=LinkConfig, description="How a task that asks for links scores and learns them."

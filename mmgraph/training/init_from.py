@@ -50,6 +50,9 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
     there = read_weights(folder / BEST)
     taken, new = [], []
     for name, own in module.model.named_parameters():
+        if not own.requires_grad:
+            # A weight of a pre-trained encoder that no training changes is that of the encoder's folder.
+            continue
         other = there.get(f"{_OF_THE_MODEL}{name}")
         fits = other is not None and other.shape == own.shape
         if other is None or not fits or (name.startswith(_OF_THE_GRAPH) and not of_the_graph):

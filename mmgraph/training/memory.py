@@ -44,11 +44,12 @@ def memory_told(doing: str, *, fix: str) -> Iterator[None]:
         raise RunError(f"memory ran out {doing}{reason}", fix=fix) from error
 
 
-def training_told(config: TrainConfig) -> contextlib.AbstractContextManager[None]:
+def training_told(config: TrainConfig, *, tuned: bool = False) -> contextlib.AbstractContextManager[None]:
     """Return :func:`memory_told` for a training: with what a step was to take, and what makes that less.
 
     Args:
         config: The config, in which nothing is left open.
+        tuned: Whether pre-trained encoders are trained as well.
 
     Example:
         >>> with training_told(TrainConfig(batch_size=64, fanout=(15, 10))):
@@ -61,10 +62,14 @@ fanout, a smaller model.hidden_channels, precision bf16-mixed.
     taken = [f"hidden_channels {config.model.hidden_channels} and precision {config.precision}"]
     if config.fanout:
         taken.insert(0, f"fanout {write_fanout(config.fanout)}")
+    if tuned:
+        taken.insert(0, f"encoders.batch_size {config.encoders.batch_size}")
     taken.insert(
         0, f"batch_size {config.batch_size}" if config.batch_size else "the whole graph in each step"
     )
-    return memory_told(f"in a training with {', '.join(taken)}", fix=f"Try {', '.join(_smaller(config))}.")
+    return memory_told(
+        f"in a training with {', '.join(taken)}", fix=f"Try {', '.join(_smaller(config, tuned))}."
+    )
 
 
 def measuring_told(part: str, at_a_time: int, channels: int) -> contextlib.AbstractContextManager[None]:
@@ -85,7 +90,7 @@ def measuring_told(part: str, at_a_time: int, channels: int) -> contextlib.Abstr
     )
 
 
-def _smaller(config: TrainConfig) -> list[str]:
+def _smaller(config: TrainConfig, tuned: bool) -> list[str]:
     changes = []
     if not config.batch_size:
         changes.append(f"batch_size {USUAL_BATCH_SIZE}")
@@ -94,6 +99,10 @@ def _smaller(config: TrainConfig) -> list[str]:
         changes.append(f"batch_size {config.batch_size // 2} ({joined})")
     if config.fanout:
         changes.append("a shorter fanout")
+    if tuned and config.encoders.batch_size > 1:
+        changes.append(f"encoders.batch_size {config.encoders.batch_size // 2}")
+    if tuned and config.encoders.trainable != "lora":
+        changes.append("encoders.trainable lora")
     changes.append("a smaller model.hidden_channels")
     if config.precision == "32":
         changes.append("precision bf16-mixed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ from mmgraph.training.non_finite import (
     find_origin,
     find_validation_origin,
 )
-from mmgraph.training.optimisation import make_optimiser, set_rate
+from mmgraph.training.optimisation import make_optimiser, set_rates
 from mmgraph.training.processes import ALONE
 
 
@@ -39,13 +40,21 @@ class TaskModule(LightningModule):
         channels: The width of the unified states.
         task: What to learn.
         optimiser: How the weights are moved.
+        encoder_rates: The learning rate of each of the model's encoders, by node type.
 
     Attributes:
         compiled: What takes the place of the model in a training step; nothing unless it is to be compiled.
         processes: Those that train copies of it together.
     """
 
-    def __init__(self, model: MultimodalModel, channels: int, task: Task, optimiser: OptimiserConfig) -> None:
+    def __init__(
+        self,
+        model: MultimodalModel,
+        channels: int,
+        task: Task,
+        optimiser: OptimiserConfig,
+        encoder_rates: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.head = task.make_head(channels)
@@ -55,6 +64,7 @@ class TaskModule(LightningModule):
         self.compiled: CompiledForward | None = None
         self.processes = ALONE
         self._optimiser = optimiser
+        self._encoder_rates = dict(encoder_rates or {})
         self._probed = False
         # Targets are no state: torch's DDP, which reads this, would send them to all processes in each step.
         self._ddp_params_and_buffers_to_ignore = [f"task.{name}" for name, _ in task.named_buffers()]
@@ -101,9 +111,9 @@ class TaskModule(LightningModule):
         return self
 
     def on_train_start(self) -> None:
-        """Take the learning rate of the config, where a checkpoint has brought another one."""
+        """Take the learning rates of the config, where a checkpoint has brought another one."""
         scheduler: Any = self.trainer.lr_scheduler_configs[0].scheduler
-        set_rate(scheduler, self._optimiser.lr)
+        set_rates(scheduler, [self._optimiser.lr, *self._encoder_rates.values()])
 
     def on_train_batch_start(self, batch: GraphBatch, batch_idx: int) -> int | None:  # noqa: ARG002
         """Leave out what is left of an epoch if the training was told to stop before the batch."""
@@ -214,5 +224,18 @@ class TaskModule(LightningModule):
         # Lightning's own estimate sets the loaders up, before a checkpoint has told them where they are.
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         steps = math.ceil(data.num_steps / self.trainer.accumulate_grad_batches) * self.trainer.max_epochs
-        optimiser, schedule = make_optimiser(self.parameters(), self._optimiser, steps)
+        optimiser, schedule = make_optimiser(self._weights(), self._optimiser, steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _weights(self) -> list[nn.Parameter] | list[dict[str, Any]]:
+        """Return the weights, where there are encoders in groups that have a learning rate each."""
+        if not self._encoder_rates:
+            return list(self.parameters())
+        encoders: dict[str, list[nn.Parameter]] = {
+            name: self.model.encoders[name].trained for name in self._encoder_rates
+        }
+        theirs = {id(weight) for encoder in self.model.encoders.values() for weight in encoder.parameters()}
+        own = [weight for weight in self.parameters() if id(weight) not in theirs]
+        groups: list[dict[str, Any]] = [{"params": own, "lr": self._optimiser.lr}]
+        groups += [{"params": encoders[name], "lr": rate} for name, rate in self._encoder_rates.items()]
+        return groups

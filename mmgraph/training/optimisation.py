@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -90,12 +90,12 @@ def _warmup_steps(options: OptimiserConfig, num_steps: int) -> int:
 
 
 def make_optimiser(
-    parameters: Iterable[nn.Parameter], options: OptimiserConfig, num_steps: int
+    parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], options: OptimiserConfig, num_steps: int
 ) -> tuple[Optimizer, LambdaLR]:
     """Return an optimiser and the schedule of its learning rate, which moves on after each of its steps.
 
     Args:
-        parameters: What to move.
+        parameters: What to move, or groups of it, as torch's optimisers take them, with an ``lr`` each.
         options: How.
         num_steps: How many steps it takes at most.
 
@@ -112,14 +112,15 @@ def make_optimiser(
     return optimiser, LambdaLR(optimiser, Schedule(options, num_steps))
 
 
-def set_rate(scheduler: LambdaLR, lr: float) -> None:
-    """Make a learning rate the highest one of a schedule, from its next step on.
+def set_rates(scheduler: LambdaLR, rates: Sequence[float]) -> None:
+    """Make learning rates the highest ones of a schedule, from its next step on.
 
     Args:
         scheduler: The schedule, at whatever step.
-        lr: The learning rate.
+        rates: The learning rate of each group of weights.
     """
-    scheduler.base_lrs = [lr for _ in scheduler.base_lrs]
+    assert len(rates) == len(scheduler.base_lrs), "a checkpoint is one of the same groups"
+    scheduler.base_lrs = list(rates)
     _move(scheduler)
 
 
@@ -147,7 +148,8 @@ class Plateau(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Lower the learning rate if the last improvement, and the last lowering, are long enough ago."""
         scheduler: Any = trainer.lr_scheduler_configs[0].scheduler
-        (schedule,) = scheduler.lr_lambdas
+        # All groups of weights share it.
+        schedule = scheduler.lr_lambdas[0]
         epoch = trainer.current_epoch + 1
         best = self._stopping.best
         assert best is not None

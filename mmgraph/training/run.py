@@ -25,6 +25,7 @@ from mmgraph.training.assemble import visible_graph
 from mmgraph.training.batching import open_inference
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.environment import reproducible
+from mmgraph.training.fine_tuning import encoded_by
 from mmgraph.training.inference import Inference, Rows
 from mmgraph.training.memory import memory_told
 from mmgraph.training.module import TaskModule
@@ -269,8 +270,9 @@ class Run:
 
     @functools.cached_property
     def view(self) -> Graph:
-        """The graph as the model sees it."""
-        return visible_graph(self.graph, self.task.labels.task, self.config)
+        """The graph as the model sees it; features of fine-tuned encoders are those that they make now."""
+        view = visible_graph(self.graph, self.task.labels.task, self.config)
+        return encoded_by(self.module.model, view)
 
     @functools.cached_property
     def _inference(self) -> Inference:

@@ -19,6 +19,7 @@ from mmgraph.training.batching import choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.disk import disk_told
 from mmgraph.training.environment import check_precision, own_device, reproducible, seed_all
+from mmgraph.training.fine_tuning import reading_inputs
 from mmgraph.training.fit import fit
 from mmgraph.training.history import Epoch, history_table
 from mmgraph.training.how_to_go_on import saying_how_to_go_on
@@ -237,8 +238,8 @@ def _train(
     task, config = order.task, order.config
     check_precision(config.precision, device)
     with reproducible(config.seed, device):
-        view = visible_graph(graph, task, config)
         module = assemble(graph, task, config)
+        view = reading_inputs(visible_graph(graph, task, config), module.model)
         if unfinished is None or unfinished.resume_from is None:
             unfitted = "Set contrastive.ridge (or matching.ridge) to false, or take narrower features."
             with memory_told("while ridge regression was fitted", fix=unfitted):
@@ -259,7 +260,8 @@ def _train(
             progress.say(f"note: {note}")
         metric, folder = module.task.monitor[0], unfinished.folder if unfinished is not None else None
         reporting = report(config, task=task, metric=metric, folder=folder)
-        with training_told(config), reporting if processes.first else contextlib.nullcontext() as reporter:
+        told = training_told(config, tuned=bool(module.model.encoders))
+        with told, reporting if processes.first else contextlib.nullcontext() as reporter:
             data, inference = open_batches(view, module, config, device, processes)
             if unfinished is not None and processes.first:
                 unfinished.begin(config)

@@ -43,6 +43,29 @@ def test_frames_are_the_middles_of_equal_parts(name, brighter):
     assert next(read_frames(path, number=1, seconds=60)).shape == (32, 48, 3)
 
 
+IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 0x4000)
+
+
+@pytest.mark.parametrize(
+    ("turn", "clockwise"), [((0, 1, 0, -1, 0), 1), ((-1, 0, 0, 0, -1), 2), ((0, -1, 0, 1, 0), 3)]
+)
+def test_frames_are_upright_as_the_file_says_it_was_held(turn, clockwise, video):
+    frame = np.zeros((32, 64, 3), np.uint8)
+    frame[:16, :32] = 250
+    path = video("a.mp4", [frame] * 3)
+    content = path.read_bytes()
+    stored, turned = (
+        (np.array([*matrix[:5], 0, 0, 0, 0x4000]) * 0x10000).astype(">i4") for matrix in (IDENTITY, turn)
+    )
+    track = content.index(b"tkhd")
+    at = content.index(stored.tobytes(), track)
+    path.write_bytes(content[:at] + turned.tobytes() + content[at + 36 :])
+    (seen,) = read_frames(path, number=1, seconds=60)
+    expected = np.rot90(frame, -clockwise)
+    assert seen.shape == expected.shape
+    assert np.abs(seen.astype(int) - expected).mean() < 12
+
+
 def test_an_animation_is_a_video(tmp_path):
     frames = [Image.new("L", (32, 32), 40 * n) for n in range(5)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=100)

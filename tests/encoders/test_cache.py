@@ -211,7 +211,7 @@ class TestKeys:
         with monkeypatch.context() as patch:
             patch.setattr(HOG, "version", HOG.version + 1)
             assert maker_key(HOG(), "hog", images) != key
-        monkeypatch.setattr("mmgraph.encoders.encoder.version", lambda library: "0.0")
+        monkeypatch.setattr("mmgraph.encoders.encoder._installed", lambda library: "0.0")
         assert maker_key(HOG(), "hog", images) != key
 
     def test_rows_of_arrays_count_by_their_elements(self, raw):

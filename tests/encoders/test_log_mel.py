@@ -41,10 +41,21 @@ def test_the_order_of_sounds_matters(raw, sound_file, tone, quiet):
     rising = np.concatenate([tone(300), tone(2000)])
     paths = [sound_file("a.wav", rising), sound_file("b.wav", rising[::-1].copy())]
     described = LogMel().describe(raw("audio", paths), quiet)
-    course = slice(-100, None)
+    course = slice(-200, None)
     assert np.abs(described[0, course] - described[1, course]).max() > 50
     # But for the order the two are the same sound.
     np.testing.assert_allclose(described[0, :64], described[1, :64], atol=1.5)
+
+
+def test_silence_at_the_ends_changes_little(raw, sound_file, tone, quiet):
+    word = np.concatenate([tone(300), tone(2000)])
+    silence = np.zeros(8_000)
+    paths = [sound_file("a.wav", word), sound_file("b.wav", np.concatenate([silence, word, silence]))]
+    kept, trimmed = (
+        LogMel(trim=trim).describe(raw("audio", paths), quiet)[:, -200:] for trim in (None, 30.0)
+    )
+    apart = [np.abs(rows[0] - rows[1]).max() for rows in (kept, trimmed)]
+    assert apart[1] < 0.3 * apart[0]
 
 
 @pytest.mark.parametrize("length", [1, 100, 5_000])

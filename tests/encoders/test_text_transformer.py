@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from mmgraph.encoders import TextTransformer
+from mmgraph.encoders import Frames, TextTransformer
 from mmgraph.encoders.hub_model import _loaded
+from mmgraph.encoders.trainable import require_frozen
 from mmgraph.errors import ConfigError, DataError, MissingDependencyError
 
 WORDS = ["red", "green", "small", "large", "circle", "square", "of", "with"]
@@ -151,3 +152,17 @@ def test_without_the_library_it_says_what_to_install(monkeypatch, raw, tmp_path,
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(MissingDependencyError, match=r"needs transformers.*mmgraph\[hub\]"):
         TextTransformer(model=str(tmp_path)).describe(raw("text", ["a"]), quiet)
+
+
+def test_an_encoder_that_serves_frames_or_a_relation_is_not_trained():
+    require_frozen(TextTransformer(model="x"), where="relations.alike.encoder", what="a relation")
+    with pytest.raises(ConfigError, match=r"encoder.trainable: got 'lora', but .* a relation stays as it is"):
+        require_frozen(TextTransformer(trainable="lora"), where="relations.alike.encoder", what="a relation")
+    with pytest.raises(ConfigError, match="frames of a video stays as it is"):
+        Frames(encoder={"name": "image_transformer", "trainable": True})
+
+
+def test_whether_it_is_trained_changes_no_description(folder_of):
+    folder = str(folder_of("bert"))
+    frozen, tuned = (TextTransformer(model=folder, trainable=t) for t in (False, True))
+    assert frozen.description_parameters() == tuned.description_parameters()

@@ -21,6 +21,8 @@ def test_a_fingerprint_sees_every_number(graph: Graph):
     changed[3, 0] += 1e-6
     features["product/name"] = changed
     assert replace(graph, features=features).fingerprint() != graph.fingerprint()
+    read = {"product/name": (changed * 10).astype("int32")}
+    assert replace(graph, inputs=read).fingerprint() != graph.fingerprint()
     products = graph.nodes["product"].copy()
     products.loc[5, "target:colour"] = "red" if products.loc[5, "target:colour"] == "blue" else "blue"
     assert replace(graph, nodes={**graph.nodes, "product": products}).fingerprint() != graph.fingerprint()

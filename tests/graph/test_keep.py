@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +54,13 @@ def test_edges_leave_with_their_ends(graph):
     assert part.data["a/text"].x.shape == (2, 2)
     assert part.manifest["changes"][-1] == {"why": "test"}
     assert graph.schema.node_type("a/text").num_nodes == 3
+
+
+def test_what_trainable_encoders_read_leaves_with_its_nodes(graph):
+    tokens = np.array([[1, -1], [2, 3], [4, -1]], dtype=np.int32)
+    kept = {"a/text": np.array([False, True, True])}
+    part = keep(replace(graph, inputs={"a/text": tokens}), nodes=kept, change={})
+    assert part.inputs["a/text"].tolist() == [[2, 3], [4, -1]]
 
 
 def test_edges_leave_by_themselves(graph):

@@ -12,7 +12,7 @@ from torch import nn
 from mmgraph.errors import ConfigError
 from mmgraph.training import train
 from mmgraph.training.config import OptimiserConfig
-from mmgraph.training.optimisation import Plateau, Schedule, make_optimiser
+from mmgraph.training.optimisation import Plateau, Schedule, make_optimiser, set_rates
 
 
 def rates(num_steps: int = 10, **options) -> list[float]:
@@ -107,6 +107,15 @@ def test_the_state_of_a_schedule_holds_what_a_plateau_has_done():
     _, after = make_optimiser([weight], options, 10)
     after.load_state_dict(before.state_dict())
     assert (after.lr_lambdas[0].plateau, after.lr_lambdas[0].lowered_in) == (0.25, 7)
+
+
+def test_groups_of_weights_keep_their_rates_on_a_plateau():
+    options = OptimiserConfig(schedule="plateau", lr=1.0)
+    groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr": rate} for rate in (1.0, 0.01)]
+    optimiser, scheduler = make_optimiser(groups, options, 10)
+    scheduler.lr_lambdas[0].plateau = 0.5
+    set_rates(scheduler, [1.0, 0.02])
+    assert [group["lr"] for group in optimiser.param_groups] == [0.5, 0.01]
 
 
 def test_the_history_tells_the_rate_of_the_last_step_of_an_epoch(graph, quick):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmgraph.graph import file_hashes
-from mmgraph.graph.file_hashes import FileHashes
+from mmgraph import file_hashes
+from mmgraph.file_hashes import FileHashes
 from mmgraph.hashing import Hasher
 
 
@@ -72,3 +72,20 @@ def test_what_cannot_be_kept_or_read_is_worked_out(old: Path, tmp_path: Path, mo
     assert FileHashes(blocked).get(old) == true
     with pytest.raises(OSError, match="gone"):
         FileHashes(kept).get(tmp_path / "gone.csv")
+
+
+def test_one_file_of_many_that_changed_is_read(tmp_path: Path, reads: list[Path], monkeypatch) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    paths = [tmp_path / folder / f"{n}.png" for folder in ("a", "b") for n in range(3)]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"picture {number}")
+    first = FileHashes(tmp_path / "kept").of(paths)
+    assert first == [Hasher().file(path).hexdigest() for path in paths]
+    assert len(list((tmp_path / "kept").iterdir())) == 2, "one for each folder"
+    reads.clear()
+    paths[4].write_text("another picture")
+    again = FileHashes(tmp_path / "kept").of([*paths, paths[0]])
+    assert reads == [paths[4]]
+    assert [a == b for a, b in zip(first, again, strict=False)] == [True] * 4 + [False, True]
+    assert again[-1] == first[0]
