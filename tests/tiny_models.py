@@ -72,6 +72,81 @@ def joint_model(architecture: str, words: Sequence[str], folder: Path) -> Path:
     return _saved(t.AutoModel.from_config, config, parts, folder)
 
 
+def sound_and_text_model(words: Sequence[str], folder: Path, *, fusion: bool = False) -> Path:
+    """Save CLAP with its tokenizer and its feature extractor, for a second at 8 kHz."""
+    import transformers as t
+
+    text = {**SMALL, "vocab_size": len(words) + 5, "max_position_embeddings": 16, "pad_token_id": 0}
+    audio = {
+        "num_mel_bins": 64,
+        "spec_size": 128,
+        "window_size": 4,
+        "patch_size": 4,
+        "patch_stride": [4, 4],
+        "hidden_size": 32,
+        "patch_embeds_hidden_size": 16,
+        "depths": [1, 1],
+        "num_attention_heads": [2, 2],
+        "enable_fusion": fusion,
+    }
+    config = t.ClapConfig(text_config=text, audio_config=audio, projection_dim=12)
+    prepare = t.ClapFeatureExtractor(
+        sampling_rate=8000,
+        hop_length=80,
+        max_length_s=1,
+        frequency_max=4000,
+        truncation="fusion" if fusion else "rand_trunc",
+    )
+    return _saved(t.AutoModel.from_config, config, [tokenizer(words, most=15), prepare], folder)
+
+
+def video_model(architecture: str, folder: Path) -> Path:
+    """Save a model of an architecture (videomae, timesformer) with its processor, for four frames."""
+    import transformers as t
+
+    kind: Any = t.VideoMAEConfig if architecture == "videomae" else t.TimesformerConfig
+    return _saved(
+        t.AutoModel.from_config, kind(num_frames=4, **SMALL, **PICTURE), [processor("videomae")], folder
+    )
+
+
+def video_and_text_model(words: Sequence[str], folder: Path) -> Path:
+    """Save X-CLIP with its tokenizer and its processor, for four frames."""
+    import transformers as t
+
+    text = {**SMALL, "vocab_size": len(words) + 5, "max_position_embeddings": 16}
+    text |= {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    small = {"mit_hidden_size": 12, "mit_intermediate_size": 24, "mit_num_attention_heads": 2}
+    config = t.XCLIPConfig(
+        text_config=text,
+        vision_config={**SMALL, **PICTURE, **small, "num_frames": 4},
+        projection_dim=12,
+        prompt_num_attention_heads=2,
+    )
+    parts = [tokenizer(words, most=16), processor("videomae")]
+    return _saved(t.AutoModel.from_config, config, parts, folder)
+
+
+def pair_model(architecture: str, words: Sequence[str], folder: Path, *, regions: int = 3) -> Path:
+    """Save a model of an architecture (vilt, visual_bert) with its processor, or its tokenizer.
+
+    Args:
+        architecture: Its name.
+        words: The words that the tokenizer knows.
+        folder: Where it shall be.
+        regions: The width of the vectors of regions.
+    """
+    import transformers as t
+
+    text = {"vocab_size": len(words) + 5, "max_position_embeddings": 16, "pad_token_id": 0}
+    if architecture == "visual_bert":
+        config: Any = t.VisualBertConfig(visual_embedding_dim=regions, **text, **SMALL)
+        return _saved(t.AutoModel.from_config, config, [tokenizer(words, most=16)], folder)
+    pictures = t.ViltImageProcessorPil(size={"shortest_edge": 32}, size_divisor=8)
+    parts = [t.ViltProcessor(pictures, tokenizer(words, most=16))]
+    return _saved(t.AutoModel.from_config, t.ViltConfig(**text, **SMALL, **PICTURE), parts, folder)
+
+
 def tokenizer(words: Sequence[str], *, marks: bool = True, most: int = 32) -> Any:
     """Return a tokenizer of words, which puts [CLS] and [SEP] around a text if asked to."""
     import transformers as t
@@ -101,6 +176,8 @@ def processor(architecture: str) -> Any:
             return t.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
         case "siglip":
             return t.SiglipImageProcessorPil(size=size)
+        case "videomae":
+            return t.VideoMAEImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
         case "dinov2":
             return t.BitImageProcessorPil(size={"shortest_edge": 36}, crop_size=size)
         case _:

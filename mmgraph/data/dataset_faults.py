@@ -9,8 +9,9 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from mmgraph.data.dataset import Dataset, RawModality
+from mmgraph.data.modality_spec import FileModality, TabularModality, TextModality
 from mmgraph.data.raw_content import content_problem
-from mmgraph.data.spec import EntitySpec, FileModality, TabularModality, TextModality
+from mmgraph.data.spec import EntitySpec
 from mmgraph.data.splits import PARTS
 from mmgraph.data.task_spec import PairTaskSpec, TaskSpec
 from mmgraph.errors import Fault, Faults, UserError

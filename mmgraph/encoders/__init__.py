@@ -1,8 +1,9 @@
 """Raw modality to features, one file each."""
 
 from mmgraph.encoders.audio_transformer import AudioTransformer
-from mmgraph.encoders.build import DEFAULTS, build_encoder, encoder_faults
+from mmgraph.encoders.build import DEFAULTS, KINDS, build_encoder, encoder_faults, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
+from mmgraph.encoders.clap import ClapAudio, ClapText
 from mmgraph.encoders.clip import ClipImage, ClipText
 from mmgraph.encoders.columns import Columns
 from mmgraph.encoders.dct import DCT
@@ -22,13 +23,20 @@ from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.encoders.standardise import Standardise
 from mmgraph.encoders.text_transformer import TextTransformer
 from mmgraph.encoders.tfidf import TfIdf
+from mmgraph.encoders.video_transformer import VideoTransformer
+from mmgraph.encoders.vilt import Vilt
+from mmgraph.encoders.visual_bert import VisualBert
+from mmgraph.encoders.xclip import XClipText, XClipVideo
 
 __all__ = [
     "DCT",
     "DEFAULTS",
     "HOG",
+    "KINDS",
     "LBP",
     "AudioTransformer",
+    "ClapAudio",
+    "ClapText",
     "ClipImage",
     "ClipText",
     "Columns",
@@ -46,11 +54,17 @@ __all__ = [
     "Standardise",
     "TextTransformer",
     "TfIdf",
+    "VideoTransformer",
+    "Vilt",
+    "VisualBert",
+    "XClipText",
+    "XClipVideo",
     "build_encoder",
     "encode",
     "encode_modality",
     "encoder_faults",
     "extract",
     "load_encoder",
+    "modality_encoder",
     "save_encoder",
 ]

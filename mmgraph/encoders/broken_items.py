@@ -28,12 +28,11 @@ def broken_items(problems: Mapping[int, str], raw: RawModality) -> BrokenItemsEr
     values: Any = raw.values
     told = [(f"{values[at]} (row {raw.index[at] + 1})", problem) for at, problem in sorted(problems.items())]
     where, problem = told[0]
+    what = "pairs" if raw.kind == "pair" else f"{raw.kind} files"
     if len(told) > 1:
         others = "; ".join(f"{place}: {text}" for place, text in told[1:_SHOWN])
         more = f"; and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
-        problem += (
-            f" ({len(problems):,} of {len(raw):,} {raw.kind} files cannot be used, also {others}{more})"
-        )
+        problem += f" ({len(problems):,} of {len(raw):,} {what} cannot be used, also {others}{more})"
     error = BrokenItemsError(
         problem,
         where=where,

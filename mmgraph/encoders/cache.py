@@ -12,9 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.modality_spec import Storage
+from mmgraph.data.pairs import Pair
 from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.shelf import Shelf
+from mmgraph.encoders.storage import as_kept
 from mmgraph.errors import UserError
 from mmgraph.hashing import Hasher
 from mmgraph.paths import home
@@ -58,6 +61,7 @@ class FeatureCache:
         raw: RawModality,
         describe: Describe,
         *,
+        storage: Storage = "float32",
         at_once: bool = False,
         progress: Progress,
     ) -> npt.NDArray[Any]:
@@ -68,6 +72,7 @@ class FeatureCache:
             name: The name that it is registered under.
             raw: The items, at least one.
             describe: Describes some of them.
+            storage: What descriptions are kept as; they come back as they would from there.
             at_once: Describe all that are not there in one part.
             progress: Told about every part, and if descriptions cannot be kept, which is no reason to fail.
 
@@ -76,15 +81,16 @@ class FeatureCache:
         """
         keys = item_keys(raw)
         rows = {key: row for row, key in reversed(list(enumerate(keys)))}
-        shelf = Shelf(self._place(maker_key(encoder, name, raw)))
+        shelf = Shelf(self._place(maker_key(encoder, name, raw, storage)))
         known = shelf.read(rows)
         lacking = sorted((row for key, row in rows.items() if key not in known), key=_length_in(raw))
         self.described, self.distinct = len(lacking), len(rows)
-        work = _Work(shelf, raw, keys, describe, progress)
+        work = _Work(shelf, raw, keys, lambda some: as_kept(describe(some), storage), progress)
         if lacking:
             with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
                 known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
-        return np.stack([known[key] for key in keys])
+        result = np.stack([known[key] for key in keys])
+        return result.astype(np.float32) if result.dtype == np.float16 else result
 
     def _place(self, maker: str) -> Path:
         return self.folder / maker[:2] / maker
@@ -155,14 +161,16 @@ class _Work:
             self._progress.say(f"Features are not cached: {error}")
 
 
-def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> str:
+def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality, storage: Storage = "float32") -> str:
     """Return the hash of all but the items that descriptions depend on.
 
     Args:
         encoder: The encoder.
         name: The name that it is registered under.
         raw: Items of the kind.
+        storage: What the descriptions are kept as.
     """
+    kept = {} if storage == "float32" else {"storage": storage}
     hasher = Hasher().json(
         {
             "encoder": name,
@@ -171,6 +179,7 @@ def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> str:
             "libraries": encoder.library_versions(),
             "kind": raw.kind,
             "columns": raw.columns,
+            **kept,
         }
     )
     return hasher.hexdigest()
@@ -203,7 +212,9 @@ def add_content(hasher: Hasher, raw: RawModality) -> Hasher:
     return hasher
 
 
-def _add_item(hasher: Hasher, value: str | Path | npt.NDArray[Any]) -> Hasher:
+def _add_item(hasher: Hasher, value: str | Path | npt.NDArray[Any] | Pair) -> Hasher:
+    if isinstance(value, Pair):
+        return _add_item(_add_item(hasher, value.first), value.second)
     if isinstance(value, Path):
         return hasher.file(value)
     return hasher.array(value) if isinstance(value, np.ndarray) else hasher.text(str(value))

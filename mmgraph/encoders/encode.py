@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from mmgraph.counted import counted
+from mmgraph.data.choice import Choice
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.modalities import RawModality
-from mmgraph.data.spec import Choice
+from mmgraph.data.modality_spec import Storage
 from mmgraph.elsewhere import Elsewhere
-from mmgraph.encoders.build import build_encoder, encoder_name
+from mmgraph.encoders.build import encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.storage import rounded
 from mmgraph.errors import ConfigError, DataError, Fault, MMGraphError
 from mmgraph.progress import Progress
 
@@ -26,7 +28,8 @@ class Encoded:
     """The features of a modality, and the encoder that made them.
 
     Args:
-        features: One row for each entity that has the modality, float32 [M, channels].
+        features: One row for each entity that has the modality, float32 [M, channels]; where less is kept of
+            them, as they come back.
         encoder: Fitted on the training entities; it encodes new ones alike.
     """
 
@@ -50,7 +53,8 @@ def encode_modality(
         dataset: The dataset.
         entity: The entity type.
         modality: The modality.
-        choice: An encoder and its parameters, instead of what ``dataset.yaml`` says.
+        choice: An encoder and its parameters, instead of what ``dataset.yaml`` says; its features stay
+            float32, whatever the modality's are kept as.
         cache: Where descriptions are kept; nothing to keep none.
         progress: Told what is going on.
         elsewhere: Who describes items, where that costs much; nothing where this process does.
@@ -62,8 +66,9 @@ def encode_modality(
     """
     raw = dataset.modality(entity, modality)
     where = f"{dataset.file}: entities.{entity}.modalities.{modality}"
-    choice = choice or dataset.spec.entities[entity].modalities[modality].encoder
-    encoder = build_encoder(choice, raw.kind, where=f"{where}.encoder")
+    own = choice is None
+    storage = dataset.spec.storage_of(entity, modality)
+    encoder = modality_encoder(dataset, entity, modality, choice)
     training = dataset.training_rows(entity)[raw.index]
     if not training.any():
         raise DataError(
@@ -73,9 +78,10 @@ def encode_modality(
             fix="Change the splits, or remove the modality.",
         )
     try:
-        described = _described(encoder, raw, cache, progress or Progress(quiet=True), elsewhere)
+        described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True), elsewhere)
         encoder.fit(described[training])
-        return Encoded(_checked(encoder, encoder.transform(described), len(raw)), encoder)
+        features = _checked(encoder, encoder.transform(described), len(raw))
+        return Encoded(rounded(features, storage) if own else features, encoder)
     except MMGraphError as error:
         raise _placed(error, where) from error
 
@@ -84,6 +90,7 @@ def encode(
     encoder: Encoder[Any, Any],
     raw: RawModality,
     *,
+    storage: Storage = "float32",
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
 ) -> npt.NDArray[np.float32]:
@@ -92,6 +99,7 @@ def encode(
     Args:
         encoder: The fitted encoder, e.g. from `load_encoder`.
         raw: The items, of the kind that it reads.
+        storage: What descriptions are kept as; those that it was fitted on were kept alike.
         cache: Where descriptions are kept; nothing to keep none.
         progress: Told what is going on.
 
@@ -106,13 +114,14 @@ def encode(
             where=type(encoder).__name__,
             fix="Give what the encoder was fitted on.",
         )
-    described = _described(encoder, raw, cache, progress or Progress(quiet=True))
+    described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True))
     return _checked(encoder, encoder.transform(described), len(raw))
 
 
 def _described(
     encoder: Encoder[Any, Any],
     raw: RawModality,
+    storage: Storage,
     cache: FeatureCache | None,
     progress: Progress,
     elsewhere: Elsewhere | None = None,
@@ -128,9 +137,15 @@ def _described(
         return describe_elsewhere(encoder, some, elsewhere, told)
 
     if cache is None:
-        return describe(raw)
+        return rounded(describe(raw), storage)
     return cache.description(
-        encoder, encoder_name(encoder), raw, describe, at_once=elsewhere is not None, progress=progress
+        encoder,
+        encoder_name(encoder),
+        raw,
+        describe,
+        storage=storage,
+        at_once=elsewhere is not None,
+        progress=progress,
     )
 
 

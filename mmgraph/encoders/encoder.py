@@ -47,6 +47,9 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
     kind: ClassVar[str]
     """The kind of modality that it reads, e.g. ``text`` or ``image``."""
 
+    reads: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """For an encoder of pairs: the kinds that the first input may be of, and the second; none for any."""
+
     version: ClassVar[int]
     """Raised whenever the same items and parameters give other features than before."""
 

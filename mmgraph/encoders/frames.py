@@ -15,8 +15,8 @@ from PIL import Image
 from pydantic import Field
 
 from mmgraph.config import parse
+from mmgraph.data.choice import Choice
 from mmgraph.data.modalities import RawModality
-from mmgraph.data.spec import Choice
 from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.build import build_encoder
 from mmgraph.encoders.encoder import Arrays, Encoder, State

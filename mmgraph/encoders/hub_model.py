@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.images import read_rgb
 from mmgraph.encoders.pretrained import content_of
@@ -23,7 +24,14 @@ from mmgraph.progress import Progress
 _BUILDS = (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError)
 """What the library raises about a folder that holds something else."""
 
-_OFFSET = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm")
+_OFFSET = (
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "xlm-roberta-xl",
+    "roberta-prelayernorm",
+    "clap_text_model",
+)
 """Models whose positions begin after the padding token, so that there are fewer than their config says."""
 
 _PADDED = ("siglip", "siglip2")
@@ -36,7 +44,7 @@ class HubModel:
 
     Args:
         model: The ``torch`` module, in evaluation mode.
-        prepare: Its tokenizer, image processor or, of sounds, feature extractor.
+        prepare: Its tokenizer, image processor, feature extractor (of sounds) or processor (of pairs).
         where: The place that names it, for messages.
         absent: The names of weights that the folder does not hold, which are random.
     """
@@ -51,9 +59,10 @@ class HubModel:
         """The most tokens of a text."""
         config = self.model.config
         text = getattr(config, "text_config", config)
-        most = getattr(text, "max_position_embeddings", None) or self.prepare.model_max_length
+        tokenizer = getattr(self.prepare, "tokenizer", self.prepare)
+        most = getattr(text, "max_position_embeddings", None) or tokenizer.model_max_length
         offset = (text.pad_token_id or 0) + 1 if text.model_type in _OFFSET else 0
-        return int(min(self.prepare.model_max_length, most - offset))
+        return int(min(tokenizer.model_max_length, most - offset))
 
     @property
     def padded(self) -> bool:
@@ -133,6 +142,41 @@ class HubModel:
 
         return of_each(raw, vector_of, progress=progress)
 
+    def describe_videos(
+        self,
+        raw: RawModality,
+        vectors_of: Callable[[Any], Any],
+        *,
+        frames: int,
+        seconds: float,
+        progress: Progress,
+    ) -> npt.NDArray[np.float32]:
+        """Return what the model makes of videos, float32 [M, D].
+
+        Args:
+            raw: The videos.
+            vectors_of: Takes pixels, float32 [1, frames, 3, height, width], and returns vectors [1, D].
+            frames: How many frames it looks at, evenly spaced.
+            seconds: How much of the beginning of a file counts.
+            progress: Told about every video.
+
+        Raises:
+            DataError: If videos cannot be read; it names the first few and counts them all.
+            MissingDependencyError: If PyAV is not installed.
+        """
+        import torch
+
+        def vector_of(path: Path) -> npt.NDArray[np.float32]:
+            video = list(read_frames(path, number=frames, seconds=seconds))
+            pixels = self.prepare(video, return_tensors="pt")["pixel_values"].float()
+            # Processors of images take the frames for a batch, those of videos for one video.
+            with torch.inference_mode():
+                out = vectors_of(pixels if pixels.dim() == 5 else pixels.unsqueeze(0))
+            vector: npt.NDArray[np.float32] = out.flatten().float().numpy()
+            return vector
+
+        return of_each(raw, vector_of, progress=progress)
+
     def require_complete(self, *, but: tuple[str, ...] = ()) -> None:
         """Refuse a model some of whose weights are random.
 
@@ -151,25 +195,36 @@ class HubModel:
             )
 
 
-def hub_model(folder: Path, *, kind: str, encoder_only: bool, where: str) -> HubModel:
+def hub_model(
+    folder: Path, *, kind: str, encoder_only: bool, where: str, tokenizer: Path | None = None
+) -> HubModel:
     """Return the model that a folder holds; the same folder and content are loaded once.
 
     Args:
         folder: Its folder, as ``save_pretrained`` writes it and the hub keeps it.
-        kind: ``text`` for a tokenizer beside it, ``image`` for an image processor, ``audio`` for a feature
-            extractor.
+        kind: ``text`` for a tokenizer beside it, ``image`` and ``video`` for an image processor, ``audio``
+            for a feature extractor, ``pair`` for a processor of both.
         encoder_only: Of a model of encoder and decoder, load the encoder alone.
         where: The place that names it, for messages.
+        tokenizer: The folder of its tokenizer; nothing if it is the same.
 
     Raises:
         DataError: If it cannot be loaded.
         MissingDependencyError: If transformers is not installed.
     """
-    return _loaded(folder, content_of(folder), kind, encoder_only, where)
+    content = content_of(folder) + (content_of(tokenizer) if tokenizer else "")
+    return _loaded(folder, tokenizer or folder, content, kind, encoder_only, where)
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(folder: Path, content: str, kind: str, encoder_only: bool, where: str) -> HubModel:  # noqa: ARG001
+def _loaded(
+    folder: Path,
+    beside: Path,
+    content: str,  # noqa: ARG001 - the key
+    kind: str,
+    encoder_only: bool,
+    where: str,
+) -> HubModel:
     try:
         import transformers
     except ImportError as error:
@@ -190,7 +245,7 @@ def _loaded(folder: Path, content: str, kind: str, encoder_only: bool, where: st
             model, report = auto.from_pretrained(
                 name, **local, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
-            prepare = _preparation(transformers, kind).from_pretrained(name, **local)
+            prepare = _preparation(transformers, kind).from_pretrained(str(beside), **local)
         except _BUILDS as error:
             raise DataError(
                 f"the model cannot be loaded: {str(error).strip().partition(chr(10))[0]}",
@@ -203,6 +258,8 @@ def _loaded(folder: Path, content: str, kind: str, encoder_only: bool, where: st
 def _preparation(transformers: Any, kind: str) -> Any:
     if kind == "audio":
         return transformers.AutoFeatureExtractor
+    if kind == "pair":
+        return transformers.AutoProcessor
     return transformers.AutoTokenizer if kind == "text" else transformers.AutoImageProcessor
 
 

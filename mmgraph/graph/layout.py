@@ -4,7 +4,7 @@
 
     manifest.json                                   what the graph is, and the size and hash of every file
     nodes/<type>.parquet                            one table for each node type
-    features/<entity>/<modality>.npy                float32 [M, D]
+    features/<entity>/<modality>.npy                float32 or float16 [M, D]
     edges/<source>--<name>--<target>/indptr.npy     compressed by target
     edges/<source>--<name>--<target>/indices.npy
     edges/<source>--<name>--<target>/by_source_indptr.npy, by_source_indices.npy

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.counted import counted
+from mmgraph.data.choice import Choice
 from mmgraph.data.dataset import Dataset, RawModality
-from mmgraph.data.spec import Choice
+from mmgraph.data.modality_spec import Storage
 from mmgraph.elsewhere import Elsewhere
 from mmgraph.encoders import Encoded, Encoder, FeatureCache, encode, encode_modality, encoder_faults
+from mmgraph.encoders.storage import rounded
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.relation import Nodes
@@ -144,7 +146,13 @@ class NodeFactory:
         """Return the features that a fitted encoder gives a modality node type, float32 [N, D]."""
         if not self.num_nodes(node_type):
             return np.empty((0, encoder.channels), dtype=np.float32)
-        return encode(encoder, self.raw(node_type), cache=self._cache, progress=self._progress)
+        return encode(
+            encoder,
+            self.raw(node_type),
+            storage=self._storage(node_type),
+            cache=self._cache,
+            progress=self._progress,
+        )
 
     def nodes(self, node_type: str) -> Nodes:
         """Return the nodes of a type as relation builders see them."""
@@ -176,7 +184,8 @@ class NodeFactory:
         entity, modality = self.parts(node_type)
         assert modality is not None
         if self._encoders is not None:
-            return Encoded(self.encode_by(node_type, self._encoders[node_type]), self._encoders[node_type])
+            known = self._encoders[node_type]
+            return Encoded(rounded(self.encode_by(node_type, known), self._storage(node_type)), known)
         cache = copy.copy(self._cache)
         result = encode_modality(
             self.dataset, entity, modality, cache=cache, progress=self._progress, elsewhere=self.elsewhere
@@ -189,6 +198,11 @@ class NodeFactory:
             + (f"; {counted(skipped, 'file')} that cannot be read skipped" if skipped else "")
         )
         return result
+
+    def _storage(self, node_type: str) -> Storage:
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        return self.dataset.spec.storage_of(entity, modality)
 
     def _make(self, node_type: str) -> Nodes:
         entity, modality = self.parts(node_type)

@@ -13,9 +13,9 @@ def restricted_schema(
 ) -> GraphSchema:
     """Return a schema without some modalities and relations.
 
-    Relations at nodes of such a modality go with it, and so do relations that were made from its content,
-    also where they lead from entity to entity, or of a relation that goes: they would tell what shall not be
-    told.
+    A pair goes with either modality in it. Relations at nodes of such a modality go with it, and so do
+    relations that were made from its content, also where they lead from entity to entity, or of a relation
+    that goes: they would tell what shall not be told.
 
     Args:
         schema: The schema.
@@ -46,6 +46,7 @@ def restricted_schema(
     faults.raise_if_any(GraphError)
 
     hidden = {t.name for t in modal if t.name in modalities or t.modality in modalities}
+    hidden |= {t.name for t in modal if hidden & set(t.made_from)}
     return GraphSchema(
         tuple(t for t in schema.node_types if t.name not in hidden),
         tuple(

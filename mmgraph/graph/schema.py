@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from mmgraph.config_faults import faults_of
+from mmgraph.data.modality_spec import Storage
 from mmgraph.errors import Faults, GraphError, did_you_mean
 
 Triple = tuple[str, str, str]
@@ -33,6 +34,9 @@ class NodeType:
         entity: The entity type.
         modality: The modality, or nothing for entity nodes.
         kind: The modality's kind: text, image, audio, tabular or features.
+        storage: What a folder keeps the features as; in memory they are float32.
+        made_from: The node types of the modalities that a pair consists of. A task that must not see one of
+            them must not see the pair either.
     """
 
     name: NodeTypeName
@@ -41,6 +45,8 @@ class NodeType:
     entity: RelationName
     modality: RelationName | None = None
     kind: str | None = None
+    storage: Storage = "float32"
+    made_from: tuple[str, ...] = ()
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -180,6 +186,12 @@ class GraphSchema:
     def to_json(self) -> dict[str, Any]:
         """Return the schema as JSON values."""
         content = asdict(self)
+        for node_type in content["node_types"]:
+            # Where there is nothing to say, a graph has the fingerprint that it had before.
+            made_from = list(node_type.pop("made_from"))
+            node_type |= {"made_from": made_from} if made_from else {}
+            if node_type["storage"] == "float32":
+                del node_type["storage"]
         for edge_type in content["edge_types"]:
             for key in ("made_from", "made_of", "attr_names"):
                 edge_type[key] = list(edge_type[key])

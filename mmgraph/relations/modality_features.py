@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.counted import agreed, counted
-from mmgraph.data.spec import Choice
-from mmgraph.encoders import build_encoder
+from mmgraph.data.choice import Choice
+from mmgraph.encoders import modality_encoder
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Fitted
@@ -34,8 +34,7 @@ def check_encoder(encoder: Choice | None, on: str, context: BuildContext) -> Non
     """
     entity, modality = context.modality(on, parameter="on")
     if encoder is not None:
-        kind = context.dataset.spec.entities[entity].modalities[modality].kind
-        build_encoder(encoder, kind, where=context.at("encoder"))
+        modality_encoder(context.dataset, entity, modality, encoder, where=context.at("encoder"))
 
 
 def fitted_features(encoder: Choice | None, on: str, context: BuildContext) -> Fitted:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders import DEFAULTS, Encoder
+from mmgraph.encoders import KINDS, Encoder
 from mmgraph.encoders.cache import item_keys
 from mmgraph.errors import ConfigError, Fault
 from mmgraph.progress import Progress
@@ -106,7 +106,7 @@ def check_encoder(
 
 def _declared(subject: EncoderSubject) -> Iterator[str]:
     kind = subject.kind
-    if kind.kind not in DEFAULTS:
+    if kind.kind not in KINDS:
         yield f"the kind {kind.kind!r}"
     if not isinstance(kind.version, int) or kind.version < 1:
         yield f"the version {kind.version!r}"

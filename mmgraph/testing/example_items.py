@@ -11,6 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.pairs import Pair
 from mmgraph.data.video_file import video_library
 from mmgraph.errors import ConfigError
 
@@ -22,7 +23,8 @@ def example_items(kind: str, folder: Path) -> RawModality:
     """Return sixteen different items of a kind of modality, the same each time.
 
     Args:
-        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular`` or ``features``.
+        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular``, ``features``, or ``pair`` of text and
+            image.
         folder: Where files of images, sounds and videos are written.
 
     Raises:
@@ -42,6 +44,12 @@ def example_items(kind: str, folder: Path) -> RawModality:
             values = [_sound(folder / f"{row}.wav", rng) for row in index]
         case "video":
             values = [_clip(folder / f"{row}.mp4", rng) for row in index]
+        case "pair":
+            texts = example_items("text", folder).values
+            values = [
+                Pair(text, path)
+                for text, path in zip(texts, example_items("image", folder).values, strict=True)
+            ]
         case "features":
             values = rng.standard_normal((_ITEMS, 3)).astype(np.float32)
         case "tabular":

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mmgraph.data.spec import Choice
+from mmgraph.data.choice import Choice
 from mmgraph.encoders import DEFAULTS, HOG, Standardise, TfIdf, build_encoder
 from mmgraph.encoders.build import encoder_name
 from mmgraph.errors import ConfigError, UnknownNameError

@@ -1,0 +1,128 @@
+"""Pairs of text and regions of an image: what VisualBERT sees in both together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from mmgraph.data.modalities import RawModality
+from mmgraph.data.pairs import Pair
+from mmgraph.encoders.files import of_each
+from mmgraph.encoders.frozen import FrozenEncoder
+from mmgraph.encoders.hub_model import HubModel, hub_model
+from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.errors import ConfigError
+from mmgraph.progress import Progress
+from mmgraph.registry import ENCODERS
+
+_PLACE = "encoder visual_bert"
+
+
+@ENCODERS.register("visual_bert")
+@dataclass(kw_only=True, eq=False)
+class VisualBert(FrozenEncoder):
+    """Pair of text and regions: the pooled states of VisualBERT, which attends to words and regions together.
+
+    VisualBERT (`Li et al. 2019 <https://arxiv.org/abs/1908.03557>`_) takes the words of a text and a vector
+    for each region of an image, as a detector's network gives them. Here these are a modality of the kind
+    ``features``: as a sequence with any number of vectors for each entity, or one vector. They have to be
+    as wide as those that the model was trained on. It stays as it is, and runs on the CPU, a pair at a time.
+
+    Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only
+    safetensors weights are read, and no code that comes with a model is run.
+
+    Args:
+        model: A folder, or a name on the Hugging Face hub.
+        tokenizer: The same of its tokenizer, which mostly is BERT's; nothing for the model's own folder.
+        pooling: ``model`` for what the model itself pools, or its first state where the folder holds no
+            weights for that; ``mean`` over the words and regions.
+
+    Raises:
+        ConfigError: If parameters cannot be used.
+
+    Example:
+        >>> VisualBert(pooling="mean").tokenizer
+        'google-bert/bert-base-uncased'
+    """
+
+    kind: ClassVar[str] = "pair"
+    reads: ClassVar[tuple[tuple[str, ...], ...]] = (("text",), ("features",))
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("transformers",)
+
+    model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
+        "uclanlp/visualbert-vqa-coco-pre"
+    )
+    tokenizer: Annotated[
+        str | None, Field(min_length=1, description="The same of its tokenizer; null for the model's folder.")
+    ] = "google-bert/bert-base-uncased"
+    pooling: Annotated[
+        Literal["model", "mean"], Field(description="How the states of words and regions become one vector.")
+    ] = "model"
+
+    def description_parameters(self) -> dict[str, Any]:
+        """Return the content of the model and of its tokenizer, and all else."""
+        content = {"model": content_of(self._folder(self.model))}
+        if self.tokenizer is not None:
+            content["tokenizer"] = content_of(self._folder(self.tokenizer))
+        return {**self.parameters(), **content}
+
+    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
+        """Return the pooled states of each pair, float32 [M, D].
+
+        Raises:
+            ConfigError: If the model is another one, or regions are not as wide as it wants.
+            DataError: If the model cannot be found or loaded, or lacks weights.
+            MissingDependencyError: If transformers is not installed.
+        """
+        found = self._found()
+        wanted = found.model.config.visual_embedding_dim
+        for pair in raw.values:
+            if pair.second.shape[-1] != wanted:
+                raise ConfigError(
+                    f"got regions of width {pair.second.shape[-1]}; {self.model!r} was trained on {wanted}",
+                    where=f"{_PLACE}: model",
+                    fix="Give the vectors of the network that it was trained with, or another model.",
+                )
+        return of_each(raw, lambda pair: self._vector_of(found, pair), progress=progress)
+
+    def _folder(self, name: str) -> Any:
+        return pretrained_folder(name, kind=self.kind, where=_PLACE)
+
+    def _found(self) -> HubModel:
+        beside = None if self.tokenizer is None else self._folder(self.tokenizer)
+        folder = self._folder(self.model)
+        found = hub_model(folder, kind="text", encoder_only=False, where=_PLACE, tokenizer=beside)
+        if (kind := found.model.config.model_type) != "visual_bert":
+            raise ConfigError(
+                f"got a model of the type {kind!r}", where=f"{_PLACE}: model", fix="Take VisualBERT."
+            )
+        found.require_complete(but=("pooler.",))
+        return found
+
+    def _vector_of(self, found: HubModel, pair: Pair) -> npt.NDArray[np.float32]:
+        """Return the pooled states of a text and its regions [R, V], float32 [D]."""
+        import torch
+
+        tokens = torch.tensor(found.tokens([pair.first], most=found.max_tokens))
+        regions = torch.from_numpy(np.array(pair.second, np.float32)).unsqueeze(0)
+        ones = torch.ones(regions.shape[:-1])
+        with torch.inference_mode():
+            out = found.model(
+                input_ids=tokens,
+                attention_mask=torch.ones_like(tokens),
+                visual_embeds=regions,
+                visual_token_type_ids=ones.long(),
+                visual_attention_mask=ones,
+            )
+        if self.pooling == "mean":
+            pooled = out.last_hidden_state.mean(dim=1)
+        else:
+            random = any(name.startswith("pooler.") for name in found.absent)
+            pooled = out.last_hidden_state[:, 0] if random else out.pooler_output
+        vector: npt.NDArray[np.float32] = pooled[0].float().numpy()
+        return vector
