@@ -20,6 +20,7 @@ from mmgraph.data.modality_spec import (
     FeaturesModality,
     FileModality,
     ImageModality,
+    RegionsModality,
     TabularModality,
     TextModality,
     VideoModality,
@@ -29,9 +30,15 @@ from mmgraph.data.sequences import array_sequences, table_sequences
 from mmgraph.errors import DataError, Fault, Faults
 
 ReadModality = (
-    TextModality | ImageModality | AudioModality | VideoModality | TabularModality | FeaturesModality
+    TextModality
+    | ImageModality
+    | AudioModality
+    | VideoModality
+    | RegionsModality
+    | TabularModality
+    | FeaturesModality
 )
-"""What is read from columns and files; a pair is put together from others."""
+"""What is read from columns and files; a pair is put together from others, and boxes are put into images."""
 
 _SHOWN = 5
 
@@ -41,12 +48,13 @@ class RawModality:
     """What the entities that have a modality have, before any encoder.
 
     Args:
-        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular``, ``features`` or ``pair``.
+        kind: ``text``, ``image``, ``audio``, ``video``, ``regions``, ``tabular``, ``features`` or ``pair``.
         index: Rows of the entity table that have the modality, ascending, [M]; of a sequence the row of each
             element's entity.
         values: Text; paths of images, audio or video; a table whose numeric columns are float64 (NaN where a
             cell is empty), date columns datetime64 (``NaT``) and categorical columns text (``None``); or
-            features, float32 [M, D]; or pairs, as :class:`mmgraph.data.pairs.Pair`.
+            features, float32 [M, D]; or :class:`mmgraph.data.regions.Regions` or
+            :class:`mmgraph.data.pairs.Pair`.
         columns: For ``tabular``, how each column was read.
         position: For a sequence, the position of each element in it, int64 [M], ascending for each entity.
         skipped: Why a file was skipped, by the row of its entity.
@@ -92,7 +100,8 @@ def read_modality(
         case TextModality():
             raw = _text(table.column(spec.column, where=f"{where}.column"))
         case FileModality():
-            raw = _files(spec.kind, table.column(spec.column, where=f"{where}.column"), folder)
+            kind = "image" if isinstance(spec, RegionsModality) else spec.kind
+            raw = _files(kind, table.column(spec.column, where=f"{where}.column"), folder)
             raw = _without_broken(raw) if spec.on_error == "skip" else raw
         case TabularModality():
             raw = _tabular(spec, table, where)

@@ -58,6 +58,21 @@ class VideoModality(FileModality):
     kind: Literal["video"]
 
 
+class RegionsModality(FileModality):
+    """Boxes in image files, both named in columns of the entity table.
+
+    An entity whose file or boxes are an empty cell, or an empty list, lacks the modality.
+    """
+
+    kind: Literal["regions"]
+    boxes: str = Field(
+        description="The column of boxes: `[[left, top, right, bottom], ...]` in pixels, in CSV as text."
+    )
+    sequence: bool = Field(
+        False, description="Whether each box is a node of its own, in the order of the list, or all are one."
+    )
+
+
 class TabularModality(_Modality):
     """Columns of the entity table. The modality is missing where all of its columns are empty."""
 
@@ -110,6 +125,7 @@ Modality = Annotated[
     | ImageModality
     | AudioModality
     | VideoModality
+    | RegionsModality
     | TabularModality
     | FeaturesModality
     | PairModality,

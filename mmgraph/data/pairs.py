@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.regions import Regions
 from mmgraph.errors import DataError
 
 _SHOWN = 40
@@ -19,7 +20,7 @@ class Pair(NamedTuple):
     """What an entity has of two modalities.
 
     Args:
-        first: A text, a path, or vectors, float32 [R, D].
+        first: A text, a path, regions, or vectors, float32 [R, D].
         second: The same of the other modality.
     """
 
@@ -34,7 +35,7 @@ def paired(first: RawModality, second: RawModality, *, where: str, may_be_empty:
     """Return pairs of what entities have of two modalities; who lacks either has none.
 
     Args:
-        first: One modality; of a sequence, all its vectors go into the pair.
+        first: One modality; of a sequence, all its vectors or boxes go into the pair.
         second: The other one.
         where: The place of the pair, for messages.
         may_be_empty: Accept that no entity has both.
@@ -66,13 +67,17 @@ def _by_entity(raw: RawModality, where: str) -> dict[int, Any]:
         starts = np.flatnonzero(np.diff(raw.index, prepend=-1))
         parts: list[npt.NDArray[np.float32]] = np.split(values, starts[1:]) if len(starts) else []
         return dict(zip(raw.index[starts].tolist(), parts, strict=True))
-    return dict(zip(raw.index.tolist(), values, strict=True))
+    found: dict[int, Any] = {}
+    for row, value in zip(raw.index.tolist(), values, strict=True):
+        whole = isinstance(value, Regions) and row in found
+        found[row] = Regions(value.path, found[row].boxes + value.boxes) if whole else value
+    return found
 
 
 def _shown(part: Any) -> str:
     if isinstance(part, np.ndarray):
         return f"vectors {part.shape}"
-    if isinstance(part, Path):
+    if isinstance(part, (Path, Regions)):
         return str(part)
     text = str(part)
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

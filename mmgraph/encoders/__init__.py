@@ -19,6 +19,7 @@ from mmgraph.encoders.log_mel import LogMel
 from mmgraph.encoders.motion import Motion
 from mmgraph.encoders.persist import load_encoder, save_encoder
 from mmgraph.encoders.projected import ProjectedEncoder
+from mmgraph.encoders.regions import DetectedRegions, GivenRegions
 from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.encoders.standardise import Standardise
 from mmgraph.encoders.text_transformer import TextTransformer
@@ -40,11 +41,13 @@ __all__ = [
     "ClipImage",
     "ClipText",
     "Columns",
+    "DetectedRegions",
     "Encoded",
     "Encoder",
     "Extraction",
     "FeatureCache",
     "Frames",
+    "GivenRegions",
     "HashedNGrams",
     "ImageTransformer",
     "LogMel",

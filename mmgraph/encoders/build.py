@@ -16,6 +16,7 @@ DEFAULTS = {
     "image": "hog",
     "audio": "log_mel",
     "video": "frames",
+    "regions": "regions",
     "tabular": "columns",
     "features": "standardise",
 }

@@ -14,6 +14,7 @@ import pandas as pd
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.modality_spec import Storage
 from mmgraph.data.pairs import Pair
+from mmgraph.data.regions import Regions
 from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.shelf import Shelf
@@ -212,7 +213,9 @@ def add_content(hasher: Hasher, raw: RawModality) -> Hasher:
     return hasher
 
 
-def _add_item(hasher: Hasher, value: str | Path | npt.NDArray[Any] | Pair) -> Hasher:
+def _add_item(hasher: Hasher, value: str | Path | npt.NDArray[Any] | Regions | Pair) -> Hasher:
+    if isinstance(value, Regions):
+        return hasher.file(value.path).array(np.array(value.boxes, dtype=np.float64))
     if isinstance(value, Pair):
         return _add_item(_add_item(hasher, value.first), value.second)
     if isinstance(value, Path):

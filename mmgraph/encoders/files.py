@@ -16,6 +16,7 @@ from mmgraph.encoders.one_thread import one_thread
 from mmgraph.progress import Progress
 
 _AT_A_TIME = 64
+_NOT_FILES = ("pair", "regions")
 
 
 def read_each(
@@ -48,12 +49,12 @@ def of_each(
     describe: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None,
     progress: Progress,
 ) -> npt.NDArray[Any]:
-    """Return what is made of each file or pair, stacked, [M, ...], by as many threads as ``make`` uses.
+    """Return what is made of each item, stacked, [M, ...], by as many threads as ``make`` uses.
 
     Args:
-        raw: Images, audio, video or pairs.
-        make: Takes a path, or a pair, and returns an array of the same shape for any of them, or raises
-            `UnreadableFileError`.
+        raw: Images, audio, video, regions or pairs.
+        make: Takes a path, regions or a pair, and returns an array of the same shape for any of them, or
+            raises `UnreadableFileError`.
         describe: As :func:`read_each` takes it.
         progress: Told about every file.
 
@@ -68,7 +69,7 @@ def of_each(
     with progress.job(f"read {what}", total=len(raw)) as advance:
         for position, value in enumerate(raw.values):
             try:
-                made.append(make(value if raw.kind == "pair" else Path(str(value))))
+                made.append(make(value if raw.kind in _NOT_FILES else Path(str(value))))
             except UnreadableFileError as error:
                 problems[position] = str(error)
             if len(made) == _AT_A_TIME:

@@ -203,7 +203,8 @@ def hub_model(
     Args:
         folder: Its folder, as ``save_pretrained`` writes it and the hub keeps it.
         kind: ``text`` for a tokenizer beside it, ``image`` and ``video`` for an image processor, ``audio``
-            for a feature extractor, ``pair`` for a processor of both.
+            for a feature extractor, ``pair`` for a processor of both,
+            ``detector`` for a model with heads that find things in images, and its image processor.
         encoder_only: Of a model of encoder and decoder, load the encoder alone.
         where: The place that names it, for messages.
         tokenizer: The folder of its tokenizer; nothing if it is the same.
@@ -242,6 +243,8 @@ def _loaded(
             config = transformers.AutoConfig.from_pretrained(name, **local)
             only = encoder_only and getattr(config, "is_encoder_decoder", False)
             auto: Any = transformers.AutoModelForTextEncoding if only else transformers.AutoModel
+            if kind == "detector":
+                auto = transformers.AutoModelForObjectDetection
             model, report = auto.from_pretrained(
                 name, **local, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )

@@ -170,7 +170,8 @@ class NodeFactory:
         """Return the modality node types of an entity type that are read from one of its columns."""
         found = []
         for modality, spec in self.dataset.spec.entities[entity].modalities.items():
-            columns = {getattr(spec, "column", None), *getattr(spec, "columns", ())}
+            columns = {getattr(spec, "column", None), getattr(spec, "boxes", None)}
+            columns |= {*getattr(spec, "columns", ())}
             if column in columns:
                 found.append(f"{entity}/{modality}")
         return found

@@ -12,7 +12,13 @@ import pandas as pd
 from mmgraph.counted import agreed, counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.entity_table import check_entity_table
-from mmgraph.data.modality_spec import FeaturesModality, Modality, PairModality, TabularModality
+from mmgraph.data.modality_spec import (
+    FeaturesModality,
+    Modality,
+    PairModality,
+    RegionsModality,
+    TabularModality,
+)
 from mmgraph.data.spec import DatasetSpec
 from mmgraph.data.tables import read_table, rows_table
 from mmgraph.errors import ConfigError, DataError, Faults
@@ -118,6 +124,8 @@ def columns_of(modality: Modality) -> list[str]:
     """Return the columns of the entity table that a modality is read from; those of a pair are its parts'."""
     if isinstance(modality, PairModality):
         return []
+    if isinstance(modality, RegionsModality):
+        return [modality.column, modality.boxes]
     if isinstance(modality, FeaturesModality):
         return [] if modality.present is None else [modality.present]
     return list(modality.columns) if isinstance(modality, TabularModality) else [modality.column]

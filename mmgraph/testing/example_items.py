@@ -12,6 +12,7 @@ from PIL import Image
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.pairs import Pair
+from mmgraph.data.regions import Regions
 from mmgraph.data.video_file import video_library
 from mmgraph.errors import ConfigError
 
@@ -23,8 +24,8 @@ def example_items(kind: str, folder: Path) -> RawModality:
     """Return sixteen different items of a kind of modality, the same each time.
 
     Args:
-        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular``, ``features``, or ``pair`` of text and
-            image.
+        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular``, ``features``, ``regions``, or ``pair``
+            of text and image.
         folder: Where files of images, sounds and videos are written.
 
     Raises:
@@ -49,6 +50,11 @@ def example_items(kind: str, folder: Path) -> RawModality:
             values = [
                 Pair(text, path)
                 for text, path in zip(texts, example_items("image", folder).values, strict=True)
+            ]
+        case "regions":
+            values = [
+                Regions(Path(path), ((0.0, 0.0, 10.0, 12.0), (4.0, 5.0, 20.0 - row / 4, 18.0)))
+                for row, path in enumerate(example_items("image", folder).values)
             ]
         case "features":
             values = rng.standard_normal((_ITEMS, 3)).astype(np.float32)

@@ -82,6 +82,11 @@ def vectors(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
     return {}
 
 
+def boxed(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    left, top = rng.integers(0, 10, size=2).tolist()
+    return pictures(folder, row, rng) | {"boxes": [[left, top, left + 9, top + 8], [0, 0, 24, 20]]}
+
+
 def captioned_pictures(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
     return texts(folder, row, rng) | pictures(folder, row, rng)
 
@@ -133,6 +138,8 @@ CASES = {
     "xclip_text": Case(texts, {"kind": "text", "column": "text"}, "tiny_xclip"),
     "xclip_video": Case(clips, {"kind": "video", "column": "clip"}, "tiny_xclip"),
     "video_transformer": Case(clips, {"kind": "video", "column": "clip"}, "tiny_videomae"),
+    "regions": Case(boxed, {"kind": "regions", "column": "picture", "boxes": "boxes"}),
+    "detected_regions": Case(pictures, {"kind": "image", "column": "picture"}, "tiny_detector"),
     "vilt": Case(captioned_pictures, {"kind": "pair", "inputs": ["text", "picture"]}, "tiny_vilt", BESIDE),
     "visual_bert": Case(
         captioned_vectors, {"kind": "pair", "inputs": ["text", "regions"]}, "tiny_visual_bert", BESIDE_REGIONS
@@ -184,6 +191,11 @@ def tiny_vilt(tiny_models, tmp_path_factory):
 def tiny_visual_bert(tiny_models, tmp_path_factory):
     folder = tiny_models.pair_model("visual_bert", WORDS, tmp_path_factory.mktemp("visual_bert"))
     return {"model": str(folder), "tokenizer": None}
+
+
+@pytest.fixture(scope="session")
+def tiny_detector(tiny_models, tmp_path_factory):
+    return {"model": str(tiny_models.detector("yolos", tmp_path_factory.mktemp("yolos")))}
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A pair in a graph: a node where both are, hidden where either is, and one for new entities that have both."""
+"""A pair in a graph: a node where both are, hidden where either is hidden, made for new entities as well."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def graph(make_shop, shop_spec, pair_encoder, tmp_path):
     }
     product = product | {"modalities": product["modalities"] | {"both": both}}
     entities = shop_spec["entities"] | {"product": product}
-    relations = {"alike": {"builder": "knn", "on": BOTH, "k": 2, "connect": "entity"}}
-    shop = make_shop(entities=entities, relations=relations)
-    return build_graph(shop, cache=False, out=tmp_path / "graph")
+    relations = {"close": {"builder": "knn", "on": BOTH, "k": 2, "connect": "entity"}}
+    shop = make_shop(entities=entities, relations=shop_spec["relations"] | relations)
+    return build_graph(shop, relations=["close"], cache=False, out=tmp_path / "graph")
 
 
 def test_it_is_a_node_where_both_are(graph):
