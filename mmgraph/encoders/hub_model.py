@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.files import of_each
-from mmgraph.encoders.images import read_rgb
+from mmgraph.encoders.images import read_picture
 from mmgraph.encoders.pretrained import content_of
 from mmgraph.encoders.token_batches import describe_tokens
 from mmgraph.errors import DataError, MissingDependencyError
@@ -135,7 +135,7 @@ class HubModel:
         import torch
 
         def vector_of(path: Path) -> npt.NDArray[np.float32]:
-            pixels = self.prepare(images=read_rgb(path), return_tensors="pt")["pixel_values"]
+            pixels = self.prepare(images=read_picture(path), return_tensors="pt")["pixel_values"]
             with torch.inference_mode():
                 vector: npt.NDArray[np.float32] = vectors_of(pixels.float()).flatten().float().numpy()
             return vector

@@ -15,7 +15,9 @@ from pydantic import Field
 
 from mmgraph.config import parse
 from mmgraph.data.choice import Choice
+from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.build import build_encoder
 from mmgraph.encoders.encoder import Arrays, Encoder, State
 from mmgraph.progress import Progress
@@ -118,6 +120,9 @@ def describe_pictures(
         images: The encoder.
         pictures: At least one, uint8 [height, width, 3]; some of them are held at a time.
         folder: Where files may lie for a while.
+
+    Raises:
+        UnreadableFileError: If the encoder cannot read one of them.
     """
     waiting, described = iter(pictures), []
     while some := list(itertools.islice(waiting, _AT_A_TIME)):
@@ -125,7 +130,12 @@ def describe_pictures(
         for file, picture in zip(files, some, strict=True):
             Image.fromarray(picture).save(file)
         raw = RawModality("image", np.arange(len(files)), files)
-        described.append(np.asarray(images.describe(raw, Progress(quiet=True))))
+        try:
+            described.append(np.asarray(images.describe(raw, Progress(quiet=True))))
+        except BrokenItemsError as error:
+            # The file that it names is gone, and nobody knows its number.
+            problem = next(iter(error.problems.values()))
+            raise UnreadableFileError(f"has a part that {problem}") from None
     return np.concatenate(described)
 
 

@@ -19,7 +19,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.data.regions import Box, Regions
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.hub_model import HubModel, hub_model
-from mmgraph.encoders.images import read_rgb
+from mmgraph.encoders.images import read_picture, read_rgb
 from mmgraph.encoders.of_pictures import OfPictures, describe_pictures
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
 from mmgraph.progress import Progress
@@ -65,8 +65,7 @@ class GivenRegions(OfPictures):
 
             def describe_one(regions: Regions) -> npt.NDArray[np.float32]:
                 pictures = pictures_in(read_rgb(regions.path), regions.boxes)
-                described = describe_pictures(self._images, pictures, Path(folder))
-                return described.mean(axis=0, keepdims=True).astype(np.float32)
+                return _mean(describe_pictures(self._images, pictures, Path(folder)))
 
             return of_each(raw, describe_one, progress=progress)
 
@@ -127,13 +126,18 @@ class DetectedRegions(OfPictures):
         with tempfile.TemporaryDirectory() as folder:
 
             def describe_one(path: Path) -> npt.NDArray[np.float32]:
-                picture = read_rgb(path)
+                picture = read_picture(path)
                 boxes = detected(found, picture, threshold=self.threshold, most=self.most)
                 pictures = pictures_in(picture, boxes or [(0, 0, *picture.size)])
-                described = describe_pictures(self._images, pictures, Path(folder))
-                return described.mean(axis=0, keepdims=True).astype(np.float32)
+                return _mean(describe_pictures(self._images, pictures, Path(folder)))
 
             return of_each(raw, describe_one, progress=progress)
+
+
+def _mean(described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the mean of descriptions [R, D], float32 [1, D]."""
+    mean: npt.NDArray[np.float32] = described.mean(axis=0, keepdims=True).astype(np.float32)
+    return mean
 
 
 def detected(found: HubModel, picture: Image.Image, *, threshold: float, most: int) -> list[Box]:

@@ -54,3 +54,17 @@ def as_kept(values: npt.NDArray[Any], storage: Storage) -> npt.NDArray[Any]:
             fix="Take storage: float32 for this modality, or an encoder that scales.",
         )
     return values.astype(np.float16)
+
+
+def holds(values: npt.NDArray[Any]) -> bool:
+    """Return whether half precision holds numbers as they are.
+
+    Args:
+        values: Features.
+
+    Example:
+        >>> holds(np.array([1.5])), holds(np.array([0.1])), holds(np.array([1e9]))
+        (True, False, False)
+    """
+    with np.errstate(over="ignore"):
+        return bool(np.array_equal(values.astype(np.float16), values))

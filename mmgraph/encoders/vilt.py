@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.pairs import Pair
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.frozen import FrozenEncoder
-from mmgraph.encoders.hub_model import hub_model
-from mmgraph.encoders.images import read_rgb
+from mmgraph.encoders.hub_model import HubModel, hub_model
+from mmgraph.encoders.images import read_picture
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
@@ -82,13 +83,7 @@ class Vilt(FrozenEncoder):
         own_pooling = self.pooling == "model" and not any(w.startswith("pooler.") for w in found.absent)
 
         def vector_of(pair: Pair) -> npt.NDArray[np.float32]:
-            inputs = found.prepare(
-                images=read_rgb(pair.second),
-                text=pair.first,
-                truncation=True,
-                max_length=found.max_tokens,
-                return_tensors="pt",
-            )
+            inputs = _prepared(found, pair)
             # The model puts its patches into a random order, which changes last bits.
             with torch.inference_mode(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
@@ -101,3 +96,24 @@ class Vilt(FrozenEncoder):
             return vector
 
         return of_each(raw, vector_of, progress=progress)
+
+
+def _prepared(found: HubModel, pair: Pair) -> Any:
+    """Return the tokens and the pixels of a pair.
+
+    Raises:
+        UnreadableFileError: If the image cannot be read, or is so narrow that nothing would be left of it.
+    """
+    picture = read_picture(pair.second)
+    try:
+        return found.prepare(
+            images=picture,
+            text=pair.first,
+            truncation=True,
+            max_length=found.max_tokens,
+            return_tensors="pt",
+        )
+    except ValueError as error:
+        raise UnreadableFileError(
+            f"is {picture.width:,} x {picture.height:,} pixels large, which the model cannot read: {error}"
+        ) from None

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.choice import Choice
+from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.pairs import Pair
-from mmgraph.data.regions import Regions
+from mmgraph.data.regions import MOST, Regions
 from mmgraph.encoders.build import build_encoder
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.frozen import FrozenEncoder
@@ -112,6 +113,9 @@ class VisualBert(FrozenEncoder):
 
     def _vectors(self, second: Any, folder: Path) -> npt.NDArray[np.float32]:
         """Return the vectors of the regions of a pair, float32 [R, V]."""
+        number = len(second.boxes) if isinstance(second, Regions) else len(second)
+        if number > MOST:
+            raise UnreadableFileError(f"has {number:,} regions; wanted at most {MOST:,}")
         if not isinstance(second, Regions):
             return np.array(second, dtype=np.float32)
         if self._images is None:

@@ -114,6 +114,16 @@ class Graph:
         """
         return {}
 
+    def features_of(self, node_type: str, nodes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the features of some nodes of a modality, float32 [B, D]; of a folder, only these are read.
+
+        Args:
+            node_type: The modality's node type.
+            nodes: Which, int64 [B].
+        """
+        kept = self.stored_features if node_type in self.stored_features else self.features
+        return np.asarray(kept[node_type][nodes], dtype=np.float32)
+
     @functools.cached_property
     def edge_index(self) -> Mapping[Triple, NDArray[np.int64]]:
         """By edge type, int64 [2, E], sorted by (target, source)."""

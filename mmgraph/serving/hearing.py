@@ -141,7 +141,7 @@ class Hearing:
             if node_type.modality is None:
                 x_dict[name] = torch.empty(len(heard[name]) + new[name], 0)
             else:
-                known = self._view.features[name][heard[name]]
+                known = self._view.features_of(name, heard[name])
                 both = [known, attached.factory.encoded(name).features]
                 x_dict[name] = torch.from_numpy(np.concatenate(both))
         return x_dict

@@ -127,3 +127,19 @@ def test_visual_bert_takes_boxes_through_an_encoder_of_images(tiny_models, tmp_p
     assert bare.description_parameters() != encoder.description_parameters()
     with pytest.raises(ConfigError, match=r"regions: got boxes, and no encoder that makes a vector of each"):
         bare.describe(raw("pair", [Pair("red", Regions(picture, BOXES))]), quiet)
+
+
+def test_regions_that_are_too_many_or_too_narrow_are_named(tiny_models, tmp_path, image_file, raw, quiet):
+    thin = image_file("thin.png", Image.new("RGB", (400, 4)))
+    vit = tiny_models.image_model("vit", tmp_path / "vit")
+    encoder = GivenRegions(encoder={"name": "image_transformer", "model": str(vit)})
+    with pytest.raises(
+        DataError, match=r"thin.png.*has a part that is 400 x 4 pixels large; wanted at most 50"
+    ):
+        encoder.describe(raw("regions", [Regions(thin, ((0.0, 0.0, 400.0, 4.0),))]), quiet)
+    folder = tiny_models.pair_model("visual_bert", ["red"], tmp_path / "visual_bert")
+    many = Pair("red", np.zeros((1001, 3), np.float32))
+    with pytest.raises(
+        DataError, match=r"vectors \(1001, 3\) \(row 1\).*has 1,001 regions; wanted at most 1,000"
+    ):
+        VisualBert(model=str(folder), tokenizer=None).describe(raw("pair", [many]), quiet)

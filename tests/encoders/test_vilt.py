@@ -115,3 +115,15 @@ def test_inputs_are_of_the_kinds_that_it_reads_in_this_order(folder, pairs, make
         ConfigError, match=r"both\.inputs: got image and text; vilt reads text and image, in this"
     ):
         encode_modality(load_dataset(dataset.folder, overrides=overrides), "item", "both")
+
+
+@pytest.mark.parametrize(("size", "problem"), [((900, 4), "50 times as long"), ((320, 8), "cannot read")])
+def test_a_picture_that_is_too_narrow_is_named(folder, image_file, raw, quiet, size, problem):
+    thin = image_file("thin.png", Image.new("RGB", size, "red"))
+    with pytest.raises(DataError, match=rf"thin\.png \(row 1\).*pixels large.*{problem}"):
+        Vilt(model=str(folder)).describe(raw("pair", [Pair("red", thin)]), quiet)
+
+
+def test_a_picture_of_one_pixel_has_a_vector(folder, image_file, raw, quiet):
+    dot = image_file("dot.png", Image.new("RGB", (1, 1), "red"))
+    assert np.isfinite(Vilt(model=str(folder)).describe(raw("pair", [Pair("red", dot)]), quiet)).all()

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mmgraph as mg
 from mmgraph.encoders import Standardise
 from mmgraph.graph import build_graph, load_graph
 from mmgraph.registry import ENCODERS
+from mmgraph.serving.new_rows import read_new
 
 BOTH, VECTOR = "product/both", "product/vector"
 
@@ -76,3 +78,17 @@ def test_a_new_entity_has_one_if_it_has_both(graph, tmp_path):
     joined = mg.attach(load_graph(graph.folder), folder).graph
     assert joined.nodes[BOTH]["id"].tolist()[22:] == ["p101"]
     assert joined.features[BOTH][22:].tolist() == [[9, 1, 1, 1, 1, 1, 1]]
+
+
+def test_it_is_still_hidden_in_a_graph_that_was_elsewhere(graph, tmp_path):
+    mg.write_tables(graph, tmp_path / "tables")
+    back = mg.read_tables(tmp_path / "tables")
+    assert back.schema.node_type(BOTH) == graph.schema.node_type(BOTH)
+    assert BOTH not in back.without(modalities=["name"]).schema.metadata[0]
+
+
+def test_rows_of_new_entities_name_its_parts(graph):
+    frame = pd.DataFrame({"sku": ["p101"], "title": ["red round"], "shelf": ["s1"]})
+    new = read_new(graph, frame, entity="product")
+    assert new.modality("product", "name").index.tolist() == [0]
+    assert len(new.modality("product", "both")) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
@@ -101,6 +102,27 @@ def test_a_new_entity_has_the_features_of_a_known_one_like_it(half, tmp_path):
     new = graph.features[VECTOR][-1]
     assert np.array_equal(new, new.astype(np.float16))
     np.testing.assert_allclose(new, graph.features[VECTOR][0], rtol=2**-9)
+
+
+def test_some_rows_are_read_as_float32(half):
+    opened = load_graph(half.folder)
+    rows = np.array([5, 2, 2])
+    found = opened.features_of(VECTOR, rows)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, half.features[VECTOR][rows])
+
+
+def test_a_graph_that_was_elsewhere_keeps_half_where_that_holds_it(half, tmp_path):
+    mg.write_tables(half, tmp_path / "tables")
+    back = mg.read_tables(tmp_path / "tables")
+    assert back.fingerprint() == half.fingerprint()
+    file = tmp_path / "tables/nodes/product.vector.parquet"
+    table = pd.read_parquet(file)
+    table["features"] = [row + np.float32(1e-4) for row in table["features"]]
+    table.to_parquet(file)
+    changed = mg.read_tables(tmp_path / "tables").schema
+    assert changed.node_type(VECTOR).storage == "float32"
+    assert changed.node_type(NAME).storage == "float16"
 
 
 @pytest.mark.parametrize("sampled", [False, True])
