@@ -7,7 +7,7 @@ from mmgraph.encoders.clap import ClapAudio, ClapText
 from mmgraph.encoders.clip import ClipImage, ClipText
 from mmgraph.encoders.columns import Columns
 from mmgraph.encoders.dct import DCT
-from mmgraph.encoders.encode import Encoded, encode, encode_modality
+from mmgraph.encoders.encode import Encoded, encode, encode_modality, encode_new
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.extract import Extraction, extract
 from mmgraph.encoders.frames import Frames
@@ -19,6 +19,7 @@ from mmgraph.encoders.log_mel import LogMel
 from mmgraph.encoders.motion import Motion
 from mmgraph.encoders.persist import load_encoder, save_encoder
 from mmgraph.encoders.projected import ProjectedEncoder
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.regions import DetectedRegions, GivenRegions
 from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.encoders.standardise import Standardise
@@ -53,6 +54,7 @@ __all__ = [
     "LogMel",
     "Motion",
     "ProjectedEncoder",
+    "Ragged",
     "SentenceTransformer",
     "Standardise",
     "TextTransformer",
@@ -65,6 +67,7 @@ __all__ = [
     "build_encoder",
     "encode",
     "encode_modality",
+    "encode_new",
     "encoder_faults",
     "extract",
     "load_encoder",

@@ -17,6 +17,7 @@ from mmgraph.data.pairs import Pair
 from mmgraph.data.regions import Regions
 from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.shelf import Shelf
 from mmgraph.encoders.storage import as_kept
 from mmgraph.errors import UserError
@@ -28,7 +29,7 @@ _FIRST, _MOST = 16, 4096
 _SECONDS = 3.0
 """About how long the work is that a kill may lose."""
 
-Describe = Callable[[RawModality], npt.NDArray[Any]]
+Describe = Callable[[RawModality], npt.NDArray[Any] | Ragged]
 
 
 class FeatureCache:
@@ -65,7 +66,7 @@ class FeatureCache:
         storage: Storage = "float32",
         at_once: bool = False,
         progress: Progress,
-    ) -> npt.NDArray[Any]:
+    ) -> npt.NDArray[Any] | Ragged:
         """Return the description of each item, [M, ...]; what is not there is described and kept, in parts.
 
         Args:
@@ -86,12 +87,14 @@ class FeatureCache:
         known = shelf.read(rows)
         lacking = sorted((row for key, row in rows.items() if key not in known), key=_length_in(raw))
         self.described, self.distinct = len(lacking), len(rows)
-        work = _Work(shelf, raw, keys, lambda some: as_kept(describe(some), storage), progress)
+        work = _Work(shelf, raw, keys, lambda some: _kept(describe(some), storage), progress)
         if lacking:
             with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
                 known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
-        result = np.stack([known[key] for key in keys])
-        return result.astype(np.float32) if result.dtype == np.float16 else result
+        if encoder.several:
+            found = Ragged.of([known[key] for key in keys])
+            return Ragged(_widened(found.values), found.lengths)
+        return _widened(np.stack([known[key] for key in keys]))
 
     def _place(self, maker: str) -> Path:
         return self.folder / maker[:2] / maker
@@ -134,7 +137,7 @@ class _Work:
             raise broken_items(everywhere, self._raw)
         return done
 
-    def _part(self, rows: list[int], problems: dict[int, str]) -> tuple[list[int], npt.NDArray[Any]]:
+    def _part(self, rows: list[int], problems: dict[int, str]) -> tuple[list[int], npt.NDArray[Any] | Ragged]:
         """Return the rows of a part that can be described, and their descriptions; note the others."""
         while rows:
             try:
@@ -146,7 +149,7 @@ class _Work:
                 rows = [row for row in rows if row not in problems]
         return [], np.empty(0)
 
-    def _keep(self, keys: list[bytes], described: npt.NDArray[Any]) -> None:
+    def _keep(self, keys: list[bytes], described: npt.NDArray[Any] | Ragged) -> None:
         if keys and self._kept:
             self._try(lambda: self._shelf.add(keys, described))
 
@@ -160,6 +163,16 @@ class _Work:
         except (UserError, OSError) as error:
             self._kept = False
             self._progress.say(f"Features are not cached: {error}")
+
+
+def _kept(described: npt.NDArray[Any] | Ragged, storage: Storage) -> npt.NDArray[Any] | Ragged:
+    if isinstance(described, Ragged):
+        return Ragged(as_kept(described.values, storage), described.lengths)
+    return as_kept(described, storage)
+
+
+def _widened(described: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return described.astype(np.float32) if described.dtype == np.float16 else described
 
 
 def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality, storage: Storage = "float32") -> str:

@@ -18,6 +18,7 @@ from mmgraph.encoders.build import encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.storage import rounded
 from mmgraph.errors import ConfigError, DataError, Fault, MMGraphError
 from mmgraph.progress import Progress
@@ -31,10 +32,14 @@ class Encoded:
         features: One row for each entity that has the modality, float32 [M, channels]; where less is kept of
             them, as they come back.
         encoder: Fitted on the training entities; it encodes new ones alike.
+        item: Where an item has several rows, the item that each row is of, ascending, int64 [M].
+        position: Where it has, the position of each row among those of its item, int64 [M].
     """
 
     features: npt.NDArray[np.float32]
     encoder: Encoder[Any, Any]
+    item: npt.NDArray[np.int64] | None = None
+    position: npt.NDArray[np.int64] | None = None
 
 
 def encode_modality(
@@ -79,11 +84,20 @@ def encode_modality(
         )
     try:
         described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True), elsewhere)
-        encoder.fit(described[training])
-        features = _checked(encoder, encoder.transform(described), len(raw))
-        return Encoded(rounded(features, storage) if own else features, encoder)
+        several = isinstance(described, Ragged)
+        encoder.fit(described.values[training[described.item]] if several else described[training])
+        return _encoded(encoder, described, storage if own else "float32")
     except MMGraphError as error:
         raise _placed(error, where) from error
+
+
+def _encoded(encoder: Encoder[Any, Any], described: Any, storage: Storage) -> Encoded:
+    """Return the features of descriptions, as they come back from where they are kept."""
+    rows = described.values if isinstance(described, Ragged) else described
+    features = rounded(_checked(encoder, encoder.transform(rows), len(rows)), storage)
+    if isinstance(described, Ragged):
+        return Encoded(features, encoder, described.item, described.position)
+    return Encoded(features, encoder)
 
 
 def encode(
@@ -96,10 +110,37 @@ def encode(
 ) -> npt.NDArray[np.float32]:
     """Return the features of new items from an encoder that is fitted, float32 [M, channels].
 
+    Of an encoder that describes an item by several rows, they are those of all rows.
+
     Args:
         encoder: The fitted encoder, e.g. from `load_encoder`.
         raw: The items, of the kind that it reads.
         storage: What descriptions are kept as; those that it was fitted on were kept alike.
+        cache: Where descriptions are kept; nothing to keep none.
+        progress: Told what is going on.
+
+    Raises:
+        ConfigError: If the items are of another kind, or the encoder is not fitted.
+        DataError: If items cannot be read.
+        MissingDependencyError: If the encoder needs a library that is not installed.
+    """
+    return encode_new(encoder, raw, storage=storage, cache=cache, progress=progress).features
+
+
+def encode_new(
+    encoder: Encoder[Any, Any],
+    raw: RawModality,
+    *,
+    storage: Storage = "float32",
+    cache: FeatureCache | None = None,
+    progress: Progress | None = None,
+) -> Encoded:
+    """Return what :func:`encode` does, with the item and the position of each row where there are several.
+
+    Args:
+        encoder: The fitted encoder.
+        raw: The items, of the kind that it reads.
+        storage: What descriptions are kept as.
         cache: Where descriptions are kept; nothing to keep none.
         progress: Told what is going on.
 
@@ -115,7 +156,7 @@ def encode(
             fix="Give what the encoder was fitted on.",
         )
     described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True))
-    return _checked(encoder, encoder.transform(described), len(raw))
+    return _encoded(encoder, described, "float32")
 
 
 def _described(
@@ -137,7 +178,10 @@ def _described(
         return describe_elsewhere(encoder, some, elsewhere, told)
 
     if cache is None:
-        return rounded(describe(raw), storage)
+        described = describe(raw)
+        if isinstance(described, Ragged):
+            return Ragged(rounded(described.values, storage), described.lengths)
+        return rounded(described, storage)
     return cache.description(
         encoder,
         encoder_name(encoder),

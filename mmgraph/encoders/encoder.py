@@ -110,6 +110,14 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
             ConfigError: If the encoder is not fitted.
         """
 
+    @property
+    def several(self) -> bool:
+        """Whether it describes an item by several rows, a :class:`Ragged`, each of which becomes a node.
+
+        What is fitted and transformed are the rows.
+        """
+        return False
+
     def unseen(self, raw: RawModality) -> list[str]:
         """Return what of each item no training item had, to be told to people, [M]; nothing where all is
         known, or where that cannot be told.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.of_pictures import OfPictures, describe_pictures
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
@@ -35,6 +36,7 @@ class Frames(OfPictures):
         frames: How many frames are looked at.
         parts: How many parts of a video have a vector each: 1 for the mean over all frames, as many as there
             are frames for a vector of each.
+        sequence: Whether each part is a node of its own; else their vectors stand side by side in one.
         seconds: How much of the beginning of a file counts.
 
     Raises:
@@ -52,6 +54,7 @@ class Frames(OfPictures):
 
     frames: Annotated[int, Field(ge=1, le=1_024, description="How many frames are looked at.")] = 8
     parts: Annotated[int, Field(ge=1, description="How many parts of a video have a vector each.")] = 1
+    sequence: Annotated[bool, Field(description="Whether each part is a node of its own.")] = False
     seconds: Annotated[
         float, Field(gt=0, le=36_000, description="How much of the beginning of a file counts.")
     ] = 60.0
@@ -65,7 +68,12 @@ class Frames(OfPictures):
                 fix=f"Take at most {self.frames} parts, or more frames.",
             )
 
-    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
+    @property
+    def several(self) -> bool:
+        """Whether each part is a node."""
+        return self.sequence
+
+    def describe(self, raw: RawModality, progress: Progress) -> Any:
         """Return the mean description of the frames of each part of each video, float32 [M, parts, D].
 
         Raises:
@@ -73,7 +81,8 @@ class Frames(OfPictures):
             MissingDependencyError: If PyAV is not installed, or what the encoder of images needs.
         """
         with tempfile.TemporaryDirectory() as folder:
-            return of_each(raw, lambda path: self._described(path, Path(folder)), progress=progress)
+            parts = of_each(raw, lambda path: self._described(path, Path(folder)), progress=progress)
+        return Ragged.of(list(parts)) if self.several else parts
 
     def _described(self, video: Path, folder: Path) -> npt.NDArray[np.float32]:
         """Return the mean description of the frames of each part, float32 [parts, D]."""
@@ -83,4 +92,4 @@ class Frames(OfPictures):
 
     @property
     def _num_parts(self) -> int:
-        return self.parts
+        return 1 if self.sequence else self.parts

@@ -96,13 +96,13 @@ class HubModel:
         max_tokens: int,
         batch_size: int,
         progress: Progress,
-    ) -> npt.NDArray[np.float32]:
-        """Return what the model makes of texts, float32 [M, D].
+    ) -> Any:
+        """Return what the model makes of texts, float32 [M, D], or of each of their tokens, a `Ragged`.
 
         Args:
             raw: The texts.
-            vectors_of: Takes token ids and mask, int64 [B, L], and returns vectors [B, D]. A
-                model that was trained without a mask gets none.
+            vectors_of: Takes token ids and mask, int64 [B, L], and returns vectors [B, D], or those of all
+                tokens, [B, L, D]. A model that was trained without a mask gets none.
             max_tokens: The tokens to keep of each text, beside what the model allows.
             batch_size: Texts at a time.
             progress: Told about every batch.
@@ -119,14 +119,14 @@ class HubModel:
     def describe_images(
         self, raw: RawModality, vectors_of: Callable[[Any], Any], *, progress: Progress
     ) -> npt.NDArray[np.float32]:
-        """Return what the model makes of images, float32 [M, D].
+        """Return what the model makes of images, float32 [M, ...].
 
         One at a time: an image has so many patches that a batch gains little on a CPU, and where an image
         lies in a batch changes last bits.
 
         Args:
             raw: The images.
-            vectors_of: Takes pixels, float32 [1, 3, height, width], and returns vectors [1, D].
+            vectors_of: Takes pixels, float32 [1, 3, height, width], and returns a tensor [1, ...].
             progress: Told about every image.
 
         Raises:
@@ -137,7 +137,7 @@ class HubModel:
         def vector_of(path: Path) -> npt.NDArray[np.float32]:
             pixels = self.prepare(images=read_picture(path), return_tensors="pt")["pixel_values"]
             with torch.inference_mode():
-                vector: npt.NDArray[np.float32] = vectors_of(pixels.float()).flatten().float().numpy()
+                vector: npt.NDArray[np.float32] = vectors_of(pixels.float())[0].float().numpy()
             return vector
 
         return of_each(raw, vector_of, progress=progress)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
@@ -37,7 +36,8 @@ class ImageTransformer(FrozenEncoder):
     Args:
         model: A folder, or a name on the Hugging Face hub.
         pooling: ``model`` for what the model itself pools, or its first token where the folder holds no
-            weights for that; ``first`` for the first token; ``mean`` for the mean over the patches.
+            weights for that; ``first`` for the first token; ``mean`` for the mean over the patches; ``none``
+            for a node for each patch, line by line.
 
     Raises:
         ConfigError: If parameters cannot be used.
@@ -55,7 +55,8 @@ class ImageTransformer(FrozenEncoder):
         "facebook/dinov2-base"
     )
     pooling: Annotated[
-        Literal["model", "first", "mean"], Field(description="How the states of patches become one vector.")
+        Literal["model", "first", "mean", "none"],
+        Field(description="How the states of patches become one vector."),
     ] = "model"
 
     def description_parameters(self) -> dict[str, Any]:
@@ -63,8 +64,13 @@ class ImageTransformer(FrozenEncoder):
         content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
         return {**self.parameters(), "model": content}
 
-    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
-        """Return the pooled states of each image, float32 [M, D].
+    @property
+    def several(self) -> bool:
+        """Whether each patch is a node."""
+        return self.pooling == "none"
+
+    def describe(self, raw: RawModality, progress: Progress) -> Any:
+        """Return the pooled states of each image, float32 [M, D], or the states of all its patches.
 
         Raises:
             ConfigError: If the model has no such pooling.
@@ -79,7 +85,8 @@ class ImageTransformer(FrozenEncoder):
         def pooled(pixels: Any) -> Any:
             return self._pooled(found, half(pixel_values=pixels), pixels)
 
-        return found.describe_images(raw, pooled, progress=progress)
+        described = found.describe_images(raw, pooled, progress=progress)
+        return Ragged.of(list(described)) if self.several else described
 
     def _pooled(self, found: HubModel, out: Any, pixels: Any) -> Any:
         """Return vectors [B, D] of what a model made of pixels [B, 3, height, width]."""
@@ -97,6 +104,8 @@ class ImageTransformer(FrozenEncoder):
                 where=f"{_PLACE}: pooling",
                 fix="Take pooling: model, and a model that holds the weights for it.",
             )
+        if self.several:
+            return states[:, -patches:]
         if self.pooling == "mean":
             return states[:, -patches:].mean(dim=1)
         if states.shape[1] == patches:

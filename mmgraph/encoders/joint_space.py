@@ -101,7 +101,7 @@ class TextSide(JointSpace):
             MissingDependencyError: If transformers is not installed.
         """
         found = self._found()
-        return found.describe_texts(
+        described: npt.NDArray[np.float32] = found.describe_texts(
             raw,
             lambda tokens, mask: (
                 found.model.get_text_features(input_ids=tokens, attention_mask=mask).pooler_output
@@ -110,3 +110,4 @@ class TextSide(JointSpace):
             batch_size=self.batch_size,
             progress=progress,
         )
+        return described

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
@@ -71,7 +72,7 @@ class SentenceTransformer(FrozenEncoder):
         prompt = model.prompts.get(model.default_prompt_name, "")
         most = model.max_seq_length or model.tokenizer.model_max_length
         texts = [prompt + str(text) for text in raw.values]
-        return describe_tokens(
+        described: npt.NDArray[np.float32] = describe_tokens(
             model.tokenizer(texts, truncation=True, max_length=most)["input_ids"],
             lambda ids, mask: model({"input_ids": ids, "attention_mask": mask})["sentence_embedding"],
             batch_size=self.batch_size,
@@ -79,6 +80,7 @@ class SentenceTransformer(FrozenEncoder):
             most=most,
             progress=progress,
         )
+        return described
 
 
 @functools.lru_cache(maxsize=2)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mmgraph.counted import agreed, counted
 from mmgraph.data.choice import Choice
 from mmgraph.encoders import modality_encoder
+from mmgraph.errors import ConfigError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Fitted
@@ -34,7 +35,14 @@ def check_encoder(encoder: Choice | None, on: str, context: BuildContext) -> Non
     """
     entity, modality = context.modality(on, parameter="on")
     if encoder is not None:
-        modality_encoder(context.dataset, entity, modality, encoder, where=context.at("encoder"))
+        own = modality_encoder(context.dataset, entity, modality)
+        found = modality_encoder(context.dataset, entity, modality, encoder, where=context.at("encoder"))
+        if own.several or found.several:
+            raise ConfigError(
+                "got an encoder for a modality one of whose encoders makes several nodes of an item",
+                where=context.at("encoder"),
+                fix="Leave it out, or take encoders that pool.",
+            )
 
 
 def fitted_features(encoder: Choice | None, on: str, context: BuildContext) -> Fitted:

@@ -96,6 +96,12 @@ def check_encoder(
     with tempfile.TemporaryDirectory() as folder:
         raw = example_items(kind.kind, Path(folder)) if items is None else items
         subject = EncoderSubject(name, kind, parameters or {}, raw)
+        if subject.make().several:
+            raise ConfigError(
+                "got an encoder that describes an item by several rows; the rules are about one",
+                where=name,
+                fix="Give parameters with which it pools.",
+            )
         broken: list[Fault] = []
         for rule in rules:
             if (fault := rule.broken_by(subject)) is not None:
