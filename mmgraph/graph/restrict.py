@@ -45,8 +45,7 @@ def restricted_schema(
             faults.add("without: relations", f"the graph has no relation {name!r}", fix)
     faults.raise_if_any(GraphError)
 
-    hidden = {t.name for t in modal if t.name in modalities or t.modality in modalities}
-    hidden |= {t.name for t in modal if hidden & set(t.made_from)}
+    hidden = schema.holders(t.name for t in modal if t.name in modalities or t.modality in modalities)
     return GraphSchema(
         tuple(t for t in schema.node_types if t.name not in hidden),
         tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -174,6 +174,15 @@ class GraphSchema:
     def relations(self) -> list[str]:
         """The names of the relations, without ``of`` and without reverse ones."""
         return [t.name for t in self.edge_types if t.kind != "of" and t.reverse_of is None]
+
+    def holders(self, names: Iterable[str]) -> set[str]:
+        """Return the node types that hold what modalities hold: these, and the pairs that they are in.
+
+        Args:
+            names: Modality node types.
+        """
+        hidden = set(names)
+        return hidden | {t.name for t in self.node_types if hidden & set(t.made_from)}
 
     def node_type(self, name: str) -> NodeType:
         """Return the node type of a name."""

@@ -76,6 +76,24 @@ def test_an_explanation_takes_such_edges_away_as_well(made_of_names):
     assert question.ask(kept) == pytest.approx(wanted, abs=1e-5)
 
 
+def test_an_explanation_takes_a_pair_away_with_either_part(graph):
+    types = tuple(
+        replace(t, made_from=("mark/name",)) if t.name == "mark/picture" else t
+        for t in graph.schema.node_types
+    )
+    pairs = replace(graph, schema=GraphSchema(types, graph.schema.edge_types))
+    run = train(pairs, task="script", model="hetero_gat", overrides=QUICK, seed=0)
+    question = Question.of(run, 4)
+    players = {p.name: p for p in modalities_and_relations(question.around)}
+    of = ("mark/picture", "of", "mark")
+    assert torch.equal(players["name"].edges[of], players["picture"].edges[of])
+    subject = replace(Subject.of(run, "train", doing="test"), rows=torch.tensor([4]))
+    lost = without_modalities(run.view, "mark", {"mark/name": np.array([4])})
+    wanted = float(question.number(subject.output(lost)[0]))
+    kept = {triple: ~gone for triple, gone in players["name"].edges.items()}
+    assert question.ask(kept) == pytest.approx(wanted, abs=1e-5)
+
+
 @pytest.mark.parametrize("missing", ["absent", "token"])
 def test_every_way_to_measure_sees_the_same(graph, missing):
     whole = train(
