@@ -206,7 +206,7 @@ class Dataset:
         where = f"{self.file}: entities.{entity}.modalities.{name}"
         if isinstance(spec, PairModality):
             first, second = (self.modality(entity, part) for part in spec.inputs)
-            return paired(first, second, where=where, may_be_empty=self.additional)
+            return paired(first, second, where=where, may_be_empty=self.additional or not len(table))
         without_file = isinstance(spec, FeaturesModality) and not (self.folder / spec.file).is_file()
         if not len(table) or (self.additional and without_file):
             return RawModality(spec.kind, np.empty(0, dtype=np.int64), [])
