@@ -84,20 +84,23 @@ def encode_modality(
         )
     try:
         described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True), elsewhere)
-        several = isinstance(described, Ragged)
-        encoder.fit(described.values[training[described.item]] if several else described[training])
-        return _encoded(encoder, described, storage if own else "float32")
+        encoder.fit(
+            described.values[training[described.item]]
+            if isinstance(described, Ragged)
+            else described[training]
+        )
+        return _encoded(encoder, described, len(raw), storage if own else "float32")
     except MMGraphError as error:
         raise _placed(error, where) from error
 
 
-def _encoded(encoder: Encoder[Any, Any], described: Any, storage: Storage) -> Encoded:
+def _encoded(encoder: Encoder[Any, Any], described: Any, num_items: int, storage: Storage) -> Encoded:
     """Return the features of descriptions, as they come back from where they are kept."""
-    rows = described.values if isinstance(described, Ragged) else described
-    features = rounded(_checked(encoder, encoder.transform(rows), len(rows)), storage)
-    if isinstance(described, Ragged):
-        return Encoded(features, encoder, described.item, described.position)
-    return Encoded(features, encoder)
+    if not isinstance(described, Ragged):
+        features = _checked(encoder, encoder.transform(described), num_items)
+        return Encoded(rounded(features, storage), encoder)
+    features = _checked(encoder, encoder.transform(described.values), len(described.values))
+    return Encoded(rounded(features, storage), encoder, described.item, described.position)
 
 
 def encode(
@@ -156,7 +159,7 @@ def encode_new(
             fix="Give what the encoder was fitted on.",
         )
     described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True))
-    return _encoded(encoder, described, "float32")
+    return _encoded(encoder, described, len(raw), "float32")
 
 
 def _described(
@@ -168,13 +171,13 @@ def _described(
     elsewhere: Elsewhere | None = None,
 ) -> Any:
     if not encoder.cached:
-        return encoder.describe(raw, progress)
+        return _as_said(encoder, encoder.describe(raw, progress), len(raw))
 
     def describe(some: RawModality) -> Any:
         # Whoever asks for parts tells of them.
         told = progress if cache is None else Progress(quiet=True)
         if elsewhere is None:
-            return encoder.describe(some, told)
+            return _as_said(encoder, encoder.describe(some, told), len(some))
         return describe_elsewhere(encoder, some, elsewhere, told)
 
     if cache is None:
@@ -191,6 +194,20 @@ def _described(
         at_once=elsewhere is not None,
         progress=progress,
     )
+
+
+def _as_said(encoder: Encoder[Any, Any], described: Any, num_items: int) -> Any:
+    """Return a description that has several rows for an item just where the encoder says so."""
+    several = isinstance(described, Ragged)
+    if several is not encoder.several or (several and len(described) != num_items):
+        came = f"several rows of {counted(len(described), 'item')}" if several else "one row for an item"
+        wanted = f"several rows of {counted(num_items, 'item')}" if encoder.several else "one row for an item"
+        raise DataError(
+            f"got {came}; wanted {wanted}",
+            where=type(encoder).__name__,
+            fix="Mend the encoder's describe, or what its property several says.",
+        )
+    return described
 
 
 def _checked(

@@ -10,6 +10,7 @@ from mmgraph.encoders import (
     AudioTransformer,
     FeatureCache,
     Frames,
+    HashedNGrams,
     ImageTransformer,
     Ragged,
     TextTransformer,
@@ -17,7 +18,7 @@ from mmgraph.encoders import (
     encode_new,
 )
 from mmgraph.encoders.shelf import Shelf
-from mmgraph.errors import ConfigError
+from mmgraph.errors import ConfigError, DataError
 from mmgraph.testing import check_encoder
 
 transformers = pytest.importorskip("transformers")
@@ -137,3 +138,22 @@ def test_the_contract_is_about_encoders_that_pool(bert):
         ConfigError, match="text_transformer: got an encoder that describes an item by several"
     ):
         check_encoder("text_transformer", parameters={"model": str(bert), "pooling": "none"})
+
+
+@pytest.mark.parametrize(("says", "lengths"), [(False, [2, 1]), (True, None), (True, [2, 1, 1])])
+def test_an_encoder_that_does_not_do_what_it_says_is_refused(says, lengths, raw):
+    class Odd(HashedNGrams):
+        cached = False
+
+        @property
+        def several(self):
+            return says
+
+        def describe(self, raw, progress):
+            if lengths is None:
+                return np.ones((len(raw), 2), np.float32)
+            return Ragged.of([np.ones((length, 2), np.float32) for length in lengths])
+
+    wanted = "several rows of 2 items" if says else "one row for an item"
+    with pytest.raises(DataError, match=rf"Odd: got (several|one) row.*; wanted {wanted}\. Mend"):
+        encode(Odd(), raw("text", ["one", "two"]))
