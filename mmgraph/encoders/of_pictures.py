@@ -20,6 +20,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.build import build_encoder
 from mmgraph.encoders.encoder import Arrays, Encoder, State
+from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 
 _AT_A_TIME = 8
@@ -42,7 +43,7 @@ class OfPictures(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._images = build_encoder(self.encoder, "image", where=f"{type(self).__name__}: encoder")
+        self._images = image_encoder(self.encoder, where=f"{type(self).__name__}: encoder")
 
     @classmethod
     def from_config(cls, parameters: Mapping[str, Any], *, where: str) -> Self:
@@ -57,7 +58,7 @@ class OfPictures(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
             ConfigError: With one fault for each key or value that cannot be used.
         """
         checked: Any = parse(cls.config_model(), dict(parameters), where=where)
-        build_encoder(checked.encoder, "image", where=f"{where}.encoder")
+        image_encoder(checked.encoder, where=f"{where}.encoder")
         return super().from_config(parameters, where=where)
 
     def description_parameters(self) -> dict[str, Any]:
@@ -92,6 +93,27 @@ class OfPictures(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
         """Take over what the encoder of images found out."""
         self._images.restore(state, arrays)
         self._fitted = self._images
+
+
+def image_encoder(choice: Choice, *, where: str) -> Encoder[Any, Any]:
+    """Return an encoder that makes one vector of an image, not fitted yet.
+
+    Args:
+        choice: Its name and parameters.
+        where: The place of ``choice``.
+
+    Raises:
+        UnknownNameError: If there is no such encoder.
+        ConfigError: If it reads something else, makes several nodes of an image, or parameters cannot be used.
+    """
+    images = build_encoder(choice, "image", where=where)
+    if images.several:
+        raise ConfigError(
+            f"got {choice.name} with a node for each part of an image; wanted one vector of an image",
+            where=where,
+            fix="Take another pooling.",
+        )
+    return images
 
 
 def described_by(images: Encoder[Any, Any], name: str) -> dict[str, Any]:

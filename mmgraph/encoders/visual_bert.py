@@ -16,7 +16,6 @@ from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.pairs import Pair
 from mmgraph.data.regions import MOST, Regions
-from mmgraph.encoders.build import build_encoder
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
@@ -81,7 +80,7 @@ class VisualBert(FrozenEncoder):
     def __post_init__(self) -> None:
         super().__post_init__()
         where = f"{type(self).__name__}: regions"
-        self._images = None if self.regions is None else build_encoder(self.regions, "image", where=where)
+        self._images = None if self.regions is None else image_encoder(self.regions, where=where)
 
     def description_parameters(self) -> dict[str, Any]:
         """Return the content of the model and of its tokenizer, and all else."""
