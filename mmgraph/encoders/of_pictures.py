@@ -104,7 +104,8 @@ def image_encoder(choice: Choice, *, where: str) -> Encoder[Any, Any]:
 
     Raises:
         UnknownNameError: If there is no such encoder.
-        ConfigError: If it reads something else, makes several nodes of an image, or parameters cannot be used.
+        ConfigError: If it reads something else, makes several nodes of an image, or parameters cannot be
+            used.
     """
     images = build_encoder(choice, "image", where=where)
     if images.several:

@@ -20,7 +20,7 @@ from mmgraph.encoders.files import of_each
 from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.images import read_rgb
-from mmgraph.encoders.of_pictures import describe_pictures, described_by
+from mmgraph.encoders.of_pictures import describe_pictures, described_by, image_encoder
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
 from mmgraph.encoders.regions import pictures_in
 from mmgraph.errors import ConfigError
@@ -124,7 +124,8 @@ class VisualBert(FrozenEncoder):
                 fix="Name an encoder of images, e.g. regions: image_transformer.",
             )
         pictures = pictures_in(read_rgb(second.path), second.boxes)
-        return np.asarray(describe_pictures(self._images, pictures, folder), dtype=np.float32)
+        vectors = np.asarray(describe_pictures(self._images, pictures, folder), dtype=np.float32)
+        return vectors.reshape(len(vectors), -1)
 
     def _refuse_width(self, width: int, wanted: int) -> None:
         if width != wanted:

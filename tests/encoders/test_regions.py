@@ -143,3 +143,16 @@ def test_regions_that_are_too_many_or_too_narrow_are_named(tiny_models, tmp_path
         DataError, match=r"vectors \(1001, 3\) \(row 1\).*has 1,001 regions; wanted at most 1,000"
     ):
         VisualBert(model=str(folder), tokenizer=None).describe(raw("pair", [many]), quiet)
+
+
+def test_an_encoder_that_makes_several_nodes_of_an_image_does_not_make_a_vector_of_a_box():
+    several = {"name": "image_transformer", "pooling": "none"}
+    for make in (GivenRegions, DetectedRegions):
+        with pytest.raises(
+            ConfigError, match=r"Regions: encoder: got image_transformer with a node for each part"
+        ):
+            make(encoder=several)
+    with pytest.raises(ConfigError, match=r"VisualBert: regions: got image_transformer with a node for each"):
+        VisualBert(regions=several)
+    with pytest.raises(ConfigError, match=r"a\.yaml: encoder\.encoder: got image_transformer"):
+        GivenRegions.from_config({"encoder": several}, where="a.yaml: encoder")
