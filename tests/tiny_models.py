@@ -72,18 +72,134 @@ def joint_model(architecture: str, words: Sequence[str], folder: Path) -> Path:
     return _saved(t.AutoModel.from_config, config, parts, folder)
 
 
-def tokenizer(words: Sequence[str], *, marks: bool = True, most: int = 32) -> Any:
-    """Return a tokenizer of words, which puts [CLS] and [SEP] around a text if asked to."""
+def sound_and_text_model(words: Sequence[str], folder: Path, *, fusion: bool = False) -> Path:
+    """Save CLAP with its tokenizer and its feature extractor, for a second at 8 kHz."""
+    import transformers as t
+
+    text = {**SMALL, "vocab_size": len(words) + 5, "max_position_embeddings": 16, "pad_token_id": 0}
+    audio = {
+        "num_mel_bins": 64,
+        "spec_size": 128,
+        "window_size": 4,
+        "patch_size": 4,
+        "patch_stride": [4, 4],
+        "hidden_size": 32,
+        "patch_embeds_hidden_size": 16,
+        "depths": [1, 1],
+        "num_attention_heads": [2, 2],
+        "enable_fusion": fusion,
+    }
+    config = t.ClapConfig(text_config=text, audio_config=audio, projection_dim=12)
+    prepare = t.ClapFeatureExtractor(
+        sampling_rate=8000,
+        hop_length=80,
+        max_length_s=1,
+        frequency_max=4000,
+        truncation="fusion" if fusion else "rand_trunc",
+    )
+    return _saved(t.AutoModel.from_config, config, [tokenizer(words, most=15), prepare], folder)
+
+
+def video_model(architecture: str, folder: Path) -> Path:
+    """Save a model of an architecture (videomae, timesformer) with its processor, for four frames."""
+    import transformers as t
+
+    kind: Any = t.VideoMAEConfig if architecture == "videomae" else t.TimesformerConfig
+    return _saved(
+        t.AutoModel.from_config, kind(num_frames=4, **SMALL, **PICTURE), [processor("videomae")], folder
+    )
+
+
+def video_and_text_model(words: Sequence[str], folder: Path) -> Path:
+    """Save X-CLIP with its tokenizer and its processor, for four frames."""
+    import transformers as t
+
+    text = {**SMALL, "vocab_size": len(words) + 5, "max_position_embeddings": 16}
+    text |= {"bos_token_id": 2, "eos_token_id": len(words) + 4, "pad_token_id": 0}
+    small = {"mit_hidden_size": 12, "mit_intermediate_size": 24, "mit_num_attention_heads": 2}
+    config = t.XCLIPConfig(
+        text_config=text,
+        vision_config={**SMALL, **PICTURE, **small, "num_frames": 4},
+        projection_dim=12,
+        prompt_num_attention_heads=2,
+    )
+    # The model takes the state of the word with the highest number for that of the end.
+    parts = [tokenizer(words, most=16, end_last=True), processor("videomae")]
+    return _saved(t.AutoModel.from_config, config, parts, folder)
+
+
+def pair_model(architecture: str, words: Sequence[str], folder: Path, *, regions: int = 3) -> Path:
+    """Save a model of an architecture (vilt, visual_bert) with its processor, or its tokenizer.
+
+    Args:
+        architecture: Its name.
+        words: The words that the tokenizer knows.
+        folder: Where it shall be.
+        regions: The width of the vectors of regions.
+    """
+    import transformers as t
+
+    text = {"vocab_size": len(words) + 5, "max_position_embeddings": 16, "pad_token_id": 0}
+    if architecture == "visual_bert":
+        config: Any = t.VisualBertConfig(visual_embedding_dim=regions, **text, **SMALL)
+        return _saved(t.AutoModel.from_config, config, [tokenizer(words, most=16)], folder)
+    pictures = t.ViltImageProcessorPil(size={"shortest_edge": 32}, size_divisor=8)
+    parts = [t.ViltProcessor(pictures, tokenizer(words, most=16))]
+    return _saved(t.AutoModel.from_config, t.ViltConfig(**text, **SMALL, **PICTURE), parts, folder)
+
+
+def detector(architecture: str, folder: Path) -> Path:
+    """Save a detector of an architecture (yolos, detr) with its processor, for pictures of 32 pixels."""
+    import transformers as t
+
+    config: Any
+    size = {"shortest_edge": 32, "longest_edge": 64}
+    if architecture == "yolos":
+        config = t.YolosConfig(
+            image_size=[32, 32], patch_size=8, num_detection_tokens=5, num_labels=3, **SMALL
+        )
+        parts: list[Any] = [t.YolosImageProcessorPil(size=size)]
+    else:
+        backbone = t.ResNetConfig(
+            embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", out_features=["stage2"]
+        )
+        layers = {f"{half}_{what}": n for half in ("encoder", "decoder") for what, n in _WHISPER.items()}
+        config = t.DetrConfig(
+            use_timm_backbone=False,
+            use_pretrained_backbone=False,
+            backbone=None,
+            backbone_config=backbone,
+            d_model=16,
+            num_queries=5,
+            num_labels=3,
+            **layers,
+        )
+        parts = [t.DetrImageProcessorPil(size=size)]
+    return _saved(t.AutoModelForObjectDetection.from_config, config, parts, folder)
+
+
+def tokenizer(words: Sequence[str], *, marks: bool = True, most: int = 32, end_last: bool = False) -> Any:
+    """Return a tokenizer of words, which puts [CLS] and [SEP] around a text if asked to.
+
+    Args:
+        words: The words that it knows.
+        marks: Whether it does.
+        most: The most tokens of a text.
+        end_last: Whether [SEP] has the highest number.
+    """
     import transformers as t
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[END]", *words])}
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[END]", *words]
+    if end_last:
+        names = [name for name in names if name != "[SEP]"] + ["[SEP]"]
+    vocabulary = {word: i for i, word in enumerate(names)}
     fast = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     fast.pre_tokenizer = pre_tokenizers.Whitespace()
     special: dict[str, str] = {"eos_token": "[END]"}
     if marks:
         fast.post_processor = processors.TemplateProcessing(
-            "[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)]
+            "[CLS] $A [SEP]", None, [(mark, vocabulary[mark]) for mark in ("[CLS]", "[SEP]")]
         )
         special = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "eos_token": "[SEP]"}
     return t.PreTrainedTokenizerFast(
@@ -101,6 +217,8 @@ def processor(architecture: str) -> Any:
             return t.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
         case "siglip":
             return t.SiglipImageProcessorPil(size=size)
+        case "videomae":
+            return t.VideoMAEImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
         case "dinov2":
             return t.BitImageProcessorPil(size={"shortest_edge": 36}, crop_size=size)
         case _:

@@ -10,19 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from mmgraph.data.choice import Choice
 from mmgraph.data.entity_table import EntityTable, read_entity_table, value_table
 from mmgraph.data.files import file_inside, raw_file_faults
 from mmgraph.data.id_index import IdIndex
 from mmgraph.data.modalities import RawModality, read_modality
-from mmgraph.data.spec import (
-    Choice,
-    DatasetSpec,
-    EntitySpec,
-    FeaturesModality,
-    FileModality,
-    RelationSpec,
-    ValuesOf,
-)
+from mmgraph.data.modality_spec import FeaturesModality, FileModality, PairModality, RegionsModality
+from mmgraph.data.pairs import paired
+from mmgraph.data.regions import regions_of
+from mmgraph.data.spec import DatasetSpec, EntitySpec, RelationSpec, ValuesOf
 from mmgraph.data.splits import assign
 from mmgraph.data.tables import read_table
 from mmgraph.errors import ConfigError, DataError, did_you_mean
@@ -207,16 +203,18 @@ class Dataset:
                 fix=did_you_mean(name, modalities),
             )
         table, spec = self.entity_table(entity), modalities[name]
+        where = f"{self.file}: entities.{entity}.modalities.{name}"
+        if isinstance(spec, PairModality):
+            first, second = (self.modality(entity, part) for part in spec.inputs)
+            return paired(first, second, where=where, may_be_empty=self.additional or not len(table))
         without_file = isinstance(spec, FeaturesModality) and not (self.folder / spec.file).is_file()
         if not len(table) or (self.additional and without_file):
             return RawModality(spec.kind, np.empty(0, dtype=np.int64), [])
-        return read_modality(
-            spec,
-            table,
-            self.folder,
-            where=f"{self.file}: entities.{entity}.modalities.{name}",
-            may_be_empty=self.additional,
-        )
+        raw = read_modality(spec, table, self.folder, where=where, may_be_empty=self.additional)
+        if isinstance(spec, RegionsModality):
+            boxes = table.column(spec.boxes, where=f"{where}.boxes")
+            return regions_of(raw, boxes, sequence=spec.sequence, where=where, may_be_empty=self.additional)
+        return raw
 
     def split(self, name: str) -> npt.NDArray[np.str_]:
         """Return the part of each entity, [N]: ``train``, ``validation``, ``test``, or nothing for none.
@@ -308,7 +306,7 @@ class Dataset:
                 if isinstance(modality, FileModality):
                     raw = self.modality(entity, name)
                     assert isinstance(raw.values, list)
-                    names |= {str(Path(path).relative_to(self.folder)) for path in raw.values}
+                    names |= {str(Path(str(path)).relative_to(self.folder)) for path in raw.values}
                 elif isinstance(modality, FeaturesModality):
                     names.add(modality.file)
                 names |= set(self._named_files(modality.encoder))

@@ -9,8 +9,9 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from mmgraph.data.dataset import Dataset, RawModality
+from mmgraph.data.modality_spec import FileModality, TabularModality, TextModality
 from mmgraph.data.raw_content import content_problem
-from mmgraph.data.spec import EntitySpec, FileModality, TabularModality, TextModality
+from mmgraph.data.spec import EntitySpec
 from mmgraph.data.splits import PARTS
 from mmgraph.data.task_spec import PairTaskSpec, TaskSpec
 from mmgraph.errors import Fault, Faults, UserError
@@ -132,8 +133,10 @@ class _Examination:
         table = self._dataset.entity_table(entity)
         broken: list[tuple[int, Path, str]] = []
         with self._progress.job(f"Open {entity}/{modality}", total=len(raw)) as advance:
-            for row, path in zip(raw.index, raw.values, strict=True):
-                problem = content_problem(raw.kind, path)
+            kind = "image" if raw.kind == "regions" else raw.kind
+            for row, value in zip(raw.index, raw.values, strict=True):
+                path = Path(str(value))
+                problem = content_problem(kind, path)
                 if problem:
                     broken.append((int(row), path, problem))
                 advance(1)

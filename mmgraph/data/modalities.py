@@ -15,16 +15,30 @@ from mmgraph.data.arrays import array_features, read_array, table_features
 from mmgraph.data.columns import Column
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.files import file_inside, raw_file_faults
-from mmgraph.data.raw_content import content_problem
-from mmgraph.data.sequences import array_sequences, table_sequences
-from mmgraph.data.spec import (
+from mmgraph.data.modality_spec import (
+    AudioModality,
     FeaturesModality,
     FileModality,
-    Modality,
+    ImageModality,
+    RegionsModality,
     TabularModality,
     TextModality,
+    VideoModality,
 )
+from mmgraph.data.raw_content import content_problem
+from mmgraph.data.sequences import array_sequences, table_sequences
 from mmgraph.errors import DataError, Fault, Faults
+
+ReadModality = (
+    TextModality
+    | ImageModality
+    | AudioModality
+    | VideoModality
+    | RegionsModality
+    | TabularModality
+    | FeaturesModality
+)
+"""What is read from columns and files; a pair is put together from others, and boxes are put into images."""
 
 _SHOWN = 5
 
@@ -34,12 +48,13 @@ class RawModality:
     """What the entities that have a modality have, before any encoder.
 
     Args:
-        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular`` or ``features``.
+        kind: ``text``, ``image``, ``audio``, ``video``, ``regions``, ``tabular``, ``features`` or ``pair``.
         index: Rows of the entity table that have the modality, ascending, [M]; of a sequence the row of each
             element's entity.
         values: Text; paths of images, audio or video; a table whose numeric columns are float64 (NaN where a
             cell is empty), date columns datetime64 (``NaT``) and categorical columns text (``None``); or
-            features, float32 [M, D].
+            features, float32 [M, D]; or :class:`mmgraph.data.regions.Regions` or
+            :class:`mmgraph.data.pairs.Pair`.
         columns: For ``tabular``, how each column was read.
         position: For a sequence, the position of each element in it, int64 [M], ascending for each entity.
         skipped: Why a file was skipped, by the row of its entity.
@@ -47,7 +62,7 @@ class RawModality:
 
     kind: str
     index: npt.NDArray[np.int64]
-    values: list[str] | list[Path] | pd.DataFrame | npt.NDArray[np.float32]
+    values: list[str] | list[Path] | list[Any] | pd.DataFrame | npt.NDArray[np.float32]
     columns: dict[str, str] = field(default_factory=dict)
     position: npt.NDArray[np.int64] | None = None
     skipped: dict[int, str] = field(default_factory=dict)
@@ -67,7 +82,7 @@ class RawModality:
 
 
 def read_modality(
-    spec: Modality, table: EntityTable, folder: Path, *, where: str, may_be_empty: bool = False
+    spec: ReadModality, table: EntityTable, folder: Path, *, where: str, may_be_empty: bool = False
 ) -> RawModality:
     """Return the raw content of a modality.
 
@@ -85,7 +100,8 @@ def read_modality(
         case TextModality():
             raw = _text(table.column(spec.column, where=f"{where}.column"))
         case FileModality():
-            raw = _files(spec.kind, table.column(spec.column, where=f"{where}.column"), folder)
+            kind = "image" if isinstance(spec, RegionsModality) else spec.kind
+            raw = _files(kind, table.column(spec.column, where=f"{where}.column"), folder)
             raw = _without_broken(raw) if spec.on_error == "skip" else raw
         case TabularModality():
             raw = _tabular(spec, table, where)

@@ -25,6 +25,9 @@ RETRIEVAL = "retrieval"
 MATCHING = "matching"
 """The kind of the tasks that ask whether two modalities belong together."""
 
+PAIR = "pair"
+"""The kind of the modalities that are two others looked at together."""
+
 _UNTARGETED = (LINK_PREDICTION, MATCHING, MULTI_TASK, PRETRAINING, RETRIEVAL)
 
 
@@ -54,6 +57,7 @@ def reference_faults(content: Mapping[str, Any], *, where: str) -> list[Fault]:
     for name, entity in entities.items():
         values_of, at = _mapping(_mapping(entity).get("values_of")), f"{where}: entities.{name}.values_of"
         faults += _unknown("entity type with a table", values_of, "entity", tables, at)
+        faults += _pairs(_mapping(_mapping(entity).get("modalities")), f"{where}: entities.{name}.modalities")
     for name, split in splits.items():
         faults += _unknown("entity type", _mapping(split), "entity", entities, f"{where}: splits.{name}")
         faults += _unknown("relation", _mapping(split), "relation", relations, f"{where}: splits.{name}")
@@ -106,12 +110,44 @@ def _sides(
     """Return the faults of the names on both sides of a task about two modalities."""
     if task.get("entity") not in entities:
         return []
-    own = list(_mapping(_mapping(entities[task["entity"]]).get("modalities")))
+    modal = _mapping(_mapping(entities[task["entity"]]).get("modalities"))
+    own = list(modal)
     known = [*own, *relations]
     faults = []
     for side in ("query", "answer"):
         faults += _unknown(f"modality of {task['entity']!r}", task, side, own, where)
         faults += _all_unknown("modality or relation", task, f"{side}_with", known, where)
+    query, answer = (
+        set(_names([task.get(side), *_names(task.get(f"{side}_with"))])) for side in ("query", "answer")
+    )
+    shared = (_with_inputs(query, modal) & _with_inputs(answer, modal)) - (query & answer)
+    if shared:
+        problem = (
+            f"got {min(shared)!r} on both sides, on one of them in a pair; they would give each other away"
+        )
+        faults.append(Fault(where, problem, "Leave the pair out."))
+    return faults
+
+
+def _with_inputs(names: set[str], modalities: Mapping[str, Any]) -> set[str]:
+    """Return names of modalities, and of those that pairs among them consist of."""
+    return names.union(*(_names(_mapping(modalities.get(name)).get("inputs")) for name in names))
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def _pairs(modalities: Mapping[str, Any], where: str) -> list[Fault]:
+    """Return the faults of pairs whose inputs are not two other modalities of their entity type."""
+    pairs = {name: item for name, item in modalities.items() if _mapping(item).get("kind") == PAIR}
+    known = [name for name in modalities if name not in pairs]
+    faults = []
+    for name, pair in pairs.items():
+        inputs, at = pair.get("inputs"), f"{where}.{name}"
+        faults += _all_unknown("modality that is no pair", pair, "inputs", known, at)
+        if isinstance(inputs, list) and len(inputs) == 2 and inputs[0] == inputs[1]:
+            faults.append(Fault(f"{at}.inputs", f"got {inputs[0]!r} twice", "Name two modalities."))
     return faults
 
 

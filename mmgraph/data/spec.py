@@ -2,139 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from mmgraph.config import Config, override, parse, read_yaml
+from mmgraph.data.modality_spec import Modality, Storage
 from mmgraph.data.name import Name
 from mmgraph.data.references import reference_faults
 from mmgraph.data.split_spec import EdgeSplit, EntitySplit, Split, TimeSplit
 from mmgraph.data.task_spec import PairTaskSpec, PretrainingTaskSpec, TaskOfItsKind, TaskSpec
 from mmgraph.errors import ConfigError, Fault
-
-
-class Choice(BaseModel):
-    """A registered thing and its parameters: ``{name: knn, k: 10}``, or just ``knn``.
-
-    The parameters are checked by the thing that is named, when the name is looked up.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str = Field(description="The name that it is registered under.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if isinstance(value, Mapping) and value and "name" not in value:
-            key, options = next(iter(value.items()))
-            if options is None or isinstance(options, Mapping):
-                written = ", ".join(
-                    [f"name: {key}", *(f"{name}: {value}" for name, value in (options or {}).items())]
-                )
-                raise PydanticCustomError(
-                    "choice",
-                    "has no `name`",
-                    {"fix": f"Write {{{written}}}: the name, and the options beside it."},
-                )
-        return {"name": value} if isinstance(value, str) else value
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Say in the JSON Schema that the name alone will do."""
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters without the name."""
-        return dict(self.model_extra or {})
-
-
-class _Modality(Config):
-    encoder: Choice | None = Field(
-        None, description="The encoder and its parameters; each kind has a default (`mmgraph list encoders`)."
-    )
-
-
-class TextModality(_Modality):
-    """Text in a column of the entity table; an empty cell is a missing modality."""
-
-    kind: Literal["text"]
-    column: str = Field(description="The column that holds the text.")
-
-
-class FileModality(_Modality):
-    """Files named in a column of the entity table."""
-
-    column: str = Field(description="The column that holds the file's path, relative to the dataset folder.")
-    on_error: Literal["fail", "skip"] = Field(
-        "fail",
-        description="Whether a file that cannot be read is an error, or its entity lacks the modality.",
-    )
-
-
-class ImageModality(FileModality):
-    """Image files named in a column of the entity table; an empty cell is a missing modality."""
-
-    kind: Literal["image"]
-
-
-class AudioModality(FileModality):
-    """Audio files named in a column of the entity table; an empty cell is a missing modality."""
-
-    kind: Literal["audio"]
-
-
-class VideoModality(FileModality):
-    """Video files named in a column of the entity table; an empty cell is a missing modality."""
-
-    kind: Literal["video"]
-
-
-class TabularModality(_Modality):
-    """Columns of the entity table. The modality is missing where all of its columns are empty."""
-
-    kind: Literal["tabular"]
-    columns: dict[str, Literal["numeric", "categorical", "date"]] = Field(
-        min_length=1, description="The columns and how to read each."
-    )
-
-
-class FeaturesModality(_Modality):
-    """Vectors computed elsewhere: `.npy`, `.npz`, `.safetensors` or `.parquet`.
-
-    Arrays have one row for each row of the entity table, in its order. A Parquet file has an id column, and
-    an entity whose id is not in it lacks the modality.
-
-    With `sequence: true` an entity has any number of vectors. A Parquet file then has a row for each, with
-    its position; a `.npz` or `.safetensors` file has the arrays `values` [M, D] and `offsets` [N + 1], where
-    the vectors of entity n are the rows from `offsets[n]` to before `offsets[n + 1]`.
-    """
-
-    kind: Literal["features"]
-    file: str = Field(description="The file, relative to the dataset folder.")
-    key: str | None = Field(None, description="The array's name in a `.npz` or `.safetensors` file.")
-    present: str | None = Field(
-        None, description="For arrays: a true/false column of the entity table; false is a missing modality."
-    )
-    id: str = Field("id", description="For Parquet: the column that holds the entity's id.")
-    sequence: bool = Field(False, description="Whether an entity has several vectors, in an order.")
-    position: str = Field(
-        "position", description="For sequences in Parquet: the column that counts an entity's vectors from 0."
-    )
-
-
-Modality = Annotated[
-    TextModality | ImageModality | AudioModality | VideoModality | TabularModality | FeaturesModality,
-    Field(discriminator="kind"),
-]
 
 
 class ValuesOf(Config):
@@ -206,6 +87,10 @@ class DatasetSpec(Config):
     description: str = Field("", description="What the dataset holds.")
     source: str = Field("", description="Where the data come from.")
     licence: str = Field("", description="What may be done with the data.")
+    storage: Storage = Field(
+        "float32",
+        description="What features are kept as: `float16` takes half the disk, and keeps three digits.",
+    )
     entities: dict[Name, EntitySpec] = Field(
         min_length=1, description="By name, the entity types: tables of things and their modalities."
     )
@@ -217,6 +102,10 @@ class DatasetSpec(Config):
         description="By name, the ways to part entities, or edges of a relation, for training and testing.",
     )
     tasks: dict[Name, TaskOfItsKind] = Field(default_factory=dict, description="By name, what to predict.")
+
+    def storage_of(self, entity: str, modality: str) -> Storage:
+        """Return what the features of a modality are kept as."""
+        return self.entities[entity].modalities[modality].storage or self.storage
 
     @property
     def entity_splits(self) -> dict[str, EntitySplit]:

@@ -15,6 +15,7 @@ from mmgraph.encoders.files import of_each
 from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.sounds import read_sound
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
@@ -43,6 +44,8 @@ class AudioTransformer(FrozenEncoder):
     Args:
         model: A folder, or a name on the Hugging Face hub.
         seconds: How much of the beginning of a file counts; Whisper reads half a minute at most.
+        parts: How many parts of a sound, equally long, have a node each, with the mean of its states; 1 for
+            one node with the mean of all.
 
     Raises:
         ConfigError: If parameters cannot be used.
@@ -63,13 +66,22 @@ class AudioTransformer(FrozenEncoder):
         float, Field(gt=0, le=600, description="How much of the beginning of a file counts.")
     ] = 30.0
 
+    parts: Annotated[
+        int, Field(ge=1, le=1_500, description="How many parts of a sound have a node each.")
+    ] = 1
+
+    @property
+    def several(self) -> bool:
+        """Whether each part is a node."""
+        return self.parts > 1
+
     def description_parameters(self) -> dict[str, Any]:
         """Return the content of the model, and all else."""
         content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
         return {**self.parameters(), "model": content}
 
-    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
-        """Return the mean state of each sound, float32 [M, D].
+    def describe(self, raw: RawModality, progress: Progress) -> Any:
+        """Return the mean state of each sound, float32 [M, D], or of each of its parts.
 
         Raises:
             ConfigError: If the model makes no sequence of states of a sound.
@@ -86,10 +98,11 @@ class AudioTransformer(FrozenEncoder):
             sound = read_sound(path, sample_rate=rate, seconds=self.seconds)
             return self._mean_state(found, np.pad(sound, (0, max(0, shortest - len(sound)))))
 
-        return of_each(raw, describe_one, progress=progress)
+        described = of_each(raw, describe_one, progress=progress)
+        return Ragged.of(list(described)) if self.several else described
 
     def _mean_state(self, found: HubModel, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the mean state, float32 [D], of a sound [L]."""
+        """Return the mean state, float32 [D], of a sound [L], or those of its parts, [parts, D]."""
         import torch
 
         whole = found.model.config.is_encoder_decoder
@@ -107,5 +120,15 @@ class AudioTransformer(FrozenEncoder):
             # Every state stands for as many samples of the padded sound.
             samples = found.prepare.n_samples / states.shape[1]
             states = states[:, : max(1, int(np.ceil(len(sound) / samples)))]
-        mean: npt.NDArray[np.float32] = states.mean(dim=1)[0].float().numpy()
-        return mean
+        means: npt.NDArray[np.float32] = _means(states[0].float(), self.parts).numpy()
+        return means if self.several else means[0]
+
+
+def _means(states: Any, parts: int) -> Any:
+    """Return the means over equal runs of states [L, D], [parts, D]; of fewer states some count again."""
+    import torch
+
+    length = len(states)
+    starts = [part * length // parts for part in range(parts)]
+    ends = [max(start + 1, (part + 1) * length // parts) for part, start in enumerate(starts)]
+    return torch.stack([states[start:end].mean(dim=0) for start, end in zip(starts, ends, strict=True)])

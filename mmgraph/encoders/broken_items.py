@@ -9,6 +9,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.errors import DataError
 
 _SHOWN = 5
+_SEVERAL_CELLS = ("pair", "regions")
 
 
 class BrokenItemsError(DataError):
@@ -28,17 +29,16 @@ def broken_items(problems: Mapping[int, str], raw: RawModality) -> BrokenItemsEr
     values: Any = raw.values
     told = [(f"{values[at]} (row {raw.index[at] + 1})", problem) for at, problem in sorted(problems.items())]
     where, problem = told[0]
+    what = "pairs" if raw.kind == "pair" else f"{raw.kind} files"
     if len(told) > 1:
         others = "; ".join(f"{place}: {text}" for place, text in told[1:_SHOWN])
         more = f"; and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
-        problem += (
-            f" ({len(problems):,} of {len(raw):,} {raw.kind} files cannot be used, also {others}{more})"
-        )
-    error = BrokenItemsError(
-        problem,
-        where=where,
-        fix="Mend or replace the file, leave its cell in the table empty, or set on_error: skip for the "
-        "modality.",
+        problem += f" ({len(problems):,} of {len(raw):,} {what} cannot be used, also {others}{more})"
+    fix = (
+        "Mend or replace the file, leave its cell in the table empty, or set on_error: skip for the modality."
     )
+    if raw.kind in _SEVERAL_CELLS:
+        fix = "Mend or replace it, or leave one of its cells in the table empty."
+    error = BrokenItemsError(problem, where=where, fix=fix)
     error.problems = problems
     return error

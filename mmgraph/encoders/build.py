@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmgraph.data.choice import Choice
 from mmgraph.data.dataset import Dataset
-from mmgraph.data.spec import Choice
+from mmgraph.data.modality_spec import PairModality
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.errors import ConfigError, Fault, Faults, MMGraphError
 from mmgraph.registry import ENCODERS
@@ -15,10 +16,14 @@ DEFAULTS = {
     "image": "hog",
     "audio": "log_mel",
     "video": "frames",
+    "regions": "regions",
     "tabular": "columns",
     "features": "standardise",
 }
 """The encoder of each kind of modality, where ``dataset.yaml`` names none."""
+
+KINDS = (*DEFAULTS, "pair")
+"""All kinds of modalities; for a pair the encoder must be named."""
 
 
 def build_encoder(choice: Choice | None, kind: str, *, where: str) -> Encoder[Any, Any]:
@@ -44,9 +49,40 @@ def build_encoder(choice: Choice | None, kind: str, *, where: str) -> Encoder[An
         raise ConfigError(
             f"the encoder {name!r} reads {found.kind}; the modality is {kind}",
             where=where,
-            fix=f"Use {' or '.join(fitting)}, or leave the encoder out.",
+            fix=f"Use {' or '.join(fitting)}{', or leave the encoder out' if kind in DEFAULTS else ''}.",
         )
     return found.from_config(parameters, where=where)
+
+
+def modality_encoder(
+    dataset: Dataset, entity: str, modality: str, choice: Choice | None = None, *, where: str | None = None
+) -> Encoder[Any, Any]:
+    """Return an encoder for a modality of a dataset, not fitted yet.
+
+    Args:
+        dataset: The dataset.
+        entity: The entity type.
+        modality: The modality.
+        choice: An encoder and its parameters, instead of what ``dataset.yaml`` says.
+        where: The place of ``choice``, if it is given.
+
+    Raises:
+        UnknownNameError: If there is no such encoder.
+        ConfigError: If it reads another kind of modality, or parameters cannot be used.
+    """
+    described = dataset.spec.entities[entity].modalities
+    spec, at = described[modality], f"{dataset.file}: entities.{entity}.modalities.{modality}"
+    encoder = build_encoder(choice or spec.encoder, spec.kind, where=where or f"{at}.encoder")
+    if isinstance(spec, PairModality):
+        kinds = [described[name].kind for name in spec.inputs]
+        if any(kind not in wanted for kind, wanted in zip(kinds, encoder.reads, strict=False)):
+            wanted = " and ".join(" or ".join(fitting) for fitting in encoder.reads)
+            raise ConfigError(
+                f"got {' and '.join(kinds)}; {encoder_name(encoder)} reads {wanted}, in this order",
+                where=f"{at}.inputs",
+                fix="Name modalities of these kinds in this order, or take another encoder.",
+            )
+    return encoder
 
 
 def encoder_faults(dataset: Dataset) -> list[Fault]:
@@ -57,10 +93,9 @@ def encoder_faults(dataset: Dataset) -> list[Fault]:
     """
     faults = Faults()
     for entity, entity_spec in dataset.spec.entities.items():
-        for modality, spec in entity_spec.modalities.items():
-            where = f"{dataset.file}: entities.{entity}.modalities.{modality}.encoder"
+        for modality in entity_spec.modalities:
             try:
-                build_encoder(spec.encoder, spec.kind, where=where)
+                modality_encoder(dataset, entity, modality)
             except MMGraphError as error:
                 faults.extend(error)
     return faults.found

@@ -12,9 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.modality_spec import Storage
+from mmgraph.data.pairs import Pair
+from mmgraph.data.regions import Regions
 from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.shelf import Shelf
+from mmgraph.encoders.storage import as_kept
 from mmgraph.errors import UserError
 from mmgraph.file_hashes import FileHashes
 from mmgraph.hashing import Hasher
@@ -25,7 +30,7 @@ _FIRST, _MOST = 16, 4096
 _SECONDS = 3.0
 """About how long the work is that a kill may lose."""
 
-Describe = Callable[[RawModality], npt.NDArray[Any]]
+Describe = Callable[[RawModality], npt.NDArray[Any] | Ragged]
 
 
 class FeatureCache:
@@ -59,9 +64,10 @@ class FeatureCache:
         raw: RawModality,
         describe: Describe,
         *,
+        storage: Storage = "float32",
         at_once: bool = False,
         progress: Progress,
-    ) -> npt.NDArray[Any]:
+    ) -> npt.NDArray[Any] | Ragged:
         """Return the description of each item, [M, ...]; what is not there is described and kept, in parts.
 
         Args:
@@ -69,6 +75,7 @@ class FeatureCache:
             name: The name that it is registered under.
             raw: The items, at least one.
             describe: Describes some of them.
+            storage: What descriptions are kept as; they come back as they would from there.
             at_once: Describe all that are not there in one part.
             progress: Told about every part, and if descriptions cannot be kept, which is no reason to fail.
 
@@ -77,15 +84,18 @@ class FeatureCache:
         """
         keys = item_keys(raw, FileHashes(self.folder / "files"))
         rows = {key: row for row, key in reversed(list(enumerate(keys)))}
-        shelf = Shelf(self._place(maker_key(encoder, name, raw)))
+        shelf = Shelf(self._place(maker_key(encoder, name, raw, storage)))
         known = shelf.read(rows)
         lacking = sorted((row for key, row in rows.items() if key not in known), key=_length_in(raw))
         self.described, self.distinct = len(lacking), len(rows)
-        work = _Work(shelf, raw, keys, describe, progress)
+        work = _Work(shelf, raw, keys, lambda some: _kept(describe(some), storage), progress)
         if lacking:
             with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
                 known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
-        return np.stack([known[key] for key in keys])
+        if encoder.several:
+            found = Ragged.of([known[key] for key in keys])
+            return Ragged(_widened(found.values), found.lengths)
+        return _widened(np.stack([known[key] for key in keys]))
 
     def _place(self, maker: str) -> Path:
         return self.folder / maker[:2] / maker
@@ -128,7 +138,7 @@ class _Work:
             raise broken_items(everywhere, self._raw)
         return done
 
-    def _part(self, rows: list[int], problems: dict[int, str]) -> tuple[list[int], npt.NDArray[Any]]:
+    def _part(self, rows: list[int], problems: dict[int, str]) -> tuple[list[int], npt.NDArray[Any] | Ragged]:
         """Return the rows of a part that can be described, and their descriptions; note the others."""
         while rows:
             try:
@@ -140,7 +150,7 @@ class _Work:
                 rows = [row for row in rows if row not in problems]
         return [], np.empty(0)
 
-    def _keep(self, keys: list[bytes], described: npt.NDArray[Any]) -> None:
+    def _keep(self, keys: list[bytes], described: npt.NDArray[Any] | Ragged) -> None:
         if keys and self._kept:
             self._try(lambda: self._shelf.add(keys, described))
 
@@ -156,14 +166,26 @@ class _Work:
             self._progress.say(f"Features are not cached: {error}")
 
 
-def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> str:
+def _kept(described: npt.NDArray[Any] | Ragged, storage: Storage) -> npt.NDArray[Any] | Ragged:
+    if isinstance(described, Ragged):
+        return Ragged(as_kept(described.values, storage), described.lengths)
+    return as_kept(described, storage)
+
+
+def _widened(described: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return described.astype(np.float32) if described.dtype == np.float16 else described
+
+
+def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality, storage: Storage = "float32") -> str:
     """Return the hash of all but the items that descriptions depend on.
 
     Args:
         encoder: The encoder.
         name: The name that it is registered under.
         raw: Items of the kind.
+        storage: What the descriptions are kept as.
     """
+    kept = {} if storage == "float32" else {"storage": storage}
     hasher = Hasher().json(
         {
             "encoder": name,
@@ -172,6 +194,7 @@ def maker_key(encoder: Encoder[Any, Any], name: str, raw: RawModality) -> str:
             "libraries": encoder.library_versions(),
             "kind": raw.kind,
             "columns": raw.columns,
+            **kept,
         }
     )
     return hasher.hexdigest()
@@ -213,7 +236,11 @@ def add_content(hasher: Hasher, raw: RawModality) -> Hasher:
     return hasher
 
 
-def _add_item(hasher: Hasher, value: str | Path | npt.NDArray[Any]) -> Hasher:
+def _add_item(hasher: Hasher, value: str | Path | npt.NDArray[Any] | Regions | Pair) -> Hasher:
+    if isinstance(value, Regions):
+        return hasher.file(value.path).array(np.array(value.boxes, dtype=np.float64))
+    if isinstance(value, Pair):
+        return _add_item(_add_item(hasher, value.first), value.second)
     if isinstance(value, Path):
         return hasher.file(value)
     return hasher.array(value) if isinstance(value, np.ndarray) else hasher.text(str(value))

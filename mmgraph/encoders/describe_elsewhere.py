@@ -11,13 +11,14 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import PARTS_A_WORKER, Elsewhere
 from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 
 
 def describe_elsewhere(
     encoder: Encoder[Any, Any], raw: RawModality, elsewhere: Elsewhere, progress: Progress
-) -> npt.NDArray[Any]:
+) -> npt.NDArray[Any] | Ragged:
     """Return the description of each item, [M, ...], as the encoder itself would make it.
 
     Args:
@@ -36,6 +37,8 @@ def describe_elsewhere(
         described = elsewhere.do(
             _describe, encoder, [raw.take(some) for some in rows], lambda part: advance(len(rows[part]))
         )
+    if encoder.several:
+        return Ragged.of([part for parts in described for part in parts])
     result: npt.NDArray[Any] = np.concatenate(described)
     return result
 

@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mmgraph.counted import counted
+from mmgraph.data.choice import Choice
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.modalities import RawModality
-from mmgraph.data.spec import Choice
+from mmgraph.data.modality_spec import Storage
 from mmgraph.elsewhere import Elsewhere
-from mmgraph.encoders.build import build_encoder, encoder_name
+from mmgraph.encoders.build import encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.ragged import Ragged
+from mmgraph.encoders.storage import rounded
 from mmgraph.errors import ConfigError, DataError, Fault, MMGraphError
 from mmgraph.progress import Progress
 
@@ -26,12 +29,17 @@ class Encoded:
     """The features of a modality, and the encoder that made them.
 
     Args:
-        features: One row for each entity that has the modality, float32 [M, channels].
+        features: One row for each entity that has the modality, float32 [M, channels]; where less is kept of
+            them, as they come back.
         encoder: Fitted on the training entities; it encodes new ones alike.
+        item: Where an item has several rows, the item that each row is of, ascending, int64 [M].
+        position: Where it has, the position of each row among those of its item, int64 [M].
     """
 
     features: npt.NDArray[np.float32]
     encoder: Encoder[Any, Any]
+    item: npt.NDArray[np.int64] | None = None
+    position: npt.NDArray[np.int64] | None = None
 
 
 def encode_modality(
@@ -50,7 +58,8 @@ def encode_modality(
         dataset: The dataset.
         entity: The entity type.
         modality: The modality.
-        choice: An encoder and its parameters, instead of what ``dataset.yaml`` says.
+        choice: An encoder and its parameters, instead of what ``dataset.yaml`` says; its features stay
+            float32, whatever the modality's are kept as.
         cache: Where descriptions are kept; nothing to keep none.
         progress: Told what is going on.
         elsewhere: Who describes items, where that costs much; nothing where this process does.
@@ -62,8 +71,9 @@ def encode_modality(
     """
     raw = dataset.modality(entity, modality)
     where = f"{dataset.file}: entities.{entity}.modalities.{modality}"
-    choice = choice or dataset.spec.entities[entity].modalities[modality].encoder
-    encoder = build_encoder(choice, raw.kind, where=f"{where}.encoder")
+    own = choice is None
+    storage = dataset.spec.storage_of(entity, modality)
+    encoder = modality_encoder(dataset, entity, modality, choice)
     training = dataset.training_rows(entity)[raw.index]
     if not training.any():
         raise DataError(
@@ -73,25 +83,67 @@ def encode_modality(
             fix="Change the splits, or remove the modality.",
         )
     try:
-        described = _described(encoder, raw, cache, progress or Progress(quiet=True), elsewhere)
-        encoder.fit(described[training])
-        return Encoded(_checked(encoder, encoder.transform(described), len(raw)), encoder)
+        described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True), elsewhere)
+        encoder.fit(
+            described.values[training[described.item]]
+            if isinstance(described, Ragged)
+            else described[training]
+        )
+        return _encoded(encoder, described, len(raw), storage if own else "float32")
     except MMGraphError as error:
         raise _placed(error, where) from error
+
+
+def _encoded(encoder: Encoder[Any, Any], described: Any, num_items: int, storage: Storage) -> Encoded:
+    """Return the features of descriptions, as they come back from where they are kept."""
+    if not isinstance(described, Ragged):
+        features = _checked(encoder, encoder.transform(described), num_items)
+        return Encoded(rounded(features, storage), encoder)
+    features = _checked(encoder, encoder.transform(described.values), len(described.values))
+    return Encoded(rounded(features, storage), encoder, described.item, described.position)
 
 
 def encode(
     encoder: Encoder[Any, Any],
     raw: RawModality,
     *,
+    storage: Storage = "float32",
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return the features of new items from an encoder that is fitted, float32 [M, channels].
 
+    Of an encoder that describes an item by several rows, they are those of all rows.
+
     Args:
         encoder: The fitted encoder, e.g. from `load_encoder`.
         raw: The items, of the kind that it reads.
+        storage: What descriptions are kept as; those that it was fitted on were kept alike.
+        cache: Where descriptions are kept; nothing to keep none.
+        progress: Told what is going on.
+
+    Raises:
+        ConfigError: If the items are of another kind, or the encoder is not fitted.
+        DataError: If items cannot be read.
+        MissingDependencyError: If the encoder needs a library that is not installed.
+    """
+    return encode_new(encoder, raw, storage=storage, cache=cache, progress=progress).features
+
+
+def encode_new(
+    encoder: Encoder[Any, Any],
+    raw: RawModality,
+    *,
+    storage: Storage = "float32",
+    cache: FeatureCache | None = None,
+    progress: Progress | None = None,
+) -> Encoded:
+    """Return what :func:`encode` does, with the item and the position of each row where there are several.
+
+    Args:
+        encoder: The fitted encoder.
+        raw: The items, of the kind that it reads.
+        storage: What descriptions are kept as.
         cache: Where descriptions are kept; nothing to keep none.
         progress: Told what is going on.
 
@@ -106,32 +158,56 @@ def encode(
             where=type(encoder).__name__,
             fix="Give what the encoder was fitted on.",
         )
-    described = _described(encoder, raw, cache, progress or Progress(quiet=True))
-    return _checked(encoder, encoder.transform(described), len(raw))
+    described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True))
+    return _encoded(encoder, described, len(raw), "float32")
 
 
 def _described(
     encoder: Encoder[Any, Any],
     raw: RawModality,
+    storage: Storage,
     cache: FeatureCache | None,
     progress: Progress,
     elsewhere: Elsewhere | None = None,
 ) -> Any:
     if not encoder.cached:
-        return encoder.describe(raw, progress)
+        return _as_said(encoder, encoder.describe(raw, progress), len(raw))
 
     def describe(some: RawModality) -> Any:
         # Whoever asks for parts tells of them.
         told = progress if cache is None else Progress(quiet=True)
         if elsewhere is None:
-            return encoder.describe(some, told)
+            return _as_said(encoder, encoder.describe(some, told), len(some))
         return describe_elsewhere(encoder, some, elsewhere, told)
 
     if cache is None:
-        return describe(raw)
+        described = describe(raw)
+        if isinstance(described, Ragged):
+            return Ragged(rounded(described.values, storage), described.lengths)
+        return rounded(described, storage)
     return cache.description(
-        encoder, encoder_name(encoder), raw, describe, at_once=elsewhere is not None, progress=progress
+        encoder,
+        encoder_name(encoder),
+        raw,
+        describe,
+        storage=storage,
+        at_once=elsewhere is not None,
+        progress=progress,
     )
+
+
+def _as_said(encoder: Encoder[Any, Any], described: Any, num_items: int) -> Any:
+    """Return a description that has several rows for an item just where the encoder says so."""
+    several = isinstance(described, Ragged)
+    if several is not encoder.several or (several and len(described) != num_items):
+        came = f"several rows of {counted(len(described), 'item')}" if several else "one row for an item"
+        wanted = f"several rows of {counted(num_items, 'item')}" if encoder.several else "one row for an item"
+        raise DataError(
+            f"got {came}; wanted {wanted}",
+            where=type(encoder).__name__,
+            fix="Mend the encoder's describe, or what its property several says.",
+        )
+    return described
 
 
 def _checked(

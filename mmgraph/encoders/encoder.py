@@ -48,6 +48,9 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
     kind: ClassVar[str]
     """The kind of modality that it reads, e.g. ``text`` or ``image``."""
 
+    reads: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """For an encoder of pairs: the kinds that the first input may be of, and the second; none for any."""
+
     version: ClassVar[int]
     """Raised whenever the same items and parameters give other features than before."""
 
@@ -107,6 +110,14 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
         Raises:
             ConfigError: If the encoder is not fitted.
         """
+
+    @property
+    def several(self) -> bool:
+        """Whether it describes an item by several rows, a :class:`Ragged`, each of which becomes a node.
+
+        What is fitted and transformed are the rows.
+        """
+        return False
 
     def unseen(self, raw: RawModality) -> list[str]:
         """Return what of each item no training item had, to be told to people, [M]; nothing where all is

@@ -10,7 +10,7 @@ from typing import Any
 from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.elsewhere import elsewhere_on
-from mmgraph.encoders.build import build_encoder, encoder_faults, encoder_name
+from mmgraph.encoders.build import encoder_faults, encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.encode import encode_modality
 from mmgraph.errors import ConfigError, DataError, Faults, MMGraphError, did_you_mean
@@ -106,9 +106,7 @@ def _extraction(
 ) -> Extraction:
     begun = time.monotonic()
     raw, ids = dataset.modality(entity, modality), dataset.entity_ids(entity)
-    spec = dataset.spec.entities[entity].modalities[modality]
-    where = f"{dataset.file}: entities.{entity}.modalities.{modality}.encoder"
-    encoder = build_encoder(spec.encoder, raw.kind, where=where)
+    encoder = modality_encoder(dataset, entity, modality)
     result = encode_modality(dataset, entity, modality, cache=cache, progress=progress, elsewhere=elsewhere)
     described = cache.described if encoder.cached else len(raw)
     assert described is not None, "the cache was asked"

@@ -16,6 +16,7 @@ from mmgraph.encoders.one_thread import one_thread
 from mmgraph.progress import Progress
 
 _AT_A_TIME = 64
+_NOT_FILES = ("pair", "regions")
 
 
 def read_each(
@@ -43,16 +44,17 @@ def read_each(
 
 def of_each(
     raw: RawModality,
-    make: Callable[[Path], npt.NDArray[Any]],
+    make: Callable[[Any], npt.NDArray[Any]],
     *,
     describe: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None,
     progress: Progress,
 ) -> npt.NDArray[Any]:
-    """Return what is made of each file, stacked, [M, ...], by as many threads as ``make`` likes to use.
+    """Return what is made of each item, stacked, [M, ...], by as many threads as ``make`` uses.
 
     Args:
-        raw: Images, audio or video.
-        make: Returns an array of the same shape for any file, or raises `UnreadableFileError`.
+        raw: Images, audio, video, regions or pairs.
+        make: Takes a path, regions or a pair, and returns an array of the same shape for any of them, or
+            raises `UnreadableFileError`.
         describe: As :func:`read_each` takes it.
         progress: Told about every file.
 
@@ -63,10 +65,11 @@ def of_each(
     results: list[npt.NDArray[Any]] = []
     made: list[npt.NDArray[Any]] = []
     problems: dict[int, str] = {}
-    with progress.job(f"read {raw.kind} files", total=len(raw)) as advance:
+    what = "pairs" if raw.kind == "pair" else f"{raw.kind} files"
+    with progress.job(f"read {what}", total=len(raw)) as advance:
         for position, value in enumerate(raw.values):
             try:
-                made.append(make(Path(str(value))))
+                made.append(make(value if raw.kind in _NOT_FILES else Path(str(value))))
             except UnreadableFileError as error:
                 problems[position] = str(error)
             if len(made) == _AT_A_TIME:

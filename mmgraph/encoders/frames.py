@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from pydantic import Field
 
-from mmgraph.config import parse
 from mmgraph.data.modalities import RawModality
-from mmgraph.data.spec import Choice
 from mmgraph.data.video_file import read_frames
-from mmgraph.encoders.build import build_encoder
-from mmgraph.encoders.encoder import Arrays, Encoder, State
 from mmgraph.encoders.files import of_each
-from mmgraph.encoders.trainable import require_frozen
+from mmgraph.encoders.of_pictures import OfPictures, describe_pictures
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
-_AT_A_TIME = 8
-"""Frames that lie on disk at once."""
-
 
 @ENCODERS.register("frames")
 @dataclass(kw_only=True, eq=False)
-class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
+class Frames(OfPictures):
     """Video: the mean of what an image encoder makes of evenly spaced frames, or the means of several parts.
 
     Any encoder of images: ``hog``, ``image_transformer``, ``clip_image``, one of your own. It is fitted on
@@ -45,6 +36,7 @@ class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
         frames: How many frames are looked at.
         parts: How many parts of a video have a vector each: 1 for the mean over all frames, as many as there
             are frames for a vector of each.
+        sequence: Whether each part is a node of its own; else their vectors stand side by side in one.
         seconds: How much of the beginning of a file counts.
 
     Raises:
@@ -60,11 +52,9 @@ class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
     libraries: ClassVar[tuple[str, ...]] = ("av", "pillow")
     cached: ClassVar[bool] = True
 
-    encoder: Annotated[Choice, Field(description="The encoder of images and its parameters.")] = Choice(  # noqa: RUF009 - frozen
-        name="hog"
-    )
     frames: Annotated[int, Field(ge=1, le=1_024, description="How many frames are looked at.")] = 8
     parts: Annotated[int, Field(ge=1, description="How many parts of a video have a vector each.")] = 1
+    sequence: Annotated[bool, Field(description="Whether each part is a node of its own.")] = False
     seconds: Annotated[
         float, Field(gt=0, le=36_000, description="How much of the beginning of a file counts.")
     ] = 60.0
@@ -77,38 +67,13 @@ class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
                 where=f"{type(self).__name__}: parts",
                 fix=f"Take at most {self.frames} parts, or more frames.",
             )
-        where = f"{type(self).__name__}: encoder"
-        self._images = build_encoder(self.encoder, "image", where=where)
-        require_frozen(self._images, where=where, what="frames of a video")
 
-    @classmethod
-    def from_config(cls, parameters: Mapping[str, Any], *, where: str) -> Self:
-        """Return an encoder with parameters that came from YAML.
+    @property
+    def several(self) -> bool:
+        """Whether each part is a node."""
+        return self.sequence
 
-        Args:
-            parameters: The keys and values.
-            where: The place that they came from.
-
-        Raises:
-            UnknownNameError: If there is no such encoder of images.
-            ConfigError: With one fault for each key or value that cannot be used.
-        """
-        checked: Any = parse(cls.config_model(), dict(parameters), where=where)
-        images = build_encoder(checked.encoder, "image", where=f"{where}.encoder")
-        require_frozen(images, where=f"{where}.encoder", what="frames of a video")
-        return super().from_config(parameters, where=where)
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return all parameters, and of the encoder of images what its descriptions depend on."""
-        images = {
-            "name": self.encoder.name,
-            "version": self._images.version,
-            "parameters": self._images.description_parameters(),
-            "libraries": self._images.library_versions(),
-        }
-        return {**self.parameters(), "encoder": images}
-
-    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
+    def describe(self, raw: RawModality, progress: Progress) -> Any:
         """Return the mean description of the frames of each part of each video, float32 [M, parts, D].
 
         Raises:
@@ -116,49 +81,15 @@ class Frames(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
             MissingDependencyError: If PyAV is not installed, or what the encoder of images needs.
         """
         with tempfile.TemporaryDirectory() as folder:
-            return of_each(raw, lambda path: self._described(path, Path(folder)), progress=progress)
+            parts = of_each(raw, lambda path: self._described(path, Path(folder)), progress=progress)
+        return Ragged.of(list(parts)) if self.several else parts
 
     def _described(self, video: Path, folder: Path) -> npt.NDArray[np.float32]:
-        """Return the mean description of the frames of each part, float32 [parts, D].
-
-        Frames are handed over as uncompressed files, so that any encoder reads them as it reads pictures.
-        """
+        """Return the mean description of the frames of each part, float32 [parts, D]."""
         frames = read_frames(video, number=self.frames, seconds=self.seconds)
-        described = []
-        while some := list(itertools.islice(frames, _AT_A_TIME)):
-            files = [folder / f"{number}.ppm" for number in range(len(some))]
-            for file, frame in zip(files, some, strict=True):
-                Image.fromarray(frame).save(file)
-            pictures = RawModality("image", np.arange(len(files)), files)
-            described.append(np.asarray(self._images.describe(pictures, Progress(quiet=True))))
-        parts = np.array_split(np.concatenate(described), self.parts)
+        parts = np.array_split(describe_pictures(self._images, frames, folder), self.parts)
         return np.stack([part.mean(axis=0) for part in parts]).astype(np.float32)
 
-    def fit(self, described: npt.NDArray[Any]) -> None:
-        """Fit the encoder of images on the parts of training videos."""
-        self._images.fit(_flat(described))
-        self._fitted = self._images
-
-    def transform(self, described: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return the vectors of the parts side by side, float32 [M, parts * C]."""
-        vectors: npt.NDArray[np.float32] = self.fitted.transform(_flat(described))
-        return vectors.reshape(len(described), -1)
-
     @property
-    def channels(self) -> int:
-        """The width of the vectors of all parts."""
-        return self.parts * self.fitted.channels
-
-    def fitted_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Return what the encoder of images found out."""
-        return self.fitted.fitted_state()
-
-    def restore(self, state: State, arrays: Arrays) -> None:
-        """Take over what the encoder of images found out."""
-        self._images.restore(state, arrays)
-        self._fitted = self._images
-
-
-def _flat(described: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return descriptions [M, parts, D] as [M * parts, D]."""
-    return described.reshape(-1, described.shape[-1])
+    def _num_parts(self) -> int:
+        return 1 if self.sequence else self.parts

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.files import of_each
-from mmgraph.encoders.images import read_rgb
+from mmgraph.encoders.images import read_picture
 from mmgraph.encoders.pretrained import content_of
 from mmgraph.encoders.token_batches import describe_tokens
 from mmgraph.errors import DataError, MissingDependencyError
@@ -23,7 +24,14 @@ from mmgraph.progress import Progress
 _BUILDS = (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError)
 """What the library raises about a folder that holds something else."""
 
-_OFFSET = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm")
+_OFFSET = (
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "xlm-roberta-xl",
+    "roberta-prelayernorm",
+    "clap_text_model",
+)
 """Models whose positions begin after the padding token, so that there are fewer than their config says."""
 
 _PADDED = ("siglip", "siglip2")
@@ -36,7 +44,7 @@ class HubModel:
 
     Args:
         model: The ``torch`` module, in evaluation mode.
-        prepare: Its tokenizer, image processor or, of sounds, feature extractor.
+        prepare: Its tokenizer, image processor, feature extractor (of sounds) or processor (of pairs).
         where: The place that names it, for messages.
         absent: The names of weights that the folder does not hold, which are random.
     """
@@ -51,9 +59,10 @@ class HubModel:
         """The most tokens of a text."""
         config = self.model.config
         text = getattr(config, "text_config", config)
-        most = getattr(text, "max_position_embeddings", None) or self.prepare.model_max_length
+        tokenizer = getattr(self.prepare, "tokenizer", self.prepare)
+        most = getattr(text, "max_position_embeddings", None) or tokenizer.model_max_length
         offset = (text.pad_token_id or 0) + 1 if text.model_type in _OFFSET else 0
-        return int(min(self.prepare.model_max_length, most - offset))
+        return int(min(tokenizer.model_max_length, most - offset))
 
     @property
     def padded(self) -> bool:
@@ -87,13 +96,13 @@ class HubModel:
         max_tokens: int,
         batch_size: int,
         progress: Progress,
-    ) -> npt.NDArray[np.float32]:
-        """Return what the model makes of texts, float32 [M, D].
+    ) -> Any:
+        """Return what the model makes of texts, float32 [M, D], or of each of their tokens, a `Ragged`.
 
         Args:
             raw: The texts.
-            vectors_of: Takes token ids and mask, int64 [B, L], and returns vectors [B, D]. A
-                model that was trained without a mask gets none.
+            vectors_of: Takes token ids and mask, int64 [B, L], and returns vectors [B, D], or those of all
+                tokens, [B, L, D]. A model that was trained without a mask gets none.
             max_tokens: The tokens to keep of each text, beside what the model allows.
             batch_size: Texts at a time.
             progress: Told about every batch.
@@ -110,14 +119,14 @@ class HubModel:
     def describe_images(
         self, raw: RawModality, vectors_of: Callable[[Any], Any], *, progress: Progress
     ) -> npt.NDArray[np.float32]:
-        """Return what the model makes of images, float32 [M, D].
+        """Return what the model makes of images, float32 [M, ...].
 
         One at a time: an image has so many patches that a batch gains little on a CPU, and where an image
         lies in a batch changes last bits.
 
         Args:
             raw: The images.
-            vectors_of: Takes pixels, float32 [1, 3, height, width], and returns vectors [1, D].
+            vectors_of: Takes pixels, float32 [1, 3, height, width], and returns a tensor [1, ...].
             progress: Told about every image.
 
         Raises:
@@ -126,9 +135,44 @@ class HubModel:
         import torch
 
         def vector_of(path: Path) -> npt.NDArray[np.float32]:
-            pixels = self.prepare(images=read_rgb(path), return_tensors="pt")["pixel_values"]
+            pixels = self.prepare(images=read_picture(path), return_tensors="pt")["pixel_values"]
             with torch.inference_mode():
-                vector: npt.NDArray[np.float32] = vectors_of(pixels.float()).flatten().float().numpy()
+                vector: npt.NDArray[np.float32] = vectors_of(pixels.float())[0].float().numpy()
+            return vector
+
+        return of_each(raw, vector_of, progress=progress)
+
+    def describe_videos(
+        self,
+        raw: RawModality,
+        vectors_of: Callable[[Any], Any],
+        *,
+        frames: int,
+        seconds: float,
+        progress: Progress,
+    ) -> npt.NDArray[np.float32]:
+        """Return what the model makes of videos, float32 [M, D].
+
+        Args:
+            raw: The videos.
+            vectors_of: Takes pixels, float32 [1, frames, 3, height, width], and returns vectors [1, D].
+            frames: How many frames it looks at, evenly spaced.
+            seconds: How much of the beginning of a file counts.
+            progress: Told about every video.
+
+        Raises:
+            DataError: If videos cannot be read; it names the first few and counts them all.
+            MissingDependencyError: If PyAV is not installed.
+        """
+        import torch
+
+        def vector_of(path: Path) -> npt.NDArray[np.float32]:
+            video = list(read_frames(path, number=frames, seconds=seconds))
+            pixels = self.prepare(video, return_tensors="pt")["pixel_values"].float()
+            # Processors of images take the frames for a batch, those of videos for one video.
+            with torch.inference_mode():
+                out = vectors_of(pixels if pixels.dim() == 5 else pixels.unsqueeze(0))
+            vector: npt.NDArray[np.float32] = out.flatten().float().numpy()
             return vector
 
         return of_each(raw, vector_of, progress=progress)
@@ -151,25 +195,37 @@ class HubModel:
             )
 
 
-def hub_model(folder: Path, *, kind: str, encoder_only: bool, where: str) -> HubModel:
+def hub_model(
+    folder: Path, *, kind: str, encoder_only: bool, where: str, tokenizer: Path | None = None
+) -> HubModel:
     """Return the model that a folder holds; the same folder and content are loaded once.
 
     Args:
         folder: Its folder, as ``save_pretrained`` writes it and the hub keeps it.
-        kind: ``text`` for a tokenizer beside it, ``image`` for an image processor, ``audio`` for a feature
-            extractor.
+        kind: ``text`` for a tokenizer beside it, ``image`` and ``video`` for an image processor, ``audio``
+            for a feature extractor, ``pair`` for a processor of both,
+            ``detector`` for a model with heads that find things in images, and its image processor.
         encoder_only: Of a model of encoder and decoder, load the encoder alone.
         where: The place that names it, for messages.
+        tokenizer: The folder of its tokenizer; nothing if it is the same.
 
     Raises:
         DataError: If it cannot be loaded.
         MissingDependencyError: If transformers is not installed.
     """
-    return _loaded(folder, content_of(folder), kind, encoder_only, where)
+    content = content_of(folder) + (content_of(tokenizer) if tokenizer else "")
+    return _loaded(folder, tokenizer or folder, content, kind, encoder_only, where)
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(folder: Path, content: str, kind: str, encoder_only: bool, where: str) -> HubModel:  # noqa: ARG001
+def _loaded(
+    folder: Path,
+    beside: Path,
+    content: str,  # noqa: ARG001 - the key
+    kind: str,
+    encoder_only: bool,
+    where: str,
+) -> HubModel:
     try:
         import transformers
     except ImportError as error:
@@ -187,10 +243,12 @@ def _loaded(folder: Path, content: str, kind: str, encoder_only: bool, where: st
             config = transformers.AutoConfig.from_pretrained(name, **local)
             only = encoder_only and getattr(config, "is_encoder_decoder", False)
             auto: Any = transformers.AutoModelForTextEncoding if only else transformers.AutoModel
+            if kind == "detector":
+                auto = transformers.AutoModelForObjectDetection
             model, report = auto.from_pretrained(
                 name, **local, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
-            prepare = _preparation(transformers, kind).from_pretrained(name, **local)
+            prepare = _preparation(transformers, kind).from_pretrained(str(beside), **local)
         except _BUILDS as error:
             raise DataError(
                 f"the model cannot be loaded: {str(error).strip().partition(chr(10))[0]}",
@@ -203,6 +261,8 @@ def _loaded(folder: Path, content: str, kind: str, encoder_only: bool, where: st
 def _preparation(transformers: Any, kind: str) -> Any:
     if kind == "audio":
         return transformers.AutoFeatureExtractor
+    if kind == "pair":
+        return transformers.AutoProcessor
     return transformers.AutoTokenizer if kind == "text" else transformers.AutoImageProcessor
 
 

@@ -16,6 +16,7 @@ from mmgraph.encoders.files import of_each
 from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.images import read_rgb
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.trainable import TrainableEncoder
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
@@ -44,7 +45,8 @@ class ImageTransformer(TrainableEncoder):
     Args:
         model: A folder, or a name on the Hugging Face hub.
         pooling: ``model`` for what the model itself pools, or its first token where the folder holds no
-            weights for that; ``first`` for the first token; ``mean`` for the mean over the patches.
+            weights for that; ``first`` for the first token; ``mean`` for the mean over the patches; ``none``
+            for a node for each patch, line by line.
         trainable: Whether trainings change the model, all of it or by ``lora``.
 
     Raises:
@@ -63,7 +65,8 @@ class ImageTransformer(TrainableEncoder):
         "facebook/dinov2-base"
     )
     pooling: Annotated[
-        Literal["model", "first", "mean"], Field(description="How the states of patches become one vector.")
+        Literal["model", "first", "mean", "none"],
+        Field(description="How the states of patches become one vector."),
     ] = "model"
 
     def description_parameters(self) -> dict[str, Any]:
@@ -76,8 +79,13 @@ class ImageTransformer(TrainableEncoder):
         """Return the hash of the content of the model."""
         return content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
 
-    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
-        """Return the pooled states of each image, float32 [M, D].
+    @property
+    def several(self) -> bool:
+        """Whether each patch is a node."""
+        return self.pooling == "none"
+
+    def describe(self, raw: RawModality, progress: Progress) -> Any:
+        """Return the pooled states of each image, float32 [M, D], or the states of all its patches.
 
         Raises:
             ConfigError: If the model has no such pooling.
@@ -86,9 +94,10 @@ class ImageTransformer(TrainableEncoder):
         """
         found = self._found()
         half = _image_half(found)
-        return found.describe_images(
+        described = found.describe_images(
             raw, lambda pixels: self._vectors(found, half, pixels), progress=progress
         )
+        return Ragged.of(list(described)) if self.several else described
 
     def inputs(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.uint8]:
         """Return each image as the model's processor resizes and crops it, uint8 [M, 3, height, width].
@@ -154,6 +163,8 @@ class ImageTransformer(TrainableEncoder):
                 where=f"{_PLACE}: pooling",
                 fix="Take pooling: model, and a model that holds the weights for it.",
             )
+        if self.several:
+            return states[:, -patches:]
         if self.pooling == "mean":
             return states[:, -patches:].mean(dim=1)
         if states.shape[1] == patches:

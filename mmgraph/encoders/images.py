@@ -9,7 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.image_file import open_image
+
+MAX_RATIO = 50
+"""The most that an image may be longer than wide, for models that keep its shape."""
 
 
 def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
@@ -45,6 +49,25 @@ def read_rgb(path: Path, *, at_least: tuple[int, int] | None = None) -> Image.Im
             image.draft(None, at_least)
         image.load()
         return _on_white(ImageOps.exif_transpose(_eight_bits(image)))
+
+
+def read_picture(path: Path) -> Image.Image:
+    """Return an image file as :func:`read_rgb` does, for a model that keeps the shape of what it reads.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UnreadableFileError: If the file is no image, is damaged, is too large, or is so long and narrow that
+            a model, which makes its short side as long as that of others, would need too much memory.
+    """
+    picture = read_rgb(path)
+    if max(picture.size) > MAX_RATIO * min(picture.size):
+        raise UnreadableFileError(
+            f"is {picture.width:,} x {picture.height:,} pixels large; wanted at most {MAX_RATIO} times as "
+            "long as wide"
+        )
+    return picture
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

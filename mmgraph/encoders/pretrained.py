@@ -50,6 +50,8 @@ def without_download(kind: str) -> str:
     """
     if kind == "text" and any(_from_package(model) for model in _PACKAGES):
         return "encoder: sentence_transformer (MiniLM, from the installed package)"
+    if kind == "pair":
+        return "an encoder for each of both modalities in place of the pair"
     known = {"text": "tfidf", "image": "hog", "audio": "log_mel", "video": "frames"}
     return f"encoder: {known[kind]}" if kind in known else "the default encoder"
 

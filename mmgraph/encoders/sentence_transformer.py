@@ -77,7 +77,7 @@ class SentenceTransformer(TrainableEncoder):
             MissingDependencyError: If sentence-transformers is not installed.
         """
         model = self._found()
-        return describe_tokens(
+        described: npt.NDArray[np.float32] = describe_tokens(
             _tokens(model, raw),
             lambda ids, mask: _vectors(model, ids, mask),
             batch_size=self.batch_size,
@@ -85,6 +85,7 @@ class SentenceTransformer(TrainableEncoder):
             most=_most_tokens(model),
             progress=progress,
         )
+        return described
 
     def inputs(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.int32]:
         """Return the token ids of each text, int32 [M, L] with -1 behind the last one."""

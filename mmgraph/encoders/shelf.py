@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mmgraph.atomic import atomic_write
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.hashing import Hasher
 
 _SMALL = 64 << 20
@@ -54,19 +55,22 @@ class Shelf:
                     found[key] = row
         return found
 
-    def add(self, keys: Sequence[bytes], rows: Described) -> None:
+    def add(self, keys: Sequence[bytes], rows: Described | Ragged) -> None:
         """Keep the descriptions of some items.
 
         Args:
             keys: Hashes of 16 bytes.
-            rows: Their descriptions, [len(keys), ...].
+            rows: Their descriptions, [len(keys), ...], or of each as many rows as it has.
 
         Raises:
             UserError: If the folder cannot be written.
         """
         joined = _joined(keys)
-        content = save({"keys": joined, "rows": np.ascontiguousarray(rows)})
-        atomic_write(self._file_of(joined), content)
+        values = rows.values if isinstance(rows, Ragged) else rows
+        arrays = {"keys": joined, "rows": np.ascontiguousarray(values)}
+        if isinstance(rows, Ragged):
+            arrays["lengths"] = rows.lengths
+        atomic_write(self._file_of(joined), save(arrays))
 
     def tidy(self) -> None:
         """Put many small files into one.
@@ -78,14 +82,17 @@ class Shelf:
         if len(small) <= _MOST_SMALL:
             return
         merged: dict[bytes, Described] = {}
+        ragged = False
         read = []
         for file in small:
             keys, rows = _read(file)
             merged.update(zip(keys, rows, strict=True))
+            ragged = ragged or isinstance(rows, Ragged)
             read += [file] if keys else []
         if not merged:
             return
-        self.add(list(merged), np.stack(list(merged.values())))
+        parts = list(merged.values())
+        self.add(list(merged), Ragged.of(parts) if ragged else np.stack(parts))
         kept = self._file_of(_joined(list(merged)))
         # What was not there to be read may have come since, from another process.
         for file in read:
@@ -111,11 +118,17 @@ def _joined(keys: Sequence[bytes]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, _KEY_BYTES)
 
 
-def _read(file: Path) -> tuple[list[bytes], Described]:
+def _read(file: Path) -> tuple[list[bytes], Described | Ragged]:
     """Return the keys and the descriptions of one file; none of a damaged one, which is deleted."""
+    rows: Any
     try:
         arrays = load(file.read_bytes())
         keys, rows = arrays["keys"], arrays["rows"]
+        if "lengths" in arrays:
+            lengths = arrays["lengths"].astype(np.int64)
+            if (lengths < 1).any() or lengths.sum() != len(rows):
+                raise ValueError("lengths and rows do not fit")
+            rows = Ragged(rows, lengths)
         if keys.dtype != np.uint8 or keys.shape != (len(rows), _KEY_BYTES):
             raise ValueError("keys and rows do not fit")
     except FileNotFoundError:

@@ -39,7 +39,8 @@ class TextTransformer(TrainableEncoder):
 
     Args:
         model: A folder, or a name on the Hugging Face hub.
-        pooling: ``mean`` or ``max`` over all tokens, the ``first`` (BERT's ``[CLS]``) or the ``last``.
+        pooling: ``mean`` or ``max`` over all tokens, the ``first`` (BERT's ``[CLS]``) or the ``last``;
+            ``none`` for a node for each token, those that the tokenizer adds among them.
         max_tokens: The tokens to keep of each text, at most as many as the model can read.
         batch_size: Texts at a time, fewer where they are long; another number changes last bits.
         trainable: Whether trainings change the model, all of it or by ``lora``.
@@ -60,7 +61,7 @@ class TextTransformer(TrainableEncoder):
         "google-bert/bert-base-uncased"
     )
     pooling: Annotated[
-        Literal["mean", "max", "first", "last"],
+        Literal["mean", "max", "first", "last", "none"],
         Field(description="How the states of tokens become one vector."),
     ] = "mean"
     max_tokens: Annotated[int, Field(ge=1, description="The tokens to keep of each text.")] = 512
@@ -76,8 +77,13 @@ class TextTransformer(TrainableEncoder):
         """Return the hash of the content of the model."""
         return content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
 
-    def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
-        """Return the pooled states of each text, float32 [M, D].
+    @property
+    def several(self) -> bool:
+        """Whether each token is a node."""
+        return self.pooling == "none"
+
+    def describe(self, raw: RawModality, progress: Progress) -> Any:
+        """Return the pooled states of each text, float32 [M, D], or the states of all its tokens.
 
         Raises:
             ConfigError: If the model has no first token that stands for the text, and that was asked for.
@@ -126,8 +132,10 @@ class TextTransformer(TrainableEncoder):
         return self._pooled(half(input_ids=tokens, attention_mask=mask), mask)
 
     def _pooled(self, out: Any, mask: Any) -> Any:
-        """Return vectors [B, D] of the states [B, L, D] of tokens; a mask [B, L] says which are real."""
+        """Return vectors [B, D] of states [B, L, D] of tokens, or these; a mask [B, L] says what is real."""
         states = out.last_hidden_state
+        if self.several:
+            return states
         if mask is None:
             mask = states.new_ones(states.shape[:2])
         if self.pooling == "first":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmgraph.encoders.ragged import Ragged
 from mmgraph.progress import Progress
 
 Ids = npt.NDArray[np.int64]
@@ -85,12 +86,13 @@ def describe_tokens(
     pad: int,
     most: int,
     progress: Progress,
-) -> npt.NDArray[np.float32]:
-    """Return what a model makes of texts, float32 [M, D].
+) -> Any:
+    """Return what a model makes of texts, float32 [M, D], or of each of their tokens, a `Ragged`.
 
     Args:
         ids: The token ids of each text, at least one.
-        vectors_of: Takes tokens and mask, int64 tensors [B, L], and returns vectors, a tensor [B, D].
+        vectors_of: Takes tokens and mask, int64 tensors [B, L], and returns vectors, a tensor [B, D], or
+            those of all tokens, [B, L, D].
         batch_size: Texts at a time, at most.
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
@@ -98,13 +100,13 @@ def describe_tokens(
     """
     import torch
 
-    rows: npt.NDArray[np.float32] | None = None
+    rows: dict[int, npt.NDArray[np.float32]] = {}
     with torch.inference_mode(), progress.job("encode text", total=len(ids)) as advance:
         for batch, tokens, mask in token_batches(ids, batch_size=batch_size, pad=pad, most=most):
             vectors = vectors_of(torch.from_numpy(tokens), torch.from_numpy(mask)).float().numpy()
-            if rows is None:
-                rows = np.empty((len(ids), vectors.shape[1]), dtype=np.float32)
-            rows[batch] = vectors[: len(batch)]
+            for row, vector in zip(batch.tolist(), vectors, strict=False):
+                # A copy lets go of the batch, most of which may be padding.
+                rows[row] = vector if vector.ndim == 1 else vector[: len(ids[row])].copy()
             advance(len(batch))
-    assert rows is not None, "there is at least one text"
-    return rows
+    parts = [rows[row] for row in range(len(ids))]
+    return np.stack(parts) if parts[0].ndim == 1 else Ragged.of(parts)

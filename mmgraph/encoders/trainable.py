@@ -42,6 +42,15 @@ class TrainableEncoder(FrozenEncoder):
         ),
     ] = field(default=False, repr=False)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.trainable and self.several:
+            raise ConfigError(
+                f"got {self.trainable!r} for an encoder that makes several nodes of an item",
+                where=f"{type(self).__name__}: trainable",
+                fix="Leave it out, or take another pooling.",
+            )
+
     @abstractmethod
     def inputs(self, raw: RawModality, progress: Progress) -> npt.NDArray[Any]:
         """Return what the model reads of each item: token ids, int32 [M, L] with -1 behind the last one, or

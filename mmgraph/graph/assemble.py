@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmgraph.data.modality_spec import PairModality
 from mmgraph.encoders.build import encoder_name
 from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.graph import Graph
@@ -58,7 +59,19 @@ def _node_type(factory: NodeFactory, name: str, features: Mapping[str, NDArray[n
     size = factory.num_nodes(name)
     if modality is None:
         return NodeType(name, size, 0, entity)
-    return NodeType(name, size, features[name].shape[1], entity, modality, factory.raw(name).kind)
+    spec = factory.dataset.spec
+    described = spec.entities[entity].modalities[modality]
+    made_from = described.inputs if isinstance(described, PairModality) else ()
+    return NodeType(
+        name,
+        size,
+        features[name].shape[1],
+        entity,
+        modality,
+        described.kind,
+        spec.storage_of(entity, modality),
+        tuple(f"{entity}/{part}" for part in made_from),
+    )
 
 
 def _manifest(factory: NodeFactory, jobs: Sequence[RelationJob]) -> dict[str, Any]:

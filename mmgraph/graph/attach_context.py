@@ -16,8 +16,8 @@ from mmgraph.graph.remarks import Remarks
 from mmgraph.progress import Progress
 
 if TYPE_CHECKING:
+    from mmgraph.data.choice import Choice
     from mmgraph.data.entity_table import EntityTable
-    from mmgraph.data.spec import Choice
     from mmgraph.graph.graph import Graph
     from mmgraph.graph.nodes import NodeFactory
 

@@ -219,7 +219,8 @@ def relation_faults(dataset: Dataset) -> list[Fault]:
         One fault for each parameter, column, id or value that cannot be used; none if all can.
     """
     progress = Progress(quiet=True)
-    factory = NodeFactory(dataset, cache=None, progress=progress)
+    # Where an encoder makes several nodes of an item, only encoding tells how many there are.
+    factory = NodeFactory(dataset, cache=FeatureCache(), progress=progress)
     try:
         chosen = choose_relations(dataset.spec.relations, None, file=str(dataset.file))
     except MMGraphError as error:

@@ -14,9 +14,9 @@ from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.remarks import Remarks
 
 if TYPE_CHECKING:
+    from mmgraph.data.choice import Choice
     from mmgraph.data.dataset import Dataset
     from mmgraph.data.entity_table import EntityTable
-    from mmgraph.data.spec import Choice
     from mmgraph.elsewhere import Elsewhere
     from mmgraph.encoders import Encoder
     from mmgraph.graph.nodes import NodeFactory

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmgraph.data.spec import FeaturesModality
+from mmgraph.data.modality_spec import FeaturesModality, Storage
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.nodes import NodeFactory
 
@@ -22,6 +22,7 @@ _WORKING_BYTES_PER_EDGE = 16 + 16 + 8 + 8
 _STORED_BYTES_PER_EDGE = 12
 # An id as Python's text, its place in the lists and tables that hold it, and its share of the index of ids.
 _BYTES_PER_ENTITY = 250
+_KEPT_BYTES: dict[Storage, int] = {"float32": 4, "float16": 2}
 _TOO_LARGE = 0.9
 _MEMINFO = Path("/proc/meminfo")
 _STATUS = Path("/proc/self/status")
@@ -91,21 +92,28 @@ def estimate_build(
     edges = {job.name: job.estimate() for job in jobs}
     known = sorted((number for number in edges.values() if number is not None), reverse=True)
     entities = sum(factory.dataset.num_entities(entity) for entity in factory.dataset.spec.entities)
-    features = sum(_feature_bytes(factory, name) for name in factory.modalities)
+    numbers = {name: _stored_numbers(factory, name) for name in factory.modalities}
+    features = 4 * sum(numbers.values())
+    kept = sum(number * _KEPT_BYTES[_storage(factory, name)] for name, number in numbers.items())
     stored = sum(known) * _STORED_BYTES_PER_EDGE
     working = sum(known[:workers]) * _WORKING_BYTES_PER_EDGE
     memory = entities * _BYTES_PER_ENTITY + features + working + (0 if to_disk else 2 * stored)
-    return Estimate(edges, memory, stored + features + entities * 8 * max(len(jobs), 1))
+    return Estimate(edges, memory, stored + kept + entities * 8 * max(len(jobs), 1))
 
 
-def _feature_bytes(factory: NodeFactory, name: str) -> int:
-    """Return the bytes of features that lie in a file already; how wide others get only encoders know."""
+def _stored_numbers(factory: NodeFactory, name: str) -> int:
+    """Return how many numbers of features lie in a file already; how wide others get only encoders know."""
     entity, modality = factory.parts(name)
     assert modality is not None
     if not isinstance(factory.dataset.spec.entities[entity].modalities[modality], FeaturesModality):
         return 0
-    values = factory.raw(name).values
-    return int(getattr(values, "size", 0)) * 4
+    return int(getattr(factory.raw(name).values, "size", 0))
+
+
+def _storage(factory: NodeFactory, name: str) -> Storage:
+    entity, modality = factory.parts(name)
+    assert modality is not None
+    return factory.dataset.spec.storage_of(entity, modality)
 
 
 def free_memory() -> int | None:

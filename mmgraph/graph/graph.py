@@ -57,8 +57,8 @@ class Graph:
         fitted: By relation, the arrays that it learnt, for edges of new entities.
         relation_encoders: By relation and modality node type, an encoder that serves the relation alone.
         encoders: By modality node type, the fitted encoder, so that new entities can be encoded alike.
-        stored_features: By modality node type, its features where a folder holds them, mapped for reading
-            alone: they do not count as memory that the process may write to.
+        stored_features: By modality node type, its features as a folder keeps them, float32 or float16,
+            mapped for reading alone: they do not count as memory that the process may write to.
         stored_fingerprint: The fingerprint, where it is known from the folder.
         folder: The folder that it was opened from; nothing for a graph that no folder holds as it is.
         address: Where that folder was copied from, if it was.
@@ -75,7 +75,7 @@ class Graph:
     held_out: Mapping[str, HeldOutEdges] = field(default_factory=dict)
     fitted: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     relation_encoders: Mapping[tuple[str, str], Encoder[Any, Any]] = field(default_factory=dict)
-    stored_features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    stored_features: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     stored_fingerprint: str | None = None
     folder: Path | None = None
     address: str | None = None
@@ -127,6 +127,16 @@ class Graph:
         A view or a copy of the graph begins with nothing.
         """
         return {}
+
+    def features_of(self, node_type: str, nodes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the features of some nodes of a modality, float32 [B, D]; of a folder, only these are read.
+
+        Args:
+            node_type: The modality's node type.
+            nodes: Which, int64 [B].
+        """
+        kept = self.stored_features if node_type in self.stored_features else self.features
+        return np.asarray(kept[node_type][nodes], dtype=np.float32)
 
     @functools.cached_property
     def edge_index(self) -> Mapping[Triple, NDArray[np.int64]]:

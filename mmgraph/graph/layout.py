@@ -4,7 +4,7 @@
 
     manifest.json                                   what the graph is, and the size and hash of every file
     nodes/<type>.parquet                            one table for each node type
-    features/<entity>/<modality>.npy                float32 [M, D]
+    features/<entity>/<modality>.npy                float32 or float16 [M, D]
     inputs/<entity>/<modality>.npy                  what a trainable encoder reads: token ids, int32 [M, L],
                                                     or pixels, uint8 [M, 3, height, width]
     edges/<source>--<name>--<target>/indptr.npy     compressed by target

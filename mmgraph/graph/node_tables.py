@@ -99,13 +99,14 @@ def modality_table(
     """
     entity, _ = factory.parts(node_type)
     raw = factory.raw(node_type)
-    ids = np.array(factory.dataset.entity_ids(entity), dtype=object)[raw.index]
+    rows = factory.entity_index(node_type)
+    ids = np.array(factory.dataset.entity_ids(entity), dtype=object)[rows]
     shown = (
         previews(raw, name=node_type, progress=progress)
-        if previewed
+        if previewed and not factory.has_several(node_type)
         else pd.Series([None] * len(ids), dtype=object)
     )
-    columns = {"id": pd.Series(ids, dtype="str"), "entity_index": raw.index}
-    if raw.position is not None:
-        columns["position"] = raw.position
+    columns = {"id": pd.Series(ids, dtype="str"), "entity_index": rows}
+    if (position := factory.position(node_type)) is not None:
+        columns["position"] = position
     return pd.DataFrame(columns | {"preview": shown})

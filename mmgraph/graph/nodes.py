@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.counted import counted
+from mmgraph.data.choice import Choice
 from mmgraph.data.dataset import Dataset, RawModality
-from mmgraph.data.spec import Choice
+from mmgraph.data.modality_spec import Storage
 from mmgraph.elsewhere import Elsewhere
 from mmgraph.encoders import (
     Encoded,
     Encoder,
     FeatureCache,
     TrainableEncoder,
-    encode,
     encode_modality,
+    encode_new,
     encoder_faults,
+    modality_encoder,
 )
+from mmgraph.encoders.storage import rounded
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.relation import Nodes
@@ -63,6 +67,7 @@ class NodeFactory:
             self._types[entity] = (entity, None)
             for modality in spec.modalities:
                 self._types[f"{entity}/{modality}"] = (entity, modality)
+        self._several = {name for name in self.modalities if self._makes_several(name)}
         self._raw = LazyMapping(self.modalities, self._read)
         self._encoded = LazyMapping(self.modalities, self._encode)
         self._nodes = LazyMapping(self.names, self._make)
@@ -99,21 +104,35 @@ class NodeFactory:
         return self._raw[node_type]
 
     def num_nodes(self, node_type: str) -> int:
-        """Return the number of nodes, without encoding anything."""
+        """Return the number of nodes, without encoding anything but where each item has several."""
         entity, modality = self.parts(node_type)
-        return self.dataset.num_entities(entity) if modality is None else len(self.raw(node_type).index)
+        if modality is None:
+            return self.dataset.num_entities(entity)
+        if self.has_several(node_type):
+            return len(self.encoded(node_type).features)
+        return len(self.raw(node_type).index)
+
+    def has_several(self, node_type: str) -> bool:
+        """Return whether a modality's encoder makes several nodes of an item: tokens, patches, frames."""
+        return node_type in self._several
 
     def entity_index(self, node_type: str) -> NDArray[np.int64]:
         """Return the row of each node's entity in the entity table, int64 [N]."""
         _, modality = self.parts(node_type)
         if modality is None:
             return np.arange(self.num_nodes(node_type), dtype=np.int64)
+        if self.has_several(node_type):
+            return self.raw(node_type).index[self.encoded(node_type).item]
         return self.raw(node_type).index
 
     def position(self, node_type: str) -> NDArray[np.int64] | None:
         """Return the position of each element of a sequence, int64 [N]; nothing for other node types."""
         _, modality = self.parts(node_type)
-        return None if modality is None else self.raw(node_type).position
+        if modality is None:
+            return None
+        if self.has_several(node_type):
+            return self.encoded(node_type).position
+        return self.raw(node_type).position
 
     def check(self) -> None:
         """Read every modality and check its encoder, without encoding anything.
@@ -164,9 +183,19 @@ class NodeFactory:
 
     def encode_by(self, node_type: str, encoder: Encoder[Any, Any]) -> NDArray[np.float32]:
         """Return the features that a fitted encoder gives a modality node type, float32 [N, D]."""
-        if not self.num_nodes(node_type):
-            return np.empty((0, encoder.channels), dtype=np.float32)
-        return encode(encoder, self.raw(node_type), cache=self._cache, progress=self._progress)
+        return self._encoded_anew(node_type, encoder).features
+
+    def _encoded_anew(self, node_type: str, encoder: Encoder[Any, Any]) -> Encoded:
+        if not len(self.raw(node_type)):
+            nothing = np.empty(0, dtype=np.int64) if encoder.several else None
+            return Encoded(np.empty((0, encoder.channels), dtype=np.float32), encoder, nothing, nothing)
+        return encode_new(
+            encoder,
+            self.raw(node_type),
+            storage=self._storage(node_type),
+            cache=self._cache,
+            progress=self._progress,
+        )
 
     def nodes(self, node_type: str) -> Nodes:
         """Return the nodes of a type as relation builders see them."""
@@ -184,7 +213,8 @@ class NodeFactory:
         """Return the modality node types of an entity type that are read from one of its columns."""
         found = []
         for modality, spec in self.dataset.spec.entities[entity].modalities.items():
-            columns = {getattr(spec, "column", None), *getattr(spec, "columns", ())}
+            columns = {getattr(spec, "column", None), getattr(spec, "boxes", None)}
+            columns |= {*getattr(spec, "columns", ())}
             if column in columns:
                 found.append(f"{entity}/{modality}")
         return found
@@ -198,7 +228,8 @@ class NodeFactory:
         entity, modality = self.parts(node_type)
         assert modality is not None
         if self._encoders is not None:
-            return Encoded(self.encode_by(node_type, self._encoders[node_type]), self._encoders[node_type])
+            found = self._encoded_anew(node_type, self._encoders[node_type])
+            return replace(found, features=rounded(found.features, self._storage(node_type)))
         cache = copy.copy(self._cache)
         result = encode_modality(
             self.dataset, entity, modality, cache=cache, progress=self._progress, elsewhere=self.elsewhere
@@ -211,6 +242,22 @@ class NodeFactory:
             + (f"; {counted(skipped, 'file')} that cannot be read skipped" if skipped else "")
         )
         return result
+
+    def _makes_several(self, node_type: str) -> bool:
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        if self.dataset.spec.entities[entity].modalities[modality].encoder is None:
+            return False
+        try:
+            return modality_encoder(self.dataset, entity, modality).several
+        except MMGraphError:
+            # Whoever checks or encodes it says what is wrong.
+            return False
+
+    def _storage(self, node_type: str) -> Storage:
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        return self.dataset.spec.storage_of(entity, modality)
 
     def _make(self, node_type: str) -> Nodes:
         entity, modality = self.parts(node_type)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.encoders.storage import rounded
 from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.schema import GraphSchema
 
@@ -24,10 +25,11 @@ def noise_features(schema: GraphSchema, *, seed: int) -> Mapping[str, NDArray[np
     Returns:
         By modality node type, float32 [M, D].
     """
-    modal = {t.name: (t.num_nodes, t.channels) for t in schema.node_types if t.modality is not None}
+    modal = {t.name: t for t in schema.node_types if t.modality is not None}
 
     def draw(name: str) -> NDArray[np.float32]:
         rng = np.random.default_rng([seed, *name.encode()])
-        return rng.standard_normal(modal[name], dtype=np.float32)
+        shape = (modal[name].num_nodes, modal[name].channels)
+        return rounded(rng.standard_normal(shape, dtype=np.float32), modal[name].storage)
 
     return LazyMapping(modal, draw)

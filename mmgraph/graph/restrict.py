@@ -13,9 +13,9 @@ def restricted_schema(
 ) -> GraphSchema:
     """Return a schema without some modalities and relations.
 
-    Relations at nodes of such a modality go with it, and so do relations that were made from its content,
-    also where they lead from entity to entity, or of a relation that goes: they would tell what shall not be
-    told.
+    A pair goes with either modality in it. Relations at nodes of such a modality go with it, and so do
+    relations that were made from its content, also where they lead from entity to entity, or of a relation
+    that goes: they would tell what shall not be told.
 
     Args:
         schema: The schema.
@@ -45,7 +45,7 @@ def restricted_schema(
             faults.add("without: relations", f"the graph has no relation {name!r}", fix)
     faults.raise_if_any(GraphError)
 
-    hidden = {t.name for t in modal if t.name in modalities or t.modality in modalities}
+    hidden = schema.holders(t.name for t in modal if t.name in modalities or t.modality in modalities)
     return GraphSchema(
         tuple(t for t in schema.node_types if t.name not in hidden),
         tuple(

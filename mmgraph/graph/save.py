@@ -15,6 +15,7 @@ import pyarrow.parquet
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.encoders import save_encoder
+from mmgraph.encoders.storage import as_kept
 from mmgraph.errors import GraphError
 from mmgraph.graph.edge_files import write_array, write_edges
 from mmgraph.graph.fingerprint import fingerprint, part_digests
@@ -130,7 +131,8 @@ def _write_nodes(graph: Graph, folder: Path, written: Container[str]) -> None:
         if table_path(node_type.name) not in written:
             _write_table(graph.nodes[node_type.name], folder / table_path(node_type.name))
         if node_type.modality is not None:
-            write_array(graph.features[node_type.name], folder / features_path(node_type.name))
+            features = as_kept(graph.features[node_type.name], node_type.storage)
+            write_array(features, folder / features_path(node_type.name))
         if node_type.name in graph.inputs:
             write_array(graph.inputs[node_type.name], folder / inputs_path(node_type.name))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from mmgraph.config_faults import faults_of
+from mmgraph.data.modality_spec import Storage
 from mmgraph.errors import Faults, GraphError, did_you_mean
 
 Triple = tuple[str, str, str]
@@ -33,6 +34,9 @@ class NodeType:
         entity: The entity type.
         modality: The modality, or nothing for entity nodes.
         kind: The modality's kind: text, image, audio, tabular or features.
+        storage: What a folder keeps the features as; in memory they are float32.
+        made_from: The node types of the modalities that a pair consists of. A task that must not see one of
+            them must not see the pair either.
     """
 
     name: NodeTypeName
@@ -41,6 +45,8 @@ class NodeType:
     entity: RelationName
     modality: RelationName | None = None
     kind: str | None = None
+    storage: Storage = "float32"
+    made_from: tuple[str, ...] = ()
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -169,6 +175,15 @@ class GraphSchema:
         """The names of the relations, without ``of`` and without reverse ones."""
         return [t.name for t in self.edge_types if t.kind != "of" and t.reverse_of is None]
 
+    def holders(self, names: Iterable[str]) -> set[str]:
+        """Return the node types that hold what modalities hold: these, and the pairs that they are in.
+
+        Args:
+            names: Modality node types.
+        """
+        hidden = set(names)
+        return hidden | {t.name for t in self.node_types if hidden & set(t.made_from)}
+
     def node_type(self, name: str) -> NodeType:
         """Return the node type of a name."""
         return next(t for t in self.node_types if t.name == name)
@@ -180,6 +195,12 @@ class GraphSchema:
     def to_json(self) -> dict[str, Any]:
         """Return the schema as JSON values."""
         content = asdict(self)
+        for node_type in content["node_types"]:
+            # Where there is nothing to say, a graph has the fingerprint that it had before.
+            made_from = list(node_type.pop("made_from"))
+            node_type |= {"made_from": made_from} if made_from else {}
+            if node_type["storage"] == "float32":
+                del node_type["storage"]
         for edge_type in content["edge_types"]:
             for key in ("made_from", "made_of", "attr_names"):
                 edge_type[key] = list(edge_type[key])

@@ -204,9 +204,12 @@ class _Reader:
             raise damaged(path, f"it has {counted(len(table), 'row')}; wanted {self._sizes[node_type]}")
         return table
 
-    def features(self, node_type: str, *, read_only: bool = False) -> NDArray[np.float32]:
+    def features(self, node_type: str, *, read_only: bool = False) -> NDArray[Any]:
+        """Return features as float32, or for reading alone as they are kept."""
         size = (self._sizes[node_type], self._schema.channels[node_type])
-        return open_array(self._folder, features_path(node_type), size, "f4", read_only=read_only)
+        kept = {"float32": "f4", "float16": "f2"}[self._schema.node_type(node_type).storage]
+        found = open_array(self._folder, features_path(node_type), size, kept, read_only=read_only)
+        return found if read_only or kept == "f4" else found.astype(np.float32)
 
     def inputs(self, node_type: str) -> NDArray[Any]:
         name, wanted = inputs_path(node_type), self._sizes[node_type]

@@ -47,7 +47,8 @@ class MissingModalities(nn.Module):
 
     Modality dropout (`Neverova et al. 2015 <https://arxiv.org/abs/1501.00102>`_) takes each modality of each
     entity away with a probability, anew in every training step, with all edges of its node, and then treats
-    it as missing. An entity that would lose all of its modalities keeps them.
+    it as missing. An entity that would lose all of its modalities keeps one of them. A pair goes with either
+    modality in it.
 
     Args:
         schema: The node types and edge types of the graph.
@@ -82,6 +83,7 @@ class MissingModalities(nn.Module):
             if edge_type.reverse_of == OF
         }
         self.skipped = frozenset([OF, *(triple[1] for triple in self.reverse.values())])
+        self.pairs = {t.name: t.made_from for t in schema.node_types if t.made_from}
         self.token = ParameterDict()
         if missing == "token":
             for name in (name for names in self.groups.values() for name in names):
@@ -166,8 +168,13 @@ class MissingModalities(nn.Module):
             return
         has = torch.stack([entities_with(edges[name, OF, entity], sizes[entity]) for name in names], 1)
         dropped = has & (torch.rand(has.shape, device=has.device) < self.modality_dropout)
+        chance = torch.rand(has.shape, device=has.device).masked_fill(~has, -1.0)
+        for column, parts in self._parts_of_pairs(names).items():
+            # A pair goes with either part, so that it cannot be what is left.
+            dropped[:, column] |= has[:, column] & dropped[:, parts].any(1)
+            chance[:, column] -= 1.0
         # Who would lose everything keeps one modality, any of them.
-        lucky = torch.rand(has.shape, device=has.device).masked_fill(~has, -1.0).argmax(1, keepdim=True)
+        lucky = chance.argmax(1, keepdim=True)
         spared = torch.zeros_like(has).scatter(1, lucky, True)
         dropped &= ~spared | (has & ~dropped).any(1, keepdim=True)
         for column, name in enumerate(names):
@@ -190,6 +197,14 @@ class MissingModalities(nn.Module):
                 for values in carried:
                     if triple in values:
                         values[triple] = values[triple][keep]
+
+    def _parts_of_pairs(self, names: Sequence[str]) -> dict[int, list[int]]:
+        """Return, by the place of each pair among modalities, the places of those that it consists of."""
+        found = {
+            place: [names.index(part) for part in self.pairs.get(name, ()) if part in names]
+            for place, name in enumerate(names)
+        }
+        return {place: parts for place, parts in found.items() if parts}
 
     def _completion(
         self, edges: Mapping[Triple, Tensor], sizes: Mapping[str, int], *, keep: bool

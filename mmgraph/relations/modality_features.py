@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmgraph.counted import agreed, counted
-from mmgraph.data.spec import Choice
-from mmgraph.encoders import build_encoder
+from mmgraph.data.choice import Choice
+from mmgraph.encoders import modality_encoder
 from mmgraph.encoders.trainable import require_frozen
+from mmgraph.errors import ConfigError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
 from mmgraph.graph.relation import Fitted
@@ -35,9 +36,15 @@ def check_encoder(encoder: Choice | None, on: str, context: BuildContext) -> Non
     """
     entity, modality = context.modality(on, parameter="on")
     if encoder is not None:
-        kind = context.dataset.spec.entities[entity].modalities[modality].kind
-        found = build_encoder(encoder, kind, where=context.at("encoder"))
+        own = modality_encoder(context.dataset, entity, modality)
+        found = modality_encoder(context.dataset, entity, modality, encoder, where=context.at("encoder"))
         require_frozen(found, where=context.at("encoder"), what="a relation")
+        if own.several or found.several:
+            raise ConfigError(
+                "got an encoder for a modality one of whose encoders makes several nodes of an item",
+                where=context.at("encoder"),
+                fix="Leave it out, or take encoders that pool.",
+            )
 
 
 def fitted_features(encoder: Choice | None, on: str, context: BuildContext) -> Fitted:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmgraph.counted import counted
-from mmgraph.data.spec import Choice
+from mmgraph.data.choice import Choice
 from mmgraph.errors import GraphError
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext

@@ -77,7 +77,8 @@ class Sequence(RelationBuilder):
             raise GraphError(
                 f"got {self.on!r}, which is one vector for each entity; wanted a sequence",
                 where=context.at("on"),
-                fix="Set `sequence: true` at a modality of kind features whose file holds sequences.",
+                fix="Set `sequence: true` at a modality of kind features whose file holds sequences, or have "
+                "the encoder make several nodes of an item, e.g. by `pooling: none`.",
             )
 
     def estimate(self, context: BuildContext) -> int | None:

@@ -53,7 +53,8 @@ class Features:
     """Adds to a batch what the whole graph has for its nodes and edges, and for itself.
 
     Features of a graph that was opened from a folder are mapped into memory. Where there are more than
-    256 MiB of them, rows are read from the files instead, and take no memory but their own.
+    256 MiB of them, rows are read from the files instead, and take no memory but their own. Rows of features
+    that a graph keeps as float16 are float32 in a batch; what a ``HeteroData`` holds keeps its type.
 
     Args:
         data: The whole graph.
@@ -67,6 +68,7 @@ class Features:
     def __init__(self, data: Graph | HeteroData, adjacency: Mapping[Triple, Adjacency]) -> None:
         is_graph = isinstance(data, Graph)
         self.nodes, self.edges = _of_graph(data, adjacency) if is_graph else attributes_of(data)
+        self._widens = is_graph
         self._others = {} if is_graph else other_attributes_of(data)
         by_types = [*self.nodes.values(), *self.edges.values()]
         parts = [_stored(values) for by_type in by_types for values in by_type.values()]
@@ -115,7 +117,8 @@ class Features:
         else:
             # Nodes that were sampled are there: the check that this mode leaves out would cost a copy.
             np.take(values, rows, axis=0, out=result, mode="clip")
-        return torch.from_numpy(result)
+        tensor = torch.from_numpy(result)
+        return tensor.float() if self._widens and values.dtype == np.float16 else tensor
 
 
 def _of_graph(graph: Graph, adjacency: Mapping[Triple, Adjacency]) -> tuple[Attributes, Attributes]:

@@ -142,7 +142,7 @@ class Hearing:
             if node_type.modality is None:
                 x_dict[name] = torch.empty(len(heard[name]) + new[name], 0)
             else:
-                known = self._view.features[name][heard[name]]
+                known = self._view.features_of(name, heard[name])
                 fresh = tuned[name] if name in tuned else attached.factory.encoded(name).features
                 both = [known, fresh]
                 x_dict[name] = torch.from_numpy(np.concatenate(both))

@@ -12,7 +12,14 @@ import pandas as pd
 from mmgraph.counted import agreed, counted
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.entity_table import check_entity_table
-from mmgraph.data.spec import DatasetSpec, FeaturesModality, Modality, TabularModality
+from mmgraph.data.modality_spec import (
+    FeaturesModality,
+    Modality,
+    PairModality,
+    RegionsModality,
+    TabularModality,
+)
+from mmgraph.data.spec import DatasetSpec
 from mmgraph.data.tables import read_table, rows_table
 from mmgraph.errors import ConfigError, DataError, Faults
 from mmgraph.graph import Graph
@@ -114,7 +121,11 @@ def _modality_columns(graph: Graph, spec: DatasetSpec, entity: str) -> list[str]
 
 
 def columns_of(modality: Modality) -> list[str]:
-    """Return the columns of the entity table that a modality is read from."""
+    """Return the columns of the entity table that a modality is read from; those of a pair are its parts'."""
+    if isinstance(modality, PairModality):
+        return []
+    if isinstance(modality, RegionsModality):
+        return [modality.column, modality.boxes]
     if isinstance(modality, FeaturesModality):
         return [] if modality.present is None else [modality.present]
     return list(modality.columns) if isinstance(modality, TabularModality) else [modality.column]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders import DEFAULTS, Encoder
+from mmgraph.encoders import KINDS, Encoder
 from mmgraph.encoders.cache import item_keys
 from mmgraph.errors import ConfigError, Fault
 from mmgraph.progress import Progress
@@ -96,6 +96,12 @@ def check_encoder(
     with tempfile.TemporaryDirectory() as folder:
         raw = example_items(kind.kind, Path(folder)) if items is None else items
         subject = EncoderSubject(name, kind, parameters or {}, raw)
+        if subject.make().several:
+            raise ConfigError(
+                "got an encoder that describes an item by several rows; the rules are about one",
+                where=name,
+                fix="Give parameters with which it pools.",
+            )
         broken: list[Fault] = []
         for rule in rules:
             if (fault := rule.broken_by(subject)) is not None:
@@ -106,7 +112,7 @@ def check_encoder(
 
 def _declared(subject: EncoderSubject) -> Iterator[str]:
     kind = subject.kind
-    if kind.kind not in DEFAULTS:
+    if kind.kind not in KINDS:
         yield f"the kind {kind.kind!r}"
     if not isinstance(kind.version, int) or kind.version < 1:
         yield f"the version {kind.version!r}"

@@ -11,6 +11,8 @@ import pandas as pd
 from PIL import Image
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.pairs import Pair
+from mmgraph.data.regions import Regions
 from mmgraph.data.video_file import video_library
 from mmgraph.errors import ConfigError
 
@@ -22,7 +24,8 @@ def example_items(kind: str, folder: Path) -> RawModality:
     """Return sixteen different items of a kind of modality, the same each time.
 
     Args:
-        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular`` or ``features``.
+        kind: ``text``, ``image``, ``audio``, ``video``, ``tabular``, ``features``, ``regions``, or ``pair``
+            of text and image.
         folder: Where files of images, sounds and videos are written.
 
     Raises:
@@ -42,6 +45,17 @@ def example_items(kind: str, folder: Path) -> RawModality:
             values = [_sound(folder / f"{row}.wav", rng) for row in index]
         case "video":
             values = [_clip(folder / f"{row}.mp4", rng) for row in index]
+        case "pair":
+            texts = example_items("text", folder).values
+            values = [
+                Pair(text, path)
+                for text, path in zip(texts, example_items("image", folder).values, strict=True)
+            ]
+        case "regions":
+            values = [
+                Regions(Path(path), ((0.0, 0.0, 10.0, 12.0), (4.0, 5.0, 20.0 - row / 4, 18.0)))
+                for row, path in enumerate(example_items("image", folder).values)
+            ]
         case "features":
             values = rng.standard_normal((_ITEMS, 3)).astype(np.float32)
         case "tabular":

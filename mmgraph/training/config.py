@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from mmgraph.config import Config
-from mmgraph.data.spec import Choice
+from mmgraph.data.choice import Choice
 from mmgraph.training.contrastive_config import ContrastiveConfig
 from mmgraph.training.duration import parse_duration
 from mmgraph.training.encoder_config import EncoderConfig

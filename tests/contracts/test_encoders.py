@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from mmgraph.data.choice import Choice
 from mmgraph.data.load import load_dataset
-from mmgraph.data.spec import Choice
 from mmgraph.encoders import (
     DEFAULTS,
     Encoder,
@@ -82,16 +82,36 @@ def vectors(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
     return {}
 
 
+def boxed(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    left, top = rng.integers(0, 10, size=2).tolist()
+    return pictures(folder, row, rng) | {"boxes": [[left, top, left + 9, top + 8], [0, 0, 24, 20]]}
+
+
+def captioned_pictures(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    return texts(folder, row, rng) | pictures(folder, row, rng)
+
+
+def captioned_vectors(folder: Path, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    return texts(folder, row, rng) | vectors(folder, row, rng)
+
+
+TEXT = {"kind": "text", "column": "text"}
+BESIDE = {"text": TEXT, "picture": {"kind": "image", "column": "picture"}}
+BESIDE_REGIONS = {"text": TEXT, "regions": {"kind": "features", "file": "vectors.npy"}}
+
+
 @dataclass(frozen=True)
 class Case:
     """How to write an item of the kind that an encoder reads, and the modality that reads the items.
 
-    ``parameters`` names a fixture with the encoder's parameters, where its defaults need what is not here.
+    ``parameters`` names a fixture with the encoder's parameters, where its defaults need what is not here;
+    ``beside`` holds the modalities that a pair consists of.
     """
 
     write: Callable[[Path, int, np.random.Generator], dict[str, Any]]
     modality: dict[str, Any]
     parameters: str | None = None
+    beside: dict[str, Any] = field(default_factory=dict)
 
 
 CASES = {
@@ -113,6 +133,17 @@ CASES = {
     "audio_transformer": Case(sounds, {"kind": "audio", "column": "sound"}, "tiny_wav2vec2"),
     "clip_text": Case(texts, {"kind": "text", "column": "text"}, "tiny_clip"),
     "clip_image": Case(pictures, {"kind": "image", "column": "picture"}, "tiny_clip"),
+    "clap_text": Case(texts, {"kind": "text", "column": "text"}, "tiny_clap"),
+    "clap_audio": Case(sounds, {"kind": "audio", "column": "sound"}, "tiny_clap"),
+    "xclip_text": Case(texts, {"kind": "text", "column": "text"}, "tiny_xclip"),
+    "xclip_video": Case(clips, {"kind": "video", "column": "clip"}, "tiny_xclip"),
+    "video_transformer": Case(clips, {"kind": "video", "column": "clip"}, "tiny_videomae"),
+    "regions": Case(boxed, {"kind": "regions", "column": "picture", "boxes": "boxes"}),
+    "detected_regions": Case(pictures, {"kind": "image", "column": "picture"}, "tiny_detector"),
+    "vilt": Case(captioned_pictures, {"kind": "pair", "inputs": ["text", "picture"]}, "tiny_vilt", BESIDE),
+    "visual_bert": Case(
+        captioned_vectors, {"kind": "pair", "inputs": ["text", "regions"]}, "tiny_visual_bert", BESIDE_REGIONS
+    ),
 }
 """For each registered encoder, items that it can read."""
 
@@ -134,6 +165,37 @@ def tiny_transformer(make_sentence_transformer):
 @pytest.fixture(scope="session")
 def tiny_bert(tiny_models, tmp_path_factory):
     return {"model": str(tiny_models.text_model("bert", WORDS, tmp_path_factory.mktemp("bert")))}
+
+
+@pytest.fixture(scope="session")
+def tiny_clap(tiny_models, tmp_path_factory):
+    return {"model": str(tiny_models.sound_and_text_model(WORDS, tmp_path_factory.mktemp("clap")))}
+
+
+@pytest.fixture(scope="session")
+def tiny_xclip(tiny_models, tmp_path_factory):
+    return {"model": str(tiny_models.video_and_text_model(WORDS, tmp_path_factory.mktemp("xclip")))}
+
+
+@pytest.fixture(scope="session")
+def tiny_videomae(tiny_models, tmp_path_factory):
+    return {"model": str(tiny_models.video_model("videomae", tmp_path_factory.mktemp("videomae")))}
+
+
+@pytest.fixture(scope="session")
+def tiny_vilt(tiny_models, tmp_path_factory):
+    return {"model": str(tiny_models.pair_model("vilt", WORDS, tmp_path_factory.mktemp("vilt")))}
+
+
+@pytest.fixture(scope="session")
+def tiny_visual_bert(tiny_models, tmp_path_factory):
+    folder = tiny_models.pair_model("visual_bert", WORDS, tmp_path_factory.mktemp("visual_bert"))
+    return {"model": str(folder), "tokenizer": None}
+
+
+@pytest.fixture(scope="session")
+def tiny_detector(tiny_models, tmp_path_factory):
+    return {"model": str(tiny_models.detector("yolos", tmp_path_factory.mktemp("yolos")))}
 
 
 @pytest.fixture(scope="session")
@@ -173,9 +235,10 @@ def dataset_of(name, parameters, tmp_path):
             rows.append({"id": f"item-{row}", "part": "train" if training else held_out} | item)
         pd.DataFrame(rows).to_parquet(folder / "items.parquet")
         modality = CASES[name].modality | {"encoder": {"name": name} | parameters}
+        modalities = {**CASES[name].beside, "seen": modality}
         spec = {
             "name": "contract",
-            "entities": {"item": {"table": "items.parquet", "modalities": {"seen": modality}}},
+            "entities": {"item": {"table": "items.parquet", "modalities": modalities}},
             "splits": {"fixed": {"kind": "column", "entity": "item", "column": "part"}},
         }
         (folder / "dataset.yaml").write_text(yaml.safe_dump(spec))

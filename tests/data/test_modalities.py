@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.modalities import RawModality, read_modality
-from mmgraph.data.spec import Modality
+from mmgraph.data.modality_spec import Modality
 from mmgraph.errors import DataError
 
 

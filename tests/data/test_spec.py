@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from mmgraph.data.spec import Choice, RelationSpec, TextModality, examine_spec, read_spec
+from mmgraph.data.choice import Choice
+from mmgraph.data.modality_spec import TextModality
+from mmgraph.data.spec import RelationSpec, examine_spec, read_spec
 from mmgraph.errors import ConfigError
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmgraph.data.spec import Choice
+from mmgraph.data.choice import Choice
 from mmgraph.data.video_file import read_frames
 from mmgraph.encoders import HOG, FeatureCache, Frames, build_encoder
 from mmgraph.encoders.cache import maker_key

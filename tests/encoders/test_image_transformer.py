@@ -113,3 +113,9 @@ def test_a_model_of_texts_is_refused(tiny_models, raw, files, quiet, tmp_path):
     folder = tiny_models.text_model("bert", ["red"], tmp_path / "bert")
     with pytest.raises(DataError, match=r"image_transformer: .*bert: the model cannot be loaded"):
         ImageTransformer(model=str(folder)).describe(raw("image", files), quiet)
+
+
+def test_a_picture_that_is_much_longer_than_wide_is_refused(folder_of, image_file, raw, quiet):
+    thin = image_file("thin.png", Image.new("RGB", (5001, 100)))
+    with pytest.raises(DataError, match="5,001 x 100 pixels large; wanted at most 50 times as long as wide"):
+        ImageTransformer(model=str(folder_of("dinov2"))).describe(raw("image", [thin]), quiet)

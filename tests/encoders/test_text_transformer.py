@@ -158,7 +158,7 @@ def test_an_encoder_that_serves_frames_or_a_relation_is_not_trained():
     require_frozen(TextTransformer(model="x"), where="relations.alike.encoder", what="a relation")
     with pytest.raises(ConfigError, match=r"encoder.trainable: got 'lora', but .* a relation stays as it is"):
         require_frozen(TextTransformer(trainable="lora"), where="relations.alike.encoder", what="a relation")
-    with pytest.raises(ConfigError, match="frames of a video stays as it is"):
+    with pytest.raises(ConfigError, match="parts of other items stays as it is"):
         Frames(encoder={"name": "image_transformer", "trainable": True})
 
 

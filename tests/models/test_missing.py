@@ -1,11 +1,13 @@
 """Missing modalities: nodes that stand for them, and modalities that are taken away in training."""
 
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
 
 from mmgraph.errors import ConfigError, GraphError
+from mmgraph.graph.schema import GraphSchema
 from mmgraph.models import MultimodalModel
 from mmgraph.models.missing import MissingModalities
 from mmgraph.ops import edge_plan
@@ -172,6 +174,20 @@ def test_modality_dropout_takes_modalities_but_never_all_of_an_entity(schema, gr
     assert seen == {(True, True), (True, False), (False, True)}
     missing.eval()
     assert missing(state, edges, weights, {}, sizes)[1] is edges
+
+
+def test_dropout_takes_a_pair_with_what_it_is_a_pair_of(schema, graph):
+    types = tuple(replace(t, made_from=("e/text",)) if t.name == "e/image" else t for t in schema.node_types)
+    state, edges, weights, sizes = states(graph)
+    missing = step(GraphSchema(types, schema.edge_types), modality_dropout=0.5)
+    kept = []
+    for _ in range(40):
+        tied = missing(state, edges, weights, {}, sizes)[1]
+        text, image = (set(tied[triple][1].tolist()) for triple in (TEXT, IMAGE))
+        assert image <= text == set(range(5))
+        kept.append(len(image))
+    # Dropped with its part or by itself: a quarter is left of three, where half would be.
+    assert 0.4 < sum(kept) / 40 < 1.1
 
 
 def test_what_dropout_takes_loses_the_relations_of_its_node_too(schema):

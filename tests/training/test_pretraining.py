@@ -14,6 +14,7 @@ import yaml
 
 import mmgraph as mg
 from mmgraph.errors import ConfigError, MMGraphError, RunError
+from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import Task, TaskOptions
 from mmgraph.tasks.objectives import Contrast
@@ -134,6 +135,18 @@ def test_a_masked_modality_is_not_seen_of_whom_it_is_asked(graph, monkeypatch):
         assert not reached[hidden].any()
         # Of the others it is seen, by those whom a relation ties to them.
         assert reached[~hidden].any()
+
+
+def test_a_pair_is_hidden_with_what_it_is_a_pair_of(graph):
+    types = tuple(
+        dataclasses.replace(t, made_from=("thing/text", "thing/other")) if t.name == "thing/image" else t
+        for t in graph.schema.node_types
+    )
+    pairs = dataclasses.replace(graph, schema=GraphSchema(types, graph.schema.edge_types))
+    plain, paired = (pretext_of(one, "masked_modality")[1]._sides for one in (graph, pairs))
+    assert plain["text"].modalities - paired["text"].modalities == {"image"}
+    assert paired["image"].modalities == plain["image"].modalities
+    assert "text" in paired["image"].modalities
 
 
 def test_masked_values_are_zero_where_they_are_asked_for_and_nowhere_else(graph):

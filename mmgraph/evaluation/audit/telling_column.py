@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mmgraph.data.dataset import Dataset
-from mmgraph.data.spec import TabularModality
+from mmgraph.data.modality_spec import TabularModality
 from mmgraph.errors import DataError
 from mmgraph.evaluation.audit.guess import by_tree, by_value, figure_of
 from mmgraph.evaluation.audit.report import Finding

@@ -123,7 +123,7 @@ def _batch(
         if stored.attr is not None:
             attrs[triple] = torch.from_numpy(stored.attr[inside])
     x = {
-        name: torch.from_numpy(graph.features[name][rows])
+        name: torch.from_numpy(graph.features_of(name, rows))
         if graph.schema.node_type(name).modality is not None
         else torch.empty(len(rows), 0)
         for name, rows in nodes.items()

@@ -61,19 +61,21 @@ def _modalities(around: Neighbourhood) -> list[Player]:
     for node_type in graph.schema.node_types:
         if node_type.entity != around.entity or node_type.modality is None:
             continue
-        own = torch.from_numpy(around.owner(node_type.name)[1] == around.row)
-        if not own.any():
+        # An entity without a modality has no pair with it either.
+        own = {
+            name: torch.from_numpy(around.owner(name)[1] == around.row)
+            for name in graph.schema.holders([node_type.name])
+        }
+        if not own[node_type.name].any():
             continue
         edges: dict[Triple, Tensor] = {}
         for edge_type in graph.schema.edge_types:
             index = batch.edge_index_dict[edge_type.triple]
             gone = torch.zeros(index.shape[1], dtype=torch.bool)
             for end, name in zip(index, (edge_type.source, edge_type.target), strict=True):
-                if name == node_type.name:
-                    gone |= own[end]
-                elif (
-                    name == around.entity and edge_type.kind != "of" and node_type.name in edge_type.made_from
-                ):
+                if name in own:
+                    gone |= own[name][end]
+                elif name == around.entity and edge_type.kind != "of" and own.keys() & edge_type.made_from:
                     # Without the modality the entity would not have been tied by it.
                     gone |= end == around.place
             if gone.any():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.keep import Kept, keep
-from mmgraph.graph.schema import Triple
+from mmgraph.graph.schema import GraphSchema, Triple
 
 ALL = "all"
 """All modalities together, or all relations."""
@@ -24,7 +24,7 @@ def without_modalities(graph: Graph, entity: str, dropped: Mapping[str, NDArray[
     """Return a graph in which some entities lack some modalities.
 
     A modality leaves with its nodes, all edges at these, and the edges at the entity itself of relations that
-    were made from the modality, as an entity without it would have none.
+    were made from the modality, as an entity without it would have none. So does a pair that it is in.
 
     Args:
         graph: The graph.
@@ -34,7 +34,7 @@ def without_modalities(graph: Graph, entity: str, dropped: Mapping[str, NDArray[
     size = graph.schema.node_type(entity).num_nodes
     nodes: dict[str, Kept] = {}
     edges: dict[Triple, Kept] = {}
-    for name, rows in dropped.items():
+    for name, rows in _with_pairs(graph.schema, dropped).items():
         loses = np.zeros(size, dtype=bool)
         loses[rows] = True
         nodes[name] = ~loses[graph.nodes[name]["entity_index"].to_numpy()]
@@ -48,6 +48,19 @@ def without_modalities(graph: Graph, entity: str, dropped: Mapping[str, NDArray[
                     stays &= ~loses[end]
     change = {"dropped": {name: len(rows) for name, rows in dropped.items()}}
     return keep(graph, nodes=nodes, edges=edges, change=change)
+
+
+def _with_pairs(
+    schema: GraphSchema, dropped: Mapping[str, NDArray[np.int64]]
+) -> dict[str, NDArray[np.int64]]:
+    """Return who loses which modality, pairs of what is lost among them."""
+    lost = dict(dropped)
+    for node_type in schema.node_types:
+        parts = [dropped[name] for name in node_type.made_from if name in dropped]
+        if parts:
+            own = dropped.get(node_type.name, np.empty(0, dtype=np.int64))
+            lost[node_type.name] = np.unique(np.concatenate([own, *parts]))
+    return lost
 
 
 def missing_curves(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mmgraph.config import parse
 from mmgraph.data.task_spec import AnyTaskSpec, task_model
 from mmgraph.errors import GraphError
-from mmgraph.graph.schema import EdgeType, GraphSchema, Triple
+from mmgraph.graph.schema import EdgeType, GraphSchema, NodeType, Triple
 
 if TYPE_CHECKING:
     from mmgraph.graph.graph import Graph
@@ -44,9 +44,9 @@ class Description:
     origin: dict[str, Any]
 
     @property
-    def kinds(self) -> dict[str, str]:
-        """The kinds of the modality node types."""
-        return {t.name: t.kind for t in self.schema.node_types if t.kind is not None}
+    def modalities(self) -> dict[str, NodeType]:
+        """The modality node types."""
+        return {t.name: t for t in self.schema.node_types if t.modality is not None}
 
     @property
     def edge_types(self) -> dict[Triple, EdgeType]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mmgraph.config_faults import NAME_PATTERN
 from mmgraph.data.task_spec import AnyTaskSpec
+from mmgraph.encoders.storage import holds
 from mmgraph.errors import Faults, GraphError
 from mmgraph.graph.edge_sets import EdgeSets
 from mmgraph.graph.edges import StoredEdges, attr_scale, merge
@@ -95,14 +96,19 @@ class Parts:
 
     def _node_types(self) -> Iterator[NodeType]:
         """Yield every entity type, each followed by its modalities."""
-        kinds = self.description.kinds if self.description else {}
+        known = self.description.modalities if self.description else {}
         for entity, table in self.entities.items():
             yield NodeType(entity, len(table), 0, entity)
             for name, modality in self.modalities.items():
                 of, _, short = name.partition("/")
                 if of == entity:
                     count, width = modality.features.shape
-                    yield NodeType(name, count, width, entity, short, kinds.get(name, "features"))
+                    said = known.get(name) or NodeType(name, count, width, entity, short, "features")
+                    # What was changed elsewhere need not fit into half precision any more.
+                    fits = said.storage == "float32" or holds(modality.features)
+                    yield replace(
+                        said, num_nodes=count, channels=width, storage=said.storage if fits else "float32"
+                    )
 
     def _table(self, node_type: NodeType) -> pd.DataFrame:
         table = self.entities[node_type.entity]

@@ -19,8 +19,9 @@ from mmgraph.tasks.step import Encode, Unify
 class MaskedModality(Pretext):
     """Hides a modality of some entities, with all that was made from it, and asks for its features.
 
-    A step takes one modality at random. The loss is the scaled cosine error of GraphMAE (see
-    :func:`~mmgraph.tasks.objectives.scaled_cosine_error`) of a linear map of the unified states.
+    A pair that the modality is in is hidden as well. A step takes one modality at random. The loss is the
+    scaled cosine error of GraphMAE (see :func:`~mmgraph.tasks.objectives.scaled_cosine_error`) of a linear
+    map of the unified states.
 
     Args:
         subject: What is asked about.
@@ -34,11 +35,10 @@ class MaskedModality(Pretext):
 
     def _without(self, name: str) -> Side:
         subject = self.subject
-        hidden = f"{subject.entity}/{name}"
-        others = {t.relation for t in subject.schema.edge_types if hidden not in t.made_from}
-        return Side(
-            subject.schema, subject.entity, modalities=subject.content.keys() - {name}, relations=others
-        )
+        hidden = subject.schema.holders([f"{subject.entity}/{name}"])
+        others = {t.relation for t in subject.schema.edge_types if not hidden & set(t.made_from)}
+        seen = {other for other in subject.content if f"{subject.entity}/{other}" not in hidden}
+        return Side(subject.schema, subject.entity, modalities=seen, relations=others)
 
     def make_head(self, channels: int) -> nn.Module:
         """Return a linear map from unified states to the features of each modality."""

@@ -1,0 +1,133 @@
+"""The schema of ``dataset.yaml``: what a modality is read from, and what makes its features."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mmgraph.config import Config
+from mmgraph.data.choice import Choice
+from mmgraph.data.name import Name
+
+Storage = Literal["float32", "float16"]
+"""What a number of a feature is kept as."""
+
+
+class _Modality(Config):
+    encoder: Choice | None = Field(
+        None, description="The encoder and its parameters; each kind has a default (`mmgraph list encoders`)."
+    )
+    storage: Storage | None = Field(
+        None, description="What its features are kept as; if nothing is set, what the dataset says."
+    )
+
+
+class TextModality(_Modality):
+    """Text in a column of the entity table; an empty cell is a missing modality."""
+
+    kind: Literal["text"]
+    column: str = Field(description="The column that holds the text.")
+
+
+class FileModality(_Modality):
+    """Files named in a column of the entity table."""
+
+    column: str = Field(description="The column that holds the file's path, relative to the dataset folder.")
+    on_error: Literal["fail", "skip"] = Field(
+        "fail",
+        description="Whether a file that cannot be read is an error, or its entity lacks the modality.",
+    )
+
+
+class ImageModality(FileModality):
+    """Image files named in a column of the entity table; an empty cell is a missing modality."""
+
+    kind: Literal["image"]
+
+
+class AudioModality(FileModality):
+    """Audio files named in a column of the entity table; an empty cell is a missing modality."""
+
+    kind: Literal["audio"]
+
+
+class VideoModality(FileModality):
+    """Video files named in a column of the entity table; an empty cell is a missing modality."""
+
+    kind: Literal["video"]
+
+
+class RegionsModality(FileModality):
+    """Boxes in image files, both named in columns of the entity table.
+
+    An entity whose file or boxes are an empty cell, or an empty list, lacks the modality.
+    """
+
+    kind: Literal["regions"]
+    boxes: str = Field(
+        description="The column of boxes: `[[left, top, right, bottom], ...]` in pixels, in CSV as text."
+    )
+    sequence: bool = Field(
+        False, description="Whether each box is a node of its own, in the order of the list, or all are one."
+    )
+
+
+class TabularModality(_Modality):
+    """Columns of the entity table. The modality is missing where all of its columns are empty."""
+
+    kind: Literal["tabular"]
+    columns: dict[str, Literal["numeric", "categorical", "date"]] = Field(
+        min_length=1, description="The columns and how to read each."
+    )
+
+
+class FeaturesModality(_Modality):
+    """Vectors computed elsewhere: `.npy`, `.npz`, `.safetensors` or `.parquet`.
+
+    Arrays have one row for each row of the entity table, in its order. A Parquet file has an id column, and
+    an entity whose id is not in it lacks the modality.
+
+    With `sequence: true` an entity has any number of vectors. A Parquet file then has a row for each, with
+    its position; a `.npz` or `.safetensors` file has the arrays `values` [M, D] and `offsets` [N + 1], where
+    the vectors of entity n are the rows from `offsets[n]` to before `offsets[n + 1]`.
+    """
+
+    kind: Literal["features"]
+    file: str = Field(description="The file, relative to the dataset folder.")
+    key: str | None = Field(None, description="The array's name in a `.npz` or `.safetensors` file.")
+    present: str | None = Field(
+        None, description="For arrays: a true/false column of the entity table; false is a missing modality."
+    )
+    id: str = Field("id", description="For Parquet: the column that holds the entity's id.")
+    sequence: bool = Field(False, description="Whether an entity has several vectors, in an order.")
+    position: str = Field(
+        "position", description="For sequences in Parquet: the column that counts an entity's vectors from 0."
+    )
+
+
+class PairModality(_Modality):
+    """Two other modalities of the entity, which one encoder looks at together.
+
+    An entity that lacks either of them lacks the pair. A task that must not see one of them does not see the
+    pair.
+    """
+
+    kind: Literal["pair"]
+    inputs: tuple[Name, Name] = Field(
+        description="The names of both, in the order in which the encoder reads them, e.g. text and image."
+    )
+    encoder: Choice = Field(description="The encoder and its parameters, e.g. `vilt` or `visual_bert`.")
+
+
+Modality = Annotated[
+    TextModality
+    | ImageModality
+    | AudioModality
+    | VideoModality
+    | RegionsModality
+    | TabularModality
+    | FeaturesModality
+    | PairModality,
+    Field(discriminator="kind"),
+]
