@@ -107,7 +107,7 @@ def compare(
             )
         if resume:
             raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
-        return _compare(plan, None, progress, jobs)
+        return carry_out(plan, None, progress, jobs=jobs)
     with open_comparison(folder, _record(plan, jobs), resume=resume, overwrite=overwrite) as new:
         comparison = run_and_write(plan, new, progress, jobs=jobs, slicing=slicing)
     return replace(comparison, folder=folder)
@@ -117,7 +117,7 @@ def run_and_write(
     plan: Plan, folder: Path, progress: Progress, *, jobs: int = 1, slicing: Slicing | None = None
 ) -> Comparison:
     """Run a planned comparison and write it into a folder that is there: runs, tables and report."""
-    comparison = _compare(plan, folder, progress, jobs)
+    comparison = carry_out(plan, folder, progress, jobs=jobs)
     content = json.dumps(document(comparison), indent=2, sort_keys=True, ensure_ascii=False)
     (folder / MARKER).write_text(content + "\n", encoding="utf-8")
     comparison.table().to_csv(folder / "results.csv", index=False, lineterminator="\n")
@@ -132,8 +132,8 @@ def run_and_write(
     return comparison
 
 
-def _compare(plan: Plan, folder: Path | None, progress: Progress, jobs: int) -> Comparison:
-    """Return what came of every trial.
+def carry_out(plan: Plan, folder: Path | None, progress: Progress, *, jobs: int = 1) -> Comparison:
+    """Return what came of every trial of a planned comparison; what is in the folder already is not done again.
 
     Raises:
         MMGraphError: If every trial raises.

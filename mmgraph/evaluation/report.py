@@ -29,7 +29,7 @@ from mmgraph.training.run import Run
 from mmgraph.training.run_folder import load_run
 from mmgraph.yaml_text import dump_yaml
 
-_ANSWERS = {"yes": "Yes", "partly": "Partly", "no": "No", "open": "Open"}
+_ANSWERS = {"yes": "Yes", "partly": "Partly", "no": "No", "not_shown": "Not shown", "open": "Open"}
 
 
 def render_report(

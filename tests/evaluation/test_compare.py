@@ -55,7 +55,7 @@ def test_leaves_tables_report_and_runs(comparison: Comparison, folder: Path) -> 
     assert comparison.folder == folder / "out"
     document = json.loads((folder / "out" / "comparison.json").read_text())
     assert [entry["model"] for entry in document["results"]] == ENTRIES
-    assert document["verdict"]["answer"] in {"yes", "no", "partly", "open"}
+    assert document["verdict"]["answer"] in {"yes", "no", "not_shown", "partly", "open"}
     table = pd.read_csv(folder / "out" / "results.csv")
     mean = table.query("model == 'mlp' and split == 'test' and metric == 'accuracy'")["value"].mean()
     assert mean == pytest.approx(document["results"][1]["metrics"]["accuracy"]["mean"])
