@@ -132,10 +132,10 @@ def _row(cells: Iterable[str]) -> str:
 
 _PAGE = """# Is a comparison right?
 
-What [`mmgraph compare`](how_to/compare.md) says of data whose truth is known. Each case is drawn {repetitions}
-times, and each time compared on {splits} random splits. 240 things of two classes have two modalities, `sound`
-and `sight`, are `at` one of 24 places, which can be seen, and `meet` others. What tells the class is the case;
-all else is noise:
+What [`mmgraph compare`](how_to/compare.md) says of data whose truth is known. Each case is drawn
+{repetitions} times, and each time compared on {splits} random splits. 240 things of two classes have two
+modalities, `sound` and `sight`, are `at` one of 24 places, which can be seen, and `meet` others. What tells
+the class is the case; all else is noise:
 
 - *graph carries all*: 95% are at a place of their class, and neither modality tells anything;
 - *graph carries some*: the same, and sounds of the classes lie one standard deviation apart;
@@ -144,8 +144,8 @@ all else is noise:
 - *both modalities together*: it is 1 where sound and sight disagree (XOR), so neither tells it alone.
 
 *Said to help*: the answer is yes. *Missed, and found*: of the relations and modalities that carry the signal,
-those that are said to be missed, by p-values that Holm's method has corrected. *False*: comparisons that say of
-any other relation or modality that it is missed or does harm, at {level}; *by p*: such single tests with a
-p-value below {level} that is not corrected. Shares have exact 95% intervals. The test is
-built to err on the side of doubt (it corrects for what splits share, and holds that few splits may agree by
-chance), so *false* may well be under its level. Made with {versions}."""
+those that are said to be missed, by p-values that Holm's method has corrected. *False*: comparisons that say
+of any other relation or modality that it is missed or does harm, at {level}; *by p*: such single tests with a
+p-value below {level} that is not corrected. Shares have exact 95% intervals. The test is built to err on the
+side of doubt (it corrects for what splits share, and holds that few splits may agree by chance), so *false*
+may well be under its level. Made with {versions}."""

@@ -133,7 +133,7 @@ def run_and_write(
 
 
 def carry_out(plan: Plan, folder: Path | None, progress: Progress, *, jobs: int = 1) -> Comparison:
-    """Return what came of every trial of a planned comparison; what is in the folder already is not done again.
+    """Return what came of every trial of a plan; what is done already, in the folder, is not done again.
 
     Raises:
         MMGraphError: If every trial raises.

@@ -30,9 +30,9 @@ class Verdict:
     Args:
         question: What is asked.
         answer: ``yes``: better than every entry that the question is about; ``partly``: than some, and of the
-            graph than itself without it; ``no``: neither, and one of them is better, or no gain worth having is
-            within the interval; ``not_shown``: neither, and such a gain may yet be there; ``open``: nothing
-            to compare, or a single training.
+            graph than itself without it; ``no``: neither, and one of them is better, or no gain worth having
+            is within the interval; ``not_shown``: neither, and such a gain may yet be there; ``open``:
+            nothing to compare, or a single training.
         sentences: The answer in words.
     """
 
