@@ -1,11 +1,11 @@
 """Intervals that stay where a metric can be: no accuracy is above 1, and no error below 0.
 
 A t-interval of a share is as wide above its mean as below, also where 1 is near. Here the interval of a
-metric with two ends is that of `Wilson 1927 <https://doi.org/10.1080/01621459.1927.10502953>`_, with the quantile of
-the t-distribution and with the number of independent trials that would leave as much doubt about a share (the
-effective sample size of survey statistics). One with a single end is taken on the logarithm of its distance
-from that end (the delta method). Differences of two scores are cut off at what is possible, which changes
-nothing about whether 0 is among them.
+metric with two ends is that of `Wilson 1927 <https://doi.org/10.1080/01621459.1927.10502953>`_, with the
+quantile of the t-distribution and with the number of independent trials that would leave as much doubt about
+a share (the effective sample size of survey statistics). One with a single end is taken on the logarithm of
+its distance from that end (the delta method). Differences of two scores are cut off at what is possible,
+which changes nothing about whether 0 is among them.
 """
 
 from __future__ import annotations
