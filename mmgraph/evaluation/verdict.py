@@ -40,6 +40,11 @@ class Verdict:
     answer: Answer
     sentences: tuple[str, ...]
 
+    @property
+    def word(self) -> str:
+        """The answer as a headline."""
+        return self.answer.replace("_", " ").capitalize()
+
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as a JSON document."""
         return {"question": self.question, "answer": self.answer, "text": " ".join(self.sentences)}
