@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -168,7 +169,10 @@ def _by_tsne(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _by_umap(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    from umap import UMAP
+    with warnings.catch_warnings():
+        # Of Tensorflow, for a kind of map that is not this one.
+        warnings.simplefilter("ignore", ImportWarning)
+        from umap import UMAP
 
     neighbours = min(15, len(vectors) - 1)
     return np.asarray(UMAP(n_neighbors=neighbours, random_state=0, n_jobs=1).fit_transform(vectors))
