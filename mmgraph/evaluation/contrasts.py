@@ -211,8 +211,9 @@ def _least(scores: Sequence[npt.NDArray[np.float64] | None]) -> float:
 def _tested(trials: Sequence[Trial]) -> int:
     """Return how many rows the metrics of one of the trials were measured on, at least 1."""
     table = trials[0].predictions
-    known = {"split", "target"} <= set(table)
-    return max(1, len(with_target_on_test(table)) if known else len(table))
+    if "split" not in table:
+        return max(1, len(table))
+    return max(1, len(with_target_on_test(table) if "target" in table else table[table["split"] == "test"]))
 
 
 def _once(trials: Sequence[Trial]) -> bool:
