@@ -22,11 +22,12 @@ from mmgraph.evaluation.report_robustness import robustness_section
 from mmgraph.evaluation.report_slices import Slicing
 from mmgraph.evaluation.schedule import check_jobs, done_runs, run_all
 from mmgraph.evaluation.side_by_side import threads_for
-from mmgraph.evaluation.unfinished_comparison import MARKER, open_comparison
+from mmgraph.evaluation.unfinished_comparison import MARKER, RECORD, open_comparison
 from mmgraph.evaluation.verdict import document
 from mmgraph.graph.graph import Graph
 from mmgraph.progress import Progress
 from mmgraph.training.run_folder import load_run
+from mmgraph.training.unfinished import unfinished_folder
 
 
 def compare(
@@ -123,13 +124,23 @@ def compare(
         if resume:
             raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
         return carry_out(plan, None, progress, jobs=jobs)
+    if resume:
+        _check_tried(plan, folder)
     with open_comparison(folder, _record(plan, jobs), resume=resume, overwrite=overwrite) as new:
-        for done in done_runs(plan, new):
-            if (done / ROBUSTNESS).is_dir():
-                # What was tried of other weights is refused now, and not once all is trained.
-                robustness_section(load_run(done, graph=plan.graph))
         comparison = run_and_write(plan, new, progress, jobs=jobs, options=options)
     return replace(comparison, folder=folder)
+
+
+def _check_tried(plan: Plan, out: Path) -> None:
+    """Make sure, before anything is trained, that what was tried of runs is of the weights that they have.
+
+    Raises:
+        RunError: If it is of others.
+    """
+    unfinished = unfinished_folder(out)
+    for done in done_runs(plan, unfinished if (unfinished / RECORD).is_file() else out):
+        if (done / ROBUSTNESS).is_dir():
+            robustness_section(load_run(done, graph=plan.graph))
 
 
 def run_and_write(

@@ -138,6 +138,8 @@ def _room_in_words(comparison: Comparison, asked: Sequence[Contrast]) -> list[st
     nearest = max(asked, key=_nearest)
     if nearest.sign != 0 or any(contrast.sign < 0 for contrast in asked):
         return []
+    if nearest.gain.high <= 0:
+        return ["The interval leaves no room for a gain."]
     most = worth(comparison, nearest.gain.high)
     if _has_room(comparison, nearest):
         return [f"That is no proof that there is none: the interval leaves room for a gain of {most}."]

@@ -182,3 +182,12 @@ def test_what_was_tried_of_other_weights_is_refused_before_training(
     monkeypatch.setattr("mmgraph.evaluation.schedule.run_trial", _never)
     with pytest.raises(RunError, match="was made of another run: hetero_gat on script"):
         compare(graph, **asked, seeds=2, resume=True)
+    # Nothing stands in the way of what is made anew.
+    assert [item.name for item in tmp_path.iterdir()] == ["out"]
+    monkeypatch.undo()
+    own = load_run(tmp_path / "out" / "runs" / "mlp" / "0", graph=graph)
+    folder = tmp_path / "out" / "runs" / "mlp" / "0" / "robustness"
+    robustness(own, aspects=["selective"]).save(folder, overwrite=True)
+    found = compare(graph, **asked, seeds=2, resume=True)
+    assert len(found.trials) == 2
+    assert "The surest answers alone" in (tmp_path / "out" / "report.html").read_text()

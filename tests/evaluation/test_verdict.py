@@ -31,7 +31,7 @@ Make = Callable[..., Comparison]
             "partly",
             "Against co_attention",
         ),
-        ({"mlp": [0.8, 0.8], "hetero_gat": [0.8, 0.8]}, "no", "no room for a gain of more than 0.0 points"),
+        ({"mlp": [0.8, 0.8], "hetero_gat": [0.8, 0.8]}, "no", "leaves no room for a gain."),
         ({"mlp": [0.7], "hetero_gat": [0.9]}, "open", "run more seeds, or more splits"),
         ({"hetero_gat": [0.7, 0.8]}, "open", "fewer than two"),
     ],
