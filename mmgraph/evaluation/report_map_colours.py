@@ -81,7 +81,7 @@ def _by_target(table: pd.DataFrame, what: str) -> Coloured:
     pairs = list(zip(table["target"], table["told"], strict=True))
     wrong = None if numbers else np.array([_is_wrong(*pair) for pair in pairs], dtype=bool)
     said = [
-        f"{shown(target)}, {split}, said {_told(told)}"
+        f"{shown(target)}, {split}, said {shown(told)}"
         for (target, told), split in zip(pairs, table["split"], strict=True)
     ]
     return Coloured(what, rows, label, tuple(names), _parts(table["split"]), wrong, tuple(said))
@@ -147,13 +147,8 @@ def _first_label(value: Any) -> str:
     return labels[0] if labels else "none"
 
 
-def _told(value: Any) -> str:
-    """Return an answer as text; an entity whose output is not finite has none."""
-    return "nothing" if value is None or value is pd.NA else shown(value)
-
-
 def _is_wrong(target: Any, prediction: Any) -> bool:
-    return bool(_told(_plain(target)) != _told(_plain(prediction)))
+    return bool(shown(_plain(target)) != shown(_plain(prediction)))
 
 
 def _plain(value: Any) -> Any:
