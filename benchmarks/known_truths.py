@@ -41,6 +41,7 @@ class Truth:
         missed: The relations and modalities that are missed when they are left out.
         superfluous: Those that are not. Of others neither is known: two modalities that tell the same are
             each missed a little, and places are told apart without their view too, by how many are there.
+        epochs: How long it takes to learn that.
     """
 
     at: float
@@ -50,6 +51,7 @@ class Truth:
     helps: str
     missed: frozenset[str]
     superfluous: frozenset[str]
+    epochs: int = 15
 
 
 def _names(text: str) -> frozenset[str]:
@@ -61,7 +63,9 @@ TRUTHS = {
     "graph carries some": Truth(0.95, 1.0, 0.0, False, "yes", _names("at"), _names("meets sight")),
     "graph carries nothing": Truth(0.0, 1.2, 1.2, False, "no", _names(""), _names("at meets")),
     "one modality": Truth(0.0, 3.0, 0.0, False, "no", _names("sound"), _names("at meets sight")),
-    "both modalities together": Truth(0.0, 5.0, 5.0, True, "no", _names("sound sight"), _names("at meets")),
+    "both modalities together": Truth(
+        0.0, 5.0, 5.0, True, "no", _names("sound sight"), _names("at meets"), 40
+    ),
 }
 
 
