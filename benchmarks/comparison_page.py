@@ -133,9 +133,9 @@ def _row(cells: Iterable[str]) -> str:
 _PAGE = """# Is a comparison right?
 
 What [`mmgraph compare`](how_to/compare.md) says of data whose truth is known. Each case is drawn
-up to {repetitions} times, as the table says, and each time compared on {splits} random splits. 240 things of two classes have two
-modalities, `sound` and `sight`, are `at` one of 24 places, which can be seen, and `meet` others. What tells
-the class is the case; all else is noise:
+up to {repetitions} times, as the table says, and each time compared on {splits} random splits. 240 things of
+two classes have two modalities, `sound` and `sight`, are `at` one of 24 places, which can be seen, and `meet`
+others. What tells the class is the case; all else is noise:
 
 - *graph carries all*: 95% are at a place of their class, and neither modality tells anything;
 - *graph carries some*: the same, and sounds of the classes lie one standard deviation apart;
