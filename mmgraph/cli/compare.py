@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli.options import (
+    ExplainOption,
     GraphArgument,
     GroupOption,
     GroupTableOption,
     JsonOption,
+    MapOption,
     OverwriteOption,
     PluginOption,
     QuietOption,
@@ -28,6 +30,7 @@ EXAMPLES = (
     "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --splits 2 --dataset glyphs "
     "--seeds 1 --out splits",
     "mmgraph compare glyphs-graph --task script --models 'hetero_gat[edges=none]'",
+    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --explain U+0041 --out why",
     "mmgraph compare glyphs-graph --task link:case_pair --models adamic_adar,hetero_gat --out links",
 )
 
@@ -99,6 +102,16 @@ def compare(
     assignments: SetOption = None,
     group: GroupOption = None,
     table: GroupTableOption = None,
+    explain: ExplainOption = None,
+    show: Annotated[
+        str | None,
+        typer.Option(
+            "--show",
+            metavar="MODEL",
+            help="The model whose first run is explained and mapped; by default the subject.",
+        ),
+    ] = None,
+    map_method: MapOption = "tsne",
     out: Annotated[
         Path,
         typer.Option("--out", metavar="DIR", help="Where the table, the report and the runs go."),
@@ -134,6 +147,9 @@ def compare(
         overrides=assignments or (),
         groups=group or (),
         table=table,
+        explain=explain or (),
+        show=show,
+        map_method=map_method,
         out=out,
         resume=resume,
         overwrite=overwrite,

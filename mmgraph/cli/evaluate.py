@@ -14,6 +14,7 @@ from mmgraph.cli.options import (
     GroupTableOption,
     JsonOption,
     OverwriteOption,
+    PartTaskOption,
     PluginOption,
     QuietOption,
     RunArgument,
@@ -29,6 +30,7 @@ EXAMPLES = (
     "mmgraph evaluate run --robustness --repeats 1 --group script --out robustness",
     "mmgraph evaluate run --robustness --only calibration --only selective --json",
     "mmgraph evaluate run --calibrate",
+    "mmgraph evaluate both --robustness --task script",
 )
 
 
@@ -52,6 +54,7 @@ def evaluate(
             "good, and how sure it may be.",
         ),
     ] = False,
+    task: PartTaskOption = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,8 +92,14 @@ def evaluate(
 ) -> None:
     """Measure a run on one split, from its saved weights."""
     progress = begin(quiet=quiet, plugin=plugin)
-    given = {"--only": only, "--group": group, "--table": table, "--repeats": repeats, "--seed": seed}
-    given |= {"--out": out, "--overwrite": overwrite or None}
+    given: dict[str, object] = {
+        "--only": only,
+        "--group": group,
+        "--table": table,
+        "--repeats": repeats,
+        "--seed": seed,
+    }
+    given |= {"--out": out, "--overwrite": overwrite or None, "--task": None if calibrate else task}
     _require(robustness, given)
     if table is not None and not group:
         raise ConfigError(
@@ -105,7 +114,7 @@ def evaluate(
         require_place(out, marker=MARKER, overwrite=overwrite)
     loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     if calibrate:
-        temperature = mg.calibrate(loaded)
+        temperature = mg.calibrate(loaded, task=task)
         if not json:
             write_line(f"The temperature {temperature:.4g}, fitted on validation, is kept with {run}")
     if not robustness:
@@ -114,6 +123,7 @@ def evaluate(
     found = mg.robustness(
         loaded,
         split=split,
+        task=task,
         aspects=only or None,  # type: ignore[arg-type]
         groups=group or (),
         table=table,

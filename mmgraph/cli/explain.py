@@ -10,6 +10,7 @@ import typer
 from mmgraph.cli.options import (
     GraphOption,
     JsonOption,
+    PartTaskOption,
     PluginOption,
     QuietOption,
     RunArgument,
@@ -50,6 +51,7 @@ def explain(
             help="The class or label to ask about; for an entity by default what the model says.",
         ),
     ] = None,
+    task: PartTaskOption = None,
     split: Annotated[
         Literal["train", "validation", "test"] | None,
         typer.Option("--split", help="Without --entity: whose answers; test by default."),
@@ -100,6 +102,7 @@ def explain(
             loaded,
             split=split or "test",
             answer=answer,
+            task=task,
             sample=50 if sample is None else sample,
             orders=orders,
             seed=seed,
@@ -107,7 +110,9 @@ def explain(
         )
         _write_overall(overall, json=json)
         return
-    found = mg.explain(loaded, entity, answer=answer, explainer=explainer, orders=orders, seed=seed)
+    found = mg.explain(
+        loaded, entity, answer=answer, task=task, explainer=explainer, orders=orders, seed=seed
+    )
     _write_one(found, loaded, page, json=json)
 
 

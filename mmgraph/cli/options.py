@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -91,6 +91,20 @@ GroupOption = Annotated[
 GroupTableOption = Annotated[
     Path | None,
     typer.Option("--table", metavar="TABLE", help="A table with more columns for --group, by its ids."),
+]
+ExplainOption = Annotated[
+    list[str] | None,
+    typer.Option("--explain", metavar="ID", help="An entity whose answer is explained; may be given again."),
+]
+MapOption = Annotated[
+    Literal["tsne", "umap"],
+    typer.Option("--map", help="How the map comes into the plane: t-SNE, or UMAP (umap-learn)."),
+]
+PartTaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--task", metavar="TASK", help="Of several tasks that the run was trained on, the one that is meant."
+    ),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an earlier folder of the same kind.")

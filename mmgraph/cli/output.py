@@ -92,7 +92,7 @@ def write_comparison(comparison: Comparison, *, json: bool) -> None:
                 [(row.name, row.role, row.gain, row.interval, row.p_holm) for row in found.rows],
                 title=f"{found.subject}, difference of {comparison.headline}",
             )
-        write_line(f"{verdict.question}\n{' '.join(verdict.sentences)}")
+        write_line(f"{verdict.question} {verdict.word}.\n{' '.join(verdict.sentences)}")
         if comparison.folder is not None:
             write_line(f"Report: {comparison.folder / 'report.html'}")
     if comparison.failures:

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from mmgraph.cli.options import (
+    ExplainOption,
     GraphOption,
     GroupOption,
     GroupTableOption,
     JsonOption,
+    MapOption,
     OverwriteOption,
     PluginOption,
     QuietOption,
@@ -42,12 +44,8 @@ def report(
             "RUN/robustness, if it is there.",
         ),
     ] = None,
-    explain: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--explain", metavar="ID", help="An entity whose answer is explained; may be given again."
-        ),
-    ] = None,
+    explain: ExplainOption = None,
+    map_method: MapOption = "tsne",
     overwrite: OverwriteOption = False,
     graph: GraphOption = None,
     json: JsonOption = False,
@@ -68,6 +66,7 @@ def report(
         table=table,
         robustness=robustness,
         explain=explain or (),
+        map_method=map_method,
         overwrite=overwrite,
     )
     if json:

@@ -35,10 +35,12 @@ def write_robustness(found: Robustness, out: Path | None, *, json: bool) -> None
     if json:
         write_json({**found.to_json(), "folder": None if out is None else str(out)})
         return
+    from mmgraph.evaluation.robustness.robustness import NAMES
+
     metric = found.metric[0]
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in found.metrics.items())
     write_line(
-        f"{found.model} on {found.task}, {counted(found.entities, 'entity', 'entities')} of {found.split}: "
+        f"{found.model} on {found.task}, {counted(found.entities, *NAMES[found.unit])} of {found.split}: "
         f"{metrics}"
     )
     for aspect, points in found.curves().groupby("aspect", sort=False):

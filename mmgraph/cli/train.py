@@ -34,6 +34,7 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task picture_to_name --set contrastive.loss=sigmoid --out pairs",
     "mmgraph train glyphs-graph --task pretrain_for_script --set objectives.contrastive=1 --out pretrained",
     "mmgraph train glyphs-graph --task script --init-from pretrained --set finetune=frozen --out frozen",
+    "mmgraph train glyphs-graph --task script,category --set max_epochs=3 --out both",
     "mmgraph train glyphs-graph --task script --report-to tensorboard,csv --out followed",
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.errors import ConfigError
+from mmgraph.evaluation.one_task import one_task
 from mmgraph.evaluation.robustness.calibration import temperature_of
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.tasks import Classification
@@ -17,7 +18,7 @@ from mmgraph.training.run_folder import MARKER, write_best
 _NOTE = "probabilities are at the temperature"
 
 
-def calibrate(run: Run) -> float:
+def calibrate(run: Run, *, task: str | None = None) -> float:
     """Fit the temperature of a classification on validation, and keep it with the run.
 
     From then on all probabilities of the run are at that temperature: of ``predictions``, ``mmgraph predict``
@@ -25,7 +26,8 @@ def calibrate(run: Run) -> float:
     written anew, whole: ``model.safetensors``, ``predictions.parquet`` and the notes of ``run.json``.
 
     Args:
-        run: A run of a classification.
+        run: A run of a classification, or of several tasks with one among them.
+        task: Of several tasks that it was trained on, the one that is meant.
 
     Returns:
         The temperature: above 1 where the model was too sure of itself.
@@ -38,13 +40,14 @@ def calibrate(run: Run) -> float:
         >>> calibrate(mmgraph.load_run("run"))  # doctest: +SKIP
         1.37
     """
-    if not isinstance(run.task, Classification):
+    one = one_task(run, task, doing="--calibrate").task
+    if not isinstance(one, Classification):
         raise ConfigError(
-            f"the task {run.task.labels.task!r} is {run.task.labels.kind}; wanted a classification",
+            f"the task {one.labels.task!r} is {one.labels.kind}; wanted a classification",
             where="--calibrate",
             fix="Leave it out.",
         )
-    subject = Subject.of(run, "validation", doing="--calibrate")
+    subject = Subject.of(run, "validation", task=task, doing="--calibrate")
     temperature = temperature_of(subject)
     if temperature is None:
         raise ConfigError(
@@ -53,9 +56,10 @@ def calibrate(run: Run) -> float:
             where="--calibrate",
             fix="Leave it out, or train on a split with more validation entities.",
         )
-    run.module.head.temperature.fill_(temperature)  # type: ignore[operator]
-    note = f"{_NOTE} {temperature:.4g}, fitted on validation"
-    run.module.notes = [*(n for n in run.module.notes if not n.startswith(_NOTE)), note]
+    subject.head.temperature.fill_(temperature)  # type: ignore[operator]
+    about = _NOTE if run.task is one else f"{one.labels.task}: {_NOTE}"
+    note = f"{about} {temperature:.4g}, fitted on validation"
+    run.module.notes = [*(n for n in run.module.notes if not n.startswith(about)), note]
     if run.folder is not None:
         _keep(run, run.folder)
     return temperature

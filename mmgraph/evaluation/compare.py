@@ -12,16 +12,22 @@ import torch
 
 from mmgraph.errors import ConfigError
 from mmgraph.evaluation.comparison import Comparison, failed
+from mmgraph.evaluation.page_options import PageOptions
 from mmgraph.evaluation.paper import write_paper
 from mmgraph.evaluation.plan import Plan, Request, plan_comparison
 from mmgraph.evaluation.report import render_report, shown_run
+from mmgraph.evaluation.report_map import MapMethod
+from mmgraph.evaluation.report_robustness import FOLDER as ROBUSTNESS
+from mmgraph.evaluation.report_robustness import robustness_section
 from mmgraph.evaluation.report_slices import Slicing
-from mmgraph.evaluation.schedule import check_jobs, run_all
+from mmgraph.evaluation.schedule import check_jobs, done_runs, run_all
 from mmgraph.evaluation.side_by_side import threads_for
-from mmgraph.evaluation.unfinished_comparison import MARKER, open_comparison
+from mmgraph.evaluation.unfinished_comparison import MARKER, RECORD, open_comparison
 from mmgraph.evaluation.verdict import document
 from mmgraph.graph.graph import Graph
 from mmgraph.progress import Progress
+from mmgraph.training.run_folder import load_run
+from mmgraph.training.unfinished import unfinished_folder
 
 
 def compare(
@@ -39,6 +45,9 @@ def compare(
     overrides: Sequence[str] = (),
     groups: Sequence[str] = (),
     table: str | Path | None = None,
+    explain: Sequence[str] = (),
+    show: str | None = None,
+    map_method: MapMethod = "tsne",
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -79,6 +88,10 @@ def compare(
         groups: Columns to make groups of the test entities by, in the report: targets, splits and titles that
             the graph keeps, or columns of ``table``. Needs an ``out``.
         table: A table with further columns; rows are found by their ids.
+        explain: Entities whose answers are explained, in the report. Needs an ``out``.
+        show: The model whose first run is explained, mapped and, where that was measured, tried; by default
+            the subject, or where that is a baseline the best model on validation.
+        map_method: How its map comes into the plane: ``tsne``, or ``umap``, which needs umap-learn.
         out: Where to write ``comparison.json``, ``results.csv``, ``report.html``, ``paper/`` and the runs; if
             it is ``None``, nothing is written.
         resume: Go on with what is done, in an unfinished comparison at ``out`` or a finished one, to which
@@ -89,8 +102,10 @@ def compare(
     Raises:
         ConfigError: If an entry, a seed, a number or an override cannot be used, or what is to be resumed is
             another comparison.
-        GraphError: If the task has no labelled test entities.
-        RunError: If there is an unfinished comparison, or another process is at it.
+        GraphError: If the task has no labelled test entities, or there is no entity to explain.
+        MissingDependencyError: If the map needs a package that is not installed.
+        RunError: If there is an unfinished comparison, or another process is at it, or what was tried of a
+            run that is done is not of it any more.
         MMGraphError: If every entry raises.
     """
     request = Request(models, seeds, overrides, controls, subject, splits, dataset, trials)
@@ -98,42 +113,64 @@ def compare(
     progress = progress or Progress(quiet=True)
     folder = None if out is None else Path(out)
     check_jobs(plan, folder, jobs)
-    slicing = Slicing(tuple(groups), table)
-    slicing.check(plan.graph, plan.ground.task.labels.task)
+    options = PageOptions(Slicing(tuple(groups), table), tuple(explain), show, map_method)
+    options.check(plan)
     if folder is None:
-        if groups:
-            raise ConfigError(
-                "there is no report to show groups in", where="--group", fix="Give --out as well."
-            )
+        for given, name in ((groups, "group"), (explain, "explain"), (show, "show")):
+            if given:
+                raise ConfigError(
+                    "there is no report to show that in", where=f"--{name}", fix="Give --out as well."
+                )
         if resume:
             raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
-        return _compare(plan, None, progress, jobs)
+        return carry_out(plan, None, progress, jobs=jobs)
+    if resume:
+        _check_tried(plan, folder)
     with open_comparison(folder, _record(plan, jobs), resume=resume, overwrite=overwrite) as new:
-        comparison = run_and_write(plan, new, progress, jobs=jobs, slicing=slicing)
+        comparison = run_and_write(plan, new, progress, jobs=jobs, options=options)
     return replace(comparison, folder=folder)
 
 
+def _check_tried(plan: Plan, out: Path) -> None:
+    """Make sure, before anything is trained, that what was tried of runs is of the weights that they have.
+
+    Raises:
+        RunError: If it is of others.
+    """
+    unfinished = unfinished_folder(out)
+    for done in done_runs(plan, unfinished if (unfinished / RECORD).is_file() else out):
+        if (done / ROBUSTNESS).is_dir():
+            robustness_section(load_run(done, graph=plan.graph))
+
+
 def run_and_write(
-    plan: Plan, folder: Path, progress: Progress, *, jobs: int = 1, slicing: Slicing | None = None
+    plan: Plan, folder: Path, progress: Progress, *, jobs: int = 1, options: PageOptions | None = None
 ) -> Comparison:
     """Run a planned comparison and write it into a folder that is there: runs, tables and report."""
-    comparison = _compare(plan, folder, progress, jobs)
+    comparison = carry_out(plan, folder, progress, jobs=jobs)
     content = json.dumps(document(comparison), indent=2, sort_keys=True, ensure_ascii=False)
     (folder / MARKER).write_text(content + "\n", encoding="utf-8")
     comparison.table().to_csv(folder / "results.csv", index=False, lineterminator="\n")
-    slicing = slicing or Slicing()
+    options = options or PageOptions()
     with progress.job("report", total=1) as advance:
-        run = shown_run(comparison, folder, plan.graph)
-        slices = slicing.slices(comparison, plan.graph.view(comparison.task))
-        page = render_report(comparison, plan.graph, run=run, slices=slices)
+        run = shown_run(comparison, folder, plan.graph, options.show)
+        slices = options.slicing.slices(comparison, plan.graph.view(comparison.task))
+        page = render_report(
+            comparison,
+            plan.graph,
+            run=run,
+            slices=slices,
+            explain=options.explain,
+            map_method=options.map_method,
+        )
         (folder / "report.html").write_text(page, encoding="utf-8")
         write_paper(comparison, folder / "paper", slices=slices)
         advance(1)
     return comparison
 
 
-def _compare(plan: Plan, folder: Path | None, progress: Progress, jobs: int) -> Comparison:
-    """Return what came of every trial.
+def carry_out(plan: Plan, folder: Path | None, progress: Progress, *, jobs: int = 1) -> Comparison:
+    """Return what came of every trial of a plan; what is done already, in the folder, is not done again.
 
     Raises:
         MMGraphError: If every trial raises.

@@ -142,8 +142,9 @@ class Comparison:
 
     @property
     def metrics(self) -> list[str]:
-        """The names of the metrics, the headline first."""
-        return list(self.trials[0].metrics["test"]) if self.trials else []
+        """The names of the metrics that all trials have on test, the headline first."""
+        every = [trial.metrics["test"] for trial in self.trials]
+        return [name for name in every[0] if all(name in found for found in every)] if every else []
 
     @property
     def headline(self) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmgraph.evaluation.bounds import bounded_difference, bounded_score
 from mmgraph.evaluation.comparison import Comparison, Trial, higher_is_better, with_target_on_test
 from mmgraph.evaluation.roles import Role
 from mmgraph.evaluation.statistics import Estimate, Part, between_seeds, holm, over_seeds, over_splits
@@ -97,13 +98,14 @@ def interval(comparison: Comparison, entry: str, metric: str) -> Estimate | None
         if len(means) < 2:
             return None
         least = _least([entity_scores(same, metric) for same in _of_draws(trials).values()])
-        return over_splits(list(means.values()), comparison.overlap, least=least)
+        found = over_splits(list(means.values()), comparison.overlap, least=least)
+        return bounded_score(found, metric, tested=_tested(trials))
     values = [trial.metrics["test"][metric] for trial in trials]
     deterministic = all(trial.history is None for trial in trials)
     drawn = _drawn(entity_scores(trials, metric))
     if not values or (len(values) < 2 and (not deterministic or drawn is None)):
         return None
-    return over_seeds(values, drawn=drawn)
+    return bounded_score(over_seeds(values, drawn=drawn), metric, tested=_tested(trials))
 
 
 def over_entities(trial: Trial, metric: str) -> Estimate | None:
@@ -114,7 +116,10 @@ def over_entities(trial: Trial, metric: str) -> Estimate | None:
         metric: The metric; nothing for one that is no mean over entities.
     """
     drawn = _drawn(entity_scores([trial], metric))
-    return None if drawn is None else over_seeds([trial.metrics["test"][metric]], drawn=drawn)
+    if drawn is None:
+        return None
+    found = over_seeds([trial.metrics["test"][metric]], drawn=drawn)
+    return bounded_score(found, metric, tested=_tested([trial]))
 
 
 def entity_scores(trials: Sequence[Trial], metric: str) -> npt.NDArray[np.float64] | None:
@@ -178,12 +183,13 @@ def _gain(comparison: Comparison, subject: str, other: str) -> Estimate | None:
             return None
         ours, theirs = _of_draws(own), _of_draws(its)
         least = _least([_score_differences(ours[draw], theirs[draw], metric) for draw in paired])
-        return over_splits(list(paired.values()), comparison.overlap, least=least)
+        return bounded_difference(over_splits(list(paired.values()), comparison.overlap, least=least), metric)
     first, second = ([sign * trial.metrics["test"][metric] for trial in trials] for trials in (own, its))
     if _once(own) or _once(its):
         # How much another seed would change is not known.
         return None
-    return between_seeds(first, second, drawn=_drawn(_score_differences(own, its, metric)))
+    drawn = _drawn(_score_differences(own, its, metric))
+    return bounded_difference(between_seeds(first, second, drawn=drawn), metric)
 
 
 def _score_differences(
@@ -200,6 +206,14 @@ def _least(scores: Sequence[npt.NDArray[np.float64] | None]) -> float:
     """Return the mean over splits of the variance that comes from which entities are tested."""
     parts = [part.variance for found in scores if (part := _drawn(found)) is not None]
     return float(np.mean(parts)) if parts else 0.0
+
+
+def _tested(trials: Sequence[Trial]) -> int:
+    """Return how many rows the metrics of one of the trials were measured on, at least 1."""
+    table = trials[0].predictions
+    if "split" not in table:
+        return max(1, len(table))
+    return max(1, len(with_target_on_test(table) if "target" in table else table[table["split"] == "test"]))
 
 
 def _once(trials: Sequence[Trial]) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmgraph.data.task_spec import LinkTaskSpec
-from mmgraph.evaluation.comparison import Comparison
+from mmgraph.evaluation.comparison import Comparison, best
 from mmgraph.evaluation.plan import SUBJECT
 from mmgraph.evaluation.report_contrasts import contrasts_section
 from mmgraph.evaluation.report_data import data_section
 from mmgraph.evaluation.report_errors import errors_section
-from mmgraph.evaluation.report_map import map_section
+from mmgraph.evaluation.report_explanations import explanations_section
+from mmgraph.evaluation.report_map import MapMethod, map_section
 from mmgraph.evaluation.report_page import render_page
 from mmgraph.evaluation.report_repeat import Repeat, build_command, graph_facts, version_fact
 from mmgraph.evaluation.report_results import curves_section, results_section
@@ -29,8 +30,6 @@ from mmgraph.training.run import Run
 from mmgraph.training.run_folder import load_run
 from mmgraph.yaml_text import dump_yaml
 
-_ANSWERS = {"yes": "Yes", "partly": "Partly", "no": "No", "open": "Open"}
-
 
 def render_report(
     comparison: Comparison,
@@ -38,14 +37,18 @@ def render_report(
     *,
     run: Run | None = None,
     slices: Slices | None = None,
+    explain: Sequence[str] = (),
+    map_method: MapMethod = "tsne",
 ) -> str:
     """Return the report page as HTML; all text from the dataset is escaped.
 
     Args:
         comparison: The comparison, with at least one result.
         graph: The graph that it was made on.
-        run: One run of the subject, whose representations are drawn as a map, and what was tried of it.
+        run: One run, whose representations are drawn as a map, and what was tried of it.
         slices: How each entry fares with some of the test entities.
+        explain: Entities whose answers by that run are explained.
+        map_method: How the map comes into the plane.
     """
     view = graph.view(comparison.task)
     verdict = judge(comparison)
@@ -59,8 +62,8 @@ def render_report(
         "retrieval": retrieval_section(comparison, view),
         "slices": slices,
         "robustness": None if run is None else robustness_section(run),
-        "map": None if run is None else map_section(run),
-        "explained": (),
+        "map": None if run is None else map_section(run, map_method),
+        "explained": () if run is None else explanations_section(run, explain),
         "repeat": _repeat(comparison, graph),
     }
     return render_page(
@@ -72,7 +75,7 @@ def render_report(
             "description": comparison.spec.description,
             "sections": [("answer", "Answer"), *sections_of(found)],
             "verdict": verdict,
-            "answer_word": _ANSWERS[verdict.answer],
+            "answer_word": verdict.word,
             "failures": [str(failure) for failure in comparison.failures],
             **found,
         }
@@ -103,20 +106,27 @@ def sections_of(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, title) for name, title in _SECTIONS.items() if found[name]]
 
 
-def shown_run(comparison: Comparison, folder: Path, graph: Graph) -> Run | None:
-    """Return the first run of the subject on the graph's own split; nothing if it is a baseline.
+def shown_run(comparison: Comparison, folder: Path, graph: Graph, show: str | None = None) -> Run | None:
+    """Return the run that is mapped and explained: the first one on the graph's own split.
 
     Args:
         comparison: The comparison.
         folder: Where its runs are.
         graph: The graph that it was made on.
+        show: The model; by default the subject, or where that is a baseline the best model on validation.
+
+    Returns:
+        Nothing if no model has such a run.
     """
-    subject = subject_of(comparison)
-    own = [trial for trial in comparison.of(subject) if trial.draw == 0]
-    entry = next(entry for entry in comparison.entries if entry.name == subject)
-    if entry.is_baseline or not own:
-        return None
-    return load_run(run_folder(folder, entry, draw=0, seed=own[0].seed), graph=graph)
+    first = {trial.entry: trial.seed for trial in reversed(comparison.trials) if trial.draw == 0}
+    models = [e.name for e in comparison.entries if not e.is_baseline and e.name in first]
+    chosen = show or subject_of(comparison)
+    if chosen not in models:
+        if show is not None or not models:
+            return None
+        chosen = best(comparison, comparison.headline, models, split="validation")
+    entry = next(entry for entry in comparison.entries if entry.name == chosen)
+    return load_run(run_folder(folder, entry, draw=0, seed=first[chosen]), graph=graph)
 
 
 def num_tested(comparison: Comparison, view: Graph) -> int:

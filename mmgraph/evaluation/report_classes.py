@@ -98,6 +98,9 @@ def _counts(trial: Trial) -> Counts:
 
 
 def _labels(value: object) -> set[str]:
+    if value is None:
+        # No answer is no label.
+        return set()
     if isinstance(value, str):
         return {value}
     if isinstance(value, Sequence) or hasattr(value, "tolist"):

@@ -71,7 +71,9 @@ def errors_section(comparison: Comparison, graph: Graph) -> Errors | None:
 def _label_errors(
     comparison: Comparison, graph: Graph, entity: str, trial: Trial, test: pd.DataFrame
 ) -> Errors:
-    pairs = [(set(has), set(told)) for has, told in zip(test["target"], test["prediction"], strict=True)]
+    # No answer is no label.
+    answers = [() if told is None else told for told in test["prediction"]]
+    pairs = [(set(has), set(told)) for has, told in zip(test["target"], answers, strict=True)]
     missed, added = ([len(one - other) for one, other in pairs], [len(other - one) for one, other in pairs])
     wrong = pd.Series(missed) + pd.Series(added)
     most = test.loc[wrong.sort_values(ascending=False, kind="stable").index[:_SHOWN_ERRORS]]

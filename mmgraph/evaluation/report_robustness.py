@@ -14,6 +14,9 @@ from mmgraph.errors import RunError
 from mmgraph.evaluation.line_charts import LineChart, series_chart
 from mmgraph.evaluation.robustness.folder import MARKER
 from mmgraph.evaluation.robustness.plots import AXES
+from mmgraph.evaluation.robustness.robustness import NAMES
+from mmgraph.tasks import MultiTask, Task
+from mmgraph.tasks.heads import Heads
 from mmgraph.training.run import Run
 
 FOLDER = "robustness"
@@ -85,16 +88,21 @@ def robustness_section(run: Run, folder: str | Path | None = None) -> Robustness
 def _require_same(found: Mapping[str, Any], run: Run, file: Path) -> None:
     """Raise unless the figures of the run as it is are those of this run."""
     there = dict(found["metrics"])
-    same = (found["task"], found["model"]) == (run.task.labels.task, run.config.model.name)
+    one = _task(run, found["task"])
+    same = one is not None and found["model"] == run.config.model.name
     now = run.evaluate(found["split"]) if same else {}
-    if not same or not all(_alike(now[name], there[name]) for name in now):
+    begin = f"{found['task']}/" if one is not run.task else ""
+    own = {name.removeprefix(begin): value for name, value in now.items() if name.startswith(begin)}
+    if not same or not all(_alike(value, there[name]) for name, value in own.items()):
         raise RunError(
             f"was made of another run: {found['model']} on {found['task']}, {there}",
             where=str(file),
             fix="Make it anew for this one: mmgraph evaluate RUN --robustness --out DIR --overwrite.",
         )
     if held := found["calibration"]:
-        temperature = float(run.module.head.temperature)  # type: ignore[arg-type]
+        head = run.module.head
+        named = head.heads[found["task"]] if isinstance(head, Heads) else head
+        temperature = float(named.temperature)  # type: ignore[arg-type]
         if not math.isclose(held["temperature"], temperature, rel_tol=1e-6):
             raise RunError(
                 f"was made at the temperature {held['temperature']:.4g}, and the run has {temperature:.4g} "
@@ -102,6 +110,13 @@ def _require_same(found: Mapping[str, Any], run: Run, file: Path) -> None:
                 where=str(file),
                 fix="Make it anew: mmgraph evaluate RUN --robustness --out DIR --overwrite.",
             )
+
+
+def _task(run: Run, name: str) -> Task | None:
+    """Return the task of a run that has a name, or the one of several that has."""
+    if isinstance(run.task, MultiTask):
+        return run.task.members[name] if name in run.task.weights else None
+    return run.task if run.task.labels.task == name else None
 
 
 def _alike(one: float, other: float) -> bool:
@@ -115,7 +130,7 @@ def _section(found: Mapping[str, Any]) -> RobustnessSection:
     return RobustnessSection(
         caption=(
             f"{metric.capitalize()} of {found['model']} on "
-            f"{counted(found['entities'], 'entity', 'entities')} of {found['split']}, the weights as they "
+            f"{counted(found['entities'], *NAMES[found['unit']])} of {found['split']}, the weights as they "
             f"are, where less is known than in training; bars are the standard deviation over {draws}."
         ),
         charts=(*_curves(found["curves"]), *_sureness(found)),

@@ -22,7 +22,7 @@ from mmgraph.evaluation.report import num_tested, sections_of
 from mmgraph.evaluation.report_data import data_section
 from mmgraph.evaluation.report_errors import errors_section
 from mmgraph.evaluation.report_explanations import explanations_section
-from mmgraph.evaluation.report_map import map_section
+from mmgraph.evaluation.report_map import MapMethod, check_map, map_section
 from mmgraph.evaluation.report_page import render_page
 from mmgraph.evaluation.report_repeat import Repeat, build_command, graph_facts, version_fact
 from mmgraph.evaluation.report_results import curves_section
@@ -62,6 +62,7 @@ def report(
     table: str | Path | pd.DataFrame | None = None,
     robustness: str | Path | None = None,
     explain: Sequence[str] = (),
+    map_method: MapMethod = "tsne",
     overwrite: bool = False,
 ) -> Path:
     """Write all that is to be seen of a run into a folder: a page, and tables and figures for a paper.
@@ -75,6 +76,7 @@ def report(
         robustness: The folder that ``mmgraph evaluate --robustness --out`` wrote of this run; by default
             ``robustness`` in the run's folder, if it is there.
         explain: Entities whose answers are explained.
+        map_method: How the map comes into the plane: ``tsne``, or ``umap``, which needs umap-learn.
         overwrite: Replace an earlier report.
 
     Returns:
@@ -85,6 +87,7 @@ def report(
         ConfigError: If there is no such column, the task cannot be explained, or predicts nothing.
         DataError: If the table cannot be read.
         GraphError: If there is no such entity.
+        MissingDependencyError: If the map needs a package that is not installed.
         RunError: If what was tried of a run is not of this one.
 
     Example:
@@ -92,6 +95,7 @@ def report(
     """
     out = Path(out)
     require_place(out, marker=MARKER, overwrite=overwrite)
+    check_map(map_method)
     task = run.task.labels.task
     if isinstance(run.graph.task(task), PretrainingTaskSpec):
         raise ConfigError(
@@ -101,7 +105,7 @@ def report(
         )
     single = as_comparison(run)
     slices = Slicing(tuple(groups), table).slices(single, run.graph.view(single.task))
-    page = run_page(run, single, slices=slices, robustness=robustness, explain=explain)
+    page = run_page(run, single, slices=slices, robustness=robustness, explain=explain, map_method=map_method)
     with atomic_folder(out, marker=MARKER, overwrite=overwrite) as new:
         content = json.dumps(_document(run, single), indent=2, ensure_ascii=False)
         (new / MARKER).write_text(content + "\n", encoding="utf-8")
@@ -117,6 +121,7 @@ def run_page(
     slices: Slices | None,
     robustness: str | Path | None = None,
     explain: Sequence[str] = (),
+    map_method: MapMethod = "tsne",
 ) -> str:
     """Return the page of a run as HTML; all text from the dataset is escaped.
 
@@ -124,7 +129,7 @@ def run_page(
         run: The run.
         single: The same as a comparison of one.
         slices: How it fares with some of the test entities.
-        robustness, explain: See :func:`report`.
+        robustness, explain, map_method: See :func:`report`.
     """
     view = run.graph.view(single.task)
     found = {
@@ -137,7 +142,7 @@ def run_page(
         "retrieval": retrieval_section(single, view),
         "slices": slices,
         "robustness": robustness_section(run, robustness),
-        "map": map_section(run),
+        "map": map_section(run, map_method),
         "explained": explanations_section(run, explain),
         "repeat": _repeat(run),
     }
@@ -193,7 +198,7 @@ def _splits(single: Comparison, tested: int) -> SplitTable:
         rows.append(
             SplitRow(
                 metric.replace("_", " "),
-                tuple(f"{trial.metrics[split][metric]:.3f}" for split in splits),
+                tuple(_cell(trial.metrics[split].get(metric)) for split in splits),
                 "" if reach is None else f"{reach.low:.3f} to {reach.high:.3f}",
             )
         )
@@ -204,6 +209,11 @@ def _splits(single: Comparison, tested: int) -> SplitTable:
         splits,
         tuple(rows),
     )
+
+
+def _cell(value: float | None) -> str:
+    # Some metrics are of a kind of rows that not every part has, such as pairs with hard wrong answers.
+    return "" if value is None else f"{value:.3f}"
 
 
 def _repeat(run: Run) -> Repeat:

@@ -6,13 +6,13 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mmgraph.data.task_spec import AnyTaskSpec, TaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, MultiTaskSpec, PairTaskSpec, TaskSpec
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.evaluation.comparison import Comparison, Trial
 from mmgraph.evaluation.robustness.slices import FEWEST, degree_bins, degrees, group_names
@@ -80,7 +80,7 @@ class Slicing:
 
         Raises:
             ConfigError: If there is no such column, a table without a column of it, or groups are asked for
-                of a task that has no target of each entity.
+                of links.
             DataError: If the table cannot be read.
         """
         self._columns(graph, graph.task(task), task)
@@ -93,61 +93,78 @@ class Slicing:
             graph: The graph as the task sees it.
 
         Returns:
-            Nothing for a task without a target of each entity.
+            Nothing for a link prediction, whose answers are of two entities each.
 
         Raises:
             ConfigError, DataError: As :meth:`check`.
         """
-        columns = self._columns(graph, comparison.spec, comparison.task)
-        if columns is None:
-            return None
-        assert isinstance(comparison.spec, TaskSpec)
-        named = [(f"By {name}", group_names(columns[name], most=_MOST_GROUPS), "") for name in self.groups]
-        named += _built_in(graph, comparison.spec.entity)
-        ids = columns["id"].astype(str).tolist()
-        entries = tuple(comparison.finished)
-        scores = {name: [_scores(trial) for trial in comparison.of(name)] for name in entries}
-        tables = [
-            SliceTable(title, caption, rows)
-            for title, cells, caption in named
-            if len(rows := _rows(dict(zip(ids, cells, strict=True)), scores, entries)) > 1
-        ]
+        entries, tables, measures = tuple(comparison.finished), [], []
+        parts = self._columns(graph, comparison.spec, comparison.task)
+        for task, (entity, columns) in parts.items():
+            begin = f"{task}: " if isinstance(comparison.spec, MultiTaskSpec) else ""
+            trials = {
+                name: [_of_task(trial, task, entity) if begin else trial for trial in comparison.of(name)]
+                for name in entries
+            }
+            ids = columns["id"].astype(str).tolist()
+            scores = {name: [_scores(trial) for trial in trials[name]] for name in entries}
+            named = [
+                (f"By {name}", group_names(columns[name], most=_MOST_GROUPS), "")
+                for name in self.groups
+                if name in columns
+            ]
+            found = [
+                SliceTable(f"{begin}{title[:1].lower() if begin else title[:1]}{title[1:]}", caption, rows)
+                for title, cells, caption in [*named, *_built_in(graph, entity)]
+                if len(rows := _rows(dict(zip(ids, cells, strict=True)), scores, entries)) > 1
+            ]
+            if found:
+                tables += found
+                measures.append(f"{begin}{_MEASURES[_kind(trials[entries[0]][0])]}")
         if not tables:
             return None
-        measure = _MEASURES[_kind(comparison.trials[0])]
         return Slices(
-            f"{measure}: the mean over trainings ± its standard deviation; bold is the best of a row.",
+            f"{'. '.join(measures)}: the mean over trainings ± its standard deviation; bold is the best of a "
+            "row.",
             entries,
             tuple(tables),
         )
 
-    def _columns(self, graph: Graph, spec: AnyTaskSpec, task: str) -> pd.DataFrame | None:
+    def _columns(self, graph: Graph, spec: AnyTaskSpec, task: str) -> dict[str, tuple[str, pd.DataFrame]]:
+        """Return by task the entity type that it asks about, and the columns that its groups come from."""
         if self.table is not None and not self.groups:
             raise ConfigError(
                 "got a table, but no column of it", where="--table", fix="Name one by --group COLUMN."
             )
-        if not isinstance(spec, TaskSpec):
-            if self.groups:
-                raise ConfigError(
-                    f"the task {task!r} has no target of each entity, so there are no groups of them",
-                    where="--group",
-                    fix="Leave it out.",
-                )
-            return None
-        columns = known_columns(graph, spec.entity, self.table)
+        names = spec.tasks if isinstance(spec, MultiTaskSpec) else (task,)
+        asked = {
+            name: one.entity
+            for name, one in ((name, graph.task(name)) for name in names)
+            if isinstance(one, TaskSpec | PairTaskSpec)
+        }
+        if self.groups and not asked:
+            raise ConfigError(
+                f"the answers of {task!r} are not of one entity each, so there are no groups of them",
+                where="--group",
+                fix="Leave it out.",
+            )
+        columns = {entity: known_columns(graph, entity, self.table) for entity in asked.values()}
+        known = [str(column) for table in columns.values() for column in table]
         for name in self.groups:
-            if name not in columns:
+            if name not in known:
                 raise ConfigError(
                     f"there is no column {name!r}",
                     where="--group",
-                    fix=f"{did_you_mean(name, [str(c) for c in columns])} --table FILE brings others.",
+                    fix=f"{did_you_mean(name, known)} --table FILE brings others.",
                 )
-        return columns
+        return {name: (entity, columns[entity]) for name, entity in asked.items()}
 
 
 _MEASURES = {
     "class": "The share of the test entities of a group that is answered rightly",
     "number": "The mean absolute error on the test entities of a group (less is better)",
+    "rank": "The reciprocal rank of the own answer, among all, for the test entities of a group",
+    "pairs": "The share of the pairs of the test entities of a group that are told rightly",
     "labels": "The overlap of an entity's labels with those told (F1 of each, the mean over the test "
     "entities of a group)",
 }
@@ -221,7 +238,17 @@ def _order(group: str) -> tuple[int, float, str]:
     return (1, 0.0, group) if found is None else (0, float(found["begin"]), group)
 
 
+def _of_task(trial: Trial, task: str, entity: str) -> Trial:
+    """Return what a training on several tasks says of one of them, as if it were the only one."""
+    table = trial.predictions[trial.predictions["entity"] == entity]
+    own = table[["id", "split", f"{task}/target", f"{task}/prediction"]]
+    return replace(trial, predictions=own.rename(columns=lambda name: name.removeprefix(f"{task}/")))
+
+
 def _kind(trial: Trial) -> str:
+    for column, kind in (("rank", "rank"), ("drawn", "pairs")):
+        if column in trial.predictions:
+            return kind
     target = trial.predictions["target"]
     if pd.api.types.is_float_dtype(target):
         return "number"
@@ -232,12 +259,19 @@ def _kind(trial: Trial) -> str:
 def _scores(trial: Trial) -> dict[str, float]:
     """Return the score of each test entity by its id; more is better."""
     test, kind = trial.on_test, _kind(trial)
+    if kind == "rank":
+        return dict(zip(test["id"].astype(str), 1 / test["rank"], strict=True))
+    if kind == "pairs":
+        right = (test["target"] == test["prediction"]).groupby(test["id"].astype(str)).mean()
+        return {str(name): float(share) for name, share in right.items()}
     pairs = zip(test["id"].astype(str), test["target"], test["prediction"], strict=True)
     if kind == "number":
-        return {name: -abs(float(target) - float(told)) for name, target, told in pairs}
+        # No answer is no number either, and is not counted.
+        return {name: -abs(float(target) - float(told)) for name, target, told in pairs if not pd.isna(told)}
     if kind == "class":
         return {name: float(str(target) == str(told)) for name, target, told in pairs}
-    return {name: _overlap(set(target), set(told)) for name, target, told in pairs}
+    # No answer, as of an entity whose output is not finite, is none of its labels.
+    return {name: _overlap(set(target), set() if told is None else set(told)) for name, target, told in pairs}
 
 
 def _overlap(has: set[str], told: set[str]) -> float:

@@ -152,6 +152,8 @@ def data_address(png: bytes) -> str:
 
 def shown(value: Any) -> str:
     """Return a target or a prediction as text: numbers with four digits, labels side by side."""
+    if value is None:
+        return "nothing"
     if isinstance(value, list):
         return ", ".join(value) or "none"
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)

@@ -76,21 +76,7 @@ def run_all(
         jobs: How many processes do them.
     """
     grounds = _grounds(plan, folder, progress)
-    work = [
-        Job(
-            entry,
-            draw,
-            seed,
-            plan.overrides,
-            plan.configs.get(entry.name),
-            plan.trials,
-            plan.seeds[0],
-            folder,
-        )
-        for entry in plan.entries
-        for draw in grounds
-        for seed in plan.seeds_of(entry)
-    ]
+    work = _work(plan, folder, list(grounds))
     trials = {job: trial for job in work if (trial := find_trial(job, grounds[job.draw])) is not None}
     left = [job for job in work if job not in trials]
     if trials:
@@ -111,6 +97,36 @@ def run_all(
                 failures[job] = came
     return [trials[job] for job in work if job in trials], [
         _failure(job, failures[job]) for job in work if job in failures
+    ]
+
+
+def done_runs(plan: Plan, folder: Path) -> list[Path]:
+    """Return the folders of the first runs of the models on the graph's own split, as far as they are done.
+
+    Args:
+        plan: What to do.
+        folder: Where trials are found.
+    """
+    first = [job for job in _work(plan, folder, [0]) if job.seed == plan.seeds[0] and job.config is not None]
+    done = [job for job in first if find_trial(job, plan.ground) is not None]
+    return [job.folder for job in done if job.folder is not None]
+
+
+def _work(plan: Plan, folder: Path | None, draws: Sequence[int]) -> list[Job]:
+    return [
+        Job(
+            entry,
+            draw,
+            seed,
+            plan.overrides,
+            plan.configs.get(entry.name),
+            plan.trials,
+            plan.seeds[0],
+            folder,
+        )
+        for entry in plan.entries
+        for draw in draws
+        for seed in plan.seeds_of(entry)
     ]
 
 

@@ -1,4 +1,8 @@
-"""The answer to the question of a comparison, in words, and as readily no as yes."""
+"""The answer to the question of a comparison, in words, and as readily no as yes.
+
+No is an answer as well, and takes as much: an entry that is better, or an interval that leaves no room for a
+gain. Where it leaves room for either, nothing has been shown.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmgraph.evaluation.comparison import Comparison, best
+from mmgraph.evaluation.comparison import Comparison, best, higher_is_better
 from mmgraph.evaluation.contrasts import Contrast, contrasts, interval
 from mmgraph.evaluation.parts import parts_sentences, twins
 from mmgraph.evaluation.wording import gain_in_words, listed, p_in_words, value_in_words, worth
 
 _FEW_SPLITS = 5
 
-Answer = Literal["yes", "partly", "no", "open"]
+Answer = Literal["yes", "partly", "no", "not_shown", "open"]
+
+_WORTH = 0.02
+"""What gain is worth having: of a share or R², and of an error as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +30,20 @@ class Verdict:
     Args:
         question: What is asked.
         answer: ``yes``: better than every entry that the question is about; ``partly``: than some, and of the
-            graph than itself without it; ``no``: neither; ``open``: nothing to compare, or too few
-            repetitions to tell a difference from chance.
+            graph than itself without it; ``no``: neither, and one of them is better, or no gain worth having
+            is within the interval; ``not_shown``: neither, and such a gain may yet be there; ``open``:
+            nothing to compare, or a single training.
         sentences: The answer in words.
     """
 
     question: str
     answer: Answer
     sentences: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        """The answer as a headline."""
+        return self.answer.replace("_", " ").capitalize()
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as a JSON document."""
@@ -75,7 +88,7 @@ def judge(comparison: Comparison) -> Verdict:
         sentences += _controls(comparison, subject, others)
         sentences += parts_sentences(comparison, subject, found, max(asked, key=_nearest))
     sentences.append(_meaning(comparison))
-    return Verdict(question, _answer(asked, twins(comparison, subject, asked)), tuple(sentences))
+    return Verdict(question, _answer(comparison, asked, twins(comparison, subject, asked)), tuple(sentences))
 
 
 def subject_of(comparison: Comparison) -> str:
@@ -100,11 +113,37 @@ def document(comparison: Comparison) -> dict[str, Any]:
     return found
 
 
-def _answer(asked: Sequence[Contrast], own: Sequence[Contrast]) -> Answer:
+def _answer(comparison: Comparison, asked: Sequence[Contrast], own: Sequence[Contrast]) -> Answer:
     """Return whether all, some or none are beaten; none count where it is level without the graph."""
     if all(contrast.sign > 0 for contrast in asked):
         return "yes"
-    return "partly" if any(contrast.sign > 0 for contrast in own or asked) else "no"
+    if any(contrast.sign > 0 for contrast in own or asked):
+        return "partly"
+    if any(contrast.sign < 0 for contrast in asked):
+        return "no"
+    return "not_shown" if _has_room(comparison, max(asked, key=_nearest)) else "no"
+
+
+def _has_room(comparison: Comparison, nearest: Contrast) -> bool:
+    """Return whether the interval of a difference holds a gain that is worth having."""
+    metric = comparison.headline
+    score = comparison.score(nearest.entry, metric)
+    assert score is not None
+    worth_having = _WORTH if higher_is_better(metric) else _WORTH * abs(score.mean)
+    return nearest.gain.high >= worth_having
+
+
+def _room_in_words(comparison: Comparison, asked: Sequence[Contrast]) -> list[str]:
+    """Return what a difference that cannot be told from chance may yet be."""
+    nearest = max(asked, key=_nearest)
+    if nearest.sign != 0 or any(contrast.sign < 0 for contrast in asked):
+        return []
+    if nearest.gain.high <= 0:
+        return ["The interval leaves no room for a gain."]
+    most = worth(comparison, nearest.gain.high)
+    if _has_room(comparison, nearest):
+        return [f"That is no proof that there is none: the interval leaves room for a gain of {most}."]
+    return [f"The interval leaves no room for a gain of more than {most}."]
 
 
 def _nearest(contrast: Contrast) -> float:
@@ -143,7 +182,8 @@ def _graph(comparison: Comparison, subject: str, asked: Sequence[Contrast]) -> l
     else:
         sentences = [
             f"The graph adds nothing that can be told from chance to {against}: the difference is {amount} "
-            f"({p_in_words(nearest)})."
+            f"({p_in_words(nearest)}).",
+            *_room_in_words(comparison, asked),
         ]
     if beaten:
         sentences.append(f"It is better than {listed([c.entry for c in beaten], 'and')} alone.")
@@ -175,6 +215,7 @@ def _rivals(comparison: Comparison, asked: Sequence[Contrast]) -> list[str]:
                 f"{value_in_words(comparison, nearest.entry)}: the difference is "
                 f"{gain_in_words(comparison, nearest.gain)} ({p_in_words(nearest)})."
             )
+            sentences += _room_in_words(comparison, asked) if sign == 0 else []
     return sentences
 
 
@@ -185,12 +226,13 @@ def _controls(comparison: Comparison, subject: str, others: Sequence[Contrast]) 
         amount = gain_in_words(comparison, shuffled.gain)
         if shuffled.sign > 0:
             sentences.append(
-                f"It matters which nodes are joined: with shuffled edges {subject} loses {amount}."
+                f"It matters which nodes are joined: with shuffled edges {subject} loses {amount} "
+                f"({p_in_words(shuffled)})."
             )
         else:
             sentences.append(
                 "Which nodes are joined makes no difference that can be told from chance: "
-                f"against shuffled edges it is {amount}."
+                f"against shuffled edges it is {amount} ({p_in_words(shuffled)})."
             )
     alone = [c for c in others if c.role.kind == "without_features"]
     if alone:
@@ -198,7 +240,8 @@ def _controls(comparison: Comparison, subject: str, others: Sequence[Contrast]) 
         kept = {1: "features add to that", 0: "features add nothing to that which can be told from chance"}
         sentences.append(
             f"Relations alone, without features, reach {value_in_words(comparison, nearest.entry)} "
-            f"({nearest.entry}); {kept.get(nearest.sign, 'which is better than both together')}."
+            f"({nearest.entry}); {kept.get(nearest.sign, 'which is better than both together')} "
+            f"({p_in_words(nearest)})."
         )
     return sentences
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmgraph.evaluation.comparison import Comparison, higher_is_better
+from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.contrasts import Contrast, interval
+from mmgraph.evaluation.metric_range import metric_range
 from mmgraph.evaluation.statistics import Estimate
 
 
@@ -26,7 +27,7 @@ def in_points(metric: str) -> bool:
         >>> in_points("accuracy"), in_points("mean_absolute_error")
         (True, False)
     """
-    return higher_is_better(metric) and metric != "r2_score"
+    return metric_range(metric) == (0.0, 1.0)
 
 
 def worth(comparison: Comparison, difference: float) -> str:

@@ -122,9 +122,20 @@ class Retrieval(PairTask):
         """Return the contrastive loss of some entities among themselves."""
         return self.contrast.of(output[:, 0], output[:, 1])
 
-    def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:  # noqa: ARG002
+    def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
         """Return MRR, recall, NDCG and the median rank of both directions, and the size of the gallery."""
-        rankings = [rank_own(*sides)[0] for sides in _both_ways(output)]
+        return self.metrics_of(output, torch.arange(len(rows)))
+
+    def metrics_of(self, output: Tensor, places: Tensor) -> dict[str, float]:
+        """Return the metrics of some entities, each of which is looked for among all.
+
+        Args:
+            output: Both sides of all entities of the gallery, [R, 2, D].
+            places: Which of them are counted, int64 [S].
+        """
+        counted = torch.zeros(len(output), dtype=torch.bool)
+        counted[places] = True
+        rankings = [rank_own(*sides)[0].take(counted) for sides in _both_ways(output)]
         found = {"mrr": sum(ranking.mrr() for ranking in rankings) / 2}
         for direction, ranking in zip(self.directions, rankings, strict=True):
             found[f"{direction}_mrr"] = ranking.mrr()

@@ -71,8 +71,11 @@ def test_a_report_shows_what_is_found(call: Call, retrieved: Path, tmp_path: Pat
     last = shown[shown.rindex("its own answer: rank") : shown.index("</section>")]
     assert f"rank {int(worst['rank'])}<" in last
     assert last.index(f">{worst['id']}<") < last.rindex(f">{worst['prediction']}<")
-    refused = call("report", str(retrieved), "--group", "script", "--out", str(tmp_path / "other"))
-    assert "has no target of each entity, so there are no groups of them" in refused.err
+    grouped = call("report", str(retrieved), "--group", "script", "--out", str(tmp_path / "other"))
+    assert grouped.code == 0, grouped.err
+    page = (tmp_path / "other" / "report.html").read_text(encoding="utf-8")
+    assert "By script" in page
+    assert "reciprocal rank of the own answer, among all" in page
 
 
 def test_one_side_is_embedded(call: Call, retrieved: Path, tmp_path: Path) -> None:

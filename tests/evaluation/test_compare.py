@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from mmgraph.config import read_yaml
-from mmgraph.errors import MMGraphError, UserError
+from mmgraph.errors import ConfigError, GraphError, MMGraphError, RunError, UserError
 from mmgraph.evaluation.compare import compare
 from mmgraph.evaluation.comparison import Comparison
+from mmgraph.evaluation.robustness.robustness import robustness
 from mmgraph.graph.graph import Graph
+from mmgraph.training import train
 from mmgraph.training.run_folder import load_run
 
 ENTRIES = ["logistic_regression", "mlp", "hetero_gat[edges=none]"]
@@ -55,7 +57,7 @@ def test_leaves_tables_report_and_runs(comparison: Comparison, folder: Path) -> 
     assert comparison.folder == folder / "out"
     document = json.loads((folder / "out" / "comparison.json").read_text())
     assert [entry["model"] for entry in document["results"]] == ENTRIES
-    assert document["verdict"]["answer"] in {"yes", "no", "partly", "open"}
+    assert document["verdict"]["answer"] in {"yes", "no", "not_shown", "partly", "open"}
     table = pd.read_csv(folder / "out" / "results.csv")
     mean = table.query("model == 'mlp' and split == 'test' and metric == 'accuracy'")["value"].mean()
     assert mean == pytest.approx(document["results"][1]["metrics"]["accuracy"]["mean"])
@@ -117,3 +119,75 @@ def test_baselines_of_a_regression_are_written(graph: Graph, tmp_path: Path) -> 
     config = read_yaml(tmp_path / "out" / "runs" / "ridge" / "0" / "config.yaml")
     assert config == found.of("ridge")[0].config
     assert config["alpha"] > 0
+
+
+def test_answers_are_explained_by_the_model_that_is_shown(
+    comparison: Comparison, graph: Graph, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmgraph.evaluation.schedule.run_trial", _never)
+    again = {"task": "script", "models": ENTRIES, "seeds": 2, "overrides": SHORT, "out": folder / "out"}
+    compare(folder / "graph", **again, explain=["m4", "m7"], show="mlp", resume=True)
+    page = (folder / "out" / "report.html").read_text()
+    assert "Mark 4 (m4)" in page
+    assert "Mark 7 (m7)" in page
+    assert '<h2 id="map-h">How mlp sees them</h2>' in page
+    assert '<a href="#explained">' in page
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("everything is done already")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"explain": ["nobody"]}, GraphError, "--explain: there is no entity 'nobody'"),
+        (
+            {"show": "mpl"},
+            ConfigError,
+            "--show: there is no model 'mpl' among the entries. Did you mean 'mlp'",
+        ),
+        ({"show": "logistic_regression"}, ConfigError, "--show: there is no model 'logistic_regression'"),
+        (
+            {"explain": ["m1"], "task": "link:like", "models": ["mlp"]},
+            ConfigError,
+            "no answer can be explained",
+        ),
+        ({"explain": ["m1"], "models": ["logistic_regression"]}, ConfigError, "all entries are baselines"),
+        ({"explain": ["m1"], "out": None}, ConfigError, "--explain: there is no report to show that in"),
+    ],
+)
+def test_what_a_page_cannot_show_is_refused_before_training(
+    graph: Graph,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, object],
+    kind: type[MMGraphError],
+    message: str,
+) -> None:
+    monkeypatch.setattr("mmgraph.evaluation.schedule.run_trial", _never)
+    asked = {"task": "script", "models": ["logistic_regression", "mlp"], "out": tmp_path / "out", **options}
+    with pytest.raises(kind, match=message):
+        compare(graph, **asked)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_was_tried_of_other_weights_is_refused_before_training(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"task": "script", "models": ["mlp"], "overrides": SHORT, "out": tmp_path / "out"}
+    compare(graph, **asked, seeds=1)
+    other = train(graph, task="script", model="hetero_gat", overrides=SHORT)
+    robustness(other, aspects=["selective"]).save(tmp_path / "out" / "runs" / "mlp" / "0" / "robustness")
+    monkeypatch.setattr("mmgraph.evaluation.schedule.run_trial", _never)
+    with pytest.raises(RunError, match="was made of another run: hetero_gat on script"):
+        compare(graph, **asked, seeds=2, resume=True)
+    # Nothing stands in the way of what is made anew.
+    assert [item.name for item in tmp_path.iterdir()] == ["out"]
+    monkeypatch.undo()
+    own = load_run(tmp_path / "out" / "runs" / "mlp" / "0", graph=graph)
+    folder = tmp_path / "out" / "runs" / "mlp" / "0" / "robustness"
+    robustness(own, aspects=["selective"]).save(folder, overwrite=True)
+    found = compare(graph, **asked, seeds=2, resume=True)
+    assert len(found.trials) == 2
+    assert "The surest answers alone" in (tmp_path / "out" / "report.html").read_text()

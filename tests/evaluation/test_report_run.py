@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pandas as pd
 import pytest
 
 import mmgraph as mg
-from mmgraph.errors import ConfigError, GraphError, RunError, UserError
+from mmgraph.errors import ConfigError, GraphError, MissingDependencyError, RunError, UserError
+from mmgraph.evaluation.report_map import map_section
 from mmgraph.graph.graph import Graph
 from mmgraph.training import Run, train
 
@@ -163,3 +165,46 @@ def test_regression_has_slices_and_a_map_of_its_values(graph: Graph, tmp_path: P
     # A number is near or far, not right or wrong.
     assert 'value="split"' in page
     assert 'value="wrong"' not in page
+
+
+@pytest.mark.parametrize(
+    ("task", "told", "parts"),
+    [
+        ("retrieval:picture,name", "rank of the own answer", True),
+        ("matching:picture,name", "own pair", True),
+        ("script,size", "script", True),
+        ("link:like", "links", False),
+    ],
+)
+def test_other_tasks_have_a_map(graph: Graph, tmp_path: Path, task: str, told: str, parts: bool) -> None:
+    run = train(graph, task=task, model="mlp", overrides=[*SMALL, "max_epochs=1"])
+    section = map_section(run)
+    assert section is not None
+    assert section.what == told
+    assert bool(section.splits) == parts
+    assert {point.label for point in section.points} <= set(range(len(section.labels)))
+    page = mg.report(run, tmp_path / "out").read_text()
+    assert f"checked> {told}</label>" in page
+    assert ('value="split"' in page) == parts
+
+
+def test_each_of_several_tasks_is_explained(graph: Graph, tmp_path: Path) -> None:
+    run = train(graph, task="script,size", model="mlp", overrides=[*SMALL, "max_epochs=1"])
+    page = mg.report(run, tmp_path / "out", explain=["m4"]).read_text()
+    assert "Mark 4 (m4), script" in page
+    assert "Mark 4 (m4), size" in page
+
+
+def test_a_map_by_umap(run: Run, tmp_path: Path) -> None:
+    if importlib.util.find_spec("umap") is None:
+        with pytest.raises(MissingDependencyError, match=r"umap-learn is not installed.*mmgraph\[umap\]"):
+            mg.report(run, tmp_path / "out", map_method="umap")
+        assert not (tmp_path / "out").exists()
+        return
+    first, second = (map_section(run, "umap") for _ in range(2))
+    assert first is not None
+    assert first == second
+    assert "by UMAP" in first.caption
+    assert first.points != map_section(run).points
+    with pytest.raises(ConfigError, match="--map: there is no map by 'pca'"):
+        mg.report(run, tmp_path / "out", map_method="pca")

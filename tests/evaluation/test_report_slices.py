@@ -10,8 +10,10 @@ import pytest
 
 from mmgraph.errors import ConfigError
 from mmgraph.evaluation.comparison import Comparison
+from mmgraph.evaluation.report_run import as_comparison
 from mmgraph.evaluation.report_slices import Slicing, _scores
 from mmgraph.graph.graph import Graph
+from mmgraph.training import train
 
 Make = Callable[..., Comparison]
 
@@ -91,3 +93,63 @@ def test_faults_name_their_option(graph: Graph) -> None:
         Slicing(("scrpt",)).check(graph, "script")
     with pytest.raises(ConfigError, match="--table: got a table, but no column of it"):
         Slicing((), pd.DataFrame({"id": ["m1"]})).check(graph, "script")
+
+
+def test_no_answer_is_wrong_of_labels_and_not_counted_of_numbers(make_comparison: Make) -> None:
+    (trial,) = make_comparison({"mlp": [0.7]}).trials
+    labels = pd.DataFrame(
+        {
+            "id": ["m1", "m2"],
+            "split": "test",
+            "target": [["a", "b"], ["a"]],
+            "prediction": pd.Series([["a"], None], dtype=object),
+        }
+    )
+    assert _scores(replace(trial, predictions=labels)) == {"m1": pytest.approx(2 / 3), "m2": 0.0}
+    numbers = labels.assign(target=[1.0, 2.0], prediction=[1.5, None])
+    assert _scores(replace(trial, predictions=numbers)) == {"m1": -0.5}
+
+
+def test_several_tasks_have_slices_each(graph: Graph) -> None:
+    run = train(graph, task="script,size", model="mlp", overrides=["max_epochs=1", "device=cpu"], seed=0)
+    found = Slicing(("script",)).slices(as_comparison(run), graph.view("script,size"))
+    assert found is not None
+    titles = [table.title for table in found.tables]
+    assert {title.partition(": ")[0] for title in titles} == {"script", "size"}
+    assert {"script: by script", "size: by script"} <= set(titles)
+    assert "script: The share of the test entities" in found.caption
+    assert "size: The mean absolute error" in found.caption
+    own = run.predictions()
+    latin = own[(own["script/target"] == "latin") & (own["split"] == "test")]
+    error = (latin["size/target"] - latin["size/prediction"]).abs().mean()
+    cell = next(
+        row.cells[0]
+        for table in found.tables
+        if table.title == "size: by script"
+        for row in table.rows
+        if row.group == "latin"
+    )
+    assert cell is not None
+    assert float(cell.text) == pytest.approx(error, abs=1e-3)
+
+
+def test_a_retrieval_has_slices_of_ranks(graph: Graph) -> None:
+    overrides = ["max_epochs=1", "device=cpu", "model.hidden_channels=8"]
+    run = train(graph, task="retrieval:picture,name", model="mlp", overrides=overrides, seed=0)
+    single = as_comparison(run)
+    found = Slicing(("script",)).slices(single, graph.view("retrieval:picture,name"))
+    assert found is not None
+    assert "reciprocal rank" in found.caption
+    table = next(table for table in found.tables if table.title == "By script")
+    predictions = single.trials[0].on_test
+    assert sum(row.entities for row in table.rows) == len(predictions)
+    total = sum(row.entities * float(row.cells[0].text) for row in table.rows if row.cells[0] is not None)
+    assert total / len(predictions) == pytest.approx((1 / predictions["rank"]).mean(), abs=1e-3)
+
+
+def test_a_matching_has_slices_of_pairs(graph: Graph) -> None:
+    overrides = ["max_epochs=1", "device=cpu", "model.hidden_channels=8"]
+    run = train(graph, task="matching:picture,name", model="mlp", overrides=overrides, seed=0)
+    found = Slicing(("script",)).slices(as_comparison(run), graph.view("matching:picture,name"))
+    assert found is not None
+    assert "share of the pairs" in found.caption

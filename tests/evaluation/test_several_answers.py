@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from sklearn.linear_model import LogisticRegression
 import mmgraph as mg
 from mmgraph.errors import ConfigError, GraphError
 from mmgraph.evaluation.label_baselines import logistic_regressions
+from mmgraph.evaluation.report_errors import errors_section
+from mmgraph.evaluation.report_slices import Slicing
 
 SONGS = 160
 MODEL = [f"model.{value}" for value in ("hidden_channels=16", "heads=2", "dropout=0.0", "input_dropout=0.0")]
@@ -162,6 +165,23 @@ def test_the_report_names_labels(comparison, folder):
     assert "The test entities with the most wrong labels" in page
     assert "of the labels that either end of an edge" in page
     assert "glad, slow" in page
+
+
+def test_an_answer_that_is_missing_is_no_label(comparison, folder):
+    graph = mg.load_graph(folder / "graph")
+
+    def shown(answer):
+        """Return what a page says where nobody answers but so."""
+        trials = []
+        for trial in comparison.trials:
+            table = trial.predictions.copy()
+            table["prediction"] = pd.Series([answer] * len(table), dtype=object)
+            trials.append(replace(trial, predictions=table))
+        changed = replace(comparison, trials=tuple(trials))
+        errors = errors_section(changed, graph.view("moods"))
+        return errors.caption, errors.classes, Slicing().slices(changed, graph.view("moods"))
+
+    assert shown(None) == shown([])
 
 
 def test_a_run_keeps_its_threshold(comparison, run):

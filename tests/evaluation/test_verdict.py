@@ -20,14 +20,18 @@ Make = Callable[..., Comparison]
     ("values", "answer", "words"),
     [
         ({"mlp": [0.70, 0.72], "hetero_gat": [0.90, 0.92]}, "yes", "ahead of mlp by more than chance"),
-        ({"mlp": [0.89, 0.92], "hetero_gat": [0.90, 0.93]}, "no", "cannot be told from chance"),
+        (
+            {"mlp": [0.89, 0.92], "hetero_gat": [0.90, 0.93]},
+            "not_shown",
+            "the interval leaves room for a gain",
+        ),
         ({"mlp": [0.90, 0.92], "hetero_gat": [0.70, 0.72]}, "no", "behind mlp by more than chance"),
         (
             {"mlp": [0.7, 0.72], "co_attention": [0.9, 0.92], "hetero_gat": [0.9, 0.91]},
             "partly",
             "Against co_attention",
         ),
-        ({"mlp": [0.8, 0.8], "hetero_gat": [0.8, 0.8]}, "no", "cannot be told from chance"),
+        ({"mlp": [0.8, 0.8], "hetero_gat": [0.8, 0.8]}, "no", "leaves no room for a gain."),
         ({"mlp": [0.7], "hetero_gat": [0.9]}, "open", "run more seeds, or more splits"),
         ({"hetero_gat": [0.7, 0.8]}, "open", "fewer than two"),
     ],
@@ -107,8 +111,31 @@ def test_says_no_where_the_graph_adds_nothing(make_comparison: Make) -> None:
     assert verdict.answer == "no"
     assert "The graph adds nothing that can be told from chance to the best entry without it" in text
     assert "Which nodes are joined makes no difference that can be told from chance" in text
-    assert "features add to that" in text
+    assert "features add to that (p < 0.001)" in text
+    assert re.search(
+        r"against shuffled edges it is -?\d\.\d points \(95% CI [^)]*\) \(p = [01]\.\d+\)\.", text
+    )
+    assert "The interval leaves no room for a gain of more than 0." in text
     assert "No single relation is missed" in text
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "answer"),
+    [
+        # The intervals end at gains of 0.9 and 4 points, and of 1.3% and 14% of the error of mlp.
+        ("accuracy", {"mlp": [0.800, 0.802, 0.801], "hetero_gat": [0.803, 0.800, 0.801]}, "no"),
+        ("accuracy", {"mlp": [0.80, 0.82, 0.81], "hetero_gat": [0.80, 0.83, 0.81]}, "not_shown"),
+        ("mean_absolute_error", {"mlp": [5.00, 5.02, 5.01], "hetero_gat": [5.02, 4.99, 5.00]}, "no"),
+        ("mean_absolute_error", {"mlp": [5.0, 5.2, 5.1], "hetero_gat": [5.2, 4.9, 4.8]}, "not_shown"),
+    ],
+)
+def test_no_takes_an_interval_without_room_for_a_gain(
+    make_comparison: Make, metric: str, values: dict[str, list[float]], answer: str
+) -> None:
+    verdict = judge(make_comparison(values, metric=metric))
+    assert verdict.answer == answer
+    text = " ".join(verdict.sentences)
+    assert ("no proof that there is none" in text) == (answer == "not_shown")
 
 
 def test_says_where_it_is_better_without(make_comparison: Make) -> None:
@@ -139,6 +166,7 @@ def test_what_the_same_model_does_without_the_graph_is_not_laid_to_the_graph(
     text = " ".join(verdict.sentences)
     assert verdict.answer == "no"
     assert f"It is better than logistic_regression alone. {words}" in text
+    assert ("leaves no room for a gain of more than" in text) == (twin < 0.8)
 
 
 def test_names_both_modalities_of_an_interaction(make_comparison: Make) -> None:

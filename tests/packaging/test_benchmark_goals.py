@@ -145,3 +145,44 @@ def test_batches_have_to_be_twice_as_fast_and_the_cache_next_to_nothing(shortfal
         "texts: 1.90 times as fast as a plain loop; goal: 2 times",
         "images: from the cache in 2.00% of the time; goal: 1%",
     ]
+
+
+def _said(answer, **p_values):
+    tests = [
+        {"entry": name, "left_out": name, "gain": 0.1, "p": p / 4, "p_holm": p}
+        for name, p in p_values.items()
+    ]
+    return {"answer": answer, "text": "", "tests": tests, "failed": []}
+
+
+@pytest.mark.parametrize(
+    ("case", "runs", "missed"),
+    [
+        ("graph carries all", [_said("yes", at=0.01, meets=0.9)] * 20, []),
+        ("graph carries all", [_said("not_shown", at=0.01)] * 20, ["said to help in 0 of 20"]),
+        ("graph carries all", [_said("yes", at=0.06)] * 20, ["what is missed is found in 0 of 20"]),
+        ("one modality", [_said("not_shown", sound=0.01, at=0.9)] * 19 + [_said("yes", sound=0.01)], []),
+        (
+            "one modality",
+            [_said("no", sound=0.01)] * 15 + [_said("yes", sound=0.01)] * 5,
+            ["help in 5 of 20"],
+        ),
+        ("one modality", [_said("no", sound=0.01, meets=0.01)] * 20, ["that it is missed in 20 of 20"]),
+    ],
+)
+def test_comparisons_have_to_be_right_as_often_as_they_say(shortfalls, case, runs, missed):
+    lines = shortfalls("comparison", {case: runs})
+    assert len(lines) == len(missed)
+    assert all(text in line for line, text in zip(lines, missed, strict=True))
+
+
+def test_the_page_on_comparisons_has_rates_with_their_intervals(root, monkeypatch):
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    page = runpy.run_path(str(root / "benchmarks" / "comparison_page.py"), run_name="comparison_page")
+    runs = [_said("no", sound=0.01, meets=0.9)] * 19 + [_said("yes", sound=0.2, meets=0.04)]
+    text = page["render_page"]({"one modality": runs}, splits=5)
+    assert (
+        "| one modality | no | 19 no, 1 yes | 1 of 20: 5% (0% to 25%) | 19 of 20: 95% (75% to 100%)" in text
+    )
+    assert "- The graph does not help, and is said to: 1 of 20: 5% (0% to 25%); wanted: at most 5%." in text
+    assert "--repetitions 20 --splits 5" in text

@@ -19,7 +19,7 @@ from mmgraph.evaluation.explanation.players import (
     neighbours,
 )
 from mmgraph.evaluation.explanation.pyg_explainer import ExplainerName, explain_by_pyg
-from mmgraph.evaluation.explanation.question import Question, find_row
+from mmgraph.evaluation.explanation.question import Question, checked_task, find_row
 from mmgraph.evaluation.explanation.shapley import Known, Shapley, important, shapley
 from mmgraph.evaluation.samples import shown
 from mmgraph.training.memory import memory_told
@@ -34,6 +34,7 @@ def explain(
     entity_id: str,
     *,
     answer: str | None = None,
+    task: str | None = None,
     explainer: ExplainerName | None = None,
     orders: int = 64,
     seed: int = 0,
@@ -48,9 +49,10 @@ def explain(
     to eight of them, else sampled, with their standard errors.
 
     Args:
-        run: A run of a classification, a regression or a task of several labels.
+        run: A run of a classification, a regression, a task of several labels, or several such tasks.
         entity_id: The id of an entity of the task's type.
         answer: The class or label to ask about; by default what the model predicts, of labels the likeliest.
+        task: Of several tasks that the run was trained on, the one whose answer is explained.
         explainer: An explainer of PyG to ask as well, ``gnn_explainer`` or ``captum``.
         orders: How many orders are sampled where Shapley values are not exact.
         seed: Draws them.
@@ -66,9 +68,10 @@ def explain(
     """
     if orders < 4:
         raise ConfigError(f"got {orders}; wanted at least 4", where="--orders")
-    row = find_row(run, entity_id)
+    asked = checked_task(run, task)
+    row = find_row(asked.task, entity_id)
     with memory_told("while an answer was explained", fix="Free some memory."):
-        question = Question.of(run, row, answer)
+        question = Question.of(run, asked, row, answer)
         masks = pd.DataFrame(columns=["modality", "whose", "mean", "max"])
         if explainer is not None:
             masks = explain_by_pyg(question, explainer, seed=seed)
@@ -86,7 +89,7 @@ def explain(
     near_table = _table(near, added, near_game)
     ordered = [near[place] for place in near_table.index]
     return Explanation(
-        task=run.task.labels.task,
+        task=asked.task.labels.task,
         model=run.config.model.name,
         entity=question.around.entity,
         id=entity_id,

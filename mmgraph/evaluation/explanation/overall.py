@@ -63,6 +63,7 @@ def explain_all(
     *,
     split: str = "test",
     answer: str | None = None,
+    task: str | None = None,
     sample: int = 50,
     orders: int = 64,
     seed: int = 0,
@@ -75,9 +76,10 @@ def explain_all(
     is asked for its number; of several labels, one has to be named.
 
     Args:
-        run: A run of a classification, a regression or a task of several labels.
+        run: A run of a classification, a regression, a task of several labels, or several such tasks.
         split: The entities.
         answer: The class or the label; by default the whole task.
+        task: Of several tasks that the run was trained on, the one whose answers are explained.
         sample: How many entities are explained at most; of more, some that spread evenly over their order.
         orders: How many orders are sampled where Shapley values are not exact.
         seed: Draws them.
@@ -95,8 +97,8 @@ def explain_all(
     for name, number, least in (("--sample", sample, 2), ("--orders", orders, 4)):
         if number < least:
             raise ConfigError(f"got {number}; wanted at least {least}", where=name)
-    task = checked_task(run)
-    asked = _asked(task, split, answer)
+    one = checked_task(run, task)
+    asked = _asked(one.task, split, answer)
     chosen = [asked[place] for place in evenly(len(asked), sample)]
     found: dict[tuple[str, str], NDArray[np.float64]] = {}
     there: dict[tuple[str, str], int] = {}
@@ -104,7 +106,7 @@ def explain_all(
     with (progress or Progress(quiet=True)).job("explained", total=len(chosen)) as advance:
         for number, (row, name) in enumerate(chosen):
             with memory_told("while answers were explained", fix="Free some memory."):
-                question = Question.of(run, row, name)
+                question = Question.of(run, one, row, name)
                 players = modalities_and_relations(question.around)
                 game = game_of(question, players)
                 values = shapley(game, len(players), orders=orders, seed=seed)
@@ -130,11 +132,11 @@ def explain_all(
     )
     necessity, sufficiency = np.mean(fidelities, axis=0)
     return OverallExplanation(
-        task=task.labels.task,
+        task=one.task.labels.task,
         model=run.config.model.name,
         split=split,
         answer=answer,
-        asked=_unit(task, answer),
+        asked=_unit(one.task, answer),
         entities=len(chosen),
         of=len(asked),
         parts=parts.sort_values("added", ascending=False, kind="stable", ignore_index=True),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mmgraph.errors import ConfigError, GraphError, RunError, did_you_mean
 from mmgraph.evaluation.explanation.neighbourhood import Neighbourhood, neighbourhood
+from mmgraph.evaluation.one_task import OneTask, one_task
 from mmgraph.graph.schema import Triple
 from mmgraph.models import MultimodalModel
 from mmgraph.models.graph_batch import GraphBatch
@@ -38,21 +39,21 @@ class Question:
     answer: str | None
 
     @classmethod
-    def of(cls, run: Run, row: int, answer: str | None = None) -> Question:
+    def of(cls, run: Run, asked: OneTask, row: int, answer: str | None = None) -> Question:
         """Return the question about an entity.
 
         Args:
             run: The run.
+            asked: The task of it, from :func:`checked_task`.
             row: The entity.
             answer: The class or the label; by default what the model predicts, of labels the likeliest.
 
         Raises:
             ConfigError: If there is no such class or label.
         """
-        task = checked_task(run)
-        module = run.module.eval()
+        task, module = asked.task, run.module.eval()
         around = neighbourhood(run.view, module.model, task.labels.entity, row)
-        open_question = cls(around, module.model, module.head, task, None)
+        open_question = cls(around, module.model, asked.head, task, None)
         check_class(task, answer)
         if isinstance(task, Regression):
             return open_question
@@ -61,7 +62,7 @@ class Question:
             with torch.no_grad():
                 output = open_question.output(around.batch)
             answer = names[int(output[: len(names)].argmax())]
-        return cls(around, module.model, module.head, task, answer)
+        return cls(around, module.model, asked.head, task, answer)
 
     @property
     def unit(self) -> str:
@@ -103,28 +104,33 @@ class Question:
             return float(self.number(self.output(batch)))
 
 
-def checked_task(run: Run) -> EntityTask:
+def checked_task(run: Run, name: str | None = None) -> OneTask:
     """Return the task of a run whose answers can be explained.
 
+    Args:
+        run: The run.
+        name: Of several tasks that it was trained on, the one that is meant.
+
     Raises:
-        ConfigError: If it has no target of each entity.
+        ConfigError: If it has no target of each entity, or several tasks and none is named.
         RunError: If each entity sees edges of its own, those before its time.
     """
-    task = run.task
-    if not isinstance(task, Classification | MultiLabel | Regression):
+    where = f"run {run.folder or run.task.labels.task}"
+    found = one_task(run, name, doing=where)
+    if not isinstance(found.task, Classification | MultiLabel | Regression):
         raise ConfigError(
-            f"the task {task.labels.task!r} is {task.labels.kind}; wanted a classification, a regression or "
-            "several labels",
-            where=f"run {run.folder or task.labels.task}",
+            f"the task {found.task.labels.task!r} is {found.task.labels.kind}; wanted a classification, a "
+            "regression or several labels",
+            where=where,
             fix="Use a run of one such task.",
         )
     if run.config.temporal != "none":
         raise RunError(
             f"it was trained with temporal={run.config.temporal}: each entity sees edges of its own time",
-            where=f"run {run.folder or task.labels.task}",
+            where=where,
             fix="Explain a run that was trained without.",
         )
-    return task
+    return found
 
 
 def check_class(task: EntityTask, answer: str | None) -> None:
@@ -153,18 +159,18 @@ def names_of(task: EntityTask) -> tuple[str, ...]:
     return task.names
 
 
-def find_row(run: Run, entity_id: str) -> int:
-    """Return the row of an entity of the run's task.
+def find_row(task: EntityTask, entity_id: str) -> int:
+    """Return the row of an entity of a task.
 
     Raises:
         GraphError: If there is none of this id.
     """
-    ids = run.task.labels.ids.astype(str)
+    ids = task.labels.ids.astype(str)
     found = (ids == entity_id).nonzero()[0]
     if not len(found):
         near = ids.tolist() if len(ids) < 10_000 else ids[:10_000].tolist()
         raise GraphError(
-            f"there is no {run.task.labels.entity} with the id {entity_id!r}",
+            f"there is no {task.labels.entity} with the id {entity_id!r}",
             where="--entity",
             fix=did_you_mean(entity_id, near)
             if len(near) < 20 or _like(entity_id, near)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ def calibration(subject: Subject, output: Tensor) -> Calibration:
     task = subject.task
     assert isinstance(task, Classification)
     target = task.target[subject.rows].numpy()
-    now = float(subject.run.module.head.temperature)  # type: ignore[arg-type]
+    now = float(subject.head.temperature)  # type: ignore[arg-type]
     fitted = temperature_of(subject)
     scales = {"now": 1.0} if fitted is None else {"now": 1.0, "fitted": now / fitted}
     measures, tables = {}, []
@@ -83,16 +83,16 @@ def temperature_of(subject: Subject) -> float | None:
     That is so where no entity of it has a class that was learnt, where all are answered rightly (then the
     colder the better, without an end), and where scores tell nothing.
     """
-    task, run = subject.task, subject.run
+    task = subject.task
     assert isinstance(task, Classification)
     if "validation" not in task.labelled_splits():
         return None
-    validation = Subject.of(run, "validation", doing="--calibrate")
+    validation = replace(subject, split="validation", rows=task.rows("validation"))
     target = task.target[validation.rows]
     learnt = (target < task.out_channels).nonzero().flatten()
     if not len(learnt):
         return None
-    logits = validation.output()[learnt] * float(run.module.head.temperature)  # type: ignore[arg-type]
+    logits = validation.output()[learnt] * float(subject.head.temperature)  # type: ignore[arg-type]
     found = fit_temperature(logits, target[learnt])
     return found if COLDEST * 1.001 < found < HOTTEST / 1.001 else None
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.keep import Kept, keep
-from mmgraph.graph.schema import GraphSchema, Triple
+from mmgraph.graph.schema import GraphSchema, NodeType, Triple
 
 ALL = "all"
 """All modalities together, or all relations."""
@@ -20,7 +20,7 @@ MOST_FOR_ALL_SUBSETS = 4
 """Of more modalities than this only some combinations are tried: each alone, each left out, none."""
 
 
-def without_modalities(graph: Graph, entity: str, dropped: Mapping[str, NDArray[np.int64]]) -> Graph:
+def without_modalities(graph: Graph, dropped: Mapping[str, NDArray[np.int64]]) -> Graph:
     """Return a graph in which some entities lack some modalities.
 
     A modality leaves with its nodes, all edges at these, and the edges at the entity itself of relations that
@@ -28,14 +28,13 @@ def without_modalities(graph: Graph, entity: str, dropped: Mapping[str, NDArray[
 
     Args:
         graph: The graph.
-        entity: The entity type.
         dropped: By modality node type, the entities that lose it, int64 [K].
     """
-    size = graph.schema.node_type(entity).num_nodes
     nodes: dict[str, Kept] = {}
     edges: dict[Triple, Kept] = {}
     for name, rows in _with_pairs(graph.schema, dropped).items():
-        loses = np.zeros(size, dtype=bool)
+        entity = name.partition("/")[0]
+        loses = np.zeros(graph.schema.node_type(entity).num_nodes, dtype=bool)
         loses[rows] = True
         nodes[name] = ~loses[graph.nodes[name]["entity_index"].to_numpy()]
         for edge_type in graph.schema.edge_types:
@@ -76,11 +75,11 @@ def missing_curves(
         levels: Shares, from 0 to 1.
         seed: Chooses whom.
     """
-    order = {t.name: _order(subject, t.name, seed) for t in subject.modalities}
+    order = {t.name: _order(subject, t, seed) for t in subject.spare}
     for name, rows in order.items():
         for level in levels:
             dropped = {name: rows[: round(level * len(rows))]}
-            yield _label(name), level, without_modalities(subject.graph, subject.entity, dropped)
+            yield subject.label(name), level, without_modalities(subject.graph, dropped)
     if len(order) > 1:
         pairs = [(name, row) for name, rows in order.items() for row in rows.tolist()]
         chosen = np.random.default_rng([seed, *ALL.encode()]).permutation(len(pairs))
@@ -90,16 +89,16 @@ def missing_curves(
                 name: np.array([row for other, row in taken if other == name], dtype=np.int64)
                 for name in order
             }
-            yield ALL, level, without_modalities(subject.graph, subject.entity, lost)
+            yield ALL, level, without_modalities(subject.graph, lost)
 
 
 def combinations_left(subject: Subject) -> Iterator[tuple[tuple[str, ...], Graph]]:
     """Yield which modalities all entities that are measured may have, and the graph that is left then."""
-    names = [t.name for t in subject.modalities]
-    for left in _subsets(names):
-        dropped = {name: subject.entities for name in names if name not in left}
-        graph = without_modalities(subject.graph, subject.entity, dropped)
-        yield tuple(_label(name) for name in left), graph
+    entity_of = {t.name: t.entity for t in subject.spare}
+    for left in _subsets(list(entity_of)):
+        dropped = {name: subject.touched[one] for name, one in entity_of.items() if name not in left}
+        graph = without_modalities(subject.graph, dropped)
+        yield tuple(subject.label(name) for name in left), graph
 
 
 def _subsets(names: list[str]) -> list[tuple[str, ...]]:
@@ -110,12 +109,8 @@ def _subsets(names: list[str]) -> list[tuple[str, ...]]:
     return [left for size in sizes for left in combinations(names, size)]
 
 
-def _order(subject: Subject, name: str, seed: int) -> NDArray[np.int64]:
+def _order(subject: Subject, modality: NodeType, seed: int) -> NDArray[np.int64]:
     """Return the measured entities that have a modality, in the order in which they lose it."""
-    has = np.unique(subject.graph.nodes[name]["entity_index"].to_numpy())
-    there = np.intersect1d(subject.entities, has)
-    return np.random.default_rng([seed, *name.encode()]).permutation(there)
-
-
-def _label(name: str) -> str:
-    return name.partition("/")[2]
+    has = np.unique(subject.graph.nodes[modality.name]["entity_index"].to_numpy())
+    there = np.intersect1d(subject.touched[modality.entity], has)
+    return np.random.default_rng([seed, *modality.name.encode()]).permutation(there)

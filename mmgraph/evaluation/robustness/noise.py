@@ -12,6 +12,7 @@ from mmgraph.evaluation.robustness.missing import ALL
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.lazy import LazyMapping
+from mmgraph.graph.schema import NodeType
 
 
 def noise_curves(
@@ -28,17 +29,18 @@ def noise_curves(
         seed: Draws the noise.
     """
     names = [t.name for t in subject.modalities]
-    noise = {name: _noise(subject, name, seed) for name in names}
+    noise = {t.name: _noise(subject, t, seed) for t in subject.modalities}
     several = [(ALL, names)] if len(names) > 1 else []
-    for label, hit in [*((name.partition("/")[2], [name]) for name in names), *several]:
+    for label, hit in [*((subject.label(name), [name]) for name in names), *several]:
         for level in levels:
             yield label, level, _noisy(subject.graph, {name: level * noise[name] for name in hit})
 
 
-def _noise(subject: Subject, name: str, seed: int) -> NDArray[np.float32]:
+def _noise(subject: Subject, modality: NodeType, seed: int) -> NDArray[np.float32]:
     """Return one standard deviation of noise for each feature, [M, D]; 0 for entities that are left alone."""
+    name, touched = modality.name, subject.touched[modality.entity]
     features = subject.graph.features[name]
-    measured = np.isin(subject.graph.nodes[name]["entity_index"].to_numpy(), subject.entities)
+    measured = np.isin(subject.graph.nodes[name]["entity_index"].to_numpy(), touched)
     scale = features[~measured].std(axis=0) if (~measured).any() else features.std(axis=0)
     noise = np.zeros(features.shape, dtype=np.float32)
     rng = np.random.default_rng([seed, *name.encode()])

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
-from torch import Tensor
 
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.evaluation.robustness.calibration import Calibration, calibration, selective_curve
-from mmgraph.evaluation.robustness.missing import ALL, combinations_left, missing_curves
-from mmgraph.evaluation.robustness.noise import noise_curves
+from mmgraph.evaluation.robustness.changed_graphs import combinations, measure
 from mmgraph.evaluation.robustness.slices import by_degree, by_group, gap
 from mmgraph.evaluation.robustness.subject import Subject
-from mmgraph.graph.changed_edges import EDGE_CHANGES, with_changed_edges
-from mmgraph.graph.graph import Graph
 from mmgraph.graph.known_columns import known_columns
 from mmgraph.progress import Progress
-from mmgraph.tasks import Classification
+from mmgraph.tasks import Classification, LinkPrediction
 from mmgraph.training.run import Run
 
 Aspect = Literal["missing", "noise", "edges", "neighbours", "groups", "calibration", "selective"]
 
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Of modalities that are missing, and of edges that are changed."""
 
-NOISE = (0.0, 0.25, 0.5, 1.0, 2.0)
-"""In standard deviations of each feature."""
-
-Changed = Callable[[int], Iterator[tuple[str, float, Graph]]]
+NAMES = {"entity": ("entity", "entities"), "link": ("link", "links")}
+"""What one of those that are measured is called, and several."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +36,8 @@ class Robustness:
         task: The task.
         model: The model.
         split: The entities that it was tried on.
-        entities: How many of them there are.
+        entities: How many of them there are; of a link prediction, links.
+        unit: What they are: ``entity`` or ``link``.
         metric: The metric that stands for the others, and whether ``max`` or ``min`` of it is better.
         metrics: All metrics of the run as it is.
         seed: What chose entities, edges and noise.
@@ -65,6 +58,7 @@ class Robustness:
     model: str
     split: str
     entities: int
+    unit: Literal["entity", "link"]
     metric: tuple[str, str]
     metrics: dict[str, float]
     seed: int
@@ -97,6 +91,7 @@ class Robustness:
             "model": self.model,
             "split": self.split,
             "entities": self.entities,
+            "unit": self.unit,
             "metric": self.metric[0],
             "metrics": self.metrics,
             "seed": self.seed,
@@ -151,6 +146,7 @@ def robustness(
     run: Run,
     *,
     split: str = "test",
+    task: str | None = None,
     aspects: Sequence[Aspect] | None = None,
     groups: Sequence[str] = (),
     table: str | Path | pd.DataFrame | None = None,
@@ -165,8 +161,10 @@ def robustness(
     the features of the entities that are measured, and edges of all. The same seed gives the same result.
 
     Args:
-        run: A run of a classification, a regression or a task of several labels.
+        run: A run of any task that predicts something. A retrieval or a matching keeps the two modalities
+            that it compares, and of links both ends are changed.
         split: The entities to measure on.
+        task: Of several tasks that the run was trained on, the one that is measured.
         aspects: What to try; by default all that the task and the graph have: ``missing`` (each modality
             dropped for 0 to 100 % of the entities, and each combination for all), ``noise`` (on features),
             ``edges`` (removed, added, rewired), ``neighbours`` (entities by their number of edges),
@@ -178,9 +176,10 @@ def robustness(
         progress: Told what is going on.
 
     Raises:
-        ConfigError: If the run's task has no target of each entity, an aspect, a split or a column is not
-            there, groups are asked for without a column, or a number is below what makes sense.
-        GraphError: If no entity of the split has a target.
+        ConfigError: If the run predicts nothing, or several tasks of which none is named; an aspect, a split
+            or a column is not there, groups are asked for without a column, or a number is below what makes
+            sense.
+        GraphError: If nothing in the split can be measured.
         DivergedError: If an output is not finite.
 
     Example:
@@ -189,29 +188,28 @@ def robustness(
     chosen = _chosen(aspects, groups)
     if repeats < 1:
         raise ConfigError(f"got {repeats}; wanted at least 1", where="--repeats")
-    subject = Subject.of(run, split, doing="--robustness")
+    subject = Subject.of(run, split, task=task, doing="--robustness")
     columns = known_columns(run.graph, subject.entity, table) if groups else pd.DataFrame()
     _check_columns(groups, columns)
-    notes: list[str] = []
+    notes = _notes(subject, chosen)
     output = subject.output()
-    curves = _measure(subject, chosen, output, repeats, seed, notes, progress or Progress(quiet=True))
+    curves = measure(subject, chosen, output, repeats, seed, notes, progress or Progress(quiet=True))
     classes = isinstance(subject.task, Classification)
     held = calibration(subject, output) if classes and "calibration" in chosen else None
     if held is not None and held.fitted is None:
         notes.append("validation tells no temperature, so calibration is that of the run as it is")
-    if not classes and {"calibration", "selective"} & set(chosen):
-        notes.append("calibration and selective prediction were left out: they take a classification")
     return Robustness(
         task=subject.task.labels.task,
         model=run.config.model.name,
         split=split,
         entities=len(subject.rows),
+        unit="link" if isinstance(subject.task, LinkPrediction) else "entity",
         metric=subject.task.monitor,
         metrics=subject.metrics(output),
         seed=seed,
         repeats=repeats,
         measurements=curves,
-        combinations=_combinations(subject) if "missing" in chosen else pd.DataFrame(),
+        combinations=combinations(subject) if "missing" in chosen else pd.DataFrame(),
         neighbours=by_degree(subject, output) if "neighbours" in chosen else pd.DataFrame(),
         groups=_concat([by_group(subject, output, name, columns[name]) for name in groups]),
         calibration=held,
@@ -249,68 +247,14 @@ def _check_columns(groups: Sequence[str], columns: pd.DataFrame) -> None:
             )
 
 
-def _measure(
-    subject: Subject,
-    aspects: Sequence[Aspect],
-    output: Tensor,
-    repeats: int,
-    seed: int,
-    notes: list[str],
-    progress: Progress,
-) -> pd.DataFrame:
-    """Return the metrics on every changed graph."""
-    changes = _changes(subject, aspects, notes)
-    as_it_is = subject.metrics(output)
-    rows: list[dict[str, Any]] = []
-    with progress.job("changed graphs", total=repeats * len(changes)) as advance:
-        for aspect, changed in changes.items():
-            for repeat in range(repeats):
-                for what, level, graph in changed(seed + repeat):
-                    once = level == 0 or (aspect in ("missing", "removed") and level == 1)
-                    if once and repeat:
-                        # No draw decides what nothing or everything is.
-                        continue
-                    found = as_it_is if level == 0 else subject.metrics(subject.output(graph))
-                    rows.append({"aspect": aspect, "what": what, "level": level, "repeat": repeat, **found})
-                advance(1, note=aspect)
-    return pd.DataFrame(rows)
-
-
-def _changes(subject: Subject, aspects: Sequence[Aspect], notes: list[str]) -> dict[str, Changed]:
-    changes: dict[str, Changed] = {}
-    if not subject.modalities and {"missing", "noise"} & set(aspects):
-        notes.append(f"missing and noise were left out: {subject.entity} has no modality that the task sees")
-    elif "missing" in aspects:
-        changes["missing"] = lambda seed: missing_curves(subject, SHARES, seed)
-    if subject.modalities and "noise" in aspects:
-        changes["noise"] = lambda seed: noise_curves(subject, NOISE, seed)
-    if "edges" in aspects:
-        if not subject.graph.schema.relations:
-            notes.append("edges were left out: the model sees no relation")
-        else:
-            for change in EDGE_CHANGES:
-                changes[change] = _edge_curves(subject, change)
-    return changes
-
-
-def _edge_curves(subject: Subject, change: Any) -> Changed:
-    relations = subject.graph.schema.relations
-    several = [(ALL, relations)] if len(relations) > 1 else []
-
-    def curves(seed: int) -> Iterator[tuple[str, float, Graph]]:
-        for what, hit in [*((name, [name]) for name in relations), *several]:
-            for level in SHARES:
-                yield what, level, with_changed_edges(subject.graph, change, level, relations=hit, seed=seed)
-
-    return curves
-
-
-def _combinations(subject: Subject) -> pd.DataFrame:
-    rows = [
-        {"left": " + ".join(left) or "none", **subject.metrics(subject.output(graph))}
-        for left, graph in (combinations_left(subject) if subject.modalities else ())
-    ]
-    return pd.DataFrame(rows)
+def _notes(subject: Subject, chosen: Sequence[Aspect]) -> list[str]:
+    """Return what a task does not have, and what its tables count."""
+    notes = []
+    if not isinstance(subject.task, Classification) and {"calibration", "selective"} & set(chosen):
+        notes.append("calibration and selective prediction were left out: they take a classification")
+    if isinstance(subject.task, LinkPrediction) and {"neighbours", "groups"} & set(chosen):
+        notes.append(f"tables by edges and by group count links, by the {subject.entity} that they begin at")
+    return notes
 
 
 def _concat(tables: list[pd.DataFrame]) -> pd.DataFrame:

@@ -142,7 +142,9 @@ def _metrics(subject: Subject, output: Tensor, places: NDArray[np.int64]) -> dic
     if isinstance(subject.task, Regression) and len(places) < 2:
         return dict.fromkeys(names)
     found = subject.metrics(output, places)
-    return {name: found[name] if math.isfinite(found[name]) else None for name in names}
+    # Metrics of some kinds of rows alone are not there where so few have none of the kind.
+    there = {name: found.get(name, math.nan) for name in names}
+    return {name: value if math.isfinite(value) else None for name, value in there.items()}
 
 
 def _first(name: str) -> int:

@@ -16,7 +16,7 @@ from mmgraph.evaluation.explanation.overall import explain_all
 from mmgraph.evaluation.explanation.page import explanation_page
 from mmgraph.evaluation.explanation.players import kept_without, modalities_and_relations
 from mmgraph.evaluation.explanation.pyg_explainer import explain_by_pyg
-from mmgraph.evaluation.explanation.question import Question
+from mmgraph.evaluation.explanation.question import Question, checked_task
 from mmgraph.training import train
 
 
@@ -30,7 +30,7 @@ def right(run, count: int = 3) -> list[str]:
 
 
 def without_anything(run, entity: str) -> float:
-    question = Question.of(run, int(entity[1:]))
+    question = Question.of(run, checked_task(run), int(entity[1:]))
     players = modalities_and_relations(question.around)
     return question.ask(kept_without(players, range(len(players))))
 
@@ -102,14 +102,15 @@ def test_neighbourhoods_hold_all_that_models_see(graph, model, missing):
     run = train(graph, task="script", model=model, overrides=overrides, seed=0)
     table = run.predictions()
     for row in (0, 7, 45):
-        question = Question.of(run, row, "thai")
+        question = Question.of(run, checked_task(run), row, "thai")
         assert question.plain(question.ask()) == pytest.approx(
             table["probabilities"][row][run.task.classes.index("thai")], abs=1e-6
         )
 
 
 def test_a_neighbourhood_is_no_larger_than_it_has_to_be(planted_run):
-    question = Question.of(planted_run("like"), 50)
+    run = planted_run("like")
+    question = Question.of(run, checked_task(run), 50)
     assert len(question.around.nodes["mark"]) < 30
     assert question.around.nodes["mark"][question.around.place] == 50
 
@@ -187,7 +188,7 @@ def unsure_run(make_planted):
 
 def own_masks(run, explainer: str) -> pd.Series:
     """Return the mean masks of own modalities over some entities."""
-    masks = pd.concat([explain_by_pyg(Question.of(run, row), explainer) for row in (4, 9)])
+    masks = pd.concat([explain_by_pyg(Question.of(run, checked_task(run), row), explainer) for row in (4, 9)])
     assert set(masks["whose"]) == {"own", "others"}
     return masks[masks["whose"] == "own"].groupby("modality")["mean"].mean()
 
@@ -223,7 +224,7 @@ def test_what_cannot_be_explained_overall_is_refused(planted_run, graph):
     with pytest.raises(ConfigError, match="--sample: got 1; wanted at least 2"):
         explain_all(planted_run("name"), sample=1)
     run = train(graph, task="link:like", model="mlp", overrides=["max_epochs=1", "device=cpu"], seed=0)
-    with pytest.raises(ConfigError, match="link_prediction; wanted a classification"):
+    with pytest.raises(ConfigError, match=r"answers are of two entities each, .* wanted one with a target"):
         explain_all(run)
 
 

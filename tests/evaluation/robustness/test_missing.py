@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmgraph.evaluation.explanation.players import modalities_and_relations
-from mmgraph.evaluation.explanation.question import Question
+from mmgraph.evaluation.explanation.question import Question, checked_task
 from mmgraph.evaluation.robustness.missing import combinations_left, missing_curves, without_modalities
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.graph.schema import GraphSchema
@@ -30,9 +30,9 @@ def made_of_names(graph):
 
 def test_edges_that_were_made_from_a_modality_go_with_it(graph, made_of_names):
     lost = {"mark/name": np.array([4, 5])}
-    plain = without_modalities(graph, "mark", lost)
+    plain = without_modalities(graph, lost)
     assert plain.edge_index[LIKE].shape == graph.edge_index[LIKE].shape
-    part = without_modalities(made_of_names, "mark", lost)
+    part = without_modalities(made_of_names, lost)
     for triple in (LIKE, REV):
         index = part.edge_index[triple]
         assert not np.isin(index, [4, 5]).any()
@@ -40,7 +40,7 @@ def test_edges_that_were_made_from_a_modality_go_with_it(graph, made_of_names):
     assert part.schema.node_type("mark/name").num_nodes == 88
     assert {4, 5} & set(part.nodes["mark/name"]["entity_index"]) == set()
     # A picture has nothing to do with the relation.
-    other = without_modalities(made_of_names, "mark", {"mark/picture": np.array([4, 6])})
+    other = without_modalities(made_of_names, {"mark/picture": np.array([4, 6])})
     assert other.edge_index[LIKE].shape == graph.edge_index[LIKE].shape
 
 
@@ -61,7 +61,7 @@ def test_a_pair_goes_with_what_it_is_a_pair_of(graph):
 
 def test_an_explanation_takes_such_edges_away_as_well(made_of_names):
     run = train(made_of_names, task="script", model="hetero_gat", overrides=QUICK, seed=0)
-    question = Question.of(run, 4)
+    question = Question.of(run, checked_task(run), 4)
     players = {p.name: p for p in modalities_and_relations(question.around)}
     index, gone = question.around.batch.edge_index_dict[LIKE], players["name"].edges[LIKE]
     place = question.around.place
@@ -69,7 +69,7 @@ def test_an_explanation_takes_such_edges_away_as_well(made_of_names):
     assert LIKE not in players["picture"].edges
     # What is asked without the name is what a graph without it says.
     subject = Subject.of(run, "train", doing="test")
-    lost = without_modalities(run.view, "mark", {"mark/name": np.array([4])})
+    lost = without_modalities(run.view, {"mark/name": np.array([4])})
     subject = replace(subject, rows=torch.tensor([4]))
     wanted = float(question.number(subject.output(lost)[0]))
     kept = {triple: ~gone for triple, gone in players["name"].edges.items()}
@@ -102,7 +102,7 @@ def test_every_way_to_measure_sees_the_same(graph, missing):
     subject = Subject.of(whole, "test", doing="test")
     parts = replace(subject, run=_in_parts(whole))
     lost = {"mark/picture": subject.entities[::2], "mark/name": subject.entities[1::2]}
-    part = without_modalities(whole.view, "mark", lost)
+    part = without_modalities(whole.view, lost)
     outputs = [one.output(part) for one in (subject, parts)]
     assert torch.allclose(*outputs, atol=1e-5)
     assert not torch.allclose(outputs[0], subject.output(), atol=1e-2)

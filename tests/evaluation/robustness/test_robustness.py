@@ -154,7 +154,7 @@ def test_what_makes_no_sense_is_refused(run, options, message):
         robustness(run, **options)
 
 
-def test_a_task_without_targets_of_entities_is_refused(graph):
-    run = train(graph, task="link:like", model="mlp", overrides=[*QUICK, "max_epochs=1"], seed=0)
-    with pytest.raises(ConfigError, match="link_prediction; wanted one with a target of each entity"):
+def test_a_pretraining_is_refused(graph):
+    run = train(graph, task="pretrain", model="mlp", overrides=[*QUICK, "max_epochs=1"], seed=0)
+    with pytest.raises(ConfigError, match="which has no answers; wanted one with a target of each entity"):
         robustness(run)
