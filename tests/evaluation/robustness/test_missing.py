@@ -52,10 +52,10 @@ def test_a_pair_goes_with_what_it_is_a_pair_of(graph):
     pairs = replace(graph, schema=GraphSchema(types, graph.schema.edge_types))
     had = graph.nodes["mark/picture"]["entity_index"].tolist()
     lost = {"mark/name": np.array([4, 5]), "mark/picture": np.array([6])}
-    left = without_modalities(pairs, "mark", lost).nodes["mark/picture"]["entity_index"].tolist()
+    left = without_modalities(pairs, lost).nodes["mark/picture"]["entity_index"].tolist()
     assert {4, 6} <= set(had)
     assert left == [row for row in had if row not in (4, 5, 6)]
-    plain = without_modalities(graph, "mark", lost).nodes["mark/picture"]["entity_index"].tolist()
+    plain = without_modalities(graph, lost).nodes["mark/picture"]["entity_index"].tolist()
     assert plain == [row for row in had if row != 6]
 
 
@@ -83,12 +83,12 @@ def test_an_explanation_takes_a_pair_away_with_either_part(graph):
     )
     pairs = replace(graph, schema=GraphSchema(types, graph.schema.edge_types))
     run = train(pairs, task="script", model="hetero_gat", overrides=QUICK, seed=0)
-    question = Question.of(run, 4)
+    question = Question.of(run, checked_task(run), 4)
     players = {p.name: p for p in modalities_and_relations(question.around)}
     of = ("mark/picture", "of", "mark")
     assert torch.equal(players["name"].edges[of], players["picture"].edges[of])
     subject = replace(Subject.of(run, "train", doing="test"), rows=torch.tensor([4]))
-    lost = without_modalities(run.view, "mark", {"mark/name": np.array([4])})
+    lost = without_modalities(run.view, {"mark/name": np.array([4])})
     wanted = float(question.number(subject.output(lost)[0]))
     kept = {triple: ~gone for triple, gone in players["name"].edges.items()}
     assert question.ask(kept) == pytest.approx(wanted, abs=1e-5)
