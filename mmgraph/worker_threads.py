@@ -21,6 +21,7 @@ _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
 _single: ThreadPoolExecutor | None = None
 _single_size = 0
+_starting = threading.Lock()
 
 
 def balanced_rows(pointers: Sequence[Any], parts: int) -> list[int]:
@@ -98,19 +99,31 @@ def run_on_single_cores(tasks: Sequence[Callable[[], None]]) -> None:
 
 def _single_threads(wanted: int) -> ThreadPoolExecutor:
     global _single, _single_size
-    if _single is None or _single_size < wanted:
-        import torch
+    # Of two that start threads at once, each could wait for one that the other has.
+    with _starting:
+        if _single is None or _single_size < wanted:
+            _single, _single_size = _started(wanted), wanted
+        return _single
 
-        together, here = threading.Barrier(wanted), torch.get_num_threads()
-        _single = ThreadPoolExecutor(
-            wanted, thread_name_prefix="mmgraph-single", initializer=_take_one_core, initargs=(together,)
-        )
-        _single_size = wanted
-        for begun in [_single.submit(int) for _ in range(wanted)]:
+
+def _started(wanted: int) -> ThreadPoolExecutor:
+    import torch
+
+    together, here = threading.Barrier(wanted), torch.get_num_threads()
+    pool = ThreadPoolExecutor(
+        wanted, thread_name_prefix="mmgraph-single", initializer=_take_one_core, initargs=(together,)
+    )
+    try:
+        for begun in [pool.submit(int) for _ in range(wanted)]:
             begun.result()
+    except BaseException:
+        # Those that have begun would wait for the others for ever.
+        together.abort()
+        raise
+    finally:
         # torch keeps the number of the last thread that set it for those that have none yet.
         torch.set_num_threads(here)
-    return _single
+    return pool
 
 
 def _take_one_core(together: threading.Barrier) -> None:
@@ -130,8 +143,10 @@ def _threads(wanted: int) -> ThreadPoolExecutor:
 
 
 def _forget() -> None:
-    global _pool, _single
+    global _pool, _single, _starting
     _pool = _single = None
+    # Whoever held it is not there to let go of it.
+    _starting = threading.Lock()
 
 
 # A forked process has none of its parent's threads.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import pairwise
 from typing import Any
 
@@ -31,6 +31,9 @@ _BLOCK_BYTES = 15 << 16
 
 _WORTH_BLOCKS = 8
 """From so many blocks on: fewer stay in a shared cache as they are."""
+
+_FEWEST_ROWS = 128
+"""However wide they are: each block reads all weights, and adds to the gradients of all."""
 
 _Body = Sequence[nn.Module] | nn.Sequential
 
@@ -58,9 +61,7 @@ def row_by_row(body: _Body, x: Tensor, *, residual: bool = False) -> Tensor:
     """
     rows = _rows_of_a_block(body, x)
     if not rows or x.shape[0] < _WORTH_BLOCKS * rows or not _is_plain(body, x):
-        y = x
-        for module in body:
-            y = module(y)
+        y = body(x) if isinstance(body, nn.Module) else reduce(lambda y, module: module(y), body, x)
         return x + y if residual else y
     chain = _Chain(body, rows, residual=residual)
     result: Tensor = _RowBlocks.apply(chain, x, *chain.tensors)  # type: ignore[no-untyped-call]
@@ -73,20 +74,36 @@ def _rows_of_a_block(body: _Body, x: Tensor) -> int:
         return 0
     if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
         return 0
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return 0
     widths = [module.out_features for module in body if isinstance(module, nn.Linear)]
-    return max(1, _BLOCK_BYTES // (x.element_size() * max([x.shape[1], *widths])))
+    return max(_FEWEST_ROWS, _BLOCK_BYTES // (x.element_size() * max([x.shape[1], *widths])))
 
 
 def _is_plain(body: _Body, x: Tensor) -> bool:
     """Return whether the modules are what is known here, and nobody listens to one of them."""
+    if isinstance(body, nn.Module) and _is_heard(body):
+        return False
+    if nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]
+        return False
     return all(
         type(module) in _STEPS
-        and not module._forward_hooks
-        and not module._forward_pre_hooks
+        and not _is_heard(module)
         and all(each.dtype == x.dtype for each in module.parameters())
         and not (type(module) is Dropout and module.training and module.p == 1)
         for module in body
     )
+
+
+def _is_heard(module: nn.Module) -> bool:
+    """Return whether somebody has hooked something to a module, or put a function in place of its own."""
+    hooks = (
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
+    )
+    return any(hooks) or "forward" in vars(module)
 
 
 class _Chain:

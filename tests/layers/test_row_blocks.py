@@ -1,10 +1,13 @@
 """Blocks of rows are the modules themselves: values, gradients, dropped places; nothing between is kept."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from mmgraph import worker_threads
 from mmgraph.layers import row_blocks
@@ -17,6 +20,7 @@ from mmgraph.layers.row_blocks import row_by_row
 def small_blocks(monkeypatch):
     """Have blocks of 16 rows of width 8 in float64, and more than one thread."""
     monkeypatch.setattr(row_blocks, "_BLOCK_BYTES", 16 * 8 * 8)
+    monkeypatch.setattr(row_blocks, "_FEWEST_ROWS", 1)
     monkeypatch.setattr(row_blocks, "_WORTH_BLOCKS", 2)
     monkeypatch.setattr(row_blocks, "useful_threads", lambda numbers: 3)
 
@@ -114,13 +118,59 @@ def test_a_weight_that_changes_before_the_gradient_is_noticed(small_blocks):
         y.sum().backward()
 
 
-@pytest.mark.parametrize("listens", [True, False])
-def test_whoever_listens_to_a_module_hears_it(small_blocks, listens):
+LISTEN = {
+    "before": lambda block, hear: block.body[1].register_forward_pre_hook(hear),
+    "after": lambda block, hear: block.body[1].register_forward_hook(hear),
+    "gradient": lambda block, hear: block.body[1].register_full_backward_hook(hear),
+    "before the gradient": lambda block, hear: block.body[1].register_full_backward_pre_hook(hear),
+    "all of it": lambda block, hear: block.body.register_forward_hook(hear),
+    "its gradient": lambda block, hear: block.body.register_full_backward_hook(hear),
+}
+
+
+@pytest.mark.parametrize("way", LISTEN)
+def test_whoever_listens_to_a_module_hears_it(small_blocks, way):
     block, heard = FeedForward("a", 4, 8, 0.0, "layer").double(), []
-    if listens:
-        block.body[1].register_forward_hook(lambda *_: heard.append(1))
-    block(torch.randn(100, 4, dtype=torch.float64))
-    assert heard == [1] * listens
+    x = torch.randn(100, 4, dtype=torch.float64, requires_grad=True)
+    hook = LISTEN[way](block, lambda *_: heard.append(1))
+    block(x).sum().backward()
+    assert heard == [1]
+    hook.remove()
+    assert "RowBlocks" in type(block(x).grad_fn).__name__
+
+
+def test_whoever_listens_to_all_modules_hears_them(small_blocks):
+    block, heard = FeedForward("a", 4, 8, 0.0, "layer").double(), []
+    hook = nn.modules.module.register_module_forward_hook(lambda module, *_: heard.append(module))
+    try:
+        block(torch.randn(100, 4, dtype=torch.float64))
+    finally:
+        hook.remove()
+    assert heard == [*block.body, block.body, block]
+
+
+def test_a_function_in_place_of_a_modules_is_called(small_blocks, monkeypatch):
+    linear = nn.Linear(4, 8).double()
+    monkeypatch.setattr(linear, "forward", lambda x: 2 * functional.linear(x, linear.weight))
+    x = torch.randn(100, 4, dtype=torch.float64)
+    assert torch.equal(row_by_row([linear], x), 2 * functional.linear(x, linear.weight))
+
+
+def test_a_trace_is_of_any_rows(small_blocks):
+    block, x = FeedForward("a", 4, 8, 0.0, "layer").double().eval(), torch.randn(100, 4).double()
+    traced = torch.jit.trace(block, x)
+    torch.testing.assert_close(traced(2 * x), block(2 * x))
+
+
+def test_blocks_of_wide_rows_are_worth_reading_the_weights(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(row_blocks, "useful_threads", lambda numbers: 1)
+    linear = nn.Linear(20_000, 2)
+    hear = functional.linear
+    monkeypatch.setattr(functional, "linear", lambda x, *own: sizes.append(len(x)) or hear(x, *own))
+    row_by_row([linear], torch.zeros(1_100, 20_000))
+    # The first one tells how wide the result is.
+    assert sizes == [1, *[128] * 8, 76]
 
 
 def test_a_module_that_is_not_known_is_called(small_blocks):
@@ -173,3 +223,48 @@ def test_each_thread_takes_one_core_and_the_others_keep_theirs():
     finally:
         torch.set_num_threads(before)
     assert (seen, here, late) == ([1, 1, 1], 2, [2])
+
+
+def test_one_at_a_time_starts_threads(monkeypatch):
+    at_work, most = [], []
+
+    def start(wanted):
+        at_work.append(wanted)
+        most.append(len(at_work))
+        time.sleep(0.05)
+        at_work.pop()
+        return ThreadPoolExecutor(wanted)
+
+    monkeypatch.setattr(worker_threads, "_single", None)
+    monkeypatch.setattr(worker_threads, "_started", start)
+    callers = [
+        threading.Thread(target=worker_threads.run_on_single_cores, args=([int] * n,)) for n in (2, 3, 4)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert most == [1] * len(most)
+
+
+def test_threads_that_cannot_be_started_keep_nobody_waiting(monkeypatch):
+    start, begun = threading.Thread.start, []
+
+    def start_one(thread):
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(worker_threads, "_single", None)
+    with monkeypatch.context() as few:
+        few.setattr(threading.Thread, "start", start_one)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            worker_threads.run_on_single_cores([int] * 2)
+    begun[0].join(60)
+    assert not begun[0].is_alive()
+    assert torch.get_num_threads() == before
+    done = []
+    worker_threads.run_on_single_cores([lambda: done.append(1)] * 2)
+    assert done == [1, 1]
