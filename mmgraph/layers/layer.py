@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -47,10 +48,19 @@ class Layer(nn.Module, ABC):
     """Whether it passes messages along relations of the graph, and does not only fuse each entity's group."""
 
     narrows: bool = False
-    """Whether ``forward`` takes ``num_targets``, and returns the new states of so many of the first nodes."""
+    """Whether ``forward`` takes ``num_targets``, and returns the new states of so many of the first nodes.
+
+    It is so where ``forward`` takes it by name, unless a class says otherwise.
+    """
 
     not_exportable: str | None = None
     """Why ``torch.export`` cannot trace the layer; None if it can."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # One of another's that has a forward of its own need not take what that takes.
+        if "forward" in vars(cls) and "narrows" not in vars(cls):
+            cls.narrows = "num_targets" in inspect.signature(cls.forward).parameters
 
     def __init__(self, metadata: Metadata, channels: int, *, targets: Iterable[str] | None = None) -> None:
         super().__init__()

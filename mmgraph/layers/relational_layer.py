@@ -78,8 +78,6 @@ class RelationalLayer(Layer):
 
     not_exportable = UNSEEN_EDGES
 
-    narrows = True
-
     def __init__(
         self,
         metadata: Metadata,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 
@@ -87,6 +88,40 @@ def _reads_relations(subject: Subject) -> Iterator[str]:
         yield f"False, and {found} without relations"
 
 
+def _narrows(subject: Subject) -> Iterator[str]:
+    graph, module = subject.graph, subject.make()
+    assert isinstance(module, Layer), "the rule of the base class comes first"
+    if not module.narrows:
+        return
+    for count in (0, 2):
+        first = {name: min(count, x.shape[0]) for name, x in graph.x_dict.items()}
+        part = _into_first(graph, first)
+        whole, out = module(*part.inputs), module(*part.inputs, num_targets=first)
+        for name in sorted(set(out) - module.targets):
+            if out[name].shape != whole[name].shape:
+                yield f"states of {name!r} of shape {tuple(out[name].shape)}, which is no target"
+        wanted = {name: whole[name][: first[name]] for name in module.targets}
+        got = {name: out[name] for name in module.targets}
+        if module.not_in_parts is not None:
+            # What the other nodes are makes a difference: only how many states there are can be compared.
+            wanted, got = ({name: torch.zeros_like(x) for name, x in each.items()} for each in (wanted, got))
+        if (found := difference(got, wanted)) is not None:
+            yield f"{found}, for the first {count} nodes"
+
+
+def _into_first(graph: ExampleGraph, first: Mapping[str, int]) -> ExampleGraph:
+    """Return the graph with the edges alone that lead to the first nodes, so many of each type."""
+    edges, weights, attrs = {}, {}, {}
+    for edge_type, index in graph.edge_index_dict.items():
+        kept = index[1] < first[edge_type[2]]
+        edges[edge_type] = index[:, kept]
+        if edge_type in graph.edge_weight_dict:
+            weights[edge_type] = graph.edge_weight_dict[edge_type][kept]
+        if edge_type in graph.edge_attr_dict:
+            attrs[edge_type] = graph.edge_attr_dict[edge_type][kept]
+    return replace(graph, edge_index_dict=edges, edge_weight_dict=weights, edge_attr_dict=attrs)
+
+
 RECEPTIVE_FIELD_RULES = (
     Rule(
         "hops",
@@ -103,5 +138,13 @@ RECEPTIVE_FIELD_RULES = (
         _reads_relations,
         last=True,
     ),
+    Rule(
+        "narrows",
+        "the new states of the first num_targets nodes alone, by the edges that lead to them",
+        "Return of each target the first num_targets states, which are what they are without it; or do not "
+        "take num_targets.",
+        _narrows,
+        last=True,
+    ),
 )
-"""Rules on ``hops``, ``reads_relations`` and ``not_in_parts``."""
+"""Rules on ``hops``, ``reads_relations``, ``not_in_parts`` and ``narrows``."""

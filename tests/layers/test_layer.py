@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmgraph.errors import ConfigError, GraphError
-from mmgraph.layers import Layer
+from mmgraph.layers import HeteroGAT, Layer
 from mmgraph.layers.edge_weights import _SEEN
 
 
@@ -90,3 +90,22 @@ def test_what_has_been_looked_at_is_forgotten_with_it():
 
 def test_node_types_and_edge_types_may_be_absent():
     assert Echo(METADATA, 4)({"a": X["a"]}, {}).keys() == {"a"}
+
+
+def test_a_forward_of_ones_own_narrows_where_it_takes_the_number():
+    class Own(HeteroGAT):
+        def forward(self, x_dict, edge_index_dict, edge_weight_dict=None, edge_attr_dict=None):
+            return super().forward(x_dict, edge_index_dict, edge_weight_dict, edge_attr_dict)
+
+    class Taking(Echo):
+        def forward(self, x_dict, edge_index_dict, edge_weight_dict=None, *, num_targets=None):
+            return dict(x_dict)
+
+    class Heir(HeteroGAT):
+        owner = "heir"
+
+    class Refusing(Taking):
+        narrows = False
+
+    classes = (Echo, Taking, Refusing, HeteroGAT, Heir, Own)
+    assert [each.narrows for each in classes] == [False, True, False, True, True, False]

@@ -100,6 +100,15 @@ def claims_relations_that_it_does_not_read(base):
     return Broken
 
 
+@breaks("narrows")
+def returns_more_than_was_asked_for(base):
+    class Broken(base):
+        def forward(self, x_dict, edge_index_dict, edge_weight_dict=None, num_targets=None):
+            return super().forward(x_dict, edge_index_dict, edge_weight_dict)
+
+    return Broken
+
+
 @breaks("base class")
 def plain_module(base):
     class Broken(nn.Module):
