@@ -44,9 +44,9 @@ _Step = Callable[[Tensor, int, Sequence[Tensor]], Tensor]
 def row_by_row(body: _Body, x: Tensor, *, residual: bool = False) -> Tensor:
     """Return what x becomes module after module, or x and that added up.
 
-    On the CPU that is done in blocks of rows where there are many, of which nothing but x is kept for the
-    gradient. Values and gradients are those of the modules, but for rounding; a second gradient is not to be
-    had in blocks.
+    On the CPU, but not under autocast, that is done in blocks of rows where there are many, of which nothing
+    but x is kept for the gradient. Values and gradients are those of the modules, but for rounding; a second
+    gradient is not to be had in blocks, nor ``torch.func``.
 
     Args:
         body: Norms, linear maps, GELU and dropout; other modules are called as they are, not in blocks.

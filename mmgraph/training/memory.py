@@ -44,15 +44,18 @@ def memory_told(doing: str, *, fix: str) -> Iterator[None]:
         raise RunError(f"memory ran out {doing}{reason}", fix=fix) from error
 
 
-def training_told(config: TrainConfig, *, tuned: bool = False) -> contextlib.AbstractContextManager[None]:
+def training_told(
+    config: TrainConfig, device: torch.device, *, tuned: bool = False
+) -> contextlib.AbstractContextManager[None]:
     """Return :func:`memory_told` for a training: with what a step was to take, and what makes that less.
 
     Args:
         config: The config, in which nothing is left open.
+        device: Where steps are taken.
         tuned: Whether pre-trained encoders are trained as well.
 
     Example:
-        >>> with training_told(TrainConfig(batch_size=64, fanout=(15, 10))):
+        >>> with training_told(TrainConfig(batch_size=64, fanout=(15, 10)), torch.device("cuda")):
         ...     raise MemoryError
         Traceback (most recent call last):
         mmgraph.errors.RunError: memory ran out in a training with batch_size 64, fanout 15,10, \
@@ -68,7 +71,7 @@ fanout, a smaller model.hidden_channels, precision bf16-mixed.
         0, f"batch_size {config.batch_size}" if config.batch_size else "the whole graph in each step"
     )
     return memory_told(
-        f"in a training with {', '.join(taken)}", fix=f"Try {', '.join(_smaller(config, tuned))}."
+        f"in a training with {', '.join(taken)}", fix=f"Try {', '.join(_smaller(config, device, tuned))}."
     )
 
 
@@ -90,7 +93,7 @@ def measuring_told(part: str, at_a_time: int, channels: int) -> contextlib.Abstr
     )
 
 
-def _smaller(config: TrainConfig, tuned: bool) -> list[str]:
+def _smaller(config: TrainConfig, device: torch.device, tuned: bool) -> list[str]:
     changes = []
     if not config.batch_size:
         changes.append(f"batch_size {USUAL_BATCH_SIZE}")
@@ -104,8 +107,11 @@ def _smaller(config: TrainConfig, tuned: bool) -> list[str]:
     if tuned and config.encoders.trainable != "lora":
         changes.append("encoders.trainable lora")
     changes.append("a smaller model.hidden_channels")
-    if config.precision == "32":
+    # On the CPU it is float32 of which networks keep nothing in between.
+    if device.type != "cpu" and config.precision == "32":
         changes.append("precision bf16-mixed")
+    if device.type == "cpu" and config.precision != "32" and not tuned:
+        changes.append("precision 32")
     return changes
 
 

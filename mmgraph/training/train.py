@@ -213,15 +213,15 @@ def _take_part(
         unfinished = processes.from_first(open_folder)
         with saying_how_to_go_on(unfinished, processes, progress), disk_told(order.out):
             run = _train(graph, order, device, processes, progress, on_epoch, unfinished)
-            processes.from_first(lambda: _write(run, order, unfinished))
+            processes.from_first(lambda: _write(run, order, unfinished, device))
     run.folder = order.out
     return run
 
 
-def _write(run: Run, order: Order, unfinished: UnfinishedRun) -> None:
+def _write(run: Run, order: Order, unfinished: UnfinishedRun, device: torch.device) -> None:
     assert order.out is not None
     new = atomic_folder(order.out, marker=MARKER, overwrite=order.overwrite, inside=unfinished.folder)
-    with training_told(run.config), new as folder:
+    with training_told(run.config, device), new as folder:
         write_run(run, folder, destination=order.out)
         copy_logs(unfinished.folder, folder)
 
@@ -260,7 +260,7 @@ def _train(
             progress.say(f"note: {note}")
         metric, folder = module.task.monitor[0], unfinished.folder if unfinished is not None else None
         reporting = report(config, task=task, metric=metric, folder=folder)
-        told = training_told(config, tuned=bool(module.model.encoders))
+        told = training_told(config, device, tuned=bool(module.model.encoders))
         with told, reporting if processes.first else contextlib.nullcontext() as reporter:
             data, inference = open_batches(view, module, config, device, processes)
             if unfinished is not None and processes.first:

@@ -29,17 +29,17 @@ def allocate(*arguments, **options):
             {"batch_size": 25, "fanout": [4, 3]},
             r"memory ran out in a training with batch_size 25, fanout 4,3, hidden_channels 16 and "
             r"precision 32 \(.*allocate.*\)\. Try batch_size 12 \(with accumulate 2 for the same steps\), a "
-            r"shorter fanout, a smaller model\.hidden_channels, precision bf16-mixed\.$",
+            r"shorter fanout, a smaller model\.hidden_channels\.$",
         ),
         (
             {"batch_size": 1, "fanout": {"beside": [4, 3], "*": [2, 2]}},
             r"with batch_size 1, fanout beside=4,3 \*=2,2, hidden_channels 16 .*"
-            r"\. Try a shorter fanout, a smaller model\.hidden_channels, precision bf16-mixed\.$",
+            r"\. Try a shorter fanout, a smaller model\.hidden_channels\.$",
         ),
         (
             {"batch_size": 0, "precision": "bf16-mixed"},
             r"the whole graph in each step, hidden_channels 16 and precision bf16-mixed .*"
-            r"Try batch_size 1024, a smaller model.hidden_channels\.$",
+            r"Try batch_size 1024, a smaller model\.hidden_channels, precision 32\.$",
         ),
     ],
 )
@@ -157,10 +157,24 @@ def test_what_comes_after_the_model(graph, quick, monkeypatch, tmp_path):
     [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), OSError(12, "Cannot allocate memory")],
 )
 def test_other_kinds(error):
-    with pytest.raises(RunError, match="memory ran out"), training_told(TrainConfig(batch_size=0)):
+    with (
+        pytest.raises(RunError, match="memory ran out"),
+        training_told(TrainConfig(batch_size=0), torch.device("cpu")),
+    ):
         raise error
 
 
 def test_other_errors_stay_what_they_are():
     with pytest.raises(RuntimeError, match="shapes"), memory_told("while", fix="Stop."):
         raise RuntimeError("shapes do not fit")
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "other"), [("cpu", "bf16-mixed", "32"), ("cuda", "32", "bf16-mixed")]
+)
+def test_the_precision_that_keeps_less_there_is_named(device, precision, other):
+    for given, last in ((precision, f"precision {other}."), (other, "model.hidden_channels.")):
+        told = training_told(TrainConfig(batch_size=0, precision=given), torch.device(device))
+        with pytest.raises(RunError) as caught, told:
+            raise MemoryError
+        assert str(caught.value).endswith(last)
