@@ -10,6 +10,7 @@ from typing import Any, Self, cast, get_type_hints
 from pydantic import create_model
 
 from mmgraph.config import Config, parse
+from mmgraph.errors import ConfigError, Fault
 
 
 class WithParameters:
@@ -56,7 +57,17 @@ class WithParameters:
             ConfigError: With one fault for each key or value that cannot be used.
         """
         checked = parse(cls.config_model(), dict(parameters), where=where)
-        return cls(**{name: getattr(checked, name) for name in type(checked).model_fields})
+        try:
+            return cls(**{name: getattr(checked, name) for name in type(checked).model_fields})
+        except ConfigError as error:
+            # What does not go together is found by the thing itself, which knows no place.
+            own = f"{cls.__name__}: "
+            raise ConfigError.of(
+                Fault(f"{where}.{f.where.removeprefix(own)}", f.problem, f.fix)
+                if f.where.startswith(own)
+                else f
+                for f in error.faults
+            ) from None
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters by name, as JSON values."""

@@ -66,3 +66,19 @@ def test_encoders_and_relation_builders_have_it_from_one_place(method: str) -> N
     for base in (Encoder, RelationBuilder):
         assert method not in vars(base)
         assert getattr(base, method) is not None
+
+
+def test_what_does_not_go_together_is_placed_as_well() -> None:
+    @dataclass(kw_only=True, eq=False)
+    class Sized(Open):
+        most: int = 5
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if self.size > self.most:
+                raise ConfigError(f"got {self.size}", where=f"{type(self).__name__}: size")
+
+    with pytest.raises(ConfigError, match=r"^Sized: size: got 7"):
+        Sized(size=7)
+    with pytest.raises(ConfigError, match=r"^a.yaml: here.size: got 7"):
+        Sized.from_config({"size": 7}, where="a.yaml: here")

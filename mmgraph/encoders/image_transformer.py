@@ -14,7 +14,7 @@ from pydantic import Field
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.hub_model import HubModel, hub_model
-from mmgraph.encoders.images import read_rgb
+from mmgraph.encoders.images import read_picture
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.trainable import TrainableEncoder
@@ -110,7 +110,9 @@ class ImageTransformer(TrainableEncoder):
         shapes: set[tuple[int, ...]] = set()
 
         def pixels_of(path: Path) -> npt.NDArray[np.uint8]:
-            made = prepare(images=read_rgb(path), return_tensors="np", do_rescale=False, do_normalize=False)
+            made = prepare(
+                images=read_picture(path), return_tensors="np", do_rescale=False, do_normalize=False
+            )
             pixels: npt.NDArray[np.uint8] = np.asarray(made["pixel_values"][0]).astype(np.uint8)
             shapes.add(pixels.shape)
             if len(shapes) > 1:

@@ -32,7 +32,7 @@ def bounded_score(found: Estimate, metric: str, *, tested: int) -> Estimate:
         >>> from mmgraph.evaluation.statistics import over_seeds
         >>> found = bounded_score(over_seeds([0.96, 0.97, 0.99, 1.0]), "accuracy", tested=100)
         >>> f"{found.mean:.2f}, {found.low:.2f} to {found.high:.2f}"
-        '0.98, 0.72 to 1.00'
+        '0.98, 0.93 to 0.99'
     """
     low, high = metric_range(metric)
     if math.isinf(low) and math.isinf(high):

@@ -286,13 +286,13 @@ class Graph:
         )
 
     def with_noise(self, seed: int) -> Graph:
-        """Return the control whose features are noise; nodes and edges stay.
+        """Return the control whose features are noise; nodes and edges stay. Trainable encoders read nothing.
 
         Args:
             seed: The seed of the noise.
         """
         same = self.restricted(self.schema, {"noise": {"seed": seed}})
-        return replace(same, features=noise_features(self.schema, seed=seed), stored_features={})
+        return replace(same, features=noise_features(self.schema, seed=seed), stored_features={}, inputs={})
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the graph into a folder, whole or not at all.

@@ -64,7 +64,10 @@ def keep(
             same.features, lambda name: features[name] if name in features else graph.features[name]
         ),
         stored_features={n: same.stored_features[n] for n in same.stored_features if n not in features},
-        inputs={n: same.inputs[n][kept_nodes[n]] if n in kept_nodes else same.inputs[n] for n in same.inputs},
+        inputs=LazyMapping(
+            same.inputs,
+            lambda name: graph.inputs[name][kept_nodes[name]] if name in kept_nodes else graph.inputs[name],
+        ),
         edges=LazyMapping(same.edges, lambda triple: changed.get(triple) or graph.edges[triple]),
     )
 

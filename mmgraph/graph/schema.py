@@ -33,7 +33,7 @@ class NodeType:
         channels: The width of their features; 0 for entity nodes, which have none.
         entity: The entity type.
         modality: The modality, or nothing for entity nodes.
-        kind: The modality's kind: text, image, audio, tabular or features.
+        kind: The modality's kind, such as text or image.
         storage: What a folder keeps the features as; in memory they are float32.
         made_from: The node types of the modalities that a pair consists of. A task that must not see one of
             them must not see the pair either.

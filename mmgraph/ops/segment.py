@@ -31,6 +31,8 @@ def segment_sum(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
         >>> segment_sum(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 0]), 3)
         tensor([5., 0., 2.])
     """
+    if torch.compiler.is_compiling():
+        return values.new_zeros(num_segments, *values.shape[1:]).index_add(0, index, values)
     result: Tensor = _SegmentSum.apply(values, index, num_segments)  # type: ignore[no-untyped-call]
     return result
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from mmgraph.counted import counted
 from mmgraph.errors import ConfigError, RunError
@@ -15,6 +17,7 @@ from mmgraph.training.run_folder import BEST, read_record, read_weights
 
 _OF_THE_MODEL = "model."
 _OF_THE_GRAPH = "featureless."
+_OF_ENCODERS = "encoders."
 _SHOWN = 5
 
 
@@ -22,7 +25,8 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
     """Give a model the weights of the run that its config names, and hold fast what shall not be trained.
 
     A weight is taken where the run's model has one of the same name and shape: those of modalities and
-    relations that both graphs have. The head begins anew. Learned vectors of nodes are of their graph alone.
+    relations that both graphs have. The head begins anew. Learned vectors of nodes are of their graph alone,
+    and what was learnt of a pre-trained encoder is of its files alone.
 
     Args:
         module: The model, with fresh weights, and its head.
@@ -48,6 +52,7 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
     record, _ = read_record(folder)
     of_the_graph = record.graph.fingerprint == graph.fingerprint()
     there = read_weights(folder / BEST)
+    others = tuple(f"{_OF_ENCODERS}{name}." for name in _encoders_of_other_files(module, there))
     taken, new = [], []
     for name, own in module.model.named_parameters():
         if not own.requires_grad:
@@ -55,7 +60,8 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
             continue
         other = there.get(f"{_OF_THE_MODEL}{name}")
         fits = other is not None and other.shape == own.shape
-        if other is None or not fits or (name.startswith(_OF_THE_GRAPH) and not of_the_graph):
+        elsewhere = name.startswith(others) or (name.startswith(_OF_THE_GRAPH) and not of_the_graph)
+        if other is None or not fits or elsewhere:
             new.append(name)
             continue
         with torch.no_grad():
@@ -78,8 +84,25 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
             fix="Set it to full, or take a head that learns; of links, links.decoder=distmult or mlp.",
         )
     more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
-    others = f"; new are {', '.join(new[:_SHOWN])}{more}" if new else ""
+    fresh = f"; new are {', '.join(new[:_SHOWN])}{more}" if new else ""
+    unread = [name for name in _origins(there) if name not in module.model.encoders]
+    left = f"; its fine-tuned encoders of {', '.join(unread)} are left out" if unread else ""
     return (
         f"began with {len(taken)} of {counted(len(taken) + len(new), 'weight')} of the run "
-        f"{record.task}, {config.finetune}{others}"
+        f"{record.task}, {config.finetune}{fresh}{left}"
     )
+
+
+def _origins(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return by modality node type from which files a run's fine-tuned encoder began."""
+    begin, end = f"{_OF_THE_MODEL}{_OF_ENCODERS}", ".origin"
+    return {
+        name.removeprefix(begin).removesuffix(end): value
+        for name, value in weights.items()
+        if name.startswith(begin) and name.endswith(end)
+    }
+
+
+def _encoders_of_other_files(module: TaskModule, weights: Mapping[str, Tensor]) -> list[str]:
+    own = _origins(module.state_dict())
+    return [n for n, there in _origins(weights).items() if n in own and not torch.equal(own[n].cpu(), there)]

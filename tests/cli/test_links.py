@@ -62,7 +62,7 @@ def test_a_report_counts_the_links(call: Call, linked: Path, tmp_path: Path) -> 
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "edges of case_pair in training" in page
     assert "test links" in page
-    assert '<section id="map"' not in page
+    assert '<section id="map"' in page
 
 
 def test_compare_takes_baselines_of_links(call: Call, graph: str, tmp_path: Path) -> None:

@@ -349,5 +349,5 @@ def test_labels_have_curves(run):
 def test_several_tasks_at_once_are_not_tried(several, folder):
     loaded = mg.load_run(folder / "several/runs/mlp/0", graph=folder / "graph")
     for asked in (mg.robustness, mg.explain_all):
-        with pytest.raises(ConfigError, match="multi_task; wanted"):
+        with pytest.raises(ConfigError, match=r"trained on several tasks at once.*Name it: --task"):
             asked(loaded)

@@ -15,8 +15,11 @@ from safetensors.torch import load_file, save_file
 from mmgraph.cli.main import run as run_command
 from mmgraph.encoders.fine_tuned import FineTuned
 from mmgraph.errors import ConfigError, DataError, RunError
+from mmgraph.evaluation.robustness.noise import noise_curves
+from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.graph import load_graph
 from mmgraph.graph.build import build_graph
+from mmgraph.graph.keep import keep
 from mmgraph.serving.predictor import Predictor
 from mmgraph.training import load_run, train
 from mmgraph.training.module import TaskModule
@@ -248,10 +251,61 @@ def test_another_model_in_the_folder_is_refused(text_run, text_graph):
         file.write_text(content)
 
 
+def test_what_was_tuned_begins_another_training_of_the_same_files_alone(text_graph, tmp_path):
+    quick = [*QUICK, "batch_size=0", "max_epochs=1", "encoders.trainable=lora"]
+    first = train(text_graph, task="way", overrides=quick, out=tmp_path / "first")
+    (own,) = first.module.model.encoders
+
+    def note(*more):
+        run = train(text_graph, task="way", overrides=[*quick, f"init_from={first.folder}", *more])
+        return next(note for note in run.module.notes if note.startswith("began with"))
+
+    assert note().endswith("weights of the run way, full")
+    assert note("encoders.trainable=false").endswith("; its fine-tuned encoders of item/seen are left out")
+    file = Path(text_graph.encoders[own].model) / "tokenizer_config.json"
+    content = file.read_text()
+    try:
+        file.write_text(content + "\n")
+        assert "; new are encoders.item/seen.network" in note()
+    finally:
+        file.write_text(content)
+
+
 def test_training_wants_a_graph_with_inputs(make_graph, quick):
     graph = make_graph(np.arange(60) % 3, signal=1.0)
     with pytest.raises(ConfigError, match=r"encoders.trainable: got True, but .*`trainable: true`"):
         train(graph, task="colour", overrides=[*quick, "encoders.trainable=true"])
+
+
+def test_noise_in_place_of_features_leaves_an_encoder_nothing_to_read(text_graph):
+    noisy = text_graph.with_noise(0)
+    assert not noisy.inputs
+    with pytest.raises(ConfigError, match="the graph keeps what an encoder reads"):
+        train(noisy, task="way", overrides=[*QUICK, "encoders.trainable=true"])
+
+
+def test_what_is_fitted_in_closed_form_reads_frozen_features_of_changed_graphs_too(text_graph, tmp_path):
+    encoder = text_graph.manifest["encoders"]["item/seen"]
+    encoder = encoder["parameters"] | {"name": encoder["encoder"]}
+    folder = write_dataset(tmp_path / "data", {"kind": "text", "column": "seen", "encoder": encoder}, texts())
+    spec = yaml.safe_load((folder / "dataset.yaml").read_text())
+    spec["entities"]["item"]["modalities"]["words"] = {"kind": "text", "column": "seen"}
+    spec["tasks"] = {
+        "find": {"kind": "retrieval", "entity": "item", "query": "seen", "answer": "words", "split": "fixed"}
+    }
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(spec))
+    graph = build_graph(folder, cache=False)
+    run = train(graph, task="find", model="mlp", overrides=[*QUICK, "batch_size=0", "max_epochs=2"])
+    subject = Subject.of(run, "test", doing="--robustness")
+    own, read = (each.features["item/seen"] for each in (graph, subject.graph))
+    assert np.abs(own - read).max() > 0.01
+    assert torch.equal(subject.output(keep(subject.graph, change={})), subject.output())
+    noisy = next(g for what, level, g in noise_curves(subject, (2.0,), 0) if what == "seen")
+    with subject._content_of(noisy):
+        moved = run.task.content[0].of(subject.rows).numpy() - own[subject.rows]
+    noise = (noisy.features["item/seen"] - read)[subject.rows]
+    assert np.abs(noise).max() > 1
+    np.testing.assert_allclose(moved, noise, atol=1e-5)
 
 
 def test_memory_advice_names_the_encoder(text_graph, monkeypatch):

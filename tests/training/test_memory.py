@@ -141,7 +141,7 @@ def test_a_run_that_takes_too_much_at_once_is_measured_in_parts(graph, quick, mo
 def test_what_comes_after_the_model(graph, quick, monkeypatch, tmp_path):
     run = train(graph, task="colour", overrides=[*quick, "max_epochs=1"])
     ids, vectors = run.embed()
-    monkeypatch.setattr("mmgraph.evaluation.embeddings.pq.write_table", allocate)
+    monkeypatch.setattr("mmgraph.evaluation.embeddings.pq.ParquetWriter.write_table", allocate)
     with pytest.raises(RunError, match="memory ran out while 120 vectors of width 16 were written"):
         write_embeddings(tmp_path / "a.parquet", ids.tolist(), vectors)
     assert list(tmp_path.iterdir()) == []

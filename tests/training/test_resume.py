@@ -136,7 +136,11 @@ def _damage(file, how):
     if how == "cut off":
         file.write_bytes(whole[: len(whole) // 2])
     else:
-        middle = len(whole) // 2
+        # Not between two parts of the file, where nothing is read.
+        with zipfile.ZipFile(file) as parts:
+            largest = max(parts.infolist(), key=lambda part: part.file_size)
+            name = largest.filename.encode()
+        middle = whole.index(name, largest.header_offset) + len(name) + largest.file_size // 2
         file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
 
 

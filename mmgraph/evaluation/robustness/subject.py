@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mmgraph.evaluation.one_task import check_name, one_task
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.schema import NodeType
 from mmgraph.tasks import LinkPrediction, Retrieval, Task
 from mmgraph.tasks.content import Content
@@ -100,9 +101,13 @@ class Subject:
 
     @property
     def spare(self) -> list[NodeType]:
-        """The modalities that can be missing: not those that a retrieval or a matching compares."""
-        compared = self.task.names if isinstance(self.task, PairTask) else ()
-        return [t for t in self.modalities if t.modality not in compared]
+        """The modalities that can be missing: not those that a retrieval or a matching compares, nor their
+        parts, which take a pair with them."""
+        if not isinstance(self.task, PairTask):
+            return self.modalities
+        compared = {f"{self.entity}/{name}" for name in self.task.names}
+        parts = {part for t in self.modalities if t.name in compared for part in t.made_from}
+        return [t for t in self.modalities if t.name not in compared | parts]
 
     def label(self, name: str) -> str:
         """Return what a modality's node type is called: without its entity type where there is one."""
@@ -138,13 +143,30 @@ class Subject:
             yield
             return
         own, names = self.task.content, self.task.names
-        found = Content.in_graph(graph, self.entity, set(names))
+        found = Content.in_graph(self._as_frozen(graph), self.entity, set(names))
         query, answer = (found[name] for name in names)
         self.task.content = (query, answer)
         try:
             yield
         finally:
             self.task.content = own
+
+    def _as_frozen(self, graph: Graph) -> Graph:
+        """Return a changed graph as frozen encoders describe it, with the same changes.
+
+        What a task fits in closed form reads these, also where the model reads those of fine-tuned encoders.
+        """
+        tuned = [name for name in self.run.module.model.encoders if name in graph.features]
+
+        def changed(name: str) -> NDArray[np.float32]:
+            frozen, read, seen = (
+                self.run.graph.features[name],
+                self.graph.features[name],
+                graph.features[name],
+            )
+            return frozen if seen is read else frozen + (seen - read)
+
+        return graph.with_features(LazyMapping(tuned, changed)) if tuned else graph
 
     def metrics(self, output: Tensor, rows: NDArray[np.int64] | None = None) -> dict[str, float]:
         """Return the task's metrics of an output, or of some of its rows.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import yaml
 from torch import Tensor
 
 import mmgraph as mg
+from mmgraph.encoders.standardise import Standardise
 from mmgraph.errors import ConfigError
 from mmgraph.evaluation.report_robustness import robustness_section
 from mmgraph.evaluation.robustness.noise import noise_curves
@@ -81,7 +84,13 @@ def test_one_of_several_tasks_is_calibrated_and_explained(graph: Graph) -> None:
 @pytest.fixture(scope="module")
 def sounding(tmp_path_factory: pytest.TempPathFactory) -> Graph:
     """A graph of things whose name follows from their sound, and in part from their picture."""
-    folder, rng = tmp_path_factory.mktemp("sounding"), np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("sounding")
+    write_sounding(folder)
+    return mg.build_graph(folder, previews=False)
+
+
+def write_sounding(folder: Path) -> None:
+    rng = np.random.default_rng(0)
     name = rng.normal(size=(160, 3))
     parts = {"name": name, "sound": name + 0.1 * rng.normal(size=name.shape)}
     parts["picture"] = name + 1.5 * rng.normal(size=name.shape)
@@ -113,7 +122,6 @@ def sounding(tmp_path_factory: pytest.TempPathFactory) -> Graph:
         "tasks": {"find": {"kind": "retrieval", **pair}, "match": {"kind": "matching", **pair}},
     }
     (folder / "dataset.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-    return mg.build_graph(folder, previews=False)
 
 
 LONGER = ("model.hidden_channels=16", "model.dropout=0", "model.input_dropout=0", "optimiser.lr=0.02")
@@ -137,6 +145,38 @@ def test_a_retrieval_misses_the_modality_that_goes_with_its_query(finder: Run) -
     assert set(found.combinations["left"]) == {"sound", "none"}
     # What is compared can be noisy, though it cannot be missing.
     assert at(found, "noise", "name")[-1] < curve[0]
+
+
+def test_parts_of_a_pair_that_is_compared_cannot_be_missing(tmp_path: Path) -> None:
+    @mg.ENCODERS.register("side_by_side")
+    @dataclass(kw_only=True, eq=False)
+    class SideBySide(Standardise):
+        kind: ClassVar[str] = "pair"
+        reads: ClassVar[tuple[tuple[str, ...], ...]] = (("features",), ("features",))
+
+        def describe(self, raw: Any, progress: Any) -> Any:
+            return np.array([np.concatenate([*p.first, *p.second]) for p in raw.values], np.float32)
+
+    write_sounding(tmp_path)
+    spec = yaml.safe_load((tmp_path / "dataset.yaml").read_text(encoding="utf-8"))
+    spec["entities"]["thing"]["modalities"]["both"] = {
+        "kind": "pair",
+        "inputs": ["sound", "picture"],
+        "encoder": "side_by_side",
+    }
+    spec["entities"]["thing"]["modalities"]["more"] = {"kind": "features", "file": "sound.npy"}
+    spec["tasks"]["find"] |= {"query": "both", "query_with": ["more"]}
+    (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    try:
+        graph = mg.build_graph(tmp_path, previews=False)
+        run = train(graph, task="find", model="mlp", overrides=(*LONGER, "max_epochs=1", "device=cpu"))
+        subject = Subject.of(run, "test", doing="--robustness")
+        assert "thing/sound" in subject.graph.features
+        assert [t.name for t in subject.spare] == ["thing/more"]
+        found = robustness(run, aspects=["missing"], repeats=1)
+        assert set(found.curves()["what"]) == {"more"}
+    finally:
+        mg.ENCODERS._things.pop("side_by_side")
 
 
 def test_noise_reaches_what_the_task_reads_itself(finder: Run, monkeypatch: pytest.MonkeyPatch) -> None:
