@@ -158,7 +158,9 @@ class NodeFactory:
 
         Nothing is returned of an encoder that stays as it is, and where there is no node.
         """
-        encoder = self.encoded(node_type).encoder
+        fitted = self._encoders
+        # Of new entities, nobody may ask for what the frozen model makes of them.
+        encoder = self.encoded(node_type).encoder if fitted is None else fitted[node_type]
         if (
             not isinstance(encoder, TrainableEncoder)
             or not encoder.trainable

@@ -33,7 +33,7 @@ class Side:
         modalities: The modalities that are seen, by their names.
         relations: The relations that are seen, by their names.
         origins: The modality node types and relations that what is seen goes back to, each with what it is
-            seen by: itself, or a relation that was made from it.
+            seen by: itself, a pair that it is in, or a relation that was made from it.
     """
 
     def __init__(
@@ -54,6 +54,9 @@ class Side:
         self.origins = {origin: t.relation for t in tied for origin in (*t.made_of, *t.made_from)}
         near = [*(t.relation for t in tied), *(name for name in self._owned if name in self._seen)]
         self.origins |= {name: name for name in near}
+        for pair in (t for t in schema.node_types if t.name in self.origins):
+            for part in pair.made_from:
+                self.origins.setdefault(part, pair.name)
 
     def _stays(self, edge_type: EdgeType, relations: Collection[str]) -> bool:
         """Return whether an edge type stays at entities that are looked at from this side."""

@@ -12,9 +12,11 @@ import pytest
 
 import mmgraph as mg
 from mmgraph.encoders import Standardise
+from mmgraph.errors import GraphError
 from mmgraph.graph import build_graph, load_graph
 from mmgraph.registry import ENCODERS
 from mmgraph.serving.new_rows import read_new
+from mmgraph.tasks import Objectives, Task, TaskOptions
 
 BOTH, VECTOR = "product/both", "product/vector"
 
@@ -92,3 +94,21 @@ def test_rows_of_new_entities_name_its_parts(graph):
     new = read_new(graph, frame, entity="product")
     assert new.modality("product", "name").index.tolist() == [0]
     assert len(new.modality("product", "both")) == 0
+
+
+def test_a_retrieval_by_its_name_alone_may_not_ask_for_a_part(graph):
+    for task in ("retrieval:both,vector", "matching:name,both"):
+        with pytest.raises(GraphError, match=r"both sides see .* by 'product/both'.* who is who"):
+            Task.from_graph(graph, task)
+
+
+def test_a_pair_is_not_aligned_with_its_parts(graph):
+    task = Task.from_graph(
+        graph, "pretrain:product", TaskOptions(objectives=Objectives({"contrastive": 1.0}))
+    )
+    pretext = task._pretexts["contrastive"]
+    names = list(pretext.subject.content)
+    assert "both" in names
+    compared = {(names[one], names[other]) for one, other in pretext._compared}
+    assert ("name", "vector") in compared
+    assert {pair for pair in compared if "both" in pair} == {("picture", "both")}

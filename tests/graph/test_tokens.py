@@ -113,3 +113,11 @@ def test_an_encoder_of_a_relation_alone_does_not_read_tokens(shop_of, model):
         close = {"builder": "knn", "on": TOKENS, "k": 2, "encoder": other}
         with pytest.raises(MMGraphError, match=r"encoder: got an encoder for a modality one of whose"):
             build_graph(shop_of(pooling, close=close), relations=["close"], cache=False)
+
+
+def test_an_audit_looks_at_the_text_that_tokens_are_of(shop_of):
+    shop = shop_of()
+    graph = build_graph(shop, relations=["made_by"], cache=False, previews=False)
+    for dataset in (None, shop):
+        found = mg.audit(graph, task="price", dataset=dataset)
+        assert len(found.results) > 5

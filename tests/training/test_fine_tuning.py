@@ -173,6 +173,14 @@ def test_new_texts_are_read_by_the_tuned_encoder(text_graph, missing):
     assert list(predictor.predict(new)["prediction"])[:3] == ["up", "down", "up"]
 
 
+def test_new_texts_do_not_pass_the_frozen_model_where_nothing_reads_it(text_graph, monkeypatch):
+    quick = [*QUICK, "batch_size=0", "max_epochs=1", "without.relations=[alike]"]
+    run = train(text_graph, task="way", model="hetero_gat", overrides=quick)
+    monkeypatch.setattr(text_graph.encoders["item/seen"], "describe", None)
+    answers = Predictor(run).predict([{"id": "new", "seen": "red up"}])
+    assert answers["prediction"].isin(["up", "down"]).all()
+
+
 def test_lora_changes_little_and_keeps_less(text_graph, tmp_path):
     pytest.importorskip("peft")
     overrides = [*QUICK, "batch_size=0", "encoders.trainable=lora", "encoders.lora_rank=2", "max_epochs=3"]

@@ -70,7 +70,8 @@ def texts_by_entity(subject: Subject, node_type: NodeType) -> dict[int, str]:
     found: dict[int, list[str]] = {}
     for row, text in zip(subject.rows(node_type.name).tolist(), texts_of(subject, node_type), strict=True):
         found.setdefault(row, []).append(text)
-    return {row: "\n".join(texts) for row, texts in found.items()}
+    # All tokens of a text have the whole of it.
+    return {row: "\n".join(dict.fromkeys(texts)) for row, texts in found.items()}
 
 
 def features_of(subject: Subject, node_type: NodeType, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -90,10 +91,11 @@ def features_of(subject: Subject, node_type: NodeType, rows: NDArray[np.int64]) 
 
 
 def _texts(subject: Subject, node_type: NodeType) -> tuple[list[str | None], bool]:
-    """Return the texts, and whether they are there from beginning to end."""
+    """Return the text of each node, of a token that of its item, and whether it is there to its end."""
     if subject.dataset is not None:
         raw = subject.dataset.modality(node_type.entity, str(node_type.modality))
-        return [str(text) for text in raw.values], True
+        texts = dict(zip(raw.index.tolist(), map(str, raw.values), strict=True))
+        return [texts[row] for row in subject.rows(node_type.name).tolist()], True
     previews = subject.graph.nodes[node_type.name]["preview"]
     return [preview if isinstance(preview, str) else None for preview in previews], False
 

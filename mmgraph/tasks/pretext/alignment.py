@@ -21,9 +21,10 @@ from mmgraph.tasks.step import Encode, Unify
 
 
 class Alignment(Pretext):
-    """Contrastive alignment of every two modalities of an entity, a mean over the pairs of modalities.
+    """Contrastive alignment of every two modalities of an entity, a mean over these.
 
-    Each modality is seen without the others, in a pass of its own, and two of them are compared over the
+    One of the kind ``pair`` is not aligned with what it consists of, which it would be without learning. Each
+    modality is seen without the others, in a pass of its own, and two of them are compared over the
     entities that have both. So several modalities come into one space, as in ImageBind (`Girdhar et al. 2023
     <https://arxiv.org/abs/2305.05665>`_), though here no modality is the one that all others are tied to.
 
@@ -39,6 +40,13 @@ class Alignment(Pretext):
         self._sides = {
             name: Side(subject.schema, subject.entity, modalities={name}) for name in subject.content
         }
+        parts = {t.name: {t.name, *t.made_from} for t in subject.schema.node_types}
+        held = [parts[f"{subject.entity}/{name}"] for name in subject.content]
+        self._compared = [
+            (one, other)
+            for one, other in itertools.combinations(range(len(held)), 2)
+            if not held[one] & held[other]
+        ]
 
     def make_head(self, channels: int) -> nn.Module:
         """Return a map of each modality's states into the common space, and the scale of likeness."""
@@ -79,7 +87,7 @@ class Alignment(Pretext):
             kin: What a graph says about pairs of them.
         """
         losses = []
-        for one, other in itertools.combinations(range(has.shape[1]), 2):
+        for one, other in self._compared:
             both = (has[:, one] & has[:, other]).nonzero().squeeze(1)
             if len(both):
                 among = None if kin is None else kin.among(both, len(has))
