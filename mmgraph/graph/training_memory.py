@@ -6,13 +6,13 @@ from mmgraph.graph.schema import GraphSchema
 
 # Fitted to the peak of `mmgraph train` with hetero_gat on the CPU, above that of the libraries, by
 # benchmarks/memory.py. A state is one vector of hidden_channels floats.
-_FEATURE_COPIES = 4
-"""The mapped features, their tensors after dropout, and what the first gradients take beside them."""
+_FEATURE_COPIES = 3
+"""The mapped features, their tensors, and what the first gradients take beside them."""
 
-_STATES = 14
+_STATES = 9
 """States of each node before and after the layers: projection, readout, and their gradients."""
 
-_STATES_A_LAYER = 7
+_STATES_A_LAYER = 5
 """States of each node in each layer: norm, self path, projections, update, and their gradients."""
 
 _MESSAGES_A_LAYER = 1
@@ -36,7 +36,7 @@ def estimate_memory(
     edges, C channels and L layers it is
 
     .. math::
-        4 \\cdot 4 N D + 4 C \\, (14 N + L (7 N + R)) + E \\, (36 + 16 L)
+        4 \\cdot 3 N D + 4 C \\, (9 N + L (5 N + R)) + E \\, (36 + 16 L)
 
     and 4 bytes for each weight and each edge feature. Python and its libraries come on top, some 500 MiB.
     ``benchmarks/memory.py`` holds it against measured peaks, from which it is less than a factor of two away.
@@ -53,7 +53,7 @@ def estimate_memory(
         >>> from mmgraph.graph.schema import NodeType
         >>> schema = GraphSchema((NodeType("a", 10, 0, "a"), NodeType("a/x", 10, 5, "a", "x", "text")), ())
         >>> estimate_memory(schema, hidden_channels=16, num_layers=1)["features"]
-        800
+        600
     """
     sizes = {t.name: t.num_nodes for t in schema.node_types}
     nodes = sum(sizes.values())
