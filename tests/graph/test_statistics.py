@@ -160,5 +160,5 @@ def test_memory_grows_with_edges_width_and_layers(graph: Graph):
     assert small["total"] < whole["total"]
     assert estimate_memory(graph.schema, hidden_channels=256)["activations"] == 2 * whole["activations"]
     assert estimate_memory(graph.schema, num_layers=3)["edges"] > whole["edges"]
-    assert whole["features"] == 4 * sum(f.nbytes for f in graph.features.values())
+    assert whole["features"] == 3 * sum(f.nbytes for f in graph.features.values())
     assert sum(whole[part] for part in ("features", "edges", "activations")) == whole["total"]
