@@ -15,7 +15,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.images import read_picture
-from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.trainable import TrainableEncoder
 from mmgraph.errors import ConfigError
@@ -58,6 +58,7 @@ class ImageTransformer(TrainableEncoder):
     """
 
     kind: ClassVar[str] = "image"
+    place: ClassVar[str] = _PLACE
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "pillow")
 
@@ -68,16 +69,6 @@ class ImageTransformer(TrainableEncoder):
         Literal["model", "first", "mean", "none"],
         Field(description="How the states of patches become one vector."),
     ] = "model"
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else that the frozen one depends on."""
-        parameters = {**self.parameters(), "model": self.content()}
-        del parameters["trainable"]
-        return parameters
-
-    def content(self) -> str:
-        """Return the hash of the content of the model."""
-        return content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
 
     @property
     def several(self) -> bool:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.token_batches import describe_tokens
 from mmgraph.encoders.trainable import TrainableEncoder, padded
 from mmgraph.errors import DataError, MissingDependencyError
@@ -54,20 +54,13 @@ class SentenceTransformer(TrainableEncoder):
     """
 
     kind: ClassVar[str] = "text"
+    place: ClassVar[str] = _PLACE
     version: ClassVar[int] = 3
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
         "sentence-transformers/all-MiniLM-L6-v2"
     )
     batch_size: Annotated[int, Field(ge=1, description="Texts at a time, at most.")] = 16
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the size of batches and the content of the model: a folder may hold another one tomorrow."""
-        return {"model": self.content(), "batch_size": self.batch_size}
-
-    def content(self) -> str:
-        """Return the hash of the content of the model."""
-        return content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[Any]:
         """Return the sentence vectors, float32 [M, D].

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.hub_model import HubModel, hub_model
-from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.trainable import TrainableEncoder, padded
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
@@ -54,6 +54,7 @@ class TextTransformer(TrainableEncoder):
     """
 
     kind: ClassVar[str] = "text"
+    place: ClassVar[str] = _PLACE
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("transformers",)
 
@@ -66,16 +67,6 @@ class TextTransformer(TrainableEncoder):
     ] = "mean"
     max_tokens: Annotated[int, Field(ge=1, description="The tokens to keep of each text.")] = 512
     batch_size: Annotated[int, Field(ge=1, description="Texts at a time, at most.")] = 16
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else that the frozen one depends on."""
-        parameters = {**self.parameters(), "model": self.content()}
-        del parameters["trainable"]
-        return parameters
-
-    def content(self) -> str:
-        """Return the hash of the content of the model."""
-        return content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
 
     @property
     def several(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.frozen import FrozenEncoder
+from mmgraph.encoders.pretrained import content_of, pretrained_folder
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 
@@ -33,6 +34,12 @@ class TrainableEncoder(FrozenEncoder):
         trainable: Whether a graph keeps what the model reads, and how trainings change the model unless
             their config says otherwise.
     """
+
+    place: ClassVar[str]
+    """What the encoder is called in messages."""
+
+    if TYPE_CHECKING:
+        model: str
 
     trainable: Annotated[
         Trainable,
@@ -74,9 +81,19 @@ class TrainableEncoder(FrozenEncoder):
             MissingDependencyError: If a library is not installed.
         """
 
-    @abstractmethod
     def content(self) -> str:
-        """Return the hash of the content of the model, hexadecimal."""
+        """Return the hash of the content of the model, hexadecimal.
+
+        Raises:
+            DataError: If the model cannot be found.
+        """
+        return content_of(pretrained_folder(self.model, kind=self.kind, where=self.place))
+
+    def description_parameters(self) -> dict[str, Any]:
+        """Return the content of the model, and all else that the frozen one depends on."""
+        parameters = {**self.parameters(), "model": self.content()}
+        del parameters["trainable"]
+        return parameters
 
 
 def require_frozen(encoder: object, *, where: str, what: str) -> None:

@@ -184,7 +184,7 @@ class _Chain:
     def share_out(self, num_rows: int, work: Callable[[list[slice]], None]) -> None:
         """Have all blocks worked on, consecutive ones by each thread."""
         count = -(-num_rows // self.rows)
-        parts = min(useful_threads(num_rows * self.rows * count), count)
+        parts = min(useful_threads(count * _BLOCK_BYTES), count)
         cuts = [count * part // parts for part in range(parts + 1)]
         run_on_single_cores(
             [partial(work, [self._block(n, num_rows) for n in range(*part)]) for part in pairwise(cuts)]

@@ -153,11 +153,6 @@ def entity_index(graph: Graph, node_type: NodeType) -> NDArray[np.int64]:
     num_entities = graph.schema.node_type(node_type.entity).num_nodes
     indptr, indices = graph.edges[node_type.name, OF, node_type.entity].compressed(num_entities)
     result = np.empty(node_type.num_nodes, np.int64)
-    if len(indices) == num_entities == node_type.num_nodes:
-        # Where every entity has the modality, its nodes mostly stand in the order of the entities.
-        own = np.arange(num_entities)
-        if np.array_equal(indptr, np.arange(num_entities + 1)) and np.array_equal(indices, own):
-            return own
     counts = np.diff(indptr)
     # Mostly no entity has two; this is several times as fast then.
     once = counts.size == 0 or counts.max() <= 1

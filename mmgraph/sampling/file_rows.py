@@ -7,8 +7,6 @@ around each row that is in its cache, and so soon all of the file.
 from __future__ import annotations
 
 import os
-from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,6 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from mmgraph.errors import GraphError
-from mmgraph.worker_threads import run_together, useful_threads
 
 Ints = NDArray[np.int64]
 
@@ -61,22 +58,6 @@ def read_rows_of(file: int, offset: int, index: Ints, result: NDArray[Any]) -> i
     return int(_read_rows(file, offset, index, result.view(np.uint8).reshape(index.size, -1)))
 
 
-def _read_together(file: int, offset: int, index: Ints, result: NDArray[Any]) -> int:
-    """Read rows as :func:`read_rows_of` does, by several threads where they are many."""
-    parts = useful_threads(result.nbytes)
-    cuts = [index.size * part // parts for part in range(parts + 1)]
-    whole = [0] * parts
-
-    def read(part: int, rows: slice) -> None:
-        whole[part] = read_rows_of(file, offset, index[rows], result[rows])
-
-    run_together([partial(read, part, slice(*cut)) for part, cut in enumerate(pairwise(cuts))])
-    for done, (begin, end) in zip(whole, pairwise(cuts), strict=True):
-        if begin + done < end:
-            return begin + done
-    return index.size
-
-
 def read_rows(values: np.memmap[Any, Any], index: Ints, result: NDArray[Any]) -> None:
     """Read rows of a mapped array from its file.
 
@@ -100,7 +81,7 @@ def read_rows(values: np.memmap[Any, Any], index: Ints, result: NDArray[Any]) ->
     try:
         file = os.open(values.filename, os.O_RDONLY)  # type: ignore[arg-type]
         try:
-            whole = _read_together(file, values.offset, index, result)
+            whole = read_rows_of(file, values.offset, index, result)
         finally:
             os.close(file)
     except OSError as error:
