@@ -13,7 +13,7 @@ case take turns on one machine; ratios depend on the machine, so run the command
 missed, the page says so.
 """
 
-SECTIONS = ("layers", "building", "sampling", "training")
+SECTIONS = ("layers", "building", "sampling", "training", "growing")
 """The sections in their order."""
 
 

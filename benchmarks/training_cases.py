@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +159,24 @@ def plain_load(folder: Path) -> HeteroData:
     """Load the file alone."""
     data: HeteroData = torch.load(folder / FILE, weights_only=False)
     return data
+
+
+def read_files(folder: Path) -> None:
+    """Read all files in a folder, so that the system has them in its cache."""
+    for path in _files(folder):
+        path.read_bytes()
+
+
+def forget_files(folder: Path) -> None:
+    """Have the system drop all files in a folder from its cache."""
+    for path in _files(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def write_large(folder: Path, num_nodes: int) -> None:

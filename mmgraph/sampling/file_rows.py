@@ -1,12 +1,15 @@
 """Reads rows of a file that is too large to be mapped: mapped pages count as the process's own memory.
 
 A row is read by itself, without Python's lock. Of a mapped file, Linux would show the process up to 2 MiB
-around each row that is in its cache, and so soon all of the file.
+around each row that is in its cache, and so soon all of the file. Many rows are read by more threads than
+there are cores: what is not in the cache is waited for, and a disk serves several at once.
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,11 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from mmgraph.errors import GraphError
+from mmgraph.worker_threads import run_together
+
+# By how many threads rows are read at most, and how many each is given at least.
+_READERS = 8
+_ROWS_EACH = 512
 
 Ints = NDArray[np.int64]
 
@@ -55,7 +63,19 @@ def read_rows_of(file: int, offset: int, index: Ints, result: NDArray[Any]) -> i
     """
     if not index.size or not result.size:
         return index.size
-    return int(_read_rows(file, offset, index, result.view(np.uint8).reshape(index.size, -1)))
+    room = result.view(np.uint8).reshape(index.size, -1)
+    parts = min(_READERS, 1 + index.size // _ROWS_EACH)
+    cuts = [index.size * part // parts for part in range(parts + 1)]
+    whole = [0] * parts
+
+    def read(part: int, begin: int, end: int) -> None:
+        whole[part] = int(_read_rows(file, offset, index[begin:end], room[begin:end]))
+
+    run_together([partial(read, part, *cut) for part, cut in enumerate(pairwise(cuts))])
+    for done, (begin, end) in zip(whole, pairwise(cuts), strict=True):
+        if begin + done < end:
+            return begin + done
+    return index.size
 
 
 def read_rows(values: np.memmap[Any, Any], index: Ints, result: NDArray[Any]) -> None:

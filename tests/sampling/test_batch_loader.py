@@ -226,6 +226,23 @@ def test_rows_of_large_files_are_read(graph, monkeypatch, tmp_path):
         read_rows(values, np.array([0]), np.empty((1, 3)))
 
 
+def test_many_rows_are_read_by_several_threads(tmp_path):
+    file = tmp_path / "x.npy"
+    np.save(file, np.random.default_rng(0).random((3_000, 3)))
+    values = np.load(file, mmap_mode="c")
+    rows = np.random.default_rng(1).integers(0, 3_000, 5_000)
+    result = np.empty((5_000, 3))
+    read_rows(values, rows, result)
+    assert np.array_equal(result, values[rows])
+    # The first of the rows that are not there is named, whichever thread meets one first.
+    rows %= 2_990
+    rows[[2_600, 4_990]] = 2_999, 2_998
+    with file.open("r+b") as opened:
+        opened.truncate(128 + 2_998 * 24)
+    with pytest.raises(GraphError, match=r"its row 2999 cannot be read"):
+        read_rows(values, rows, result)
+
+
 @pytest.mark.parametrize(("most", "made"), [(1, 2), (1 << 30, 5)])
 def test_few_large_batches_are_made_ahead(graph, monkeypatch, most, made):
     monkeypatch.setattr(batch_loader_module, "_MOST_BYTES", most)
