@@ -122,6 +122,11 @@ if TYPE_CHECKING:
 # step over a large batch spends a third of its time on getting them.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
+# torch's threads wait for each other by counting after each operation, and unless told otherwise so long that
+# a step takes many times its time where another process has a core of theirs. Read when torch is loaded.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 _MODULES = {
     "config": ("Config",),
     "data.dataset": ("Dataset",),

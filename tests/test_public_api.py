@@ -20,7 +20,9 @@ def test_every_name_resolves() -> None:
 def test_type_checkers_see_what_users_get() -> None:
     """The names under TYPE_CHECKING are those that are imported at run time, from the same modules."""
     tree = ast.parse(Path(inspect.getfile(mmgraph)).read_text(encoding="utf-8"))
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    (block,) = (
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
     static = {
         alias.name: node.module
         for node in block.body
