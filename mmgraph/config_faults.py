@@ -218,7 +218,7 @@ def _fault(item: dict[str, Any], step: _Step, where: str) -> Fault:
         return Fault(at, message, context.get("fix", "Change the value."))
     problem = f"got {describe(item['input'])}; wanted {item.get('wanted') or _wanted(item)}"
     if kind in ("literal_error", "enum") and isinstance(item["input"], str):
-        return Fault(at, problem, did_you_mean(item["input"], _choices(context["expected"])))
+        return Fault(at, problem, did_you_mean(item["input"], _choices(context["expected"]), listed=True))
     if item["loc"][-1:] == ("[key]",):
         return Fault(at, problem, "Rename it.")
     return Fault(at, problem, _advice("Change the value", step.description))

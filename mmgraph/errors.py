@@ -122,8 +122,13 @@ class Faults:
             raise kind.of(self.found)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, listed: bool = False) -> str:
     """Return a sentence that offers the names nearest to ``name``, or that it is the beginning of.
+
+    Args:
+        name: What was given.
+        known: The names that there are.
+        listed: Whether they stand in the sentence before; else they are listed where none is near.
 
     Example:
         >>> did_you_mean("hetro_gat", ["hetero_gat", "mlp"])
@@ -139,4 +144,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         near = [longer for longer in names if longer.startswith(name)][:3]
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
+    if listed:
+        return "Give one of them."
     return f"There are: {', '.join(names)}." if names else "There are none."

@@ -127,7 +127,7 @@ def write_study(study: Study, *, json: bool) -> None:
             trial["state"],
             None if (value := trial[f"validation_{metric}"]) is None else f"{value:.4f}",
             trial["epochs"],
-            ", ".join(f"{key.rpartition('.')[2]} {_short(trial[key])}" for key in study.keys),
+            _values_of(trial, study.keys),
         )
         for trial in study.to_json()["trials"][:_BEST_TRIALS]
     ]
@@ -137,6 +137,12 @@ def write_study(study: Study, *, json: bool) -> None:
     if study.importances:
         shares = [(key, f"{share:.2f}") for key, share in study.importances.items()]
         write_table(("key", "share of the variation"), shares)
+
+
+def _values_of(trial: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """Return what a trial tried, or, of one that ended before that was noted, why."""
+    values = [f"{key.rpartition('.')[2]} {_short(trial[key])}" for key in keys if trial[key] is not None]
+    return ", ".join(values) or str(trial["reason"])
 
 
 def _short(value: Any) -> str:

@@ -19,7 +19,7 @@ from mmgraph.training.without_config import WithoutConfig
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Neighbours = Annotated[int, Field(ge=-1)]
 Precision = Literal["32", "bf16-mixed", "16-mixed"]
-ReportTo = Literal["tensorboard", "csv", "wandb", "mlflow"]
+ReportTo = Literal["tensorboard", "csv", "wandb", "mlflow", "none"]
 Engine = Literal["local", "ray"]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
