@@ -58,32 +58,8 @@ def choose_batches(
             shared or cut into chunks, but nothing is sampled, or chunks or the fanout do not fit the model.
         GraphError: If the graph lacks edges that sampling needs.
     """
+    check_whole(config)
     size, why = config.batch_size, "as the config says"
-    if size == 0 and config.fanout is not None:
-        raise ConfigError(
-            f"got {write_fanout(config.fanout)}, but with batch_size 0 nothing is sampled",
-            where="fanout",
-            fix="Leave one of them out.",
-        )
-    if size == 0 and config.temporal != "none":
-        raise ConfigError(
-            f"got {config.temporal}, but with batch_size 0 all entities see the same graph, the whole one",
-            where="temporal",
-            fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or leave temporal out.",
-        )
-    if size == 0 and config.accumulate > 1:
-        raise ConfigError(
-            f"got {config.accumulate}, but with batch_size 0 there is one batch, the whole graph",
-            where="accumulate",
-            fix="Set a batch_size, or leave accumulate out.",
-        )
-    if size == 0 and config.devices > 1:
-        raise ConfigError(
-            f"got {config.devices}, but with batch_size 0 there is one batch, the whole graph, which is not "
-            "shared",
-            where="devices",
-            fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or train on one device.",
-        )
     size, why = _in_chunks(config, model, size, why)
     if size is None and config.fanout is not None:
         size = USUAL_BATCH_SIZE
@@ -107,6 +83,44 @@ def choose_batches(
         config.model_copy(update={"batch_size": size, "fanout": fanout}),
         f"mini-batches of {size:,}{shown}{shared}, {why}",
     )
+
+
+def check_whole(config: TrainConfig) -> None:
+    """Refuse a config that asks of the whole graph in each step what only batches can give.
+
+    Args:
+        config: The config.
+
+    Raises:
+        ConfigError: If ``batch_size`` is 0 beside a fanout, times, or batches to accumulate or share.
+    """
+    if config.batch_size != 0:
+        return
+    if config.fanout is not None:
+        raise ConfigError(
+            f"got {write_fanout(config.fanout)}, but with batch_size 0 nothing is sampled",
+            where="fanout",
+            fix="Leave one of them out.",
+        )
+    if config.temporal != "none":
+        raise ConfigError(
+            f"got {config.temporal}, but with batch_size 0 all entities see the same graph, the whole one",
+            where="temporal",
+            fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or leave temporal out.",
+        )
+    if config.accumulate > 1:
+        raise ConfigError(
+            f"got {config.accumulate}, but with batch_size 0 there is one batch, the whole graph",
+            where="accumulate",
+            fix="Set a batch_size, or leave accumulate out.",
+        )
+    if config.devices > 1:
+        raise ConfigError(
+            f"got {config.devices}, but with batch_size 0 there is one batch, the whole graph, which is not "
+            "shared",
+            where="devices",
+            fix=f"Set a batch_size, e.g. {USUAL_BATCH_SIZE}, or train on one device.",
+        )
 
 
 def _in_chunks(

@@ -15,7 +15,7 @@ from mmgraph.models.fanout import Fanout, takes_none, write_fanout
 from mmgraph.progress import Progress
 from mmgraph.sampling.streams import stream_of
 from mmgraph.training.assemble import assemble, visible_graph
-from mmgraph.training.batching import choose_batches, open_batches
+from mmgraph.training.batching import check_whole, choose_batches, open_batches
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.disk import disk_told
 from mmgraph.training.environment import check_precision, own_device, reproducible, seed_all
@@ -136,6 +136,7 @@ def train(
         init_from=init_from,
     )
     check_logs(resolved, in_folder=out is not None)
+    check_whole(resolved)
     if resume and out is None:
         raise ConfigError("there is nowhere to resume from", where="resume", fix="Give --out as well.")
     opened = graph if isinstance(graph, Graph) else load_graph(graph)
