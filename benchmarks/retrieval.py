@@ -142,6 +142,24 @@ CASES = [
         first_seed=5,
     ),
     Case(
+        "countries: flag by finer hog and its description by three words, new splits",
+        "countries",
+        "flag_to_description",
+        "by_region",
+        ("flag_to_flag_description", "flag_description_to_flag"),
+        settings=_SHORT,
+        overrides=(
+            "entities.country.modalities.flag.encoder={name: hog, size: 64, cells: 8, components: 256}",
+            "entities.country.modalities.flag_description.encoder={name: tfidf, characters: 0, words: 3}",
+        ),
+        about="Finer `hog` and TF-IDF of up to three words: of `hog`, finer `hog`, `lbp` and `dct`, each "
+        "with TF-IDF of up to one, two or three words or of runs of characters too, and with MiniLM, those "
+        "by which *closed form* was best on training pairs of the first five splits that were left out of "
+        "the fit. Run once, on splits that no other case has; their countries are the same, so that those of "
+        "test had a part in the choice where they train in the first five.",
+        first_seed=15,
+    ),
+    Case(
         "glyphs: picture and name",
         "glyphs",
         "picture_to_name",

@@ -1,16 +1,18 @@
-"""What holds the search for emoji back: how pictures are described, and how many pairs there are.
+"""What holds a retrieval back: how pictures and texts are described, and how many pairs there are.
 
-All but the last figure is of training entities alone: of pairs that were left out of the fit, found by kernel
-ridge regression on MiniLM's vectors of the names. It chose how ``retrieval.py`` describes pictures.
+All but the last figure is of training entities alone: of pairs that were left out of the fit. On emoji they
+are found by kernel ridge regression on MiniLM's vectors of the names, on countries by the closed form. It
+chose how ``retrieval.py`` describes what it says it chose.
 
-    python benchmarks/retrieval_limits.py --source emoji=DIR --json limits.json
+    python benchmarks/retrieval_limits.py --source emoji=DIR --source countries=DIR --json limits.json
 
-``--quick`` tries two descriptions, and few pairs once.
+``--only`` names what to measure. ``--quick`` tries two descriptions, and few pairs once.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -21,6 +23,7 @@ from machine import machine, versions
 from prepared import prepared
 from torch import Tensor
 
+from mmgraph.tasks.closed_form import fit_closed_form
 from mmgraph.tasks.content import Content
 from mmgraph.tasks.fold_maps import deal
 from mmgraph.tasks.gallery import rank_own
@@ -35,6 +38,16 @@ DESCRIPTIONS = {
 }
 TOGETHER = (("hog, finer", "lbp"), ("hog, finer", "dct"), ("hog, finer", "lbp", "dct"))
 BEST = "lbp"
+FLAGS = {name: DESCRIPTIONS[name] for name in ("hog", "hog, finer", "lbp", "dct")}
+WORDS = {
+    "tfidf": "tfidf",
+    "tfidf of two words": "{name: tfidf, characters: 0}",
+    "tfidf of one word": "{name: tfidf, characters: 0, words: 1}",
+    "tfidf of three words": "{name: tfidf, characters: 0, words: 3}",
+    "MiniLM": "sentence_transformer",
+}
+SPLITS = 5
+"""Of the splits of countries, the first, on which the closed form was made as well."""
 LEFT_OUT = 240
 PAIRS = (90, 180, 360, 720)
 KERNELS: dict[str, tuple[Kernel, ...]] = {"ridge": ("linear",), "kernel ridge": ("linear", "gaussian")}
@@ -43,23 +56,18 @@ KERNELS: dict[str, tuple[Kernel, ...]] = {"ridge": ("linear",), "kernel ridge": 
 def main() -> int:
     """Measure; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--source", action="append", default=[], help="emoji=DIR: its source files")
-    parser.add_argument("--data", type=Path, help="where to keep the prepared dataset (default: temporary)")
+    parser.add_argument("--source", action="append", default=[], help="NAME=DIR: source files of a dataset")
+    parser.add_argument("--data", type=Path, help="where to keep the prepared datasets (default: temporary)")
+    parser.add_argument("--only", action="append", choices=("emoji", "countries"), help="a dataset; repeat")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="two descriptions, and few pairs once")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    folder = prepared({"emoji"}, options.source, options.data)["emoji"]
-    names = [BEST, "hog"] if options.quick else list(DESCRIPTIONS)
-    sides = {name: _sides(folder, DESCRIPTIONS[name]) for name in names}
-    results = {
-        "descriptions": _descriptions({name: each[:2] for name, each in sides.items()}),
-        "pairs": _pairs(
-            *sides[BEST][:2], pairs=PAIRS[:2] if options.quick else PAIRS, times=1 if options.quick else 3
-        ),
-        "tags": _tags(*sides[BEST], times=1 if options.quick else 3),
-        "subgroup": _subgroup(folder),
-    }
+    folders = prepared(options.only or ("emoji", "countries"), options.source, options.data)
+    measures = {"emoji": _of_emoji, "countries": _of_countries}
+    results = {}
+    for name, folder in folders.items():
+        results |= measures[name](folder, quick=options.quick)
     for key, found in results.items():
         print(f"\n{key}")
         for name, value in found.items():
@@ -70,19 +78,56 @@ def main() -> int:
     return 0
 
 
-def _sides(folder: Path, picture: str) -> tuple[Tensor, Tensor, Tensor]:
+def _of_emoji(folder: Path, *, quick: bool) -> dict[str, dict[str, list[float]]]:
+    names = [BEST, "hog"] if quick else list(DESCRIPTIONS)
+    sides = {name: _sides(folder, DESCRIPTIONS[name]) for name in names}
+    pairs, times = (PAIRS[:2], 1) if quick else (PAIRS, 3)
+    return {
+        "descriptions": _descriptions({name: each[:2] for name, each in sides.items()}),
+        "pairs": _pairs(*sides[BEST][:2], pairs=pairs, times=times),
+        "tags": _tags(*sides[BEST], times=times),
+        "subgroup": _subgroup(folder),
+    }
+
+
+def _of_countries(folder: Path, *, quick: bool) -> dict[str, dict[str, list[float]]]:
+    """Return the mean reciprocal rank within folds by closed forms that do not know them, split by split."""
+    splits = range(1 if quick else SPLITS)
+    found: dict[str, list[float]] = {}
+    for flag, words in itertools.product(FLAGS, WORDS if not quick else ["tfidf"]):
+        modalities = {"flag": FLAGS[flag], "flag_description": WORDS[words]}
+        found[f"{flag} and {words}"] = []
+        for seed in splits:
+            query, answer = _training_pairs(
+                folder, "country", modalities, "flag_to_description", [f"splits.by_region.seed={seed}"]
+            )
+            fold = deal(len(answer))
+            one, other = fit_closed_form(query, answer, fold)[0](query, answer, fold)
+            found[f"{flag} and {words}"].append(_within_folds(one, other, fold))
+    return {"countries, by split": found}
+
+
+def _sides(folder: Path, picture: str) -> list[Tensor]:
     """Return picture, name and tags of the training entities that have all three."""
+    modalities = {"picture": picture, "name": "sentence_transformer", "tags": "sentence_transformer"}
+    return _training_pairs(folder, "emoji", modalities, "picture_to_name", [])
+
+
+def _training_pairs(
+    folder: Path, entity: str, modalities: dict[str, str], task: str, overrides: list[str]
+) -> list[Tensor]:
+    """Return modalities, by encoders of theirs, of the training entities that have all of them."""
     import mmgraph as mg
     from mmgraph.tasks import Task
 
-    modalities = {"picture": picture, "name": "sentence_transformer", "tags": "sentence_transformer"}
-    overrides = [f"entities.emoji.modalities.{name}.encoder={value}" for name, value in modalities.items()]
-    graph = mg.build_graph(mg.load_dataset(folder, overrides=overrides), relations=["of"], previews=False)
-    rows = Task.from_graph(graph, "picture_to_name").rows("train")
-    content = Content.in_graph(graph, "emoji", set(modalities))
-    rows = rows[content["tags"].has[rows]]
-    query, answer, tags = (content[name].of(rows) for name in modalities)
-    return query, answer, tags
+    encoders = [f"entities.{entity}.modalities.{name}.encoder={value}" for name, value in modalities.items()]
+    dataset = mg.load_dataset(folder, overrides=[*encoders, *overrides])
+    graph = mg.build_graph(dataset, relations=["of"], previews=False)
+    rows = Task.from_graph(graph, task).rows("train")
+    content = Content.in_graph(graph, entity, set(modalities))
+    for name in modalities:
+        rows = rows[content[name].has[rows]]
+    return [content[name].of(rows) for name in modalities]
 
 
 def _descriptions(sides: dict[str, tuple[Tensor, Tensor]]) -> dict[str, list[float]]:
@@ -98,9 +143,14 @@ def _descriptions(sides: dict[str, tuple[Tensor, Tensor]]) -> dict[str, list[flo
         found[name] = []
         for kernels in KERNELS.values():
             one, other = fit_ridge(query, answer, fold, kernels)[0](query, answer, fold)
-            parts = [fold == number for number in range(1, int(fold.max()) + 1)]
-            found[name].append(statistics.fmean(_mrr(one[part], other[part]) for part in parts))
+            found[name].append(_within_folds(one, other, fold))
     return found
+
+
+def _within_folds(one: Tensor, other: Tensor, fold: Tensor) -> float:
+    """Return the mean reciprocal rank, both ways, of pairs among those of their fold."""
+    parts = [fold == number for number in range(1, int(fold.max()) + 1)]
+    return statistics.fmean(_mrr(one[part], other[part]) for part in parts)
 
 
 def _pairs(query: Tensor, answer: Tensor, *, pairs: tuple[int, ...], times: int) -> dict[str, list[float]]:

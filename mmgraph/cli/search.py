@@ -24,6 +24,7 @@ EXAMPLES = (
     "mmgraph search run U+0041",
     "mmgraph search run --text 'LETTER A WITH STROKE' -k 5 --where script=LATIN --json",
     "mmgraph search run U+0041 --page found.html",
+    "mmgraph search run U+0041 --text 'SMALL LETTER' --weight text=2",
     "mmgraph search pairs --text 'black chess knight' --for sans",
 )
 
@@ -34,7 +35,8 @@ def search(
         str | None,
         typer.Argument(
             metavar="QUERY",
-            help="The id of an entity, or a new one as a JSON object of columns and values.",
+            help="The id of an entity, alone or beside a description; or a new one as a JSON object of "
+            "columns and values.",
             show_default=False,
         ),
     ] = None,
@@ -59,7 +61,8 @@ def search(
         typer.Option(
             "--weight",
             metavar="MODALITY=NUMBER",
-            help="Embed each modality alone, and average them with these weights; 1 for those not named.",
+            help="Embed each modality alone, and average them with these weights; 1 for those not named; "
+            "id is that of QUERY.",
         ),
     ] = None,
     side: Annotated[
@@ -93,7 +96,7 @@ def search(
     quiet: QuietOption = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Find the entities that are most like one of them, or like a new one."""
+    """Find the entities that are most like one of them, like a new one, or like both."""
     progress = begin(quiet=quiet, plugin=plugin)
     import mmgraph as mg
     from mmgraph.atomic import require_file

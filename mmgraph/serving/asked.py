@@ -19,8 +19,8 @@ class Question:
     """What is searched for.
 
     Args:
-        name: The id of an entity; nothing for a new one.
-        row: The columns of a new one.
+        name: The id of an entity; nothing for a new one alone.
+        row: The columns of a new one; none for an entity alone.
         folder: Where the files are that the row names.
         weights: By modality, how much it counts.
         words: For people: pairs of a name and a text.
@@ -46,9 +46,17 @@ class Question:
         Raises:
             MMGraphError: If the question, or a condition, cannot be used.
         """
-        if self.name is not None:
+        if self.name is not None and not self.row:
             return search.like(self.name, k=k, where=where, side=side)
-        return search.find(self.row, weights=self.weights, folder=self.folder, k=k, where=where, side=side)
+        return search.find(
+            self.row,
+            like=self.name,
+            weights=self.weights,
+            folder=self.folder,
+            k=k,
+            where=where,
+            side=side,
+        )
 
     def thumbnails(self) -> list[tuple[str, bytes]]:
         """Return the pictures as small PNGs, each with its modality."""
@@ -69,35 +77,37 @@ def read_question(
 
     Args:
         search: The search.
-        query: An id, or a JSON object; nothing if the others say all.
+        query: An id, alone or beside the others, or a JSON object; nothing if the others say all.
         text: ``TEXT`` or ``MODALITY=TEXT`` of a new entity.
         image: ``FILE`` or ``MODALITY=FILE``.
         audio: The same.
         video: The same.
-        weight: ``MODALITY=NUMBER``, also ``text=NUMBER`` where there is one text.
+        weight: ``MODALITY=NUMBER``, also ``text=NUMBER`` where there is one text, and ``id=NUMBER``.
 
     Raises:
-        ConfigError: If nothing is asked, or two things at once, or something cannot be read.
+        ConfigError: If nothing is asked, an id alone has weights, or something cannot be read.
         DataError: If the JSON is no row.
     """
     given = {"text": text, "image": image, "audio": audio, "video": video}
     described = any(given.values())
-    if query is not None and not query.lstrip().startswith("{"):
-        if described or weight:
+    name = None if query is None or query.lstrip().startswith("{") else query
+    if name is not None and not described:
+        if weight:
             raise ConfigError(
-                f"got the id {query!r} and a description; wanted one of them",
-                where="query",
-                fix="Leave out the id, or --text, --image, --audio, --video and --weight.",
+                f"there is nothing to weigh the id {name!r} against",
+                where="--weight",
+                fix="Leave it out, or give --text, --image, --audio or --video as well.",
             )
-        return Question(query, words=((search.entity, query),))
+        return Question(name, words=((search.entity, name),))
     if query is None and not described:
         raise ConfigError(
             "nothing is searched for",
             where="query",
             fix="Give the id of an entity, or --text, --image, --audio, --video, or a JSON row.",
         )
-    row = {} if query is None else json_row(query, "query")
-    words = [(column, str(value)) for column, value in row.items() if value is not None]
+    row = {} if query is None or name is not None else json_row(query, "query")
+    words = [] if name is None else [(search.entity, name)]
+    words += [(column, str(value)) for column, value in row.items() if value is not None]
     asked, files, kinds = search.query, {}, {}
     for kind, values in given.items():
         for value in values:
@@ -115,10 +125,10 @@ def read_question(
                 files[modality] = Path(content)
             words.append((modality, content))
     folder, names = files_together(files) if files else (None, {})
-    for modality, name in names.items():
-        row[asked.column(modality)] = name
+    for modality, file in names.items():
+        row[asked.column(modality)] = file
     pictures = tuple((modality, files[modality]) for modality in files if kinds[modality] == "image")
-    return Question(None, row, folder, _weights(weight, kinds, asked), tuple(words), pictures)
+    return Question(name, row, folder, _weights(weight, kinds, asked), tuple(words), pictures)
 
 
 def _weights(given: Sequence[str], kinds: Mapping[str, str], query: Query) -> dict[str, float]:

@@ -19,6 +19,9 @@ from mmgraph.serving.new_rows import columns_of
 from mmgraph.serving.predictor import Predictor
 from mmgraph.serving.vector_index import as_units
 
+KNOWN = "id"
+"""What weights call a known entity that is a part of a query."""
+
 # Comparing an id with more of them takes seconds.
 _COMPARED = 20_000
 
@@ -107,7 +110,12 @@ class Query:
         return given
 
     def vector(
-        self, row: Mapping[str, Any], *, weights: Mapping[str, float] | None, folder: str | Path | None
+        self,
+        row: Mapping[str, Any],
+        *,
+        weights: Mapping[str, float] | None,
+        folder: str | Path | None,
+        known: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.float32], list[str]]:
         """Return the unit vector of a query, float32 [C], and what it does not rest on.
 
@@ -115,8 +123,9 @@ class Query:
             row: Columns and values.
             weights: By modality, how much it counts: each is then embedded alone, and the unit vectors are
                 averaged; modalities that are not named weigh 1. Nothing to embed all together, as one entity.
-                The sides of a retrieval are embedded alone in any case.
+                The sides of a retrieval are embedded alone in any case. ``id`` is what is known.
             folder: Where the files are that the row names.
+            known: The unit vector of a known entity that is averaged with them, [C].
 
         Raises:
             ConfigError: If the row has no modality, or a weight cannot be used.
@@ -124,15 +133,19 @@ class Query:
         row = {name: value for name, value in row.items() if name != self._spec.id}
         given = self.parts(row)
         if weights:
-            _check_weights(weights, given)
+            _check_weights(weights, given if known is None else [*given, KNOWN])
         if not weights and self._sides is None:
-            return self._embedded(row, folder)
-        units, notes = [], []
-        for name in given:
-            unit, said = self._embedded(self._alone(row, name), folder, side=name)
-            units.append(unit)
-            notes += said
-        mean = np.average(units, axis=0, weights=[(weights or {}).get(name, 1.0) for name in given])
+            unit, notes = self._embedded(row, folder)
+            if known is None:
+                return unit, notes
+            units, counts = [unit], [1.0]
+        else:
+            parts = [self._embedded(self._alone(row, name), folder, side=name) for name in given]
+            units, notes = [unit for unit, _ in parts], [note for _, said in parts for note in said]
+            counts = [(weights or {}).get(name, 1.0) for name in given]
+        if known is not None:
+            units, counts = [*units, known], [*counts, (weights or {}).get(KNOWN, 1.0)]
+        mean = np.average(units, axis=0, weights=counts)
         return as_units(mean[None].astype(np.float32))[0], notes
 
     def _embedded(

@@ -154,19 +154,22 @@ class VectorSearch:
         self,
         row: Mapping[str, Any],
         *,
+        like: str | None = None,
         weights: Mapping[str, float] | None = None,
         folder: str | Path | None = None,
         k: int = 10,
         where: Sequence[str] = (),
         side: str | None = None,
     ) -> Found:
-        """Return the entities that are most like a new one.
+        """Return the entities that are most like a new one, or like both that and a known one.
 
         Args:
             row: Columns and values of the new one.
+            like: The id of a known one whose vector is averaged with that of the row, for "this one, but
+                red". It is not among those found. Of a retrieval, it has the side that the row has not.
             weights: By modality, how much it counts: each is then embedded alone, and the unit vectors are
                 averaged; modalities that are not named weigh 1. Nothing to embed all together, as one entity.
-                Of a retrieval, both sides are embedded alone in any case.
+                Of a retrieval, both sides are embedded alone in any case. ``id`` is the known one.
             folder: Where the files are that the row names; the current folder by default.
             k: How many.
             where: Conditions; see :meth:`like`.
@@ -174,12 +177,38 @@ class VectorSearch:
                 has not.
 
         Raises:
-            ConfigError: If the row has no modality, or a weight, a condition or the side cannot be used.
+            ConfigError: If the row has no modality, there is no such known entity, it lacks the side that
+                the row leaves to it, or a weight, a condition or the side cannot be used.
             MMGraphError: If something cannot be read.
         """
-        sought = self._sought(side, self.query.parts(row))
-        unit, notes = self.query.vector(row, weights=weights, folder=folder)
-        return self._nearest(unit, k, where, notes=notes, side=sought)
+        given, known, without = self.query.parts(row), None, None
+        if like is not None:
+            without, own = self._beside(like, given)
+            known = self._vector(without, own)
+            given = given if own is None else [*given, own]
+        sought = self._sought(side, given)
+        unit, notes = self.query.vector(row, weights=weights, folder=folder, known=known)
+        return self._nearest(unit, k, where, without=without, notes=notes, side=sought)
+
+    def _beside(self, name: str, given: Sequence[str]) -> tuple[int, str | None]:
+        """Return the row of a known entity beside a description, and of a retrieval the side that it adds."""
+        row = row_of(self.run.graph, self.entity, name)
+        if not self.sides:
+            return row, None
+        if len(given) != 1:
+            raise ConfigError(
+                f"the description has both {' and '.join(self.sides)}, so that nothing of {name!r} counts",
+                where="query",
+                fix="Leave out the id, or one of both.",
+            )
+        own = self._other(given[0])
+        if row not in self._rows(own):
+            raise ConfigError(
+                f"{name!r} has no {own} to go with the {given[0]}",
+                where="query",
+                fix="Search by another entity, or by the description alone.",
+            )
+        return row, own
 
     def _sought(self, side: str | None, given: Sequence[str]) -> str | None:
         """Return the side that is searched where a query has some sides; nothing where there are no sides."""
@@ -224,6 +253,8 @@ class VectorSearch:
         if k < 1:
             raise ConfigError(f"got {k}; wanted at least 1", where="k", fix="Ask for at least one entity.")
         nodes, known, among = self.run.graph.nodes[self.entity], self._rows(side), None
+        # Who lacks the side that is searched is not among them in any case.
+        without = without if without is not None and without in known else None
         if where:
             rows = rows_that_meet(known_columns(self.run.graph, self.entity, self._table), where)
             among = np.flatnonzero(np.isin(known, rows[rows != without] if without is not None else rows))

@@ -56,6 +56,10 @@ def test_search_prints_one_document_and_writes_a_page(call: Call, trained: str, 
     assert document["index"] == {"kind": "flat", "vectors": 48, "recall": 1.0}
     assert all((int(one["id"][2:], 16) - 0x41) % 3 == 0 for one in document["results"])
     assert "letter with stem 1" in page.read_text(encoding="utf-8")
+    beside = ("search", trained, "U+0041", "--text", "letter with stem 1", "-k", "60", "--json")
+    answers = [json.loads(call(*beside, *more).out)["results"] for more in ((), ("--weight", "id=9"))]
+    assert answers[0] != answers[1]
+    assert all("U+0041" not in [row["id"] for row in rows] for rows in answers)
     shown = call("search", trained, "U+0041", "-k", "2", "--quiet")
     assert "among 47 glyphs; flat index, exact" in shown.out
     assert "U+0041" not in shown.out

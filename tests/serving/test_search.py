@@ -76,6 +76,21 @@ def test_weights_average_modalities_that_are_embedded_alone(run, search, shop_fo
         np.testing.assert_allclose(found.table["similarity"], cosines, atol=1e-5)
 
 
+def test_a_known_entity_and_a_description_are_averaged(run, search, shop_folder):
+    ids, vectors = run.embed("product")
+    known = as_units(vectors)[ids.tolist().index("p7")]
+    row = {"title": "warm fire item1", "picture": "10.png"}
+    parts = [{"sku": "a", "title": row["title"]}, {"sku": "b", "picture": row["picture"]}]
+    one, two = as_units(Predictor(run).embed(parts, folder=shop_folder).vectors)
+    whole = as_units(Predictor(run).embed([{"sku": "a", **row}], folder=shop_folder).vectors)[0]
+    for weights, unit in ((None, known + whole), ({"id": 3.0, "name": 2}, 3 * known + 2 * one + two)):
+        found = search.find(row, like="p7", weights=weights, folder=shop_folder, k=7)
+        wanted, cosines = by_hand(run, as_units(unit[None])[0], 7, without={"p7"})
+        assert found.table["id"].tolist() == wanted
+        np.testing.assert_allclose(found.table["similarity"], cosines, atol=1e-5)
+        assert found.candidates == 59
+
+
 def test_conditions_leave_the_nearest_of_those_that_meet_them(run, shop_folder):
     search = VectorSearch(run, table=shop_folder / "products.csv")
     table = pd.read_csv(shop_folder / "products.csv").set_index("sku")
@@ -276,13 +291,19 @@ def test_questions_are_read_as_they_are_typed(search, shop_folder):
     wanted = search.find(row, weights={"name": 2, "picture": 0.5}, folder=shop_folder, k=3)
     assert weighed.table.equals(wanted.table)
     assert ask(search, "p7").table.equals(search.like("p7", k=3).table)
+    beside = ask(search, "p7", text=["warm fire item1"], weight=["id=4"])
+    wanted = search.find({"title": "warm fire item1"}, like="p7", weights={"id": 4}, k=3)
+    assert beside.table.equals(wanted.table)
+    assert "p7" not in beside.table["id"].tolist()
 
 
 @pytest.mark.parametrize(
     ("query", "options", "wanted"),
     [
         (None, {}, "nothing is searched for"),
-        ("p7", {"text": ["red"]}, "got the id 'p7' and a description"),
+        ("p7", {"weight": ["id=2"]}, "there is nothing to weigh the id 'p7' against"),
+        ("p77", {"text": ["red"]}, "there is no product 'p77'. Did you mean 'p7'"),
+        (None, {"text": ["a"], "weight": ["id=2"]}, "the query has no 'id'"),
         ("p77", {}, "there is no product 'p77'. Did you mean 'p7'"),
         ('{"title": ', {}, "is no JSON"),
         ('{"shelf": "s1"}', {}, "got no modality; wanted at least one of name, picture, facts"),

@@ -86,6 +86,19 @@ def test_words_may_find_words_and_both_may_be_weighed(search, shop_folder, retri
     assert alone.notes == []
 
 
+def test_a_known_entity_adds_the_side_that_a_description_has_not(search, retrieval):
+    row = {"title": "warm fire item1"}
+    words = Predictor(retrieval).embed([{"sku": "new", **row}], side="name").vectors[0]
+    ids, pictures = retrieval.embed(side="picture")
+    own = pictures[ids.tolist().index("p1")]
+    for side in ("picture", "name"):
+        known, vectors = retrieval.embed(side=side)
+        found = search.find(row, like="p1", weights={"id": 2.0}, side=side, k=4)
+        cosine = pd.Series(vectors @ as_units((words + 2 * own)[None])[0], index=known).drop("p1")
+        np.testing.assert_allclose(found.table["similarity"], cosine.nlargest(4), atol=1e-5)
+        assert found.candidates == len(cosine)
+
+
 @pytest.mark.parametrize("model", ["hetero_gat", "cross_modal_transformer", "han"])
 @pytest.mark.parametrize("side", ["name", "picture"])
 def test_a_new_side_is_seen_as_a_known_one_of_the_whole_graph(make_run, shop_folder, model, side):
@@ -186,6 +199,9 @@ def test_an_entity_that_has_one_side_needs_no_word_of_the_other(search):
             lambda s: Predictor(s.run).embed([ROWS[0], {"sku": "n3"}], side="name"),
             "^side 'name': 1 new entity of the type 'product' has no name, first 'n3'",
         ),
+        (lambda s: s.find({"title": "warm"}, like="p1"), "has both name and picture, .* Say it: --for name"),
+        (lambda s: s.find({"title": "warm"}, like="p4", side="name"), "'p4' has no picture to go with"),
+        (lambda s: s.find(ROWS[0], like="p1", side="name"), "so that nothing of 'p1' counts"),
         # Who has neither picture nor name is no entity of any side.
         (lambda s: s.like("p24"), "'p24' has neither name nor picture .* Search by another entity"),
         (lambda s: s.like("p24", side="name"), "'p24' has neither name nor picture"),
