@@ -12,9 +12,9 @@ from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.files import of_each
-from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
-from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.pretrained import pretrained_folder
+from mmgraph.encoders.pretrained_encoder import PretrainedEncoder
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.sounds import read_sound
 from mmgraph.errors import ConfigError
@@ -30,7 +30,7 @@ _UNUSED = ("masked_spec_embed", "decoder.")
 
 @ENCODERS.register("audio_transformer")
 @dataclass(kw_only=True, eq=False)
-class AudioTransformer(FrozenEncoder):
+class AudioTransformer(PretrainedEncoder):
     """Audio: the mean state of a pre-trained model, such as wav2vec 2.0 or the encoder of Whisper.
 
     Models of the transformers library that make a sequence of states of a sound: wav2vec 2.0 (`Baevski et al.
@@ -56,6 +56,7 @@ class AudioTransformer(FrozenEncoder):
     """
 
     kind: ClassVar[str] = "audio"
+    place: ClassVar[str] = _PLACE
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "librosa", "soundfile", "soxr")
 
@@ -74,11 +75,6 @@ class AudioTransformer(FrozenEncoder):
     def several(self) -> bool:
         """Whether each part is a node."""
         return self.parts > 1
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else."""
-        content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
-        return {**self.parameters(), "model": content}
 
     def describe(self, raw: RawModality, progress: Progress) -> Any:
         """Return the mean state of each sound, float32 [M, D], or of each of its parts.

@@ -24,7 +24,6 @@ from mmgraph.registry import ENCODERS
 class _Clap(JointSpace):
     """Base of both sides of CLAP."""
 
-    family: ClassVar[str] = "clap"
     sides: ClassVar[tuple[str, str]] = ("text", "audio")
     fitting: ClassVar[str] = "CLAP"
 
@@ -56,6 +55,8 @@ class ClapText(_Clap, TextSide):
         ClapText(model='laion/clap-htsat-unfused', batch_size=8)
     """
 
+    place: ClassVar[str] = "encoder clap_text"
+
 
 @ENCODERS.register("clap_audio")
 @dataclass(kw_only=True, eq=False)
@@ -81,6 +82,7 @@ class ClapAudio(_Clap):
     """
 
     kind: ClassVar[str] = "audio"
+    place: ClassVar[str] = "encoder clap_audio"
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "librosa", "soundfile", "soxr")
 
     seconds: Annotated[

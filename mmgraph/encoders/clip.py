@@ -21,7 +21,6 @@ _DEFAULT = "openai/clip-vit-base-patch32"
 class _Clip(JointSpace):
     """Base of both sides of CLIP and SigLIP."""
 
-    family: ClassVar[str] = "clip"
     sides: ClassVar[tuple[str, str]] = ("text", "image")
     fitting: ClassVar[str] = "CLIP, SigLIP or their like"
 
@@ -54,6 +53,8 @@ class ClipText(_Clip, TextSide):
         ClipText(model='openai/clip-vit-base-patch32', batch_size=8)
     """
 
+    place: ClassVar[str] = "encoder clip_text"
+
     version: ClassVar[int] = 2
 
 
@@ -79,6 +80,7 @@ class ClipImage(_Clip):
     """
 
     kind: ClassVar[str] = "image"
+    place: ClassVar[str] = "encoder clip_image"
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "pillow")
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:

@@ -11,15 +11,15 @@ from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.affine import Affine
-from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
-from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.pretrained import pretrained_folder
+from mmgraph.encoders.pretrained_encoder import PretrainedEncoder
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 
 
 @dataclass(kw_only=True, eq=False)
-class JointSpace(FrozenEncoder):
+class JointSpace(PretrainedEncoder):
     """Base of both sides: vectors of length ``sqrt(D)``, the same for each side, so that nothing is fitted.
 
     A mean that each side subtracted for itself would leave two spaces.
@@ -31,9 +31,6 @@ class JointSpace(FrozenEncoder):
     learns: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
-    family: ClassVar[str]
-    """What the names of both encoders begin with, e.g. ``clip``."""
-
     sides: ClassVar[tuple[str, str]]
     """What the model calls its sides: it has ``get_<side>_features`` for each."""
 
@@ -41,11 +38,6 @@ class JointSpace(FrozenEncoder):
     """Models that can be taken, in words, and what else can."""
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")]
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else."""
-        content = content_of(pretrained_folder(self.model, kind=self.kind, where=self._place))
-        return {**self.parameters(), "model": content}
 
     def fit(self, described: npt.NDArray[Any]) -> None:
         """Learn the width alone."""
@@ -61,18 +53,14 @@ class JointSpace(FrozenEncoder):
         length = np.linalg.norm(described.astype(np.float64), axis=1, keepdims=True)
         return super().transform(described / np.maximum(length, np.finfo(np.float32).tiny))
 
-    @property
-    def _place(self) -> str:
-        return f"encoder {self.family}_{self.kind}"
-
     def _found(self) -> HubModel:
-        folder = pretrained_folder(self.model, kind=self.kind, where=self._place)
-        found = hub_model(folder, kind=self.kind, encoder_only=False, where=self._place)
+        folder = pretrained_folder(self.model, kind=self.kind, where=self.place)
+        found = hub_model(folder, kind=self.kind, encoder_only=False, where=self.place)
         if not all(hasattr(found.model, f"get_{side}_features") for side in self.sides):
             raise ConfigError(
                 f"got a model of the type {found.model.config.model_type!r}, without a joint space of "
                 f"{' and '.join(self.sides)}",
-                where=f"{self._place}: model",
+                where=f"{self.place}: model",
                 fix=f"Take {self.fitting}, or the encoder {self.kind}_transformer.",
             )
         found.require_complete()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.frozen import FrozenEncoder
-from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.pretrained_encoder import PretrainedEncoder
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 
@@ -24,7 +23,7 @@ Trainable = bool | Literal["lora"]
 
 
 @dataclass(kw_only=True, eq=False)
-class TrainableEncoder(FrozenEncoder):
+class TrainableEncoder(PretrainedEncoder):
     """Base of frozen encoders whose model can be trained with the graph model.
 
     What the model reads of each item, token ids or pixels, is made once and kept with the graph; what the
@@ -34,12 +33,6 @@ class TrainableEncoder(FrozenEncoder):
         trainable: Whether a graph keeps what the model reads, and how trainings change the model unless
             their config says otherwise.
     """
-
-    place: ClassVar[str]
-    """What the encoder is called in messages."""
-
-    if TYPE_CHECKING:
-        model: str
 
     trainable: Annotated[
         Trainable,
@@ -81,17 +74,9 @@ class TrainableEncoder(FrozenEncoder):
             MissingDependencyError: If a library is not installed.
         """
 
-    def content(self) -> str:
-        """Return the hash of the content of the model, hexadecimal.
-
-        Raises:
-            DataError: If the model cannot be found.
-        """
-        return content_of(pretrained_folder(self.model, kind=self.kind, where=self.place))
-
     def description_parameters(self) -> dict[str, Any]:
         """Return the content of the model, and all else that the frozen one depends on."""
-        parameters = {**self.parameters(), "model": self.content()}
+        parameters = super().description_parameters()
         del parameters["trainable"]
         return parameters
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
-from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.pretrained import pretrained_folder
+from mmgraph.encoders.pretrained_encoder import PretrainedEncoder
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
@@ -24,7 +24,7 @@ _WITH_FIRST = ("timesformer",)
 
 @ENCODERS.register("video_transformer")
 @dataclass(kw_only=True, eq=False)
-class VideoTransformer(FrozenEncoder):
+class VideoTransformer(PretrainedEncoder):
     """Video: the pooled states of a pre-trained video model, such as VideoMAE.
 
     Models of the transformers library that make states of patches in space and time: VideoMAE (`Tong et al.
@@ -49,6 +49,7 @@ class VideoTransformer(FrozenEncoder):
     """
 
     kind: ClassVar[str] = "video"
+    place: ClassVar[str] = _PLACE
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "av", "pillow")
 
@@ -61,11 +62,6 @@ class VideoTransformer(FrozenEncoder):
     seconds: Annotated[
         float, Field(gt=0, le=36_000, description="How much of the beginning of a file counts.")
     ] = 60.0
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else."""
-        content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
-        return {**self.parameters(), "model": content}
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the pooled states of each video, float32 [M, D].

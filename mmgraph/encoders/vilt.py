@@ -13,10 +13,10 @@ from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.pairs import Pair
 from mmgraph.encoders.files import of_each
-from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.images import read_picture
-from mmgraph.encoders.pretrained import content_of, pretrained_folder
+from mmgraph.encoders.pretrained import pretrained_folder
+from mmgraph.encoders.pretrained_encoder import PretrainedEncoder
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
@@ -26,7 +26,7 @@ _PLACE = "encoder vilt"
 
 @ENCODERS.register("vilt")
 @dataclass(kw_only=True, eq=False)
-class Vilt(FrozenEncoder):
+class Vilt(PretrainedEncoder):
     """Pair of text and image: the pooled states of ViLT, which attends to words and patches together.
 
     ViLT (`Kim et al. 2021 <https://arxiv.org/abs/2102.03334>`_) needs no detector: patches of the image go
@@ -49,6 +49,7 @@ class Vilt(FrozenEncoder):
     """
 
     kind: ClassVar[str] = "pair"
+    place: ClassVar[str] = _PLACE
     reads: ClassVar[tuple[tuple[str, ...], ...]] = (("text",), ("image",))
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "pillow")
@@ -59,11 +60,6 @@ class Vilt(FrozenEncoder):
     pooling: Annotated[
         Literal["model", "mean"], Field(description="How the states of words and patches become one vector.")
     ] = "model"
-
-    def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else."""
-        content = content_of(pretrained_folder(self.model, kind=self.kind, where=_PLACE))
-        return {**self.parameters(), "model": content}
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the pooled states of each pair, float32 [M, D].

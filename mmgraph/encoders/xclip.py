@@ -19,7 +19,6 @@ from mmgraph.registry import ENCODERS
 class _XClip(JointSpace):
     """Base of both sides of X-CLIP."""
 
-    family: ClassVar[str] = "xclip"
     sides: ClassVar[tuple[str, str]] = ("text", "video")
     fitting: ClassVar[str] = "X-CLIP"
 
@@ -52,6 +51,8 @@ class XClipText(_XClip, TextSide):
         XClipText(model='microsoft/xclip-base-patch32', batch_size=8)
     """
 
+    place: ClassVar[str] = "encoder xclip_text"
+
 
 @ENCODERS.register("xclip_video")
 @dataclass(kw_only=True, eq=False)
@@ -76,6 +77,7 @@ class XClipVideo(_XClip):
     """
 
     kind: ClassVar[str] = "video"
+    place: ClassVar[str] = "encoder xclip_video"
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "av", "pillow")
 
     seconds: Annotated[

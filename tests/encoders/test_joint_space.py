@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmgraph.encoders import ClapAudio, ClapText, ClipImage, ClipText, XClipText, XClipVideo
+from mmgraph.encoders.build import encoder_name
 from mmgraph.errors import DataError
 
 PAIRS = [(ClipText, ClipImage), (ClapText, ClapAudio), (XClipText, XClipVideo)]
@@ -15,7 +16,7 @@ PAIRS = [(ClipText, ClipImage), (ClapText, ClapAudio), (XClipText, XClipVideo)]
 def test_both_sides_name_the_same_model(pair):
     text, other = (side() for side in pair)
     assert text.model == other.model
-    assert (text.sides, text.family) == (other.sides, other.family)
+    assert (text.sides, text.fitting) == (other.sides, other.fitting)
     assert text.kind == "text"
     assert other.kind != "text"
 
@@ -35,6 +36,6 @@ def test_a_model_that_is_not_here_names_what_works_without(pair, raw, quiet, tmp
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     for side in pair:
         encoder = side(model="some/where")
-        place = f"encoder {side.family}_{side.kind}: .*hf download some/where .*take encoder: "
+        place = f"encoder {encoder_name(encoder)}: .*hf download some/where .*take encoder: "
         with pytest.raises(DataError, match=place):
             encoder.describe(raw(side.kind, ["any"]), quiet)

@@ -14,7 +14,7 @@ from mmgraph.graph.preview import EXCERPT
 from mmgraph.graph.schema import NodeType
 from mmgraph.tasks.content import Content
 
-MEDIA = ("text", "image", "audio", "video", "features")
+MEDIA = ("text", "image", "regions", "audio", "video", "features")
 """The kinds of modality that hold works, which are copied; columns hold properties, which are shared."""
 
 FEWEST_WORDS = 4

@@ -237,6 +237,19 @@ def test_one_part_alone_can_be_held_against_training(parts: MakeParts) -> None:
     assert not _found(graph, "same_content", split="validation")
 
 
+@pytest.mark.parametrize(("noise", "check"), [(0.0, "same_content"), (0.02, "near_duplicates")])
+def test_regions_of_pictures_are_works_that_are_copied(parts: MakeParts, noise: float, check: str) -> None:
+    spoilt = parts(0)
+    spoilt.kinds["picture"] = "regions"
+    spoilt.previews["picture"] = [None] * len(spoilt.rows["picture"])
+    assert not _found(spoilt.graph(), check)
+    sources, copies = spoilt.at("picture", spoilt.train)[:4], spoilt.at("picture", spoilt.held_out)[:4]
+    moved = noise * spoilt.rng.normal(size=(4, spoilt.features["picture"].shape[1]))
+    spoilt.features["picture"][copies] = spoilt.features["picture"][sources] + moved
+    (finding,) = _found(spoilt.graph(), check)
+    assert (finding.where, finding.count) == ("modality thing/picture", 4)
+
+
 def test_a_graph_without_modalities_and_relations() -> None:
     data = HeteroData()
     data["thing"].num_nodes = 60
