@@ -23,6 +23,7 @@ from mmgraph.sampling.attributes import (
     attributes_of,
     other_attributes_of,
 )
+from mmgraph.sampling.copied_rows import copy_rows
 from mmgraph.sampling.fanout import OF
 from mmgraph.sampling.file_rows import read_rows
 
@@ -114,6 +115,8 @@ class Features:
         result = np.empty((rows.size, *values.shape[1:]), values.dtype)
         if self._are_read and _is_file(values):
             read_rows(values, rows, result)
+        elif values.flags.c_contiguous:
+            copy_rows(values, rows, result)
         else:
             # Nodes that were sampled are there: the check that this mode leaves out would cost a copy.
             np.take(values, rows, axis=0, out=result, mode="clip")

@@ -16,6 +16,7 @@ from mmgraph.sampling import BatchLoader, Negatives, NeighbourSampler
 from mmgraph.sampling import batch_loader as batch_loader_module
 from mmgraph.sampling import features as features_module
 from mmgraph.sampling.adjacency import adjacency_of_graph
+from mmgraph.sampling.copied_rows import copy_rows
 from mmgraph.sampling.file_rows import read_rows
 from tests.sampling.conftest import AB
 
@@ -224,6 +225,20 @@ def test_rows_of_large_files_are_read(graph, monkeypatch, tmp_path):
     file.unlink()
     with pytest.raises(GraphError, match="cannot be read: No such file"):
         read_rows(values, np.array([0]), np.empty((1, 3)))
+
+
+@pytest.mark.parametrize("shape", [(50,), (50, 3), (50, 2, 5), (50, 700), (50, 0)])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "bool"])
+def test_rows_are_copied_as_numpy_copies_them(shape, dtype):
+    values = (np.random.default_rng(0).random(shape) * 9).astype(dtype)
+    for rows in (np.array([49, 0, 7, 7]), np.arange(30), np.array([-1, 50, 10**9]), np.zeros(0, np.int64)):
+        result = np.zeros((rows.size, *shape[1:]), dtype)
+        copy_rows(values, rows, result)
+        assert np.array_equal(result, np.take(values, rows, axis=0, mode="clip"))
+    values.flags.writeable = False
+    result = np.zeros((1, *shape[1:]), dtype)
+    copy_rows(values, np.array([3]), result)
+    assert np.array_equal(result, values[[3]])
 
 
 def test_many_rows_are_read_by_several_threads(tmp_path):
