@@ -53,9 +53,9 @@ _TAIL = """
 - *uniform* degrees are about 10 each. With *skewed* ones a few nodes have many thousands of edges, which a
   sampler that permutes all edges of a node pays for.
 - The growth is that of an epoch over all nodes, from batches so small that they do not fill the graph. Its
-  goal holds for ten times the nodes: 10 times the cost, and at most a tenth of it more. What it is above 10 is
-  the processor's caches: they hold the 4 MB of features of 10,000 nodes, and not the 40 MB of 100,000, which
-  come from memory. In a training, where a model takes the caches for itself, see below.
+  goal holds for ten times the nodes: 10 times the cost, and at most a tenth of it more. What it is above 10
+  is the processor's caches: they hold the 4 MB of features of 10,000 nodes, and not the 40 MB of 100,000,
+  which come from memory. In a training, where a model takes the caches for itself, see below.
 - The index plan is what mmgraph's kernels need of the edges of a batch. The loader gives sorted edges, whose
   row pointers are *adopted* as they are; *shuffled* edges would be sorted.
 - torch-sparse and pyg-lib are no part of mmgraph;
