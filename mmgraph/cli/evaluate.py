@@ -93,8 +93,8 @@ def evaluate(
     """Measure a run on one split, from its saved weights."""
     progress = begin(quiet=quiet, plugin=plugin)
     given: dict[str, object] = {
-        "--only": only,
-        "--group": group,
+        "--only": only or None,
+        "--group": group or None,
         "--table": table,
         "--repeats": repeats,
         "--seed": seed,
@@ -139,7 +139,7 @@ def evaluate(
 def _require(robustness: bool, given: Mapping[str, object]) -> None:
     """Raise if something was asked for that only a trial of robustness reads."""
     for option, value in given.items():
-        if not robustness and value:
+        if not robustness and value is not None:
             raise ConfigError(
                 "says something of --robustness, which is not asked for",
                 where=option,

@@ -20,7 +20,7 @@ import pandas as pd
 from mmgraph.evaluation.bounds import bounded_difference, bounded_score
 from mmgraph.evaluation.comparison import Comparison, Trial, higher_is_better, with_target_on_test
 from mmgraph.evaluation.roles import Role
-from mmgraph.evaluation.statistics import Estimate, Part, between_seeds, holm, over_seeds, over_splits
+from mmgraph.evaluation.statistics import Estimate, Part, between_seeds, holm, over_seeds, over_splits, spread
 
 SIGNIFICANCE = 0.05
 
@@ -64,7 +64,7 @@ class Contrast:
 def contrasts(comparison: Comparison, subject: str) -> list[Contrast]:
     """Return how every other entry differs from the subject, in the headline metric on the test split.
 
-    Entries without a common split, and all where neither side has been repeated, are left out.
+    Entries without a common split are left out, and those of which nothing tells how sure a difference is.
 
     Args:
         comparison: The comparison.
@@ -99,13 +99,18 @@ def interval(comparison: Comparison, entry: str, metric: str) -> Estimate | None
             return None
         least = _least([entity_scores(same, metric) for same in _of_draws(trials).values()])
         found = over_splits(list(means.values()), comparison.overlap, least=least)
-        return bounded_score(found, metric, tested=_tested(trials))
+        return _with_width(bounded_score(found, metric, tested=_tested(trials)))
     values = [trial.metrics["test"][metric] for trial in trials]
     deterministic = all(trial.history is None for trial in trials)
     drawn = _drawn(entity_scores(trials, metric))
     if not values or (len(values) < 2 and (not deterministic or drawn is None)):
         return None
-    return bounded_score(over_seeds(values, drawn=drawn), metric, tested=_tested(trials))
+    return _with_width(bounded_score(over_seeds(values, drawn=drawn), metric, tested=_tested(trials)))
+
+
+def _with_width(found: Estimate) -> Estimate | None:
+    """Return the estimate; nothing if its scores happen to agree, which is no proof of having no doubt."""
+    return found if found.low < found.high else None
 
 
 def over_entities(trial: Trial, metric: str) -> Estimate | None:
@@ -189,6 +194,9 @@ def _gain(comparison: Comparison, subject: str, other: str) -> Estimate | None:
         # How much another seed would change is not known.
         return None
     drawn = _drawn(_score_differences(own, its, metric))
+    if drawn is None and spread(first) == spread(second) == 0:
+        # Two baselines, or trainings that happen to agree, in a metric that is no mean over entities.
+        return None
     return bounded_difference(between_seeds(first, second, drawn=drawn), metric)
 
 

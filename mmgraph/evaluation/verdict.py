@@ -30,9 +30,10 @@ class Verdict:
     Args:
         question: What is asked.
         answer: ``yes``: better than every entry that the question is about; ``partly``: than some, and of the
-            graph than itself without it; ``no``: neither, and one of them is better, or no gain worth having
-            is within the interval; ``not_shown``: neither, and such a gain may yet be there; ``open``:
-            nothing to compare, or a single training.
+            graph than itself without it, or than all but those of which nothing tells how sure that is;
+            ``no``: neither, and one of them is better, or no gain worth having is within the interval;
+            ``not_shown``: neither, and such a gain may yet be there; ``open``: nothing to compare, or a
+            single training.
         sentences: The answer in words.
     """
 
@@ -83,12 +84,14 @@ def judge(comparison: Comparison) -> Verdict:
             ),
         )
     answered = _graph(comparison, subject, asked) if graph else _rivals(comparison, asked)
-    sentences = [opening, *answered]
+    untold = [name for name in rivals if name not in {contrast.entry for contrast in asked}]
+    sentences = [opening, *answered, *_untold(comparison, untold)]
     if graph:
         sentences += _controls(comparison, subject, others)
         sentences += parts_sentences(comparison, subject, found, max(asked, key=_nearest))
     sentences.append(_meaning(comparison))
-    return Verdict(question, _answer(comparison, asked, twins(comparison, subject, asked)), tuple(sentences))
+    answer = _answer(comparison, asked, twins(comparison, subject, asked))
+    return Verdict(question, "partly" if answer == "yes" and untold else answer, tuple(sentences))
 
 
 def subject_of(comparison: Comparison) -> str:
@@ -144,6 +147,14 @@ def _room_in_words(comparison: Comparison, asked: Sequence[Contrast]) -> list[st
     if _has_room(comparison, nearest):
         return [f"That is no proof that there is none: the interval leaves room for a gain of {most}."]
     return [f"The interval leaves no room for a gain of more than {most}."]
+
+
+def _untold(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """Return which entries the answer leaves out, as nothing tells how sure a difference from them is."""
+    if not names:
+        return []
+    scores = listed([f"{name} with {value_in_words(comparison, name)}" for name in names], "and")
+    return [f"Nothing tells how sure the difference is from {scores}: run more seeds, or more splits."]
 
 
 def _nearest(contrast: Contrast) -> float:

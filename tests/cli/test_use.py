@@ -136,6 +136,9 @@ def test_options_of_robustness_ask_for_it(call: Call, trained: str) -> None:
     result = call("evaluate", trained, "--repeats", "2")
     assert (result.code, result.out) == (2, "")
     assert "--repeats: says something of --robustness, which is not asked for" in result.err
+    result = call("evaluate", trained, "--seed", "0")
+    assert (result.code, result.out) == (2, "")
+    assert "--seed: says something of --robustness, which is not asked for" in result.err
     result = call("evaluate", trained, "--robustness", "--table", "x.csv")
     assert "--table: got a table, but no column of it" in result.err
 

@@ -75,6 +75,15 @@ def test_a_single_training_tells_nothing_and_a_baseline_something(make_compariso
     assert contrasts(make_comparison({"ridge": [0.5], "hetero_gat": [0.7, 0.8]}), "hetero_gat")
 
 
+def test_baselines_without_scores_of_entities_tell_nothing_of_chance(make_comparison: Make) -> None:
+    values = {"ridge": [0.5], "label_propagation": [0.7]}
+    assert contrasts(make_comparison(values, metric="mean_reciprocal_rank"), "ridge") == []
+    assert contrasts(make_comparison(values), "ridge")
+    agreeing = make_comparison({"ridge": [0.5], "hetero_gat": [0.7, 0.7]}, metric="mean_reciprocal_rank")
+    assert contrasts(agreeing, "hetero_gat") == []
+    assert interval(agreeing, "hetero_gat", "mean_reciprocal_rank") is None
+
+
 def _answered(comparison: Comparison, entry: str, right: float, seed: int) -> Comparison:
     """Return a comparison in which an entry is right on some share of the test entities."""
     trials = []

@@ -57,6 +57,15 @@ def test_of_an_error_less_is_better(make_comparison: Make) -> None:
     assert judge(make_comparison(values, metric="mean_absolute_error")).answer == "yes"
 
 
+def test_a_rival_of_which_nothing_is_sure_is_no_rival_beaten(make_comparison: Make) -> None:
+    values = {"mlp": [0.5, 0.51], "co_attention": [0.9], "hetero_gat": [0.8, 0.82]}
+    verdict = judge(make_comparison(values))
+    assert verdict.answer == "partly"
+    assert "Nothing tells how sure the difference is from co_attention with accuracy 0.900" in " ".join(
+        verdict.sentences
+    )
+
+
 def test_document_holds_the_verdict(make_comparison: Make) -> None:
     found = document(make_comparison({"mlp": [0.7, 0.72], "hetero_gat": [0.9, 0.92]}))
     assert found["verdict"]["answer"] == "yes"
