@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmgraph.numba_vectors import add_product, clear_row, kernel, lanes_of, load, store
 from mmgraph.ops.numba_kernels import Rows, _ask_for_row, _at
-from mmgraph.ops.numba_vectors import add_product, clear_row, kernel, lanes_of, load, store
 from mmgraph.worker_threads import balanced_rows
 
 _POOL = ThreadPoolExecutor()

@@ -195,7 +195,7 @@ def _run(
     layout: tuple[int, int, float],
     operands: Sequence[Tensor],
 ) -> None:
-    from mmgraph.ops.numba_vectors import lanes_of
+    from mmgraph.numba_vectors import lanes_of
 
     arrays = groups.arrays
     heads, width = query.shape[1:]

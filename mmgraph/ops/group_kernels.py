@@ -16,8 +16,8 @@ import math
 
 import numpy as np
 
-from mmgraph.ops.numba_vectors import add_row, clear_row, dot_rows, prefetch
-from mmgraph.ops.numba_vectors import kernel as _kernel
+from mmgraph.numba_vectors import add_row, clear_row, dot_rows, prefetch
+from mmgraph.numba_vectors import kernel as _kernel
 
 _LINE = 64
 

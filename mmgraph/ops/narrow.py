@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from mmgraph.numba_vectors import add_row, clear_row, kernel, lanes_of
 from mmgraph.ops.edge_plan import EdgePlan
 from mmgraph.ops.huge_pages import empty
-from mmgraph.ops.numba_vectors import add_row, clear_row, kernel, lanes_of
 from mmgraph.ops.projection import Projection
 from mmgraph.ops.relation_input import RelationInput
 from mmgraph.worker_threads import run_together, useful_threads

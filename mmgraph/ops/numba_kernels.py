@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmgraph.ops.numba_vectors import add as plus
-from mmgraph.ops.numba_vectors import (
+from mmgraph.numba_vectors import add as plus
+from mmgraph.numba_vectors import (
     add_product,
     add_row,
     choose,
@@ -38,7 +38,7 @@ from mmgraph.ops.numba_vectors import (
     subtract,
     zeros,
 )
-from mmgraph.ops.numba_vectors import kernel as _kernel
+from mmgraph.numba_vectors import kernel as _kernel
 
 # How many edges ahead a row is asked for, and how many are worked on together: far enough for memory to
 # answer, near enough to stay in the cache.

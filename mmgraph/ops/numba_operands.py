@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmgraph.numba_vectors import lanes_of
 from mmgraph.ops.fused_attention import Operand, Projected, Spec, Task
 from mmgraph.ops.huge_pages import empty
 from mmgraph.ops.numba_kernels import Rows
-from mmgraph.ops.numba_vectors import lanes_of
 from mmgraph.ops.slabs import SlabGradients, begin_at_zero, multiply_slab, slab_size
 
 # How many bytes of slabs are worked on together: the more, the less often threads wait for each other.

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from mmgraph.ops.numba_vectors import prefetch
+from mmgraph.numba_vectors import prefetch
 
 # How many rows ahead memory is asked for, how far apart, and for how much of a row at most: what follows, the
 # processor asks for by itself.

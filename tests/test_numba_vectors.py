@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from mmgraph.ops.numba_vectors import choose, exp, kernel, lanes_of, larger, load, store
+from mmgraph.numba_vectors import choose, exp, kernel, lanes_of, larger, load, store
 
 
 @kernel
