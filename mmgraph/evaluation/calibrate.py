@@ -40,7 +40,7 @@ def calibrate(run: Run, *, task: str | None = None) -> float:
         >>> calibrate(mmgraph.load_run("run"))  # doctest: +SKIP
         1.37
     """
-    one = one_task(run, task, doing="--calibrate").task
+    one = one_task(run, task, doing="--calibrate", wanted="a classification").task
     if not isinstance(one, Classification):
         raise ConfigError(
             f"the task {one.labels.task!r} is {one.labels.kind}; wanted a classification",

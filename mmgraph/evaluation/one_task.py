@@ -26,13 +26,20 @@ class OneTask:
     head: nn.Module
 
 
-def one_task(run: Run, name: str | None, *, doing: str) -> OneTask:
+def one_task(
+    run: Run,
+    name: str | None,
+    *,
+    doing: str,
+    wanted: str = "one with a target of each entity: classification, regression or multi_label",
+) -> OneTask:
     """Return the task of a run that is meant.
 
     Args:
         run: The run.
         name: One of the tasks that it was trained on; it can be left out where that is the only one.
         doing: What is asked of it, for messages: an option, or a command.
+        wanted: What kind of task that takes, for messages.
 
     Raises:
         ConfigError: If it has no target of each entity, or several tasks and none of that name is meant.
@@ -54,8 +61,7 @@ def one_task(run: Run, name: str | None, *, doing: str) -> OneTask:
     check_name(run, name)
     if not isinstance(task, EntityTask):
         raise ConfigError(
-            f"the task {task.labels.task!r} is {task.labels.kind}, {_why(run)}; wanted one with a target of "
-            "each entity: classification, regression or multi_label",
+            f"the task {task.labels.task!r} is {task.labels.kind}, {_why(run)}; wanted {wanted}",
             where=doing,
             fix="Use a run of one such task.",
         )

@@ -189,6 +189,25 @@ def test_narrow_pages_do_not_scroll_sideways(opened: tuple[Any, list[str]], widt
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_captions_of_wide_tables_are_read_without_scrolling(opened: tuple[Any, list[str]]) -> None:
+    page, _ = opened
+    page.set_viewport_size({"width": 360, "height": 800})
+    wide = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length"
+    assert page.locator("div.scroll").evaluate_all(wide) > 0
+    ends = page.locator("caption").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+    assert max(ends) <= 360
+
+
+def test_explanations_have_the_whole_width_for_names(browser: Any, run_page: Path) -> None:
+    page = browser.new_page(viewport={"width": 1160, "height": 900})
+    page.goto(run_page.as_uri())
+    tables = page.locator("#explained div.scroll")
+    assert tables.count() == 2
+    widths = tables.evaluate_all("all => all.map(one => one.clientWidth)")
+    assert min(widths) > 800
+    page.close()
+
+
 def test_dark_is_dark_and_print_is_light(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
     background = "getComputedStyle(document.body).backgroundColor"

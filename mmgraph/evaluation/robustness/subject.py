@@ -63,7 +63,7 @@ class Subject:
         if isinstance(run.task, PairTask | LinkPrediction):
             check_name(run, task)
             return cls(run, run.task, run.module.head, split, run.task.rows(split))
-        one = one_task(run, task, doing=doing)
+        one = one_task(run, task, doing=doing, wanted="one that predicts something")
         return cls(run, one.task, one.head, split, one.task.rows(split))
 
     @property

@@ -133,6 +133,11 @@ def finder(sounding: Graph) -> Run:
     return train(sounding, task="find", model="hetero_gat", overrides=overrides, seed=0)
 
 
+def test_a_retrieval_has_no_temperature(finder: Run) -> None:
+    with pytest.raises(ConfigError, match=r"--calibrate: .* answers by comparing; wanted a classification"):
+        mg.calibrate(finder)
+
+
 def test_a_retrieval_misses_the_modality_that_goes_with_its_query(finder: Run) -> None:
     found = robustness(finder, aspects=["missing", "noise"], repeats=1)
     assert found.metric[0] == "mrr"
