@@ -29,6 +29,7 @@ from mmgraph.training.optimisation import make_optimiser
 
 FANOUT, BATCH, CLASSES, WORKERS = (15, 10), 1024, 5, 2
 FOLDER, FILE = "graph", "graph.pt"
+_CHUNK = 1 << 24
 
 
 def make_graph(
@@ -133,9 +134,9 @@ def plain_epoch(graph: mg.Graph) -> Callable[[], None]:
     return epoch
 
 
-def write_start(folder: Path, num_nodes: int, num_edges: int) -> None:
+def write_start(folder: Path, num_nodes: int, num_edges: int, *, widths: dict[str, int]) -> None:
     """Write a graph of one relation as mmgraph's folder and as a file of PyG's."""
-    graph = make_graph(num_nodes, num_edges, {"text": 100}, num_train=min(num_nodes // 4, 10_000))
+    graph = make_graph(num_nodes, num_edges, widths, num_train=min(num_nodes // 4, 10_000))
     graph.save(folder / FOLDER)
     torch.save(graph.data, folder / FILE)
 
@@ -164,7 +165,9 @@ def plain_load(folder: Path) -> HeteroData:
 def read_files(folder: Path) -> None:
     """Read all files in a folder, so that the system has them in its cache."""
     for path in _files(folder):
-        path.read_bytes()
+        with path.open("rb") as file:
+            while file.read(_CHUNK):
+                pass
 
 
 def forget_files(folder: Path) -> None:
