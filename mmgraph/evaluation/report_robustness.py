@@ -126,12 +126,13 @@ def _alike(one: float, other: float) -> bool:
 
 def _section(found: Mapping[str, Any]) -> RobustnessSection:
     metric = found["metric"].replace("_", " ")
-    draws = counted(found["repeats"], "draw")
+    repeats = found["repeats"]
+    bars = "each of one draw" if repeats == 1 else f"bars are the standard deviation over {repeats:,} draws"
     return RobustnessSection(
         caption=(
             f"{metric.capitalize()} of {found['model']} on "
             f"{counted(found['entities'], *NAMES[found['unit']])} of {found['split']}, the weights as they "
-            f"are, where less is known than in training; bars are the standard deviation over {draws}."
+            f"are, where less is known than in training; {bars}."
         ),
         charts=(*_curves(found["curves"]), *_sureness(found)),
         tables=tuple(
