@@ -3,9 +3,9 @@
 A t-interval of a share is as wide above its mean as below, also where 1 is near. Here the interval of a
 metric with two ends is that of `Wilson 1927 <https://doi.org/10.1080/01621459.1927.10502953>`_, with the
 quantile of the t-distribution and with the number of independent trials that would leave as much doubt about
-a share (the effective sample size of survey statistics). One with a single end is taken on the logarithm of
-its distance from that end (the delta method). Differences of two scores are cut off at what is possible,
-which changes nothing about whether 0 is among them.
+a share (the effective sample size of survey statistics). Towards a single end it is taken on the logarithm
+of the distance from that end (the delta method), and away from it as it is. Differences of two scores are cut
+off at what is possible, which changes nothing about whether 0 is among them.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def bounded_score(found: Estimate, metric: str, *, tested: int) -> Estimate:
         return found
     factor = math.exp(quantile * error / away)
     if math.isfinite(low):
-        return replace(found, low=low + away / factor, high=low + away * factor)
-    return replace(found, low=high - away * factor, high=high - away / factor)
+        return replace(found, low=low + away / factor)
+    return replace(found, high=high - away / factor)
 
 
 def bounded_difference(found: Estimate, metric: str) -> Estimate:

@@ -38,7 +38,10 @@ class StripRow:
 
 @dataclass(frozen=True)
 class StripChart:
-    """Means with whiskers over one horizontal axis; all lengths in pixels."""
+    """Means with whiskers over one horizontal axis; all lengths in pixels.
+
+    A narrow one has labels and numbers above the whiskers, a wide one beside them.
+    """
 
     width: int
     height: int
@@ -47,6 +50,7 @@ class StripChart:
     bottom: int
     rows: tuple[StripRow, ...]
     ticks: tuple[Tick, ...]
+    narrow: bool
 
 
 @dataclass(frozen=True)
@@ -65,16 +69,17 @@ class ScatterChart:
 
 
 def strip_chart(
-    rows: Mapping[str, tuple[float, tuple[float, float], Mapping[str, float], str]],
+    rows: Mapping[str, tuple[float, tuple[float, float], Mapping[str, float], str]], *, narrow: bool = False
 ) -> StripChart:
     """Return means with whiskers over an axis that shows only their range.
 
     Args:
         rows: Label -> mean, both ends of the whisker, name -> single value, text at the right.
+        narrow: Whether it shall fit a phone.
     """
     # As wide as the longest label needs.
-    left = round(min(max(24 + 7.3 * max(len(label) for label in rows), 120), 380))
-    right, step, top = left + 400, 30, 14
+    beside = round(min(max(24 + 7.3 * max(len(label) for label in rows), 120), 380))
+    left, right, step, top = (10, 330, 48, 22) if narrow else (beside, beside + 400, 30, 14)
     ends = [end for mean, reach, values, _ in rows.values() for end in (mean, *reach, *values.values())]
     marks = nice_ticks(min(ends), max(ends), count=5)
     low, high = marks[0], marks[-1]
@@ -84,7 +89,7 @@ def strip_chart(
 
     bottom = top + step * len(rows)
     return StripChart(
-        width=right + 140,
+        width=340 if narrow else right + 140,
         height=bottom + 26,
         left=left,
         right=right,
@@ -102,6 +107,7 @@ def strip_chart(
             for index, (label, (mean, reach, values, text)) in enumerate(rows.items())
         ),
         ticks=tuple(Tick(at(mark), f"{mark:g}") for mark in marks),
+        narrow=narrow,
     )
 
 

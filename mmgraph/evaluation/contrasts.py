@@ -58,6 +58,8 @@ class Contrast:
             "p": self.gain.p,
             "p_holm": self.p_holm,
             "effect": effect if np.isfinite(effect) else None,
+            "degrees_of_freedom": self.gain.degrees if np.isfinite(self.gain.degrees) else None,
+            "variance_by_tested_entities": self.gain.by_least,
         }
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.contrasts import Contrast
-from mmgraph.evaluation.wording import gain_in_words, listed, p_in_words
+from mmgraph.evaluation.wording import gain_in_words, has_room, listed, p_in_words
 
 _MOST = 0.5
 """From what share of what the graph adds one relation carries most of it."""
@@ -64,10 +64,7 @@ def _relations(comparison: Comparison, relations: Sequence[Contrast], added: flo
                 f"{listed([_name(c) for c in missed[1:]], 'and')} {_also(missed[1:])} missed as well."
             )
     else:
-        sentences.append(
-            "No single relation is missed by more than chance when it is left out: the others hold the "
-            "same, or none of it counts."
-        )
+        sentences += _none_missed(comparison, "relation", relations)
     if harmful:
         sentences.append(f"It is better without {listed([_name(c) for c in harmful], 'and')}.")
     return sentences
@@ -78,14 +75,21 @@ def _modalities(comparison: Comparison, modalities: Sequence[Contrast]) -> list[
         return []
     missed = [contrast for contrast in modalities if contrast.sign > 0]
     if not missed:
-        return [
-            "No single modality is missed by more than chance when it is left out: the others hold the "
-            "same, or none of it counts."
-        ]
+        return _none_missed(comparison, "modality", modalities)
     if len(missed) == 1:
         return [f"Of the modalities {_name(missed[0])} alone is missed: {_loss(comparison, missed[0])}."]
     losses = "; ".join(f"without {_name(c)}, {_amount(comparison, c)}" for c in missed)
     return [f"The modalities {listed([_name(c) for c in missed], 'and')} are each missed: {losses}."]
+
+
+def _none_missed(comparison: Comparison, kind: str, without: Sequence[Contrast]) -> list[str]:
+    """Return that no part is missed, and of the one lost most whether it may be all the same."""
+    begin = f"No single {kind} is missed by more than chance when it is left out"
+    widest = max(without, key=lambda c: c.gain.high)
+    if has_room(comparison, widest):
+        loss = gain_in_words(comparison, widest.gain)
+        return [f"{begin}, which proves little: without {_name(widest)}, the subject loses {loss}."]
+    return [f"{begin}: the others hold the same, or none of it counts."]
 
 
 def _name(contrast: Contrast) -> str:

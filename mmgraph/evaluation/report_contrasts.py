@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.contrasts import contrasts
 from mmgraph.evaluation.roles import Role
+from mmgraph.evaluation.statistics import Estimate
 from mmgraph.evaluation.verdict import subject_of
 
 _ROLES = {
@@ -56,6 +57,11 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
             "Paired by split, each the mean over its seeds; the variance is corrected for what random splits "
             "have in common (Nadeau and Bengio). "
         )
+        if any(contrast.gain.by_least for contrast in found):
+            caption += (
+                "Where splits agree better than the draw of the tested entities lets them, which the effect "
+                "is marked * for, that draw's variance stands for theirs. "
+            )
     else:
         caption = (
             "Between trainings on one split (Welch); where the metric is a mean over entities, the doubt "
@@ -63,7 +69,8 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
         )
     caption += (
         "P-values are two-sided; Holm's correction is for all entries that leave out one part of the "
-        "subject, and for all others. The effect is the difference in standard deviations."
+        "subject, and for all others. The effect is the difference in standard deviations of single "
+        f"{'splits' if len(comparison.draws) > 1 else 'trainings'}."
     )
     rows = tuple(
         ContrastRow(
@@ -73,12 +80,17 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
             interval=f"{contrast.gain.low:+.3f} to {contrast.gain.high:+.3f}",
             p=_p(contrast.gain.p),
             p_holm=_p(contrast.p_holm),
-            effect=f"{contrast.gain.effect:+.1f}" if math.isfinite(contrast.gain.effect) else "",
+            effect=_effect(contrast.gain),
             sure=contrast.sign != 0,
         )
         for contrast in found
     )
     return Contrasts(subject, caption, rows)
+
+
+def _effect(gain: Estimate) -> str:
+    mark = "*" if gain.by_least else ""
+    return f"{gain.effect:+.1f}{mark}" if math.isfinite(gain.effect) else ""
 
 
 def _role(role: Role) -> str:

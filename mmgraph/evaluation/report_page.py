@@ -27,7 +27,7 @@ def render_page(content: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["breakable"] = breakable
+    environment.filters |= {"breakable": breakable, "coded": coded}
     assert environment.loader is not None
     script, _, _ = environment.loader.get_source(environment, _SCRIPT)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -44,3 +44,13 @@ def breakable(text: str) -> Markup:
         Markup('hetero_<wbr>gat[<wbr>edges=<wbr>&lt;b&gt;]')
     """
     return Markup(re.sub(r"([_\[=.])", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
+
+
+def coded(text: str) -> Markup:
+    """Return a sentence, escaped, with what stands between backticks as code.
+
+    Example:
+        >>> coded("without `a<b`, less")
+        Markup('without <code>a&lt;b</code>, less')
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped

@@ -54,7 +54,7 @@ class Results:
     best: str
     tested: str
     metrics: tuple[str, ...]
-    chart: StripChart | None
+    charts: tuple[StripChart, ...]
     rows: tuple[Row, ...]
 
 
@@ -111,7 +111,7 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
         best=leaders[metric],
         tested=comparison.tested,
         metrics=tuple(_words(m) for m in comparison.metrics),
-        chart=strip_chart(strips),
+        charts=(strip_chart(strips), strip_chart(strips, narrow=True)),
         rows=tuple(rows),
     )
 
@@ -128,15 +128,15 @@ def _design(comparison: Comparison, num_tested: int) -> str:
     splits, searched = len(comparison.draws), comparison.searched
     if splits > 1:
         text = (
-            f"Every entry has the same features, the same {splits} random splits and, on the first of them, "
-            f"the same {num_tested:,} test {comparison.tested}; the spread is over splits and seeds."
+            f"Every entry has the same {splits} random splits and, on the first of them, the same "
+            f"{num_tested:,} test {comparison.tested}; the spread is over splits and seeds."
         )
     else:
         text = (
-            f"Every entry has the same features, the same split and the same {num_tested:,} test "
-            f"{comparison.tested}; the spread is over seeds, that is over where training starts and what it "
-            "drops."
+            f"Every entry has the same split and the same {num_tested:,} test {comparison.tested}; the "
+            "spread is over seeds, that is over where training starts and what it drops."
         )
+    text += " Features are the same for all, but for what the name of an entry says that it is without."
     if searched:
         text += (
             f" For each model {counted(searched, 'config')} {'were' if searched > 1 else 'was'} tried on "

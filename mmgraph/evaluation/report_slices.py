@@ -123,9 +123,10 @@ class Slicing:
                 measures.append(f"{begin}{_MEASURES[_kind(trials[entries[0]][0])]}")
         if not tables:
             return None
+        several = " Entities are those that any of the splits tests." if len(comparison.draws) > 1 else ""
         return Slices(
             f"{'. '.join(measures)}: the mean over trainings ± its standard deviation; bold is the best of a "
-            "row.",
+            f"row.{several}",
             entries,
             tuple(tables),
         )
@@ -194,15 +195,16 @@ def _rows(
     group_of: dict[str, str], scores: dict[str, list[dict[str, float]]], entries: Sequence[str]
 ) -> tuple[SliceRow, ...]:
     means: dict[str, dict[str, list[float]]] = defaultdict(dict)
-    sizes: dict[str, int] = {}
+    asked: dict[str, set[str]] = defaultdict(set)
     for name in entries:
         for trial in scores[name]:
             members: dict[str, list[float]] = defaultdict(list)
             for identifier, score in trial.items():
+                asked[group_of[identifier]].add(identifier)
                 members[group_of[identifier]].append(score)
             for group, values in members.items():
-                sizes.setdefault(group, len(values))
                 means[group].setdefault(name, []).append(statistics.fmean(values))
+    sizes = {group: len(ids) for group, ids in asked.items()}
     return tuple(
         SliceRow(group, sizes[group], sizes[group] < FEWEST, _cells(means[group], entries))
         for group in sorted(sizes, key=_order)

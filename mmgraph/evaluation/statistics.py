@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +47,8 @@ class Estimate:
         effect: The mean in standard deviations of single values; infinite where those do not differ and the
             mean is not zero.
         degrees: Degrees of freedom of the t-distribution; infinite where there is no doubt.
+        by_least: Whether single values differ by less than which entities are tested makes, so that this was
+            taken as their standard deviation.
     """
 
     mean: float
@@ -55,6 +57,7 @@ class Estimate:
     p: float
     effect: float
     degrees: float
+    by_least: bool = False
 
 
 def spread(values: Sequence[float]) -> float:
@@ -80,9 +83,10 @@ def over_splits(values: Sequence[float], overlap: float, *, least: float = 0.0) 
         '0.035, 0.006 to 0.064, p 0.031'
     """
     assert len(values) > 1
-    variance = max(spread(values), least)
+    variance = max(found := spread(values), least)
     part = Part((1 / len(values) + overlap) * variance, len(values) - 1)
-    return estimate(float(np.mean(values)), [part], math.sqrt(variance))
+    mean = estimate(float(np.mean(values)), [part], math.sqrt(variance))
+    return replace(mean, by_least=least > found)
 
 
 def over_seeds(values: Sequence[float], *, drawn: Part | None = None) -> Estimate:

@@ -10,17 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmgraph.evaluation.comparison import Comparison, best, higher_is_better
+from mmgraph.evaluation.comparison import Comparison, best
 from mmgraph.evaluation.contrasts import Contrast, contrasts, interval
 from mmgraph.evaluation.parts import parts_sentences, twins
-from mmgraph.evaluation.wording import gain_in_words, listed, p_in_words, value_in_words, worth
+from mmgraph.evaluation.wording import gain_in_words, has_room, listed, p_in_words, value_in_words, worth
 
 _FEW_SPLITS = 5
 
 Answer = Literal["yes", "partly", "no", "not_shown", "open"]
-
-_WORTH = 0.02
-"""What gain is worth having: of a share or R², and of an error as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -124,16 +121,7 @@ def _answer(comparison: Comparison, asked: Sequence[Contrast], own: Sequence[Con
         return "partly"
     if any(contrast.sign < 0 for contrast in asked):
         return "no"
-    return "not_shown" if _has_room(comparison, max(asked, key=_nearest)) else "no"
-
-
-def _has_room(comparison: Comparison, nearest: Contrast) -> bool:
-    """Return whether the interval of a difference holds a gain that is worth having."""
-    metric = comparison.headline
-    score = comparison.score(nearest.entry, metric)
-    assert score is not None
-    worth_having = _WORTH if higher_is_better(metric) else _WORTH * abs(score.mean)
-    return nearest.gain.high >= worth_having
+    return "not_shown" if has_room(comparison, max(asked, key=_nearest)) else "no"
 
 
 def _room_in_words(comparison: Comparison, asked: Sequence[Contrast]) -> list[str]:
@@ -144,7 +132,7 @@ def _room_in_words(comparison: Comparison, asked: Sequence[Contrast]) -> list[st
     if nearest.gain.high <= 0:
         return ["The interval leaves no room for a gain."]
     most = worth(comparison, nearest.gain.high)
-    if _has_room(comparison, nearest):
+    if has_room(comparison, nearest):
         return [f"That is no proof that there is none: the interval leaves room for a gain of {most}."]
     return [f"The interval leaves no room for a gain of more than {most}."]
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmgraph.evaluation.comparison import Comparison
+from mmgraph.evaluation.comparison import Comparison, higher_is_better
 from mmgraph.evaluation.contrasts import Contrast, interval
 from mmgraph.evaluation.metric_range import metric_range
 from mmgraph.evaluation.statistics import Estimate
+
+_WORTH = 0.02
+"""What gain is worth having: of a share or R², and of an error as a share of it."""
 
 
 def listed(names: Sequence[str], word: str) -> str:
@@ -35,6 +38,15 @@ def worth(comparison: Comparison, difference: float) -> str:
     if in_points(comparison.headline):
         return f"{100 * difference:.1f} points"
     return f"{difference:.3g}"
+
+
+def has_room(comparison: Comparison, contrast: Contrast) -> bool:
+    """Return whether the interval of a difference holds a gain that is worth having."""
+    metric = comparison.headline
+    score = comparison.score(contrast.entry, metric)
+    assert score is not None
+    worth_having = _WORTH if higher_is_better(metric) else _WORTH * abs(score.mean)
+    return contrast.gain.high >= worth_having
 
 
 def gain_in_words(comparison: Comparison, gain: Estimate) -> str:

@@ -25,6 +25,15 @@ def test_ticks_are_even_and_cover_the_range(a: float, b: float, count: int) -> N
     assert max(steps) - min(steps) <= slack
 
 
+def test_a_narrow_strip_fits_a_phone_whatever_its_labels() -> None:
+    rows = {"a" * 40: (0.5, (0.2, 0.6), {"seed 0": 0.5}, "0.5"), "b": (0.7, (0.7, 0.7), {}, "0.7")}
+    wide, narrow = strip_chart(rows), strip_chart(rows, narrow=True)
+    assert narrow.width < 360 < wide.width
+    (first, second), right = narrow.rows, narrow.right
+    assert narrow.left <= first.low < first.mean < first.high <= right
+    assert second.y - first.y > wide.rows[1].y - wide.rows[0].y
+
+
 def test_strips_put_means_in_order_and_whiskers_around_them() -> None:
     chart = strip_chart(
         {

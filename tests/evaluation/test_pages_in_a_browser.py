@@ -79,7 +79,7 @@ def test_nothing_goes_wrong_and_nothing_is_asked_for(opened: tuple[Any, list[str
 
 def test_every_plot_is_drawn(opened: tuple[Any, list[str]]) -> None:
     page, _ = opened
-    plots = page.locator("svg")
+    plots = page.locator("svg:visible")
     assert plots.count() >= 5
     for number in range(plots.count()):
         plot = plots.nth(number)
@@ -187,6 +187,22 @@ def test_narrow_pages_do_not_scroll_sideways(opened: tuple[Any, list[str]], widt
     page, _ = opened
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_phone_the_results_are_seen_without_scrolling(browser: Any, comparison_page: Path) -> None:
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.goto(comparison_page.as_uri())
+    chart = page.locator("#results svg:visible")
+    assert chart.count() == 1
+    assert 250 < chart.bounding_box()["width"] < 360
+    # The interval of each entry, two columns to the right of its name.
+    cells = page.locator("#results table").first.locator("tbody td:nth-child(3)").all()
+    assert cells
+    assert all(cell.bounding_box()["x"] < 300 for cell in cells)
+    page.set_viewport_size({"width": 1160, "height": 900})
+    assert chart.count() == 1
+    assert chart.bounding_box()["width"] > 600
+    page.close()
 
 
 def test_captions_of_wide_tables_are_read_without_scrolling(opened: tuple[Any, list[str]]) -> None:

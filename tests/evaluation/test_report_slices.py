@@ -38,6 +38,19 @@ def test_groups_have_the_means_of_their_entities(graph: Graph, make_comparison: 
     assert [cell.best for cell in greek.cells if cell is not None] == [False, True]
 
 
+def test_groups_hold_the_entities_that_any_split_tests(graph: Graph, make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.7, 0.7]}, splits=True)
+    first, second = comparison.trials
+    moved = first.predictions["split"].map({"train": "train", "validation": "test", "test": "validation"})
+    other = replace(second, predictions=second.predictions.assign(split=moved))
+    found = Slicing(("script",)).slices(replace(comparison, trials=(first, other)), graph)
+    assert found is not None
+    assert found.caption.endswith("Entities are those that any of the splits tests.")
+    sizes = graph.nodes["mark"]["split:script"].value_counts()
+    for table in found.tables:
+        assert sum(row.entities for row in table.rows) == sizes["test"] + sizes["validation"]
+
+
 def test_what_is_missing_makes_groups_by_itself(graph: Graph, make_comparison: Make) -> None:
     comparison = make_comparison({"mlp": [0.7], "hetero_gat": [0.9]})
     found = Slicing().slices(comparison, graph)

@@ -37,6 +37,8 @@ def test_the_variance_of_a_split_has_a_floor(values: list[float]) -> None:
     own = float(np.var(values, ddof=1))
     assert over_splits(values, 0.25, least=own / 2) == over_splits(values, 0.25)
     wider = over_splits(values, 0.25, least=4 * own)
+    assert wider.by_least
+    assert not over_splits(values, 0.25, least=own / 2).by_least
     assert wider.high - wider.mean == pytest.approx(2 * (over_splits(values, 0.25).high - wider.mean))
 
 
