@@ -126,12 +126,15 @@ def _alike(one: float, other: float) -> bool:
 
 def _section(found: Mapping[str, Any]) -> RobustnessSection:
     metric = found["metric"].replace("_", " ")
-    draws = counted(found["repeats"], "draw")
+    draws = found["repeats"]
+    spread = (
+        f"bars are the standard deviation over {draws} draws" if draws > 1 else "each value is of one draw"
+    )
     return RobustnessSection(
         caption=(
             f"{metric.capitalize()} of {found['model']} on "
             f"{counted(found['entities'], *NAMES[found['unit']])} of {found['split']}, the weights as they "
-            f"are, where less is known than in training; bars are the standard deviation over {draws}."
+            f"are, where less is known than in training; {spread}."
         ),
         charts=(*_curves(found["curves"]), *_sureness(found)),
         tables=tuple(

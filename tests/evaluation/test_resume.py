@@ -126,6 +126,22 @@ def test_a_config_that_has_changed_is_trained_anew(
     assert ran == [(str(own), 0), ("mlp", 0), (str(own), 0)]
 
 
+def test_a_config_of_before_a_key_was_there_is_the_same(
+    place: Path, ran: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {**ASKED, "models": ["mlp"], "out": tmp_path / "out"}
+    compare(place, **asked)
+    for seed, key in enumerate(("ema", "max_epochs")):
+        file = tmp_path / "out" / "runs" / "mlp" / str(seed) / "trial.json"
+        note = json.loads(file.read_text())
+        del note["asked"]["config"][key]
+        file.write_text(json.dumps(note))
+    ran.clear()
+    compare(place, **asked, resume=True)
+    # Without the key, max_epochs is the default, which it was not.
+    assert ran == [("mlp", 1)]
+
+
 def test_nothing_is_left_where_nothing_was_done(
     place: Path, ran: list[tuple[str, int]], tmp_path: Path
 ) -> None:
