@@ -59,7 +59,7 @@ def run_case(case: str, repetition: int, *, splits: int, folder: Path) -> dict[s
         shutil.rmtree(data, ignore_errors=True)
         write_truth(data, TRUTHS[case], repetition)
     settings = (*SHORT, f"max_epochs={TRUTHS[case].epochs}")
-    request = Request(_ENTRIES, seeds=1, overrides=settings, splits=splits, dataset=data)
+    request = Request(_ENTRIES, seeds=1, controls="none", overrides=settings, splits=splits, dataset=data)
     plan = plan_comparison(mg.build_graph(data, previews=False), "kind", request)
     trials.mkdir(parents=True, exist_ok=True)
     comparison = carry_out(plan, trials, Progress(quiet=True))

@@ -139,6 +139,7 @@ def _try_seeds(
                 task=case.task,
                 models=[ENTRIES[name]],
                 seeds=[seed],
+                controls="none",
                 overrides=settings,
             )
             if comparison.failures:

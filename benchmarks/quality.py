@@ -236,6 +236,7 @@ def _compare(case: Case, folder: Path, seed: int, entries: dict[str, str]) -> di
         task=case.task,
         models=list(entries.values()),
         seeds=[seed],
+        controls="none",
         overrides=case.settings,
     )
     if comparison.failures:

@@ -230,7 +230,9 @@ def _try_split(
     graph = mg.build_graph(dataset, previews=False)
     for name in missing:
         model = ENTRIES[name]
-        comparison = mg.compare(graph, task=case.task, models=[model], seeds=[seed], overrides=settings)
+        comparison = mg.compare(
+            graph, task=case.task, models=[model], seeds=[seed], controls="none", overrides=settings
+        )
         if comparison.failures:
             raise comparison.failures[0].error
         metrics = comparison.of(model)[0].metrics

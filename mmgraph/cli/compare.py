@@ -25,13 +25,15 @@ from mmgraph.cli.options import (
 from mmgraph.cli.output import write_comparison
 
 EXAMPLES = (
-    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --out cmp",
-    "mmgraph compare glyphs-graph --task script --models hetero_gat --controls all --out helps",
-    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --splits 2 --dataset glyphs "
-    "--seeds 1 --out splits",
+    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --seeds 1 --out cmp",
+    "mmgraph compare glyphs-graph --task script --models hetero_gat --controls few --out few",
+    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --controls none --splits 2 "
+    "--dataset glyphs --seeds 1 --out splits",
     "mmgraph compare glyphs-graph --task script --models 'hetero_gat[edges=none]'",
-    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --explain U+0041 --out why",
-    "mmgraph compare glyphs-graph --task link:case_pair --models adamic_adar,hetero_gat --out links",
+    "mmgraph compare glyphs-graph --task script --models mlp,hetero_gat --controls none --explain U+0041 "
+    "--out why",
+    "mmgraph compare glyphs-graph --task link:case_pair --models adamic_adar,hetero_gat --controls none "
+    "--out links",
 )
 
 
@@ -47,8 +49,7 @@ def compare(
             "logistic_regression, ridge, gradient_boosting and label_propagation; for several labels prior "
             "and one_vs_rest, for links common_neighbours, adamic_adar, popularity and matrix_factorisation, "
             "for retrieval and matching chance, cca, linear_map, kernel_map and closed_form. By default the "
-            "baselines of the task's kind, mlp, cross_modal_transformer, co_attention and hetero_gat, with "
-            "all controls.",
+            "baselines of the task's kind, mlp, cross_modal_transformer, co_attention and hetero_gat.",
         ),
     ] = None,
     controls: Annotated[
@@ -56,9 +57,10 @@ def compare(
         typer.Option(
             "--controls",
             metavar="none|few|all",
-            help="Add what tells whether the graph helps the subject: few for the baselines, mlp, and the "
-            "subject without relations, with shuffled ones and with noise for features; all to leave out "
-            "each relation and each modality as well. By default all where no models are named, else none.",
+            help="What is added to tell whether the graph helps the subject: few for the baselines, mlp, and "
+            "the subject without relations, with shuffled ones and with noise for features; all to leave out "
+            "each relation and each modality as well; none for the entries that are named alone. By default "
+            "all; none where no model reads relations and --subject names no model.",
         ),
     ] = None,
     subject: Annotated[
@@ -66,7 +68,8 @@ def compare(
         typer.Option(
             "--subject",
             metavar="MODEL",
-            help="The entry that the question is about; by default hetero_gat, else the best on validation.",
+            help="The entry that the question is about, and whose controls are added; by default the first "
+            "model that reads relations, else, without controls, the best on validation.",
         ),
     ] = None,
     seeds: SeedsOption = 3,

@@ -78,10 +78,11 @@ def compare(
             trained with the best one; 0 to take each as it is. Needs Optuna.
         controls: What is added to see what the graph is worth to the subject: ``few``: the baselines,
             ``mlp``, the subject without relations, with shuffled ones and with noise for features; ``all``:
-            also without each relation and each modality; ``none``. By default ``all`` where no models are
-            named, else ``none``.
-        subject: The entry that the question is about; by default ``hetero_gat`` where it takes part, else the
-            best on validation.
+            also without each relation and each modality; ``none``. By default ``all``, and none where no
+            model reads relations and ``subject`` names no model.
+        subject: The entry that the question is about, and whose controls are added; by default the first
+            model that reads relations, with edges and features as they are given. Where there is none, the
+            question is about the best on validation.
         jobs: How many processes train at a time; they share this one's threads. Needs a graph folder and an
             ``out``.
         overrides: Config overrides for all models, such as ``max_epochs=50``.
@@ -111,6 +112,8 @@ def compare(
     request = Request(models, seeds, overrides, controls, subject, splits, dataset, trials)
     plan = plan_comparison(graph, task, request)
     progress = progress or Progress(quiet=True)
+    if controls is None and plan.subject is None:
+        progress.say("No model here reads relations, so no controls are added: --subject MODEL adds its own")
     folder = None if out is None else Path(out)
     check_jobs(plan, folder, jobs)
     options = PageOptions(Slicing(tuple(groups), table), tuple(explain), show, map_method)

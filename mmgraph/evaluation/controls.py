@@ -51,20 +51,23 @@ def control_entries(
         overrides += [] if config.links.structure else ["edges=none", "edges=shuffled"]
         overrides += [] if isinstance(task, PairTask) else ["features=noise"]
     if which == "all":
-        overrides += _parts(view, task, reads_relations=reads_relations)
+        overrides += _parts(view, task, config, reads_relations=reads_relations)
     return found + [_with(subject, override) for override in overrides]
 
 
-def _parts(view: Graph, task: Task, *, reads_relations: bool) -> list[str]:
-    """Return one override for each relation and modality that can be left out and is not the only one."""
+def _parts(view: Graph, task: Task, config: TrainConfig, *, reads_relations: bool) -> list[str]:
+    """Return one override for each relation and modality that can be left out and is not the only one.
+
+    Where the model itself leaves out some, an override would bring these back: there are none of that kind.
+    """
     spec = view.task(task.labels.task)
     relations = list(view.schema.relations) if reads_relations else []
     modalities = list(dict.fromkeys(t.modality for t in view.schema.node_types if t.modality is not None))
     found = []
-    if len(relations) > 1:
+    if len(relations) > 1 and not config.without.relations:
         predicted = spec.relation if isinstance(spec, LinkTaskSpec) else None
         found += [f"without.relations={name}" for name in relations if name != predicted]
-    if len(modalities) > 1:
+    if len(modalities) > 1 and not config.without.modalities:
         asked = set(task.names) if isinstance(task, PairTask) else set()
         found += [f"without.modalities={name}" for name in modalities if name not in asked]
     return found

@@ -58,7 +58,8 @@ def run_demo(
         progress.say("2/3 Building the graph")
         graph = build_graph(loaded, progress=progress)
         graph.save(new / "graph")
-        plan = plan_comparison(new / "graph", chosen, Request(MODELS, seeds, [*BUDGET, *overrides]))
+        request = Request(MODELS, seeds, [*BUDGET, *overrides], controls="none")
+        plan = plan_comparison(new / "graph", chosen, request)
         progress.say(f"3/3 Comparing {len(MODELS)} models on the task {chosen}")
         comparison = run_and_write(plan, new, progress)
         description = {"dataset": loaded.spec.name, "task": chosen, "models": list(MODELS)}

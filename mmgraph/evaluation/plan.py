@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.errors import ConfigError, Fault, MMGraphError, did_you_mean
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.evaluation.controls import CONTROLS, Controls, control_entries
 from mmgraph.evaluation.entries import Entry, parse_entries, parse_entry
@@ -24,9 +24,6 @@ from mmgraph.training.environment import reproducible
 from mmgraph.training.resolve import resolve_config
 
 _MODELS = ("mlp", "cross_modal_transformer", "co_attention", "hetero_gat")
-
-SUBJECT = "hetero_gat"
-"""The entry that the question is about, where it takes part and nobody names another."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,7 @@ class Plan:
         resplit: Makes the graph with other splits; nothing where there is one.
         splits: How many splits there are.
         trials: How many configs of each model are tried on validation; 0 for none.
+        added: How many of the entries, the last ones, are controls that nobody named.
     """
 
     ground: Ground
@@ -56,6 +54,7 @@ class Plan:
     resplit: Resplit | None = None
     splits: int = 1
     trials: int = 0
+    added: int = 0
 
     @property
     def graph(self) -> Graph:
@@ -75,8 +74,9 @@ class Request:
         models: The entries; nothing for the usual ones.
         seeds: How many seeds, or the seeds.
         overrides: Config overrides for all models.
-        controls: Which controls are added; by default ``all`` where no models are named, else ``none``.
-        subject: The entry that the question is about.
+        controls: Which controls of the subject are added: ``all``, ``few`` or ``none``; by default ``all``,
+            and none where no entry can be the subject of them.
+        subject: The entry that the question is about; by default the first model that reads relations.
         splits: How many splits.
         dataset: What the graph was built from, for other splits.
         trials: How many configs of each model are tried on validation.
@@ -111,14 +111,9 @@ def plan_comparison(graph: Graph | str | Path, task: str, request: Request) -> P
     entries = parse_entries(_models(ground, request))
     ground.task.rows("test")
     checked.add(entries)
-    subject = _subject(entries, request.subject)
-    if (controls := _controls(request)) != "none":
-        about = _require_model(subject)
-        known = {entry.folder for entry in entries}
-        wanted = [parse_entry(text) for text in checked.controls_of(about, controls)]
-        added = [entry for entry in wanted if entry.folder not in known]
-        checked.add(added)
-        entries += added
+    subject = _subject(entries, request.subject, checked)
+    added = _added(entries, subject, checked, request.controls)
+    entries += added
     configs, reads = checked.configs, checked.reads
     for entry in entries if request.trials else ():
         if not entry.is_baseline:
@@ -143,6 +138,7 @@ def plan_comparison(graph: Graph | str | Path, task: str, request: Request) -> P
         resplit=resplit,
         splits=request.splits,
         trials=request.trials,
+        added=len(added),
     )
 
 
@@ -197,6 +193,13 @@ class _Checked:
                 # Made now, as they may be missing altogether.
                 _ = self.ground.features
 
+    def may_gain(self, entry: Entry) -> bool:
+        """Return whether the graph may help an entry: a model of relations and features as they are."""
+        if entry.is_baseline:
+            return False
+        role = role_of(entry, self.configs[entry.name], subject=None, reads_relations=self.reads[entry.name])
+        return role.kind == "rival"
+
     def controls_of(self, subject: Entry, which: Controls) -> list[str]:
         """Return the controls of a model, each as the text of an entry."""
         return control_entries(
@@ -222,35 +225,61 @@ class _Checked:
         self.reads[entry.name] = reads and bool(shown.schema.relations)
 
 
-def _subject(entries: Sequence[Entry], named: str | None) -> Entry | None:
-    """Return the entry that the question is about."""
+def _subject(entries: Sequence[Entry], named: str | None, checked: _Checked) -> Entry | None:
+    """Return the entry that the question is about: the one named, else the first that the graph may help."""
     names = {entry.name: entry for entry in entries}
     if named is None:
-        return names.get(SUBJECT)
+        return next((entry for entry in entries if checked.may_gain(entry)), None)
     if named not in names:
         raise ConfigError(f"there is no entry {named!r}", where="--subject", fix=did_you_mean(named, names))
     return names[named]
 
 
-def _controls(request: Request) -> Controls:
-    if request.controls is None:
-        return "all" if request.models is None else "none"
+def _added(
+    entries: Sequence[Entry], subject: Entry | None, checked: _Checked, asked: str | None
+) -> list[Entry]:
+    """Return the controls that are added to the entries, once all of them are known to run."""
+    controls = _controls(asked)
+    if controls == "none" or (asked is None and (subject is None or subject.is_baseline)):
+        return []
+    about = _require_model(subject)
+    known = {entry.folder for entry in entries}
+    wanted = [parse_entry(text) for text in checked.controls_of(about, controls)]
+    added = [entry for entry in wanted if entry.folder not in known]
+    for entry in added:
+        try:
+            checked.add([entry])
+        except MMGraphError as error:
+            note = (
+                f"It is a control of {about.name}: put what --set says of that model alone in brackets, "
+                f"{about.model}[key=value], or take --controls none."
+            )
+            raise type(error).of(
+                Fault(f"{entry.name}: {fault.where}", fault.problem, f"{note} {fault.fix}".strip())
+                for fault in error.faults
+            ) from None
+    return added
+
+
+def _controls(asked: str | None) -> Controls:
+    if asked is None:
+        return "all"
     for known in CONTROLS:
-        if request.controls == known:
+        if asked == known:
             return known
     raise ConfigError(
-        f"got {request.controls!r}; wanted none, few or all",
-        where="--controls",
-        fix=did_you_mean(request.controls, CONTROLS),
+        f"got {asked!r}; wanted none, few or all", where="--controls", fix=did_you_mean(asked, CONTROLS)
     )
 
 
 def _require_model(subject: Entry | None) -> Entry:
     if subject is None or subject.is_baseline:
         raise ConfigError(
-            "controls are made of one model, and none is named",
+            "controls are made of one model, and no entry here reads the relations of the graph"
+            if subject is None
+            else f"controls are made of one model, and {subject.name} is a baseline",
             where="--subject",
-            fix=f"Name it, e.g. --subject {SUBJECT}, or pass --controls none.",
+            fix="Name the model, e.g. --subject mlp, or pass --controls none.",
         )
     return subject
 

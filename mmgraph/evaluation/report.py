@@ -9,7 +9,6 @@ from typing import Any
 
 from mmgraph.data.task_spec import LinkTaskSpec
 from mmgraph.evaluation.comparison import Comparison, best
-from mmgraph.evaluation.plan import SUBJECT
 from mmgraph.evaluation.report_contrasts import contrasts_section
 from mmgraph.evaluation.report_data import data_section
 from mmgraph.evaluation.report_errors import errors_section
@@ -162,13 +161,17 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
 
 
 def _compare_command(comparison: Comparison) -> str:
-    """Return the line for a shell that makes the comparison; only Python takes seeds of one's own."""
+    """Return the line for a shell that makes the comparison; only Python takes seeds of one's own.
+
+    All entries are named, the controls as well.
+    """
     models = [entry.name for entry in comparison.entries]
     if comparison.seeds != tuple(range(len(comparison.seeds))):
         arguments: dict[str, Any] = {
             "task": comparison.task,
             "models": models,
             "seeds": list(comparison.seeds),
+            "controls": "none",
             "overrides": list(comparison.overrides),
             "out": "comparison",
         }
@@ -180,6 +183,7 @@ def _compare_command(comparison: Comparison) -> str:
             arguments["subject"] = comparison.subject
         return shlex.join(["python", "-c", f"import mmgraph as mg; mg.compare('graph', **{arguments!r})"])
     line = ["mmgraph", "compare", "graph", "--task", comparison.task, "--models", ",".join(models)]
+    line += ["--controls", "none"]
     for assignment in comparison.overrides:
         line += ["--set", assignment]
     line += ["--seeds", str(len(comparison.seeds))]
@@ -187,6 +191,6 @@ def _compare_command(comparison: Comparison) -> str:
         line += ["--splits", str(len(comparison.draws)), "--dataset", comparison.graph]
     if comparison.searched:
         line += ["--trials", str(comparison.searched)]
-    if comparison.subject not in (None, SUBJECT):
-        line += ["--subject", str(comparison.subject)]
+    if comparison.subject is not None:
+        line += ["--subject", comparison.subject]
     return shlex.join([*line, "--out", "comparison"])

@@ -126,13 +126,15 @@ def _alike(one: float, other: float) -> bool:
 
 def _section(found: Mapping[str, Any]) -> RobustnessSection:
     metric = found["metric"].replace("_", " ")
-    repeats = found["repeats"]
-    bars = "each of one draw" if repeats == 1 else f"bars are the standard deviation over {repeats:,} draws"
+    draws = found["repeats"]
+    spread = (
+        f"bars are the standard deviation over {draws} draws" if draws > 1 else "each value is of one draw"
+    )
     return RobustnessSection(
         caption=(
             f"{metric.capitalize()} of {found['model']} on "
             f"{counted(found['entities'], *NAMES[found['unit']])} of {found['split']}, the weights as they "
-            f"are, where less is known than in training; {bars}."
+            f"are, where less is known than in training; {spread}."
         ),
         charts=(*_curves(found["curves"]), *_sureness(found)),
         tables=tuple(

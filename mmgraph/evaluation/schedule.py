@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from mmgraph.errors import ConfigError
 from mmgraph.evaluation.comparison import Failure, Trial
+from mmgraph.evaluation.forecast import runs_in_words, time_in_words
 from mmgraph.evaluation.ground import Ground, opened_ground
 from mmgraph.evaluation.plan import Plan
 from mmgraph.evaluation.side_by_side import in_processes
@@ -75,12 +76,14 @@ def run_all(
         progress: Told of every trial.
         jobs: How many processes do them.
     """
+    progress.say(runs_in_words(plan))
     grounds = _grounds(plan, folder, progress)
     work = _work(plan, folder, list(grounds))
     trials = {job: trial for job in work if (trial := find_trial(job, grounds[job.draw])) is not None}
     left = [job for job in work if job not in trials]
     if trials:
-        progress.say(f"{len(trials)} of {len(work)} trials are done already")
+        progress.say(f"{len(trials)} of {len(work)} runs are done already")
+    _say_time(left, trials.values(), jobs, progress)
     first: dict[tuple[str, int], Job] = {}
     for job in left:
         if job.searches:
@@ -93,11 +96,24 @@ def run_all(
         for job, came in crew.train([job for job in left if job not in failures], configs):
             if isinstance(came, Trial):
                 trials[job] = came
+                if job.entry.name == plan.subject and len(_of(plan.subject, trials.values())) == 1:
+                    rest = [one for one in left if one not in trials and one not in failures]
+                    _say_time(rest, trials.values(), jobs, progress)
             else:
                 failures[job] = came
     return [trials[job] for job in work if job in trials], [
         _failure(job, failures[job]) for job in work if job in failures
     ]
+
+
+def _say_time(left: Sequence[Job], done: Collection[Trial], jobs: int, progress: Progress) -> None:
+    """Say about how long the runs that are left take, as far as that is known."""
+    if took := time_in_words(left, done, jobs=jobs):
+        progress.say(f"Runs left: {len(left)}, {took}")
+
+
+def _of(entry: str, trials: Iterable[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.entry == entry]
 
 
 def done_runs(plan: Plan, folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from mmgraph.atomic import atomic_write
 from mmgraph.config import read_yaml
@@ -14,6 +15,7 @@ from mmgraph.errors import RunError
 from mmgraph.evaluation.comparison import Trial
 from mmgraph.evaluation.fitted import Fitted
 from mmgraph.parquet_file import may_start_threads, read_parquet
+from mmgraph.training.config import TrainConfig
 from mmgraph.yaml_text import dump_yaml
 
 NOTE = "trial.json"
@@ -58,7 +60,7 @@ def read_trial(folder: Path, asked: dict[str, Any]) -> Trial | None:
         return None
     try:
         note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-        if note["asked"] != asked:
+        if _as_now(note["asked"]) != asked:
             return None
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         predictions = read_parquet(folder / "predictions.parquet").to_pandas(use_threads=may_start_threads())
@@ -78,3 +80,15 @@ def read_trial(folder: Path, asked: dict[str, Any]) -> Trial | None:
         raise RunError(
             f"cannot be read: {error}", where=str(folder), fix="Remove the folder, and it is made again."
         ) from None
+
+
+def _as_now(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what a trial was asked to do with the defaults of config keys that were not there yet."""
+    if asked["config"] is None:
+        return asked
+    try:
+        config = TrainConfig.model_validate(asked["config"])
+    except ValidationError:
+        # Of another version, which knew other keys.
+        return asked
+    return {**asked, "config": config.model_dump(mode="json")}

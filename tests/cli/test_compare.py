@@ -50,12 +50,15 @@ def test_splits_of_the_data_set_that_the_graph_was_built_from(call: Call, graph:
     assert call(*command).code == 2
 
 
-def test_controls_are_added_to_the_subject(call: Call, graph: str, tmp_path: Path) -> None:
+def test_controls_of_the_subject_are_added_unless_nobody_wants_them(
+    call: Call, graph: str, tmp_path: Path
+) -> None:
     told = call(
-        *("compare", graph, "--task", "script", "--models", "mlp", "--subject", "mlp", "--controls", "all"),
-        *("--seeds", "1", "--out", str(tmp_path / "cmp"), "--quiet", "--json"),
+        *("compare", graph, "--task", "script", "--models", "mlp", "--subject", "mlp"),
+        *("--seeds", "1", "--out", str(tmp_path / "cmp"), "--json"),
     )
     assert told.code == 0, told.err
+    assert told.err.startswith("6 runs, 5 of them controls of mlp (--controls few: 4, --controls none: 1)\n")
     roles = {result["model"]: result["role"] for result in json.loads(told.out)["results"]}
     assert roles["gradient_boosting"] == "without_relations"
     assert roles["label_propagation"] == "without_features"

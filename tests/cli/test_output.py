@@ -53,6 +53,7 @@ def test_progress_goes_to_standard_error_and_quiet_silences_it(
     loud = call(*arguments, "--out", str(tmp_path / "a"))
     quiet = call(*arguments, "--out", str(tmp_path / "b"), "--quiet")
     assert "test accuracy" in loud.err
+    assert "No model here reads relations, so no controls are added" in loud.err
     assert quiet.err == ""
     first, second = json.loads(loud.out), json.loads(quiet.out)
     assert first["results"] == second["results"]

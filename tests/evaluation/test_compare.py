@@ -94,7 +94,13 @@ def test_an_entry_that_raises_leaves_the_others(
 
     monkeypatch.setattr(module, "train", raise_for_mlp)
     found = compare(
-        graph, task="script", models=["mlp", "hetero_gat"], seeds=1, overrides=SHORT, out=tmp_path / "out"
+        graph,
+        task="script",
+        models=["mlp", "hetero_gat"],
+        controls="none",
+        seeds=1,
+        overrides=SHORT,
+        out=tmp_path / "out",
     )
     assert [str(failure) for failure in found.failures] == ["mlp, seed 0: ValueError: boom"]
     document = json.loads((tmp_path / "out" / "comparison.json").read_text())

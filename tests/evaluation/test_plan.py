@@ -20,7 +20,12 @@ from mmgraph.training import train
         ({"splits": 2, "dataset": "glyphs"}, "was not built from a data set"),
         ({"trials": -1}, "--trials: got -1"),
         ({"controls": "some"}, "wanted none, few or all"),
-        ({"controls": "few"}, "--subject: controls are made of one model"),
+        ({"controls": "few"}, "--subject: controls are made of one model, and no entry here reads the rel"),
+        ({"controls": "all", "models": ["ridge"], "task": "size", "subject": "ridge"}, "ridge is a baseline"),
+        (
+            {"models": ["hetero_gat"], "overrides": ["model.options.edge_dropout=0.1"]},
+            r"^mlp: model\.options.*edge_dropout.* It is a control of hetero_gat: .* take --controls none",
+        ),
         ({"subject": "mlq"}, "Did you mean 'mlp'"),
         ({"task": "scrpt"}, "Did you mean 'script'"),
         ({"models": ["hetero_gatt"]}, "Did you mean 'hetero_gat'"),
@@ -77,7 +82,58 @@ def test_by_default_the_baselines_of_the_kind_and_all_controls_take_part(
     ]
 
 
-def test_models_that_are_named_are_all_unless_controls_are_asked_for(graph: Graph) -> None:
+@pytest.mark.parametrize(
+    ("models", "subject", "about"),
+    [
+        (["mlp", "hetero_sage", "hetero_gat"], None, "hetero_sage"),
+        # What is a control itself is no subject; what a control is made of keeps its own settings.
+        (["hetero_gat[edges=shuffled]", "hetero_gat[model.heads=2]"], None, "hetero_gat[model.heads=2]"),
+        (["hetero_gat", "hgt"], "hgt", "hgt"),
+        (["hetero_gat", "mlp"], "mlp", "mlp"),
+    ],
+)
+def test_models_that_are_named_have_the_controls_of_the_first_that_reads_relations(
+    graph: Graph, models: list[str], subject: str | None, about: str
+) -> None:
+    plan = plan_comparison(graph, "script", Request(models, 1, subject=subject))
+    names = [entry.name for entry in plan.entries]
+    assert names[: len(models)] == models
+    assert plan.subject == about
+    assert plan.added == len(names) - len(models)
+    added = names[len(models) :]
+    assert {"logistic_regression", "gradient_boosting", "label_propagation"} < set(added)
+    own = about.partition("[")[0] + "["
+    rest = [name for name in added if "[" in name]
+    assert all(name.startswith(own) for name in rest)
+    assert sum(plan.roles[name].kind == "modality" for name in rest) == 2
+    assert any("edges=none" in name for name in rest) == (about != "mlp")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"models": ["mlp", "cross_modal_transformer"]},
+        {"models": ["hetero_gat[edges=none]"]},
+        {"models": ["hetero_gat"], "overrides": ["edges=none"]},
+        {"models": ["hetero_gat"], "controls": "none"},
+        {"models": ["logistic_regression", "mlp"], "subject": "logistic_regression"},
+    ],
+)
+def test_nothing_is_added_where_no_model_reads_relations_or_nobody_wants_it(
+    graph: Graph, change: dict[str, Any]
+) -> None:
+    plan = plan_comparison(graph, "script", Request(**{"seeds": 1} | change))
+    assert [entry.name for entry in plan.entries] == change["models"]
+    assert plan.added == 0
+
+
+def test_what_the_subject_leaves_out_no_control_brings_back(graph: Graph) -> None:
+    plan = plan_comparison(graph, "script", Request(["hetero_gat[without.modalities=name]"], 1))
+    assert not any("picture" in entry.name for entry in plan.entries)
+    assert plan.entries[-1].name == "hetero_gat[without.modalities=name,features=noise]"
+
+
+def test_few_controls_leave_no_part_out(graph: Graph) -> None:
     plan = plan_comparison(graph, "script", Request(["hetero_gat"], 1, controls="few"))
     assert [entry.name for entry in plan.entries] == [
         "hetero_gat",

@@ -104,7 +104,7 @@ def test_says_what_was_found(html: str) -> None:
     assert "Does hetero_gat beat mlp? Yes" in text
     assert "0.910 ± 0.014" in text
     assert "of 30 test entities are wrong" in text
-    assert "mmgraph compare graph --task script --models mlp,hetero_gat --seeds 2" in text
+    assert "mmgraph compare graph --task script --models mlp,hetero_gat --controls none --seeds 2" in text
     assert "picture 20.0%" not in text
     assert "no picture" in text
     assert "fingerprint 00000000" in text

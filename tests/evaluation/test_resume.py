@@ -19,6 +19,13 @@ from mmgraph.graph.graph import Graph
 
 SHORT = ["max_epochs=2", "model.hidden_channels=8", "model.heads=2", "device=cpu"]
 MODELS = ["logistic_regression", "mlp", "hetero_gat"]
+ASKED: dict[str, Any] = {
+    "task": "script",
+    "models": MODELS,
+    "controls": "none",
+    "seeds": 2,
+    "overrides": SHORT,
+}
 
 
 class Stopped(BaseException):
@@ -37,7 +44,7 @@ def place(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(place: Path) -> pd.DataFrame:
     """Return the table of a comparison that was never cut off."""
     out = place.parent / "whole"
-    return compare(place, task="script", models=MODELS, seeds=2, overrides=SHORT, out=out).table()
+    return compare(place, **ASKED, out=out).table()
 
 
 @pytest.fixture
@@ -60,20 +67,19 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, int]]]:
 def test_goes_on_to_the_same_table(
     place: Path, whole: pd.DataFrame, ran: list[tuple[str, int]], tmp_path: Path
 ) -> None:
-    asked: dict[str, Any] = {"task": "script", "models": MODELS, "seeds": 2, "overrides": SHORT}
     ran.append(("stop", 3))
     with pytest.raises(Stopped):
-        compare(place, **asked, out=tmp_path / "out")
+        compare(place, **ASKED, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
     with pytest.raises(RunError, match="Go on with --resume"):
-        compare(place, **asked, out=tmp_path / "out")
+        compare(place, **ASKED, out=tmp_path / "out")
     ran.clear()
-    found = compare(place, **asked, out=tmp_path / "out", resume=True)
+    found = compare(place, **ASKED, out=tmp_path / "out", resume=True)
     assert ran == [("hetero_gat", 0), ("hetero_gat", 1)]
     pd.testing.assert_frame_equal(found.table(), whole)
     assert not (tmp_path / "out.unfinished").exists()
     ran.clear()
-    again = compare(place, **asked, out=tmp_path / "out", resume=True)
+    again = compare(place, **ASKED, out=tmp_path / "out", resume=True)
     assert ran == []
     pd.testing.assert_frame_equal(again.table(), whole)
 
@@ -84,7 +90,7 @@ def test_models_and_seeds_can_be_added(
     out = tmp_path / "out"
     compare(place, task="script", models=MODELS[:2], seeds=1, overrides=SHORT, out=out)
     ran.clear()
-    found = compare(place, task="script", models=MODELS, seeds=2, overrides=SHORT, out=out, resume=True)
+    found = compare(place, **ASKED, out=out, resume=True)
     assert ran == [("mlp", 1), ("hetero_gat", 0), ("hetero_gat", 1)]
     pd.testing.assert_frame_equal(found.table(), whole)
 
@@ -118,6 +124,22 @@ def test_a_config_that_has_changed_is_trained_anew(
             resume=True,
         )
     assert ran == [(str(own), 0), ("mlp", 0), (str(own), 0)]
+
+
+def test_a_config_of_before_a_key_was_there_is_the_same(
+    place: Path, ran: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {**ASKED, "models": ["mlp"], "out": tmp_path / "out"}
+    compare(place, **asked)
+    for seed, key in enumerate(("ema", "max_epochs")):
+        file = tmp_path / "out" / "runs" / "mlp" / str(seed) / "trial.json"
+        note = json.loads(file.read_text())
+        del note["asked"]["config"][key]
+        file.write_text(json.dumps(note))
+    ran.clear()
+    compare(place, **asked, resume=True)
+    # Without the key, max_epochs is the default, which it was not.
+    assert ran == [("mlp", 1)]
 
 
 def test_nothing_is_left_where_nothing_was_done(
@@ -171,7 +193,7 @@ def kill(event, args):
             os._exit(9)
 
 sys.addaudithook(kill)
-mg.compare(sys.argv[2], task="script", models=sys.argv[4].split(","), seeds=2,
+mg.compare(sys.argv[2], task="script", models=sys.argv[4].split(","), controls="none", seeds=2,
            overrides=sys.argv[5].split(","), out=sys.argv[3], resume=True)
 """
 
@@ -208,14 +230,11 @@ def test_killed_at_any_point_it_ends_with_the_same_table(
 def test_several_processes_find_the_same(place: Path, whole: pd.DataFrame, tmp_path: Path) -> None:
     found = compare(
         place,
-        task="script",
-        models=[*MODELS, "mlp[optimiser.lr=1e30]"],
-        seeds=2,
-        overrides=SHORT,
+        **{**ASKED, "models": [*MODELS, "mlp[optimiser.lr=1e30]"]},
         out=tmp_path / "two",
         jobs=2,
     )
-    alone = compare(place, task="script", models=MODELS, seeds=2, overrides=SHORT, out=tmp_path / "one")
+    alone = compare(place, **ASKED, out=tmp_path / "one")
     own = found.table()
     pd.testing.assert_frame_equal(
         own[own["model"].isin(MODELS)].reset_index(drop=True), alone.table(), atol=1e-4

@@ -36,7 +36,7 @@ def test_all_models_have_as_many_trials_and_the_best_is_trained(
 
     monkeypatch.setattr(trials, "chosen_config", note)
     asked: dict[str, Any] = {"task": "script", "models": ["logistic_regression", "mlp", "hetero_gat"]}
-    asked |= {"seeds": 2, "trials": 2, "overrides": SHORT, "out": tmp_path / "out"}
+    asked |= {"controls": "none", "seeds": 2, "trials": 2, "overrides": SHORT, "out": tmp_path / "out"}
     found = compare(graph, **asked)
     assert searched == [("mlp", 2), ("hetero_gat", 2)]
     assert found.searched == 2

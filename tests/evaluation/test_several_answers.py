@@ -109,6 +109,7 @@ def comparison(folder):
         folder / "graph",
         task="moods",
         models=["prior", "one_vs_rest", "hetero_gat"],
+        controls="none",
         seeds=1,
         overrides=SHORT,
         out=folder / "out",

@@ -487,6 +487,7 @@ def test_models_are_compared_on_it(graph, tmp_path):
         graph,
         task="image_to_text",
         models=["mlp", "hetero_gat"],
+        controls="none",
         seeds=1,
         overrides=[*QUICK, "max_epochs=3"],
         out=tmp_path / "cmp",

@@ -59,7 +59,7 @@ def test_one_of_several_tasks_is_measured_as_the_run_is(both: Run, tmp_path: Pat
     section = robustness_section(both, tmp_path / "script")
     assert section is not None
     assert "Accuracy of hetero_gat" in section.caption
-    assert section.caption.endswith("than in training; each of one draw.")
+    assert section.caption.endswith("; each value is of one draw.")
 
 
 def test_one_of_several_tasks_is_calibrated_and_explained(graph: Graph) -> None:
