@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.progress import Progress
+from mmgraph.worker_threads import for_each_on_single_cores
 
 Ids = npt.NDArray[np.int64]
 
@@ -89,10 +91,14 @@ def describe_tokens(
 ) -> Any:
     """Return what a model makes of texts, float32 [M, D], or of each of their tokens, a `Ragged`.
 
+    Each batch is computed by one thread, and as many at a time as torch uses threads: the products of
+    matrices are too small for two threads to share one well, and what one thread adds up does not depend on
+    how many cores there are.
+
     Args:
         ids: The token ids of each text, at least one.
         vectors_of: Takes tokens and mask, int64 tensors [B, L], and returns vectors, a tensor [B, D], or
-            those of all tokens, [B, L, D].
+            those of all tokens, [B, L, D]; called from several threads at a time.
         batch_size: Texts at a time, at most.
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
@@ -101,12 +107,19 @@ def describe_tokens(
     import torch
 
     rows: dict[int, npt.NDArray[np.float32]] = {}
-    with torch.inference_mode(), progress.job("encode text", total=len(ids)) as advance:
-        for batch, tokens, mask in token_batches(ids, batch_size=batch_size, pad=pad, most=most):
+    telling = threading.Lock()
+
+    def describe(texts: tuple[Ids, Ids, Ids]) -> None:
+        batch, tokens, mask = texts
+        with torch.inference_mode():
             vectors = vectors_of(torch.from_numpy(tokens), torch.from_numpy(mask)).float().numpy()
-            for row, vector in zip(batch.tolist(), vectors, strict=False):
-                # A copy lets go of the batch, most of which may be padding.
-                rows[row] = vector if vector.ndim == 1 else vector[: len(ids[row])].copy()
+        for row, vector in zip(batch.tolist(), vectors, strict=False):
+            # A copy lets go of the batch, most of which may be padding.
+            rows[row] = vector if vector.ndim == 1 else vector[: len(ids[row])].copy()
+        with telling:
             advance(len(batch))
+
+    with progress.job("encode text", total=len(ids)) as advance:
+        for_each_on_single_cores(token_batches(ids, batch_size=batch_size, pad=pad, most=most), describe)
     parts = [rows[row] for row in range(len(ids))]
     return np.stack(parts) if parts[0].ndim == 1 else Ragged.of(parts)
