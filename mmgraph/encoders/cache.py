@@ -83,7 +83,8 @@ class FeatureCache:
             DataError: If items cannot be read. All others have been described and kept.
         """
         keys = item_keys(raw, FileHashes(self.folder / "files"))
-        rows = {key: row for row, key in reversed(list(enumerate(keys)))}
+        # Of items that are alike the first.
+        rows = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
         shelf = Shelf(self._place(maker_key(encoder, name, raw, storage)))
         known = shelf.read(rows)
         lacking = sorted((row for key, row in rows.items() if key not in known), key=_length_in(raw))
@@ -95,7 +96,7 @@ class FeatureCache:
         if encoder.several:
             found = Ragged.of([known[key] for key in keys])
             return Ragged(_widened(found.values), found.lengths)
-        return _widened(np.stack([known[key] for key in keys]))
+        return _widened(_stacked([known[key] for key in keys]))
 
     def _place(self, maker: str) -> Path:
         return self.folder / maker[:2] / maker
@@ -164,6 +165,14 @@ class _Work:
         except (UserError, OSError) as error:
             self._kept = False
             self._progress.say(f"Features are not cached: {error}")
+
+
+def _stacked(rows: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return arrays of one shape, at least one of them, as ``numpy.stack`` does in several times as long."""
+    shape = rows[0].shape
+    if not shape or any(row.shape != shape for row in rows):
+        return np.stack(rows)
+    return np.concatenate(rows).reshape(len(rows), *shape)
 
 
 def _kept(described: npt.NDArray[Any] | Ragged, storage: Storage) -> npt.NDArray[Any] | Ragged:
