@@ -15,6 +15,7 @@ from pydantic import Field
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.token_batches import describe_tokens
+from mmgraph.encoders.tokenise import token_ids
 from mmgraph.encoders.trainable import TrainableEncoder, padded
 from mmgraph.errors import DataError, MissingDependencyError
 from mmgraph.progress import Progress
@@ -101,9 +102,7 @@ class SentenceTransformer(TrainableEncoder):
 def _tokens(model: Any, raw: RawModality) -> list[list[int]]:
     prompt = model.prompts.get(model.default_prompt_name, "")
     texts = [prompt + str(text) for text in raw.values]
-    encoded = model.tokenizer(texts, truncation=True, max_length=_most_tokens(model))
-    ids: list[list[int]] = encoded["input_ids"]
-    return ids
+    return token_ids(model.tokenizer, texts, most=_most_tokens(model))
 
 
 def _most_tokens(model: Any) -> int:
