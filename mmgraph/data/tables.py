@@ -217,10 +217,9 @@ def json_row(line: str, where: str) -> dict[str, Any]:
         if "\\ud" in line or "\\uD" in line:
             json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
+        half = error.object[error.start]
         raise DataError(
-            f"holds half of a character, {error.object[error.start]!r}, which is no text",
-            where=where,
-            fix="Write both halves of its surrogate pair, the character itself, or none.",
+            f"holds half of a character, {half!r}", where=where, fix="Write all of it, or nothing."
         ) from None
     except (ValueError, RecursionError) as error:
         raise DataError(
