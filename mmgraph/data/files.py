@@ -89,6 +89,8 @@ def _raw_file_problem(root: Path, name: str, is_inside: dict[str, bool]) -> str:
             if not target.is_relative_to(root):
                 return "the link leaves the folder of the dataset"
             mode = target.stat().st_mode
+    except PermissionError:
+        return "its folder may not be looked into"
     except (OSError, RuntimeError):
         return "there is no such file"
     return "" if stat.S_ISREG(mode) else "it is no file"
