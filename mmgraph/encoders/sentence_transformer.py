@@ -56,7 +56,7 @@ class SentenceTransformer(TrainableEncoder):
 
     kind: ClassVar[str] = "text"
     place: ClassVar[str] = _PLACE
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
         "sentence-transformers/all-MiniLM-L6-v2"

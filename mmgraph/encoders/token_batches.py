@@ -15,11 +15,12 @@ from mmgraph.worker_threads import for_each_on_single_cores
 
 Ids = npt.NDArray[np.int64]
 
-_STEPS = ((64, 8), (128, 16), (256, 32))
+_STEPS = ((8, 2), (16, 4), (64, 8), (128, 16), (256, 32))
 """Up to which width they go by which steps; beyond, by 64."""
 
-_TOKENS = 512
-"""About how many tokens a batch has: a product of matrices of so many rows is as fast as one of more."""
+_TOKENS = 384
+"""The most tokens of a batch of several texts: a product of matrices of so many rows is nearly as fast as one
+of more, and a single text, or the last ones of a width, pay for a whole batch."""
 
 
 def token_batches(
@@ -41,7 +42,7 @@ def token_batches(
     Example:
         >>> batches = token_batches([[5, 6], [7] * 9, [8]], batch_size=2, pad=0, most=12)
         >>> [(rows.tolist(), tokens.shape) for rows, tokens, _ in batches]
-        [([1], (2, 12)), ([0, 2], (2, 8))]
+        [([1], (2, 12)), ([0, 2], (2, 2))]
     """
     widths = np.array([min(width_of(len(row)), max(most, len(row))) for row in ids])
     order = np.argsort(-widths, kind="stable")
@@ -63,21 +64,21 @@ def width_of(length: int) -> int:
     """Return the width of the batches that a text of some tokens goes into.
 
     Example:
-        >>> [width_of(length) for length in (3, 60, 65, 140, 300)]
-        [8, 64, 80, 160, 320]
+        >>> [width_of(length) for length in (3, 9, 60, 65, 140, 300)]
+        [4, 12, 64, 80, 160, 320]
     """
     step = next((step for most, step in _STEPS if length <= most), 64)
     return -(-length // step) * step
 
 
 def rows_of(width: int, batch_size: int) -> int:
-    """Return how many rows the batches of a width have: a power of two, or the most.
+    """Return how many rows the batches of a width have.
 
     Example:
         >>> [rows_of(width, 16) for width in (8, 48, 64, 600)]
-        [16, 8, 8, 1]
+        [16, 8, 6, 1]
     """
-    return min(batch_size, 1 << (max(_TOKENS // width, 1).bit_length() - 1))
+    return min(batch_size, max(_TOKENS // width, 1))
 
 
 def describe_tokens(
