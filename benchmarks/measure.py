@@ -16,7 +16,7 @@ _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def interleaved(
-    steps: Mapping[str, Callable[[], object]], rounds: int, most_seconds: float
+    steps: Mapping[str, Callable[[], object]], rounds: int, most_seconds: float, *, warm: bool = True
 ) -> dict[str, list[float]]:
     """Return each contender's seconds in each round; whose turn it is steps twice, the second time measured.
 
@@ -24,6 +24,7 @@ def interleaved(
         steps: The contenders.
         rounds: How many rounds at most.
         most_seconds: After how long no further round begins, three rounds at least.
+        warm: Whether each steps twice; where a step takes seconds, what others leave does not count.
     """
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
@@ -34,9 +35,10 @@ def interleaved(
         if number >= 3 and time.perf_counter() - begin > most_seconds:
             break
         for name, step in steps.items():
-            # As in a training, the step before was one's own: what others leave of caches and memory is not
-            # what is measured.
-            step()
+            if warm:
+                # As in a training, the step before was one's own: what others leave of caches and memory is
+                # not what is measured.
+                step()
             wait()
             start = time.perf_counter()
             step()

@@ -8,12 +8,12 @@ from typing import Any
 
 _HEAD = """# Performance
 
-What training layers, building graphs and learning in batches cost, beside their peers. The contenders of a
-case take turns on one machine; ratios depend on the machine, so run the commands on yours. Where a goal is
-missed, the page says so.
+What training layers, describing raw items, building graphs and learning in batches cost, beside their peers.
+The contenders of a case take turns on one machine; ratios depend on the machine, so run the commands on
+yours. Where a goal is missed, the page says so.
 """
 
-SECTIONS = ("layers", "building", "sampling", "training", "growing")
+SECTIONS = ("layers", "extracting", "building", "sampling", "training", "growing")
 """The sections in their order."""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmgraph.atomic import atomic_write
@@ -15,11 +17,8 @@ from mmgraph.paths import home
 # A file that changed so shortly before it was read may have changed once more within one tick of the clock.
 _TICK = 2_000_000_000
 
-State = list[int]
-"""What changes whenever a file does: size, times of writing and of change, device and number."""
-
-Known = dict[str, tuple[State, str]]
-"""By the name of a file, its state and its hash."""
+Known = dict[str, str]
+"""By the name of a file, what :func:`_state` says of it, and its hash behind that."""
 
 
 class FileHashes:
@@ -48,46 +47,62 @@ class FileHashes:
         Raises:
             OSError: If one of them cannot be read.
         """
-        found: dict[Path, str] = {}
-        by_folder: dict[Path, list[Path]] = {}
-        for path in paths:
-            by_folder.setdefault(path.parent, []).append(path)
-        for parent, files in by_folder.items():
-            found |= self._in_one(parent.resolve(), files)
-        return [found[path] for path in paths]
+        # As text: what pathlib makes of folders and names costs more than all else here.
+        texts = [str(path) for path in paths]
+        by_folder: dict[str, list[str]] = {}
+        for text in texts:
+            folder = text[: text.rfind(os.sep) + 1]
+            if folder in by_folder:
+                by_folder[folder].append(text)
+            else:
+                by_folder[folder] = [text]
+        found: dict[str, str] = {}
+        for folder, files in by_folder.items():
+            self._in_one(Path(folder).resolve(), len(folder), files, found)
+        return [found[text] for text in texts]
 
-    def _in_one(self, parent: Path, files: Iterable[Path]) -> dict[Path, str]:
-        """Return the hashes of files of one folder, and keep what was worked out."""
+    def _in_one(self, parent: Path, start: int, files: Sequence[str], found: dict[str, str]) -> None:
+        """Add the hashes of files of one folder, and keep what was worked out.
+
+        Args:
+            parent: The folder.
+            start: Where in a path the name begins.
+            files: The paths.
+            found: Hashes by path.
+        """
         place = self._folder / f"{Hasher().text(str(parent)).hexdigest()}.json"
-        known, found, fresh = _read(place), dict[Path, str](), Known()
-        for path in files:
-            state = _state(path)
-            there = known.get(path.name)
-            if there is not None and there[0] == state:
-                found[path] = there[1]
-                continue
-            begun = time.time_ns()
-            found[path] = Hasher().file(path).hexdigest()
-            if begun - max(state[1:3]) > _TICK and _state(path) == state:
-                fresh[path.name] = (state, found[path])
+        known, fresh = _read(place), Known()
+        for file in files:
+            stat = os.stat(file)  # noqa: PTH116
+            state = _state(stat)
+            there = known.get(file[start:])
+            if there is not None and there.startswith(state):
+                found[file] = there[len(state) :]
+            elif file not in found:
+                begun = time.time_ns()
+                found[file] = Hasher().file(Path(file)).hexdigest()
+                old = begun - max(stat.st_mtime_ns, stat.st_ctime_ns) > _TICK
+                if old and _state(os.stat(file)) == state:  # noqa: PTH116
+                    fresh[file[start:]] = state + found[file]
         if fresh:
-            try:
+            # Where they cannot be kept they are read again another time.
+            with contextlib.suppress(UserError, OSError):
                 atomic_write(place, json.dumps(known | fresh) + "\n")
-            except (UserError, OSError):
-                # They are read again another time.
-                return found
-        return found
 
 
-def _state(path: Path) -> State:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_dev, stat.st_ino]
+def _state(stat: os.stat_result) -> str:
+    """Return what changes whenever a file does: size, times of writing and of change, device and number.
+
+    It is text: so many small lists would have Python look for what nobody needs any more, which takes longer
+    than all else here.
+    """
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_dev} {stat.st_ino} "
 
 
 def _read(place: Path) -> Known:
     """Return what is kept in a file; nothing if it is not there or damaged."""
     try:
         known = json.loads(place.read_text(encoding="utf-8"))
-        return {str(name): (list(state), str(digest)) for name, (state, digest) in known.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return {}
+    return known if isinstance(known, dict) and all(type(each) is str for each in known.values()) else {}

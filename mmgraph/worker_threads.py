@@ -5,11 +5,13 @@ from __future__ import annotations
 import bisect
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+Item = TypeVar("Item")
 
 # Below this many numbers to be read a second thread costs more than it brings.
 _WORTH_A_THREAD = 1 << 19
@@ -95,6 +97,53 @@ def run_on_single_cores(tasks: Sequence[Callable[[], None]]) -> None:
         each.exception()
     for each in done:
         each.result()
+
+
+def for_each_on_single_cores(items: Iterable[Item], work: Callable[[Item], object]) -> None:
+    """Do some work for each item, as many items at a time as torch uses threads, each by one thread alone.
+
+    So what an operation gives depends on no number of threads, and small operations, which two threads share
+    badly, keep all cores busy. After an error no further item is begun.
+
+    Args:
+        items: The items; they are made as they are taken, one after the other.
+        work: Takes an item, in a thread of its own; whatever is shared it locks itself.
+
+    Raises:
+        Exception: What the work for an item raised, or making one.
+
+    Example:
+        >>> found = {}
+        >>> for_each_on_single_cores([3, 1, 2], lambda item: found.update({item: item**2}))
+        >>> sorted(found.items())
+        [(1, 1), (2, 4), (3, 9)]
+    """
+    import torch
+
+    number = torch.get_num_threads()
+    if number == 1:
+        for item in items:
+            work(item)
+        return
+    queue, taking, stopped = iter(items), threading.Lock(), threading.Event()
+
+    def work_off() -> None:
+        try:
+            while not stopped.is_set():
+                with taking:
+                    item = next(queue, queue)
+                if item is queue:
+                    return
+                work(item)  # type: ignore[arg-type]
+        except BaseException:
+            stopped.set()
+            raise
+
+    try:
+        run_on_single_cores([work_off] * number)
+    finally:
+        # Whoever interrupts the one that waits would else leave the others at work.
+        stopped.set()
 
 
 def _single_threads(wanted: int) -> ThreadPoolExecutor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -89,3 +90,28 @@ def test_one_file_of_many_that_changed_is_read(tmp_path: Path, reads: list[Path]
     assert reads == [paths[4]]
     assert [a == b for a, b in zip(first, again, strict=False)] == [True] * 4 + [False, True]
     assert again[-1] == first[0]
+
+
+def test_a_file_that_is_asked_for_twice_is_read_once(old: Path, reads: list[Path], tmp_path: Path) -> None:
+    first, second = FileHashes(tmp_path / "kept").of([old, old])
+    assert first == second == Hasher().file(old).hexdigest()
+    assert len(reads) == 1
+
+
+def test_names_without_a_folder_are_those_of_the_present_one(
+    old: Path, reads: list[Path], tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    monkeypatch.chdir(tmp_path)
+    first = FileHashes(tmp_path / "kept").get(Path(old.name))
+    assert FileHashes(tmp_path / "kept").get(old) == first
+    assert len(reads) == 1
+
+
+@pytest.mark.parametrize("entry", [[[1, 2, 3, 4, 5], "00"], "", 7, None])
+def test_an_entry_of_another_form_is_not_believed(entry, old: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    true = FileHashes(tmp_path / "kept").get(old)
+    (place,) = (tmp_path / "kept").iterdir()
+    place.write_text(json.dumps({old.name: entry}))
+    assert FileHashes(tmp_path / "kept").get(old) == true

@@ -15,6 +15,19 @@ class UnreadableFileError(Exception):
     """A raw file cannot be used; the text says why, to follow the file's name."""
 
 
+def opening_problem(path: Path) -> str:
+    """Return why a file cannot even be opened, or that it is empty, to follow its name; nothing if neither.
+
+    Args:
+        path: The file.
+    """
+    try:
+        with path.open("rb") as file:
+            return "" if file.read(1) else "is empty, it has 0 bytes"
+    except OSError as error:
+        return f"cannot be opened: {error.strerror or error}"
+
+
 def no_such_file(path: Path) -> DataError:
     """Return the error for a file that is not there, with the nearest names in its folder."""
     if path.is_dir():
@@ -76,6 +89,8 @@ def _raw_file_problem(root: Path, name: str, is_inside: dict[str, bool]) -> str:
             if not target.is_relative_to(root):
                 return "the link leaves the folder of the dataset"
             mode = target.stat().st_mode
+    except PermissionError:
+        return "its folder may not be looked into"
     except (OSError, RuntimeError):
         return "there is no such file"
     return "" if stat.S_ISREG(mode) else "it is no file"

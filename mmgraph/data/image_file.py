@@ -11,7 +11,7 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
-from mmgraph.data.files import UnreadableFileError
+from mmgraph.data.files import UnreadableFileError, opening_problem
 
 MAX_PIXELS = 1 << 26
 """Larger images are refused before they are decoded: a few kilobytes can claim to be many gigabytes."""
@@ -42,9 +42,15 @@ def open_image(path: Path | IO[bytes]) -> Iterator[Image.Image]:
     except Image.DecompressionBombError:
         raise UnreadableFileError(f"is larger than {MAX_PIXELS:,} pixels, the most that is read") from None
     except UnidentifiedImageError:
-        raise UnreadableFileError(f"is none of the image formats {', '.join(_formats())}") from None
+        raise _unreadable(path, f"is none of the image formats {', '.join(_formats())}") from None
     except Exception as error:  # decoders raise almost anything on damaged bytes
-        raise UnreadableFileError(f"cannot be read as an image: {error or type(error).__name__}") from None
+        said = str(error) or type(error).__name__
+        raise _unreadable(path, f"cannot be read as an image: {said}") from None
+
+
+def _unreadable(path: Path | IO[bytes], problem: str) -> UnreadableFileError:
+    """Return the error for a file that was no image, or could not be opened, which says more."""
+    return UnreadableFileError((opening_problem(path) if isinstance(path, Path) else "") or problem)
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.image_file import open_image
+from mmgraph.data.sound_file import sound_problem
 from mmgraph.data.video_file import video_problem
 
 _SMALL = (64, 64)
@@ -21,7 +22,10 @@ def content_problem(kind: str, path: Path) -> str:
             installed.
         path: The file.
     """
-    about = path.stat()
+    try:
+        about = path.stat()
+    except OSError as error:
+        return f"cannot be opened: {error.strerror or error}"
     return _problem(kind, path, about.st_size, about.st_mtime_ns)
 
 
@@ -44,15 +48,7 @@ def _image_problem(path: Path) -> str:
 
 
 def _audio_problem(path: Path) -> str:
-    if importlib.util.find_spec("soundfile") is None:
-        return ""
-    import soundfile
-
-    try:
-        soundfile.info(str(path))
-    except (OSError, RuntimeError) as error:
-        return f"cannot be read as audio: {error}"
-    return ""
+    return sound_problem(path) if importlib.util.find_spec("soundfile") is not None else ""
 
 
 def _video_problem(path: Path) -> str:

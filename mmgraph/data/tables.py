@@ -210,10 +210,17 @@ def json_row(line: str, where: str) -> dict[str, Any]:
         where: Its place, for messages.
 
     Raises:
-        DataError: If it is no JSON object, or holds a number that JSON does not know.
+        DataError: If it is no JSON object, or holds a number that JSON does not know, or half a character.
     """
     try:
         row = _JSON.decode(line)
+        if "\\ud" in line or "\\uD" in line:
+            json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise DataError(
+            f"holds half of a character, {half!r}", where=where, fix="Write all of it, or nothing."
+        ) from None
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"is no JSON: {error} ({_shorten(line)})", where=where, fix="Write one JSON object on each line."

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmgraph.data.files import UnreadableFileError
+from mmgraph.data.files import UnreadableFileError, opening_problem
 from mmgraph.errors import MissingDependencyError
 
 MAX_PIXELS = 1 << 25
@@ -176,7 +176,8 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
     except UnreadableFileError:
         raise
     except Exception as error:  # FFmpeg's errors are of many kinds, among them PermissionError
-        raise UnreadableFileError(f"cannot be read as video: {_told(error)}") from None
+        problem = opening_problem(path) or f"cannot be read as video: {_told(error)}"
+        raise UnreadableFileError(problem) from None
 
 
 def _told(error: Exception) -> str:

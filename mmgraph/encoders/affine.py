@@ -57,7 +57,8 @@ class Affine:
 
     def __call__(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Return the rows [M, D], shifted and scaled."""
-        scaled: npt.NDArray[np.float64] = (rows - self.shift) * self.factor
+        scaled: npt.NDArray[np.float64] = rows - self.shift
+        scaled *= self.factor
         return scaled
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.pairs import Pair
+from mmgraph.data.regions import Regions
 from mmgraph.errors import DataError
 
 _SHOWN = 5
@@ -17,6 +20,29 @@ class BrokenItemsError(DataError):
 
     problems: Mapping[int, str] = {}
     """What is wrong, by the position of the item among those that were to be described."""
+
+
+def unopened(raw: RawModality) -> dict[int, str]:
+    """Return what is wrong with items whose files cannot be opened, by their positions.
+
+    Args:
+        raw: All items.
+    """
+    values: Any = raw.values
+    found = {}
+    for position, value in enumerate(values):
+        for path in _files_of(value):
+            try:
+                path.open("rb").close()
+            except OSError as error:
+                found[position] = f"cannot be opened: {error.strerror or error}"
+    return found
+
+
+def _files_of(value: Any) -> list[Path]:
+    if isinstance(value, Pair):
+        return [*_files_of(value.first), *_files_of(value.second)]
+    return [value.path] if isinstance(value, Regions) else [value] if isinstance(value, Path) else []
 
 
 def broken_items(problems: Mapping[int, str], raw: RawModality) -> BrokenItemsError:

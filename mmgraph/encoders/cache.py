@@ -15,7 +15,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.data.modality_spec import Storage
 from mmgraph.data.pairs import Pair
 from mmgraph.data.regions import Regions
-from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
+from mmgraph.encoders.broken_items import BrokenItemsError, broken_items, unopened
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.shelf import Shelf
@@ -82,8 +82,14 @@ class FeatureCache:
         Raises:
             DataError: If items cannot be read. All others have been described and kept.
         """
-        keys = item_keys(raw, FileHashes(self.folder / "files"))
-        rows = {key: row for row, key in reversed(list(enumerate(keys)))}
+        keys = self._keys(
+            raw,
+            lambda some: self.description(
+                encoder, name, some, describe, storage=storage, at_once=at_once, progress=progress
+            ),
+        )
+        # Of items that are alike the first.
+        rows = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
         shelf = Shelf(self._place(maker_key(encoder, name, raw, storage)))
         known = shelf.read(rows)
         lacking = sorted((row for key, row in rows.items() if key not in known), key=_length_in(raw))
@@ -95,7 +101,32 @@ class FeatureCache:
         if encoder.several:
             found = Ragged.of([known[key] for key in keys])
             return Ragged(_widened(found.values), found.lengths)
-        return _widened(np.stack([known[key] for key in keys]))
+        return _widened(_stacked([known[key] for key in keys]))
+
+    def _keys(self, raw: RawModality, describe: Callable[[RawModality], object]) -> list[bytes]:
+        """Return the hash of the content of each item.
+
+        Args:
+            raw: The items.
+            describe: Describes and keeps some of them, which is done for all others where a file cannot be
+                read: it was taken away since it was looked for, or nobody may read it.
+
+        Raises:
+            DataError: If items cannot be read.
+        """
+        try:
+            return item_keys(raw, FileHashes(self.folder / "files"))
+        except OSError:
+            problems = unopened(raw)
+            if not problems:
+                raise
+            others = [row for row in range(len(raw)) if row not in problems]
+            try:
+                if others:
+                    describe(raw.take(np.array(others)))
+            except BrokenItemsError as error:
+                problems |= {others[row]: problem for row, problem in error.problems.items()}
+            raise broken_items(problems, raw) from None
 
     def _place(self, maker: str) -> Path:
         return self.folder / maker[:2] / maker
@@ -164,6 +195,14 @@ class _Work:
         except (UserError, OSError) as error:
             self._kept = False
             self._progress.say(f"Features are not cached: {error}")
+
+
+def _stacked(rows: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return arrays of one shape, at least one of them, as ``numpy.stack`` does in several times as long."""
+    shape = rows[0].shape
+    if not shape or any(row.shape != shape for row in rows):
+        return np.stack(rows)
+    return np.concatenate(rows).reshape(len(rows), *shape)
 
 
 def _kept(described: npt.NDArray[Any] | Ragged, storage: Storage) -> npt.NDArray[Any] | Ragged:

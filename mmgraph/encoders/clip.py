@@ -55,7 +55,7 @@ class ClipText(_Clip, TextSide):
 
     place: ClassVar[str] = "encoder clip_text"
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
 
 @ENCODERS.register("clip_image")

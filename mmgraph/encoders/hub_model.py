@@ -18,6 +18,7 @@ from mmgraph.encoders.files import of_each
 from mmgraph.encoders.images import read_picture
 from mmgraph.encoders.pretrained import content_of
 from mmgraph.encoders.token_batches import describe_tokens
+from mmgraph.encoders.tokenise import token_ids
 from mmgraph.errors import DataError, MissingDependencyError
 from mmgraph.progress import Progress
 
@@ -80,8 +81,7 @@ class HubModel:
         padding = "max_length" if self.padded else False
         if self.padded:
             limit = self.max_tokens
-        encoded = self.prepare(list(texts), truncation=True, max_length=limit, padding=padding)
-        ids: list[list[int]] = encoded["input_ids"]
+        ids = token_ids(self.prepare, texts, most=limit, padding=padding)
         if not all(ids):
             # A model cannot read nothing, and a tokenizer that adds no tokens of its own makes nothing of "".
             stand_in = self.prepare.eos_token_id if self.prepare.eos_token_id is not None else 0

@@ -76,6 +76,7 @@ class TextSide(JointSpace):
     """
 
     kind: ClassVar[str] = "text"
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("transformers",)
 
     batch_size: Annotated[int, Field(ge=1, description="Texts at a time, at most.")] = 16

@@ -15,6 +15,7 @@ from pydantic import Field
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.token_batches import describe_tokens
+from mmgraph.encoders.tokenise import token_ids
 from mmgraph.encoders.trainable import TrainableEncoder, padded
 from mmgraph.errors import DataError, MissingDependencyError
 from mmgraph.progress import Progress
@@ -55,7 +56,7 @@ class SentenceTransformer(TrainableEncoder):
 
     kind: ClassVar[str] = "text"
     place: ClassVar[str] = _PLACE
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
         "sentence-transformers/all-MiniLM-L6-v2"
@@ -101,9 +102,7 @@ class SentenceTransformer(TrainableEncoder):
 def _tokens(model: Any, raw: RawModality) -> list[list[int]]:
     prompt = model.prompts.get(model.default_prompt_name, "")
     texts = [prompt + str(text) for text in raw.values]
-    encoded = model.tokenizer(texts, truncation=True, max_length=_most_tokens(model))
-    ids: list[list[int]] = encoded["input_ids"]
-    return ids
+    return token_ids(model.tokenizer, texts, most=_most_tokens(model))
 
 
 def _most_tokens(model: Any) -> int:

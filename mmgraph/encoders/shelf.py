@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from mmgraph.atomic import atomic_write
 from mmgraph.encoders.ragged import Ragged
@@ -122,7 +122,8 @@ def _read(file: Path) -> tuple[list[bytes], Described | Ragged]:
     """Return the keys and the descriptions of one file; none of a damaged one, which is deleted."""
     rows: Any
     try:
-        arrays = load(file.read_bytes())
+        with safe_open(file, framework="numpy") as opened:
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
         keys, rows = arrays["keys"], arrays["rows"]
         if "lengths" in arrays:
             lengths = arrays["lengths"].astype(np.int64)

@@ -8,13 +8,8 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from mmgraph.counted import counted
-from mmgraph.data.files import UnreadableFileError
+from mmgraph.data.sound_file import read_samples
 from mmgraph.errors import MissingDependencyError
-
-MAX_CHANNELS = 64
-RATES = (1_000, 1_000_000)
-"""Sample rates, in hertz, that are taken to be meant; resampling from others could fill the memory."""
 
 
 def audio_libraries() -> tuple[ModuleType, ModuleType]:
@@ -47,23 +42,7 @@ def read_sound(path: Path, *, sample_rate: int, seconds: float) -> npt.NDArray[n
         UnreadableFileError: If the file is no audio, is damaged, or holds no sound.
         MissingDependencyError: If librosa or soundfile is not installed.
     """
-    librosa, soundfile = audio_libraries()
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            rate, channels = file.samplerate, file.channels
-            if not RATES[0] <= rate <= RATES[1] or channels > MAX_CHANNELS:
-                raise UnreadableFileError(
-                    f"has {counted(channels, 'channel')} at {rate:,} Hz; wanted at most "
-                    f"{MAX_CHANNELS} channels at {RATES[0]:,} to {RATES[1]:,} Hz"
-                )
-            samples = file.read(frames=int(seconds * rate), dtype="float32", always_2d=True)
-    except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
-        raise UnreadableFileError(f"cannot be read as audio: {error}") from None
-    if not len(samples):
-        raise UnreadableFileError("holds no sound")
-    if not np.isfinite(samples).all():
-        raise UnreadableFileError("holds samples that are not finite")
-    sound: npt.NDArray[np.float32] = librosa.resample(
-        samples.mean(axis=1), orig_sr=rate, target_sr=sample_rate
-    )
+    librosa, _ = audio_libraries()
+    samples, rate = read_samples(path, seconds=seconds)
+    sound: npt.NDArray[np.float32] = librosa.resample(samples, orig_sr=rate, target_sr=sample_rate)
     return sound

@@ -55,7 +55,7 @@ class TextTransformer(TrainableEncoder):
 
     kind: ClassVar[str] = "text"
     place: ClassVar[str] = _PLACE
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("transformers",)
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (

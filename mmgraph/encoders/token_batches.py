@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,14 +11,16 @@ import numpy.typing as npt
 
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.progress import Progress
+from mmgraph.worker_threads import for_each_on_single_cores
 
 Ids = npt.NDArray[np.int64]
 
-_STEPS = ((64, 8), (128, 16), (256, 32))
+_STEPS = ((8, 2), (16, 4), (64, 8), (128, 16), (256, 32))
 """Up to which width they go by which steps; beyond, by 64."""
 
-_TOKENS = 512
-"""About how many tokens a batch has: a product of matrices of so many rows is as fast as one of more."""
+_TOKENS = 384
+"""The most tokens of a batch of several texts: a product of matrices of so many rows is nearly as fast as one
+of more, and a single text, or the last ones of a width, pay for a whole batch."""
 
 
 def token_batches(
@@ -39,7 +42,7 @@ def token_batches(
     Example:
         >>> batches = token_batches([[5, 6], [7] * 9, [8]], batch_size=2, pad=0, most=12)
         >>> [(rows.tolist(), tokens.shape) for rows, tokens, _ in batches]
-        [([1], (2, 12)), ([0, 2], (2, 8))]
+        [([1], (2, 12)), ([0, 2], (2, 2))]
     """
     widths = np.array([min(width_of(len(row)), max(most, len(row))) for row in ids])
     order = np.argsort(-widths, kind="stable")
@@ -61,21 +64,21 @@ def width_of(length: int) -> int:
     """Return the width of the batches that a text of some tokens goes into.
 
     Example:
-        >>> [width_of(length) for length in (3, 60, 65, 140, 300)]
-        [8, 64, 80, 160, 320]
+        >>> [width_of(length) for length in (3, 9, 60, 65, 140, 300)]
+        [4, 12, 64, 80, 160, 320]
     """
     step = next((step for most, step in _STEPS if length <= most), 64)
     return -(-length // step) * step
 
 
 def rows_of(width: int, batch_size: int) -> int:
-    """Return how many rows the batches of a width have: a power of two, or the most.
+    """Return how many rows the batches of a width have.
 
     Example:
         >>> [rows_of(width, 16) for width in (8, 48, 64, 600)]
-        [16, 8, 8, 1]
+        [16, 8, 6, 1]
     """
-    return min(batch_size, 1 << (max(_TOKENS // width, 1).bit_length() - 1))
+    return min(batch_size, max(_TOKENS // width, 1))
 
 
 def describe_tokens(
@@ -89,10 +92,14 @@ def describe_tokens(
 ) -> Any:
     """Return what a model makes of texts, float32 [M, D], or of each of their tokens, a `Ragged`.
 
+    Each batch is computed by one thread, and as many at a time as torch uses threads: the products of
+    matrices are too small for two threads to share one well, and what one thread adds up does not depend on
+    how many cores there are.
+
     Args:
         ids: The token ids of each text, at least one.
         vectors_of: Takes tokens and mask, int64 tensors [B, L], and returns vectors, a tensor [B, D], or
-            those of all tokens, [B, L, D].
+            those of all tokens, [B, L, D]; called from several threads at a time.
         batch_size: Texts at a time, at most.
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
@@ -101,12 +108,19 @@ def describe_tokens(
     import torch
 
     rows: dict[int, npt.NDArray[np.float32]] = {}
-    with torch.inference_mode(), progress.job("encode text", total=len(ids)) as advance:
-        for batch, tokens, mask in token_batches(ids, batch_size=batch_size, pad=pad, most=most):
+    telling = threading.Lock()
+
+    def describe(texts: tuple[Ids, Ids, Ids]) -> None:
+        batch, tokens, mask = texts
+        with torch.inference_mode():
             vectors = vectors_of(torch.from_numpy(tokens), torch.from_numpy(mask)).float().numpy()
-            for row, vector in zip(batch.tolist(), vectors, strict=False):
-                # A copy lets go of the batch, most of which may be padding.
-                rows[row] = vector if vector.ndim == 1 else vector[: len(ids[row])].copy()
+        for row, vector in zip(batch.tolist(), vectors, strict=False):
+            # A copy lets go of the batch, most of which may be padding.
+            rows[row] = vector if vector.ndim == 1 else vector[: len(ids[row])].copy()
+        with telling:
             advance(len(batch))
+
+    with progress.job("encode text", total=len(ids)) as advance:
+        for_each_on_single_cores(token_batches(ids, batch_size=batch_size, pad=pad, most=most), describe)
     parts = [rows[row] for row in range(len(ids))]
     return np.stack(parts) if parts[0].ndim == 1 else Ragged.of(parts)

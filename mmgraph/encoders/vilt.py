@@ -17,6 +17,7 @@ from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.images import read_picture
 from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.pretrained_encoder import PretrainedEncoder
+from mmgraph.encoders.tokenise import shortened
 from mmgraph.errors import ConfigError
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
@@ -104,7 +105,7 @@ def _prepared(found: HubModel, pair: Pair) -> Any:
     try:
         return found.prepare(
             images=picture,
-            text=pair.first,
+            text=shortened(found.prepare.tokenizer, pair.first, found.max_tokens),
             truncation=True,
             max_length=found.max_tokens,
             return_tensors="pt",

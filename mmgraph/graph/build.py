@@ -146,10 +146,12 @@ class _Making:
         jobs = _jobs(self._chosen, factory, self._progress, shelf)
         make = functools.partial(_make, reuse=reuse, notes=self._notes)
         tables = self._prepare(jobs, make, shelf, reuse)
+        failed = []
         for found in run_all(self._modality, factory.modalities, workers):
-            if isinstance(found, MMGraphError):
-                raise found
-            tables.update(found)
+            failed += [found] if isinstance(found, MMGraphError) else []
+            tables.update({} if isinstance(found, MMGraphError) else found)
+        if failed:
+            raise type(failed[0]).of(fault for error in failed for fault in error.faults)
         faults = Faults()
         _make_all([job for job in jobs if job.uses_features], make, workers, faults)
         _raise_if_any(faults)
@@ -182,10 +184,10 @@ class _Making:
     def _modality(self, name: str) -> dict[str, pd.DataFrame]:
         """Encode a modality and return the table of its nodes, by its name."""
         factory = self._factory
-        table = modality_table(factory, name, previewed=self._previews, progress=self._progress)
+        # Before the thumbnails: whoever encodes tells of all files that cannot be read, and keeps the others.
         factory.encoded(name)
         self._notes.modalities[name] = _MODALITY[factory.from_cache.get(name)]
-        return {name: table}
+        return {name: modality_table(factory, name, previewed=self._previews, progress=self._progress)}
 
 
 def _entity_tables(dataset: Dataset, reuse: Reuse | None) -> dict[str, pd.DataFrame]:

@@ -49,6 +49,14 @@ def test_absolute_paths_are_refused_even_inside(folder: Path) -> None:
     assert problem == (0, "the path leaves the folder of the dataset")
 
 
+def test_a_folder_that_nobody_may_look_into(folder: Path, monkeypatch) -> None:
+    def refused(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("mmgraph.data.files.os.lstat", refused)
+    assert raw_file_faults(folder, ["images/a.png"]) == [(0, "its folder may not be looked into")]
+
+
 def test_links_that_leave_the_folder(folder: Path) -> None:
     (folder / "link.png").symlink_to(folder.parent / "secret")
     (folder / "out").symlink_to(folder.parent)

@@ -36,3 +36,27 @@ def test_audio(tmp_path: Path) -> None:
     assert content_problem("audio", path) == ""
     path.write_text("hello")
     assert content_problem("audio", path)
+
+
+@pytest.mark.parametrize(
+    ("samples", "problem"),
+    [
+        ([0.0, float("nan")], "holds samples that are not finite"),
+        ([0.0, 1e38], "holds samples of up to 1e+38; wanted at most 1e+12"),
+        ([], "holds no sound"),
+    ],
+)
+def test_audio_is_decoded(tmp_path: Path, samples: list[float], problem: str) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    assert content_problem("audio", tmp_path / "a.wav") == problem
+
+
+@pytest.mark.parametrize(("kind", "library"), [("image", "PIL"), ("audio", "soundfile"), ("video", "av")])
+def test_a_file_that_is_empty_or_gone_is_said_to_be(tmp_path: Path, kind: str, library: str) -> None:
+    pytest.importorskip(library)
+    path = tmp_path / "a"
+    path.touch()
+    assert content_problem(kind, path) == "is empty, it has 0 bytes"
+    path.unlink()
+    assert content_problem(kind, path) == "cannot be opened: No such file or directory"

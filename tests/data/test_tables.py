@@ -108,6 +108,10 @@ def test_jsonl_keeps_large_whole_numbers(file: Path) -> None:
     assert str(table["id"][0]) == "9007199254740993"
 
 
+def test_jsonl_may_escape_whole_characters(file: Path) -> None:
+    assert list(jsonl(file, '{"id": "\\ud83d\\ude00 \\u05d0"}')["id"]) == ["\U0001f600 \u05d0"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -115,6 +119,11 @@ def test_jsonl_keeps_large_whole_numbers(file: Path) -> None:
         ('{"id": 1}\n[1]', r"line 2: got '\[1\]'; wanted a JSON object"),
         ('{"id": NaN}', "NaN is no JSON value; a missing value is null"),
         ("[" * 100_000, "line 1: is no JSON"),
+        (
+            '{"id": 1}\n{"id": "a\\ud83d b"}',
+            r"line 2: holds half of a character, '\\ud83d'",
+        ),
+        ('{"a\\uDE00": 1}', r"line 1: holds half of a character, '\\ude00'"),
     ],
 )
 def test_broken_jsonl(file: Path, text: str, message: str) -> None:

@@ -94,7 +94,7 @@ def test_frames_are_what_ffmpeg_gives_to_the_last_bit(brighter):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "cannot be read as video"),
+        (b"", "is empty, it has 0 bytes"),
         (b"no video at all", "cannot be read as video"),
         (np.random.default_rng(0).bytes(5000), "cannot be read as video"),
     ],

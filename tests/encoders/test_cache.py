@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from mmgraph.encoders import HOG, FeatureCache, HashedNGrams, cache, encode
+from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.cache import item_keys, maker_key
 from mmgraph.encoders.shelf import Shelf
 from mmgraph.paths import home
@@ -134,6 +135,29 @@ def test_where_nothing_can_be_kept_the_work_goes_on_and_says_so_once(tmp_path, c
     rows = kept.description(HashedNGrams(), "n", raw("text", TEXTS), Counter(), progress=Progress())
     assert len(rows) == 40
     assert capsys.readouterr().err.count("not cached") == 1
+
+
+def test_a_file_that_is_gone_when_it_is_read_is_told_once_all_others_are_kept(
+    tmp_path, raw, image_file, gradient
+):
+    files = [image_file(f"{n}.png", gradient[: 10 + n]) for n in range(4)]
+    files[3].write_bytes(b"no image")
+    files[1].unlink()
+    seen = []
+
+    def describe(some):
+        seen.extend(path.name for path in some.values)
+        return HOG().describe(some, QUIET)
+
+    kept = FeatureCache(tmp_path / "kept")
+    with pytest.raises(BrokenItemsError) as caught:
+        kept.description(HOG(), "hog", raw("image", files), describe, progress=QUIET)
+    assert set(caught.value.problems) == {1, 3}
+    assert "1.png (row 2): cannot be opened: No such file" in str(caught.value)
+    assert "(2 of 4 image files cannot be used, also" in str(caught.value)
+    seen.clear()
+    rows = kept.description(HOG(), "hog", raw("image", [files[0], files[2]]), describe, progress=QUIET)
+    assert (len(rows), seen) == (2, [])
 
 
 def test_it_lies_in_mmgraphs_own_folder(monkeypatch, tmp_path):

@@ -105,7 +105,7 @@ def broken_files(image_file, gradient, tmp_path):
     whole = image_file("whole.png", gradient).read_bytes()
     noise = np.random.default_rng(0).bytes(500)
     return {
-        "empty": (b"", "none of the image formats"),
+        "empty": (b"", "is empty, it has 0 bytes"),
         "noise": (noise, "none of the image formats"),
         "text": (b"no picture at all\n", "none of the image formats"),
         "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "none of the image formats"),

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from mmgraph.data.files import UnreadableFileError
+from mmgraph.data.modalities import RawModality
+from mmgraph.encoders import LogMel
 from mmgraph.encoders.sounds import audio_libraries, read_sound
 from mmgraph.errors import MissingDependencyError
+from mmgraph.progress import Progress
 
 
 def main_frequency(sound: np.ndarray, rate: int) -> float:
@@ -27,6 +30,35 @@ def test_channels_are_averaged(sound_file, tone):
     stereo = np.stack([tone(440), -tone(440), tone(1000)], axis=1)
     sound = read_sound(sound_file("a.wav", stereo), sample_rate=16_000, seconds=30)
     np.testing.assert_allclose(sound, tone(1000) / 3, atol=1e-3)
+
+
+def test_a_sound_is_the_same_however_it_is_read(sound_file, tone, monkeypatch):
+    path = sound_file("a.wav", np.stack([tone(440), tone(1000)], axis=1))
+    whole = read_sound(path, sample_rate=16_000, seconds=0.3)
+    monkeypatch.setattr("mmgraph.data.sound_file._BLOCK", 1_000)
+    assert read_sound(path, sample_rate=16_000, seconds=0.3).tobytes() == whole.tobytes()
+    assert len(whole) == 4_800
+
+
+def test_samples_that_nobody_can_mean_are_refused(sound_file):
+    path = sound_file("a.wav", np.array([0.0, 1e38]), subtype="FLOAT")
+    with pytest.raises(UnreadableFileError, match=r"holds samples of up to 1e\+38; wanted at most 1e\+12"):
+        read_sound(path, sample_rate=16_000, seconds=30)
+    # Integers that were written as they are.
+    assert np.isfinite(
+        LogMel().describe(
+            RawModality(
+                "audio",
+                np.arange(1),
+                [
+                    sound_file(
+                        "b.wav", np.random.default_rng(0).uniform(-(2**31), 2**31, 16_000), subtype="FLOAT"
+                    )
+                ],
+            ),
+            Progress(quiet=True),
+        )
+    ).all()
 
 
 def test_only_the_beginning_of_a_long_file_is_read(sound_file, tone):
@@ -54,7 +86,7 @@ def wave_header(rate: int, channels: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "cannot be read as audio"),
+        (b"", "is empty, it has 0 bytes"),
         (b"no sound at all", "cannot be read as audio"),
         (np.random.default_rng(0).bytes(1000), "cannot be read as audio"),
         (wave_header(16_000, 1)[:30], "cannot be read as audio"),
@@ -80,7 +112,7 @@ def test_silence_of_no_length_and_samples_that_are_not_finite_are_refused(sound_
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     pytest.importorskip("soundfile")
-    with pytest.raises(UnreadableFileError, match="cannot be read as audio"):
+    with pytest.raises(UnreadableFileError, match="cannot be opened: No such file"):
         read_sound(tmp_path / "absent.wav", sample_rate=16_000, seconds=30)
 
 

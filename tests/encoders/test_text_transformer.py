@@ -87,6 +87,20 @@ def test_a_text_has_the_same_bits_whatever_it_is_encoded_with(architecture, fold
         assert encoder.describe(raw("text", [text]), quiet).tobytes() == together[i].tobytes()
 
 
+def test_a_text_has_the_same_bits_on_any_number_of_cores(folder_of, raw, quiet):
+    import torch
+
+    encoder, before = TextTransformer(model=str(folder_of("bert")), batch_size=2), torch.get_num_threads()
+    texts, described = TEXTS * 9, []
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            described.append(encoder.describe(raw("text", texts), quiet))
+    finally:
+        torch.set_num_threads(before)
+    assert described[0].tobytes() == described[1].tobytes() == described[2].tobytes()
+
+
 @pytest.mark.parametrize("architecture", ["bert", "roberta", "gpt2", "t5"])
 def test_long_texts_are_cut_and_empty_ones_are_read(architecture, folder_of, raw, quiet):
     encoder = TextTransformer(model=str(folder_of(architecture)))

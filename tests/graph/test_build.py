@@ -15,8 +15,10 @@ import yaml
 
 from mmgraph import models
 from mmgraph.data.dataset import Dataset
-from mmgraph.errors import GraphError, MMGraphError
+from mmgraph.encoders import HOG, FeatureCache
+from mmgraph.errors import DataError, GraphError, MMGraphError
 from mmgraph.graph import Graph, Nodes, build_graph, relation_faults
+from mmgraph.progress import Progress
 from mmgraph.registry import RELATIONS
 from mmgraph.relations import KNN, relation
 
@@ -70,6 +72,32 @@ def test_two_images_of_one_entity_type_stay_apart(make_shop, shop_spec, tmp_path
     model = models.build(graph.view("price").schema, model="mlp")
     assert {"product/picture", "product/back"} <= set(model.projection.linear.keys())
     assert model.projection.linear["product/back"].in_features == width
+
+
+def test_files_that_cannot_be_read_are_told_of_all_modalities_and_all_others_are_kept(
+    make_shop, shop_spec, tmp_path
+):
+    modality = {"kind": "image", "column": "picture"}
+    modalities = {"picture": modality, "again": {**modality, "encoder": "lbp"}}
+    product = shop_spec["entities"]["product"] | {"modalities": modalities}
+    shop = make_shop(entities=shop_spec["entities"] | {"product": product}, relations={}, tasks={})
+    broken = sorted((tmp_path / "shop").rglob("*.png"))[:2]
+    whole = [path.read_bytes() for path in broken]
+    for path in broken:
+        path.write_bytes(b"no image")
+    cache = FeatureCache(tmp_path / "kept")
+    with pytest.raises(DataError, match="2 faults") as caught:
+        build_graph(shop, cache=cache)
+    assert [fault.where.split(": ")[1].rpartition(".")[2] for fault in caught.value.faults] == [
+        "picture",
+        "again",
+    ]
+    assert all("(row " in fault.where and "(2 of " in fault.problem for fault in caught.value.faults)
+    for path, content in zip(broken, whole, strict=True):
+        path.write_bytes(content)
+    quiet, raw = Progress(quiet=True), shop.modality("product", "picture")
+    cache.description(HOG(), "hog", raw, lambda some: HOG().describe(some, quiet), progress=quiet)
+    assert cache.described == 2
 
 
 def test_all_relations_of_the_dataset_are_built(graph: Graph):

@@ -1,0 +1,115 @@
+"""Audio files, read so that a hostile one ends in an error: not in a full memory, nor in an overflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from mmgraph.counted import counted
+from mmgraph.data.files import UnreadableFileError, opening_problem
+from mmgraph.errors import MissingDependencyError
+
+MAX_CHANNELS = 64
+RATES = (1_000, 1_000_000)
+"""Sample rates, in hertz, that are taken to be meant; resampling from others could fill the memory."""
+
+MAX_SAMPLE = 1e12
+"""Full scale is 1, or what integers hold where somebody kept those; the power of more overflows."""
+
+_LOOKED_AT = 60.0
+"""Seconds that are decoded to see whether a file can be read at all."""
+
+_BLOCK = 1 << 20
+"""How many numbers are decoded at a time, of all channels together."""
+
+
+def sound_library() -> ModuleType:
+    """Return the module ``soundfile``.
+
+    Raises:
+        MissingDependencyError: If it is not installed, or cannot be loaded.
+    """
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:  # soundfile raises OSError where libsndfile is missing
+        raise MissingDependencyError(
+            f"audio needs soundfile, which cannot be loaded: {error}",
+            where="modality of kind audio",
+            fix="Install it: pip install 'mmgraph[audio]'",
+        ) from None
+    library: ModuleType = soundfile
+    return library
+
+
+def read_samples(path: Path, *, seconds: float) -> tuple[npt.NDArray[np.float32], int]:
+    """Return the mean of a file's channels, float32 [L], L of at least 1, and its sample rate in hertz.
+
+    Channels are brought together block by block, so that many of them need no more memory than one.
+
+    Args:
+        path: WAV, FLAC, OGG, MP3 or what else libsndfile reads.
+        seconds: How much of the beginning is read.
+
+    Raises:
+        UnreadableFileError: If the file is no audio, is damaged, or holds no sound.
+        MissingDependencyError: If soundfile is not installed.
+    """
+    soundfile = sound_library()
+    blocks: list[npt.NDArray[np.float32]] = []
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            rate, channels = file.samplerate, file.channels
+            if not RATES[0] <= rate <= RATES[1] or channels > MAX_CHANNELS:
+                raise UnreadableFileError(
+                    f"has {counted(channels, 'channel')} at {rate:,} Hz; wanted at most "
+                    f"{MAX_CHANNELS} channels at {RATES[0]:,} to {RATES[1]:,} Hz"
+                )
+            left = int(seconds * rate)
+            while left:
+                # A header may claim any length, so only what comes counts.
+                block = file.read(frames=min(left, _BLOCK // channels), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                left -= len(block)
+                blocks.append(_checked(block).mean(axis=1))
+    except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
+        raise UnreadableFileError(opening_problem(path) or _told(error)) from None
+    if not blocks:
+        raise UnreadableFileError("holds no sound")
+    return np.concatenate(blocks), rate
+
+
+def sound_problem(path: Path) -> str:
+    """Return why a file cannot be read as audio, to follow its name, or nothing if it can.
+
+    The beginning is decoded.
+
+    Args:
+        path: The file.
+
+    Raises:
+        MissingDependencyError: If soundfile is not installed.
+    """
+    try:
+        read_samples(path, seconds=_LOOKED_AT)
+    except UnreadableFileError as error:
+        return str(error)
+    return ""
+
+
+def _checked(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return samples [L, channels] that are numbers which can be meant."""
+    if not np.isfinite(block).all():
+        raise UnreadableFileError("holds samples that are not finite")
+    loudest = float(np.abs(block).max())
+    if loudest > MAX_SAMPLE:
+        raise UnreadableFileError(f"holds samples of up to {loudest:.3g}; wanted at most {MAX_SAMPLE:g}")
+    return block
+
+
+def _told(error: Exception) -> str:
+    """Return what libsndfile says, without the file's name."""
+    return f"cannot be read as audio: {getattr(error, 'error_string', None) or error}"
