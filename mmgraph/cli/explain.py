@@ -30,6 +30,7 @@ EXAMPLES = (
     "mmgraph explain run --entity U+0041",
     "mmgraph explain run --entity U+0041 --class greek --page why.html --json",
     "mmgraph explain run --entity U+0041 --explainer gnn_explainer",
+    "mmgraph explain links --entity NOR --answer SWE --page why.html",
     "mmgraph explain run --sample 5",
     "mmgraph explain run --class latin --split train --sample 5 --json",
 )
@@ -40,15 +41,20 @@ def explain(
     entity: Annotated[
         str | None,
         typer.Option(
-            "--entity", metavar="ID", help="An entity; by default a whole class, or the whole task."
+            "--entity",
+            metavar="ID",
+            help="An entity, of links the source, of a retrieval or a matching the query; by default a whole "
+            "class, or the whole task.",
         ),
     ] = None,
     answer: Annotated[
         str | None,
         typer.Option(
             "--class",
-            metavar="CLASS",
-            help="The class or label to ask about; for an entity by default what the model says.",
+            "--answer",
+            metavar="CLASS|ID",
+            help="The class or label to ask about; of links, a retrieval or a matching the id of the other "
+            "end. For an entity by default what the model says.",
         ),
     ] = None,
     task: PartTaskOption = None,
@@ -128,11 +134,25 @@ def _write_one(found: Explanation, run: Run, page: Path | None, *, json: bool) -
     if json:
         write_json({**found.to_json(), "page": None if page is None else str(page)})
         return
-    truth = f" (it is {found.target})" if found.target else ""
-    write_line(f"{found.model} says that {found.title} ({found.id}) is {found.prediction}{truth}")
+    write_line(found.says)
+    if found.pair is not None:
+        kind = "score" if found.pair.kind == "link" else "logit"
+        write_line(f"{kind} {found.pair.score:.4f}; {found.asked}: {found.value:.4f}{_probability(found, 0)}")
+    for side in found.sides:
+        _write_side(side)
+    if page is not None:
+        write_line(f"The page is {page}")
+
+
+def _write_side(found: Explanation) -> None:
+    reached = (
+        f"{found.role} {found.title} ({found.id}), all else as it is"
+        if found.pair is not None
+        else f"{found.asked}: {found.value:.4f}{_probability(found, 0)}"
+    )
     write_line(
-        f"{found.asked}: {found.value:.4f}{_probability(found, 0)}; without any modality of its own and "
-        f"without relations {found.nothing:.4f}{_probability(found, 1)}"
+        f"{reached}; without any modality of its own and without relations "
+        f"{found.nothing:.4f}{_probability(found, 1)}"
     )
     _write_rows(found.parts, "what each added" + ("" if found.exact else ", by sampled orders"))
     _write_fidelity(found.fidelity)
@@ -146,8 +166,6 @@ def _write_one(found: Explanation, run: Run, page: Path | None, *, json: bool) -
     _write_rows(found.strongest_features(), "the features of its own that count most")
     _write_rows(found.attention, "whom it looked at")
     _write_rows(found.masks, "the masks of PyG's explainer")
-    if page is not None:
-        write_line(f"The page is {page}")
 
 
 def _probability(found: Explanation, place: int) -> str:
@@ -160,12 +178,15 @@ def _write_overall(found: OverallExplanation, *, json: bool) -> None:
     if json:
         write_json(found.to_json())
         return
-    write_line(f"{found.model} on {found.task}: {found.entities} of {found.of} entities of {found.split}")
-    _write_rows(found.parts, f"what each added to the {found.asked}, on average")
-    write_line(
-        f"without the most important ones it falls by {found.necessity:.4f} (fidelity+), with them alone by "
-        f"{found.sufficiency:.4f} (fidelity-)"
-    )
+    of = "pairs" if found.role else "entities"
+    write_line(f"{found.model} on {found.task}: {found.entities} of {found.of} {of} of {found.split}")
+    for side in found.sides:
+        by = f", by the {side.role}" if side.role else ""
+        _write_rows(side.parts, f"what each added to the {side.asked}, on average{by}")
+        write_line(
+            f"without the most important ones it falls by {side.necessity:.4f} (fidelity+), with them alone "
+            f"by {side.sufficiency:.4f} (fidelity-)"
+        )
 
 
 def _write_rows(table: pd.DataFrame, title: str) -> None:
@@ -186,6 +207,8 @@ def _write_rows(table: pd.DataFrame, title: str) -> None:
 def _cell(name: str, value: Any) -> Any:
     if not isinstance(value, float):
         return value
+    if name == "rank":
+        return f"{value:g}"
     return f"{value:+.4f}" if name in ("added", "alone") else f"{value:.4f}"
 
 

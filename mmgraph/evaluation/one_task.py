@@ -32,6 +32,7 @@ def one_task(
     *,
     doing: str,
     wanted: str = "one with a target of each entity: classification, regression or multi_label",
+    fix: str = "Use a run of one such task.",
 ) -> OneTask:
     """Return the task of a run that is meant.
 
@@ -40,6 +41,7 @@ def one_task(
         name: One of the tasks that it was trained on; it can be left out where that is the only one.
         doing: What is asked of it, for messages: an option, or a command.
         wanted: What kind of task that takes, for messages.
+        fix: What to do where it is another one, for messages.
 
     Raises:
         ConfigError: If it has no target of each entity, or several tasks and none of that name is meant.
@@ -63,7 +65,7 @@ def one_task(
         raise ConfigError(
             f"the task {task.labels.task!r} is {task.labels.kind}, {_why(run)}; wanted {wanted}",
             where=doing,
-            fix="Use a run of one such task.",
+            fix=fix,
         )
     return OneTask(task, run.module.head)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmgraph.evaluation.explanation.explain import explain
+from mmgraph.evaluation.explanation.explanation import Explanation
 from mmgraph.evaluation.explanation.page import Bar, bars
 from mmgraph.evaluation.samples import Sample, show_entities
 from mmgraph.tasks import MultiTask
@@ -30,13 +31,19 @@ def explanations_section(run: Run, ids: Sequence[str]) -> tuple[Explained, ...]:
 
     Args:
         run: The run; of several tasks at once, each that asks about an entity is explained.
-        ids: The entities.
+        ids: The entities; of links the sources, of a retrieval or a matching the queries, each with what is
+            found first for it, and explained by both ends.
 
     Raises:
         ConfigError: If the task cannot be explained.
         GraphError: If there is no such entity.
     """
-    return tuple(_explained(run, one, task) for one in ids for task in _tasks(run, one))
+    return tuple(
+        _explained(run, side, task)
+        for one in ids
+        for task in _tasks(run, one)
+        for side in explain(run, one, task=task).sides
+    )
 
 
 def _tasks(run: Run, entity_id: str) -> list[str | None]:
@@ -47,18 +54,20 @@ def _tasks(run: Run, entity_id: str) -> list[str | None]:
     return [n for n in names if entity_id in run.task.members[str(n)].labels.ids.astype(str)] or names[:1]
 
 
-def _explained(run: Run, entity_id: str, task: str | None) -> Explained:
-    found = explain(run, entity_id, task=task)
-    about = f", {found.task}" if task is not None else ""
+def _explained(run: Run, found: Explanation, task: str | None) -> Explained:
+    """Return what one explanation says, of a pair by one of its ends."""
+    pair = found.pair
+    about = f", {found.task}" if task is not None else f", {found.role}" if pair is not None else ""
+    says = "" if pair is None else f"{found.says}. "
+    said = found if pair is None else pair
+    samples = show_entities(
+        run.view, found.entity, [found.row], targets=[said.target], predictions=[said.prediction]
+    )
     return Explained(
         title=f"{found.title} ({found.id}){about}",
-        reached=f"{found.asked}: {found.value:.4f}; without any modality of its own and without relations "
-        f"{found.nothing:.4f}.",
-        samples=tuple(
-            show_entities(
-                run.view, found.entity, [found.row], targets=[found.target], predictions=[found.prediction]
-            )
-        ),
+        reached=f"{says}{found.asked}: {found.value:.4f}; without any modality of its own and without "
+        f"relations {found.nothing:.4f}.",
+        samples=tuple(samples),
         parts=tuple(bars(found.parts, "name", "kind")),
         neighbours=tuple(bars(found.neighbours.head(_SHOWN_NEIGHBOURS), "title", "relations")),
     )

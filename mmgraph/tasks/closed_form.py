@@ -5,13 +5,16 @@ Shapes: T training pairs, R pairs, P and Q widths of two modalities, C dimension
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmgraph.tasks.canonical_maps import CanonicalMaps, fit_canonical
-from mmgraph.tasks.fold_maps import least_loss
+from mmgraph.tasks.fold_maps import FoldMaps, least_loss, unit
 from mmgraph.tasks.ridge_maps import RidgeLikeness, fit_ridge
+
+_ByRidge = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 SHARES = (0.0, 1 / 3, 2 / 3)
 """Of the correlations in the likeness. Regression is always a part."""
@@ -50,15 +53,21 @@ class ClosedForm(nn.Module):
         """
         return self.of_query(query, fold), self.of_answer(answer, fold)
 
-    def of_query(self, query: Tensor, fold: Tensor) -> Tensor:
-        """Return the vectors of queries alone, [R, P + Q + C]."""
-        with torch.no_grad(), torch.autocast(query.device.type, enabled=False):
-            return self._together(self.ridge.of_query(query, fold), self.canonical.query(query, fold))
+    def of_query(self, query: Tensor, fold: Tensor, at: Tensor | None = None) -> Tensor:
+        """Return the vectors of queries alone, [R, P + Q + C].
 
-    def of_answer(self, answer: Tensor, fold: Tensor) -> Tensor:
-        """Return the vectors of answers alone, [R, P + Q + C]."""
-        with torch.no_grad(), torch.autocast(answer.device.type, enabled=False):
-            return self._together(self.ridge.of_answer(answer, fold), self.canonical.answer(answer, fold))
+        Args:
+            query: [R, P].
+            fold: int64 [R].
+            at: The queries by whose lengths vectors are divided, [R, P]; by default their own. A vector of
+                length 1 says the same however little a query differs from the mean; with lengths that are
+                held, what a query says grows with it.
+        """
+        return self._together(query, self.ridge.of_query, self.canonical.query, fold, at)
+
+    def of_answer(self, answer: Tensor, fold: Tensor, at: Tensor | None = None) -> Tensor:
+        """Return the vectors of answers alone, [R, P + Q + C]; see :meth:`of_query`."""
+        return self._together(answer, self.ridge.of_answer, self.canonical.answer, fold, at)
 
     def describe(self) -> dict[str, object]:
         """Return what was chosen."""
@@ -68,9 +77,13 @@ class ClosedForm(nn.Module):
             "correlations": {"share": round(float(self.share), 3), "components": dimensions},
         }
 
-    def _together(self, by_ridge: Tensor, by_correlation: Tensor) -> Tensor:
-        parts = [(1 - self.share).sqrt() * by_ridge, self.share.sqrt() * F.normalize(by_correlation, dim=1)]
-        return torch.cat(parts, dim=1)
+    def _together(
+        self, x: Tensor, by_ridge: _ByRidge, correlated: FoldMaps, fold: Tensor, at: Tensor | None
+    ) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            by_correlation = unit(correlated(x, fold), None if at is None else correlated(at, fold))
+            parts = [(1 - self.share).sqrt() * by_ridge(x, fold, at), self.share.sqrt() * by_correlation]
+            return torch.cat(parts, dim=1)
 
 
 def fit_closed_form(query: Tensor, answer: Tensor, fold: Tensor) -> tuple[ClosedForm, float]:

@@ -88,6 +88,20 @@ class FoldMaps(Shaped):
         return FoldMaps(self.weight[:, :, :most], self.centre)
 
 
+def unit(x: Tensor, at: Tensor | None = None) -> Tensor:
+    """Return vectors over their lengths, or over those of others, [R, C].
+
+    Args:
+        x: The vectors, [R, C].
+        at: Those whose lengths are taken, [R, C]; by default their own.
+
+    Example:
+        >>> unit(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 10.0]])).tolist()
+        [[0.30000001192092896, 0.4000000059604645]]
+    """
+    return F.normalize(x, dim=1) if at is None else x / at.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
+
 def evenly(rows: Tensor, most: int) -> Tensor:
     """Return some rows, at most so many, evenly spaced.
 

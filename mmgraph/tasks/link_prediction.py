@@ -224,13 +224,17 @@ class LinkPrediction(Task):
         source, target = states[self.links.triple[0]], states[self.links.triple[2]]
 
         def score(sources: Tensor) -> Tensor:
-            structure = self._structure_from(sources).to(source.device) if self.options.structure else None
+            structure = self.structure_from(sources).to(source.device) if self.options.structure else None
             return head.against_all(source[sources.to(source.device)], target, structure)
 
         return score
 
-    def _structure_from(self, sources: Tensor) -> Tensor:
-        """Return what the training links say of each target for some sources, [S, T, 2]."""
+    def structure_from(self, sources: Tensor) -> Tensor:
+        """Return what the training links say of each target for some sources, [S, T, 2].
+
+        Args:
+            sources: int64 [S].
+        """
         paths, degrees = self._structure.all_paths(sources.cpu().numpy()), self._structure.all_degrees()
         return _logarithms(paths, np.broadcast_to(degrees, paths.shape))
 

@@ -138,7 +138,7 @@ class Matching(PairTask):
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
         """Return the logits of the pairs of some entities and the threshold; see :meth:`judge`."""
 
-        return self.judge(lambda asked: self.place(head, self.unify_apart(unify, asked), asked), rows)
+        return self.judge(lambda asked: self.both_sides(head, unify, asked), rows)
 
     def judge(self, sides: Sides, rows: Tensor) -> Tensor:
         """Return how well the pairs of some entities go together, [R, 1 + K + 1].

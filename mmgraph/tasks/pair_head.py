@@ -80,11 +80,40 @@ class PairHead(nn.Module):
         if self.ridge is not None:
             assert pairs is not None, "the closed form is given what it reads"
             by_query, by_answer = self.ridge(*pairs)
-            # The last number of a state's vector is the bias, which is there from the beginning.
-            likeness, bias = query[:, :-1], query[:, -1:]
-            query = torch.cat([self.learnt * likeness, bias, self.log_ridge.exp() * by_query], dim=1)
-            answer = torch.cat([answer, by_answer], dim=1)
+            query = self._with_ridge("query", query, by_query)
+            answer = self._with_ridge("answer", answer, by_answer)
         return not_half(torch.stack([query, answer], dim=1))
+
+    def of_side(
+        self, side: SideName, states: Tensor, features: Tensor, fold: Tensor, *, at: Tensor | None = None
+    ) -> Tensor:
+        """Return the vectors of one side of entities, as :meth:`forward` makes them, [R, D + 1] or more.
+
+        Args:
+            side: Which of both.
+            states: Of the entities as they are seen from this side, [R, C].
+            features: The modality of this side, which the closed form reads, [R, P] or [R, Q].
+            fold: The fold of which the maps shall know nothing, int64 [R].
+            at: Features by whose lengths its vectors are divided; by default their own.
+        """
+        both = self.scale(self.query(states), self.answer(states))
+        own: Tensor = both[0 if side == "query" else 1]
+        if self.ridge is not None:
+            closed = self.ridge.of_query if side == "query" else self.ridge.of_answer
+            own = self._with_ridge(side, own, closed(features, fold, at))
+        return not_half(own)
+
+    def without_closed_form(self, vectors: Tensor) -> Tensor:
+        """Return vectors of :meth:`of_side` in which the closed form says nothing of their entities."""
+        width = self.query.out_features + 1
+        return torch.cat([vectors[:, :width], torch.zeros_like(vectors[:, width:])], dim=1)
+
+    def _with_ridge(self, side: SideName, by_states: Tensor, closed: Tensor) -> Tensor:
+        if side == "answer":
+            return torch.cat([by_states, closed], dim=1)
+        # The last number of a state's vector is the bias, which is there from the beginning.
+        likeness, bias = by_states[:, :-1], by_states[:, -1:]
+        return torch.cat([self.learnt * likeness, bias, self.log_ridge.exp() * closed], dim=1)
 
     def place(self, side: SideName, states: Tensor, features: Tensor, fold: Tensor) -> Tensor:
         """Return where one side of entities lies: vectors of length 1, whose cosines rank as logits do.

@@ -137,6 +137,16 @@ class PairTask(Task):
         places: Tensor = head(*states, pairs)
         return places
 
+    def both_sides(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
+        """Return both sides of some entities as they are compared, [R, 2, D + 1] or more; see :meth:`place`.
+
+        Args:
+            head: What :meth:`make_head` made.
+            unify: The trained model.
+            rows: The entities, int64 [R].
+        """
+        return self.place(head, self.unify_apart(unify, rows), rows)
+
     def fit_ridge(self, *kernels: Kernel) -> tuple[RidgeLikeness, float]:
         """Return the likeness by ridge regression on training pairs, and its temperature.
 
@@ -179,9 +189,12 @@ class PairTask(Task):
         Of training entities, all entities are asked for, so that none sees its own answer, and so they are of
         held-out ones if training knows no context.
         """
-        everyone = not self.context or not bool(self.held_out[rows].all())
         entity = self.labels.entity
-        return [unify({entity: rows}, self.seen(name, everyone=everyone))[entity] for name in self.sides]
+        return [unify({entity: rows}, self.seen_with(name, rows))[entity] for name in self.sides]
+
+    def seen_with(self, side: str, rows: Tensor) -> View:
+        """Return what is seen from a side where some entities are asked for together, int64 [R]."""
+        return self.seen(side, everyone=not self.context or not bool(self.held_out[rows].all()))
 
     def _view_of(self, side: str, rows: Tensor) -> View:
         """Return what is seen from a side in a step that asks for some training entities."""

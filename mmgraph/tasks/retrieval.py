@@ -112,7 +112,7 @@ class Retrieval(PairTask):
 
     def output(self, head: nn.Module, unify: Unify, rows: Tensor) -> Tensor:
         """Return both sides of some entities, [R, 2, ...], whose inner products are logits."""
-        return self.place(head, self.unify_apart(unify, rows), rows)
+        return self.both_sides(head, unify, rows)
 
     def judge(self, sides: Sides, rows: Tensor) -> Tensor:
         """Return both sides of some entities, [R, 2, ...]."""

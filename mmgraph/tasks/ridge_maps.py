@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmgraph.tasks.fold_maps import FoldMaps, Shaped, evenly, kept_without, least_loss
+from mmgraph.tasks.fold_maps import FoldMaps, Shaped, evenly, kept_without, least_loss, unit
 
 Kernel = Literal["linear", "gaussian"]
 KERNELS: tuple[Kernel, ...] = ("linear", "gaussian")
@@ -56,16 +56,18 @@ class Lift(Shaped):
         """Return the modality less its mean, as it is compared, [R, P]."""
         return (x - self.mean) * self.factor
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, at: Tensor | None = None) -> Tensor:
         """Return what is regressed on, [R, M].
 
         Args:
             x: The modality, [R, P].
+            at: The modality whose length stands for that of ``x``, [R, P]; by default its own.
         """
         scaled = self.scaled(x)
         if self.landmarks is None:
             return scaled
-        return (_SHARPNESS * (F.normalize(scaled, dim=1) @ self.landmarks.T - 1)).exp()
+        direction = unit(scaled, None if at is None else self.scaled(at))
+        return (_SHARPNESS * (direction @ self.landmarks.T - 1)).exp()
 
 
 class RidgeMap(FoldMaps):
@@ -92,14 +94,15 @@ class RidgeMap(FoldMaps):
         """What it is linear in: the modality, or its likeness to landmarks."""
         return "linear" if self.lift.landmarks is None else "gaussian"
 
-    def forward(self, x: Tensor, fold: Tensor) -> Tensor:
+    def forward(self, x: Tensor, fold: Tensor, at: Tensor | None = None) -> Tensor:
         """Return what is predicted of the other modality, less its mean, [R, Q].
 
         Args:
             x: The one modality, [R, P].
             fold: The fold of which each knows nothing, from 1 up to K; 0 for none, int64 [R].
+            at: The modality whose length stands for that of ``x``, [R, P]; by default its own.
         """
-        return super().forward(self.lift(x), fold)
+        return super().forward(self.lift(x, at), fold)
 
 
 class RidgeLikeness(nn.Module):
@@ -137,13 +140,19 @@ class RidgeLikeness(nn.Module):
         """
         return self.of_query(query, fold), self.of_answer(answer, fold)
 
-    def of_query(self, query: Tensor, fold: Tensor) -> Tensor:
-        """Return the vectors of queries alone, [R, P + Q]."""
-        return _unit(query, lambda: (self.onwards(query, fold), self.back.target.scaled(query)))
+    def of_query(self, query: Tensor, fold: Tensor, at: Tensor | None = None) -> Tensor:
+        """Return the vectors of queries alone, [R, P + Q].
 
-    def of_answer(self, answer: Tensor, fold: Tensor) -> Tensor:
-        """Return the vectors of answers alone, [R, P + Q]."""
-        return _unit(answer, lambda: (self.onwards.target.scaled(answer), self.back(answer, fold)))
+        Args:
+            query: [R, P].
+            fold: int64 [R].
+            at: The queries by whose lengths vectors are divided, [R, P]; by default their own.
+        """
+        return _unit(query, lambda x: (self.onwards(x, fold, at), self.back.target.scaled(x)), at)
+
+    def of_answer(self, answer: Tensor, fold: Tensor, at: Tensor | None = None) -> Tensor:
+        """Return the vectors of answers alone, [R, P + Q]; see :meth:`of_query`."""
+        return _unit(answer, lambda x: (self.onwards.target.scaled(x), self.back(x, fold, at)), at)
 
     def describe(self) -> dict[str, object]:
         """Return what was chosen in each direction."""
@@ -151,11 +160,13 @@ class RidgeLikeness(nn.Module):
         return {name: {"kernel": map_.kernel, "penalty": float(map_.penalty)} for name, map_ in maps.items()}
 
 
-def _unit(of: Tensor, parts: Callable[[], tuple[Tensor, Tensor]]) -> Tensor:
+def _unit(x: Tensor, parts: Callable[[Tensor], tuple[Tensor, Tensor]], at: Tensor | None) -> Tensor:
     """Return two parts as one vector of length 1, in which both have the same."""
     # Half precision would cost more than what the maps are there for.
-    with torch.no_grad(), torch.autocast(of.device.type, enabled=False):
-        found: Tensor = torch.cat([F.normalize(part, dim=1) for part in parts()], dim=1) * 0.5**0.5
+    with torch.autocast(x.device.type, enabled=False):
+        lengths = (None, None) if at is None else parts(at)
+        units = [unit(part, length) for part, length in zip(parts(x), lengths, strict=True)]
+        found: Tensor = torch.cat(units, dim=1) * 0.5**0.5
     return found
 
 

@@ -103,7 +103,7 @@ class Run:
         """
         rows = self.task.rows(split)
         with memory_told("while the output was made", fix="Free some memory."), torch.no_grad():
-            output = self.task.output(self.module.head, self._unify, rows)
+            output = self.task.output(self.module.head, self.unify, rows)
         bad = rows_not_finite(output)
         if len(bad):
             if name := self.task.name_of_output(int(bad[0])):
@@ -128,8 +128,8 @@ class Run:
         task = self.task
         with memory_told("while predictions were made", fix="Free some memory."), torch.no_grad():
             if not isinstance(task, EntityTask):
-                return task.predict(self.module.head, self._unify)
-            output = task.output(self.module.head, self._unify, torch.arange(len(task.labels)))
+                return task.predict(self.module.head, self.unify)
+            output = task.output(self.module.head, self.unify, torch.arange(len(task.labels)))
         table, bad = task.predictions(output), rows_not_finite(output)
         if len(bad):
             table.loc[bad.numpy(), table.columns[table.columns.get_loc("prediction") :]] = None
@@ -174,7 +174,7 @@ class Run:
             space = self.space(side, entity=entity)
             what, ids = f"the side {side!r}", ids[space.rows.numpy()]
             with memory_told("while entities were embedded", fix="Free some memory."), torch.no_grad():
-                vectors = space.vectors(self.module.head, self._unify, space.rows)
+                vectors = space.vectors(self.module.head, self.unify, space.rows)
         bad = rows_not_finite(vectors).numpy()
         if len(bad):
             raise self._not_finite(what, entity, ids[bad], len(ids))
@@ -236,7 +236,7 @@ class Run:
         """Of a matching: the logit from which on a pair belongs together, the best one on validation."""
         assert isinstance(self.task, Matching)
         with memory_told("while pairs were made", fix="Free some memory."), torch.no_grad():
-            return self.task.threshold(self.module.head, self._unify)
+            return self.task.threshold(self.module.head, self.unify)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the run to a folder.
@@ -280,8 +280,8 @@ class Run:
         with memory_told("while the graph was read", fix="Free some memory."):
             return open_inference(self.view, self.module, self.config)
 
-    def _unify(self, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
-        """Return unified representations; those of all entities are worked out once for each view."""
+    def unify(self, rows: Rows, view: View | None = None) -> dict[str, Tensor]:
+        """Return unified representations as tasks take them; those of all are made once for each view."""
         unified = self._unified(rows, view)
         return {name: unified[name][index] for name, index in rows.items()}
 

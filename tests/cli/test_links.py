@@ -55,6 +55,25 @@ def test_a_run_of_links_embeds_but_says_nothing_of_single_entities(
     assert "says nothing of a single entity" in result.err
 
 
+def test_a_link_is_explained_by_both_ends(call: Call, linked: Path, tmp_path: Path) -> None:
+    page = tmp_path / "why.html"
+    asked = ("explain", str(linked), "--entity", "U+0041", "--answer", "U+0042", "--orders", "4")
+    shown = call(*asked, "--page", str(page), "--quiet")
+    assert (shown.code, shown.err) == (0, "")
+    for part in ("targets of", "U+0042", "score ", "source ", "target ", "what each added", "rank"):
+        assert part in shown.out
+    assert "The target" in page.read_text(encoding="utf-8")
+    document = json.loads(call(*asked, "--json").out)
+    assert [end["id"] for end in document["pair"]["ends"]] == ["U+0041", "U+0042"]
+    assert (document["role"], document["other"]["role"]) == ("source", "target")
+    for side in (document, document["other"]):
+        assert sum(part["added"] for part in side["parts"]) == pytest.approx(side["value"] - side["nothing"])
+    wrong = call("explain", str(linked), "--entity", "U+0041", "--answer", "nobody")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "--answer: there is no glyph with the id 'nobody'" in wrong.err
+    assert "pairs of test" in call("explain", str(linked), "--sample", "2", "--quiet").out
+
+
 def test_a_report_counts_the_links(call: Call, linked: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
     result = call("report", str(linked), "--out", str(out), "--quiet")

@@ -301,10 +301,10 @@ def test_structure_adds_to_the_score(graph: Graph) -> None:
     assert head.structure is not None
     assert (head.structure != 1).all()
     sources = torch.arange(5)
-    scores = task._score(head, run._unify)(sources)
+    scores = task._score(head, run.unify)(sources)
     structure = torch.from_numpy(task._structure.all_paths(sources.numpy())).log1p().float()
     head.structure.data[0] += 1
-    assert torch.allclose(task._score(head, run._unify)(sources) - scores, structure, atol=1e-5)
+    assert torch.allclose(task._score(head, run.unify)(sources) - scores, structure, atol=1e-5)
     assert run.evaluate("test")["mrr"] > 0.25
 
 

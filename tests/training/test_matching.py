@@ -188,7 +188,7 @@ def test_training_begins_with_the_closed_form(graph, run):
     module = assemble(graph, TASK, resolve_config(overrides=QUICK))
     task, rows = module.task, module.task.rows("test")
     task.fit_head(module.head)
-    output = task.output(module.head, run._unify, rows).detach()
+    output = task.output(module.head, run.unify, rows).detach()
     baseline = BASELINES["closed_form"].fit(task, None)
     found, wanted = (task.metrics(each, rows) for each in (output, baseline.output(rows)))
     for name in ("auroc", "average_precision", "hard_auroc", "random_auroc"):

@@ -42,7 +42,7 @@ def test_a_model_trains_as_in_float32(graph, quick, model, batch_size, monkeypat
     best = mixed.history.set_index("epoch").loc[mixed.best_epoch]
     rows = mixed.task.rows("validation")
     assert mixed.evaluate("validation")["accuracy"] == best["validation_accuracy"]
-    output = mixed.task.output(mixed.module.head, mixed._unify, rows)
+    output = mixed.task.output(mixed.module.head, mixed.unify, rows)
     assert mixed.task.loss(output, rows).item() == pytest.approx(best["validation_loss"], rel=1e-5)
 
 

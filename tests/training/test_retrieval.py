@@ -170,7 +170,7 @@ def test_without_context_nobody_is_ever_seen_as_a_whole(graph, batch_size):
         graph, task="image_to_text", model="hetero_sage", overrides=overrides, batch_size=batch_size
     )
     task, seen = run.task, []
-    unify = run._unify
+    unify = run.unify
 
     def spied(rows, view=None):
         seen.append(view(GraphBatch.of(graph)))
@@ -209,7 +209,7 @@ def test_training_entities_are_measured_without_their_own_answers(graph, run):
 
     def unify(rows, view=None):
         seen[view] = view(GraphBatch.of(graph)).edge_index_dict["thing/text", "of", "thing"].shape[1]
-        return run._unify(rows, view)
+        return run.unify(rows, view)
 
     task.output(run.module.head, unify, task.rows("train"))
     assert sorted(seen.values()) == [0, COUNT]
@@ -246,7 +246,7 @@ def test_training_begins_with_ridge_regression(graph, by_ridge):
     module = assemble(graph, "image_to_text", resolve_config(overrides=BY_RIDGE))
     task, rows = module.task, module.task.rows("test")
     task.fit_head(module.head)
-    found = task.metrics(task.output(module.head, by_ridge._unify, rows), rows)
+    found = task.metrics(task.output(module.head, by_ridge.unify, rows), rows)
     baseline = BASELINES["closed_form"].fit(task, None)
     assert found == pytest.approx(task.metrics(baseline.output(rows), rows))
     assert found["mrr"] > 0.7
@@ -267,7 +267,7 @@ def test_training_pairs_are_seen_as_maps_without_them_see_them(graph, by_ridge):
     hook = head.ridge.register_forward_hook(lambda module, args, output: seen.append(args[2] > 0))
     task.step(head, by_ridge.module.unify, GraphBatch.of(graph))
     for split in ("train", "test"):
-        task.output(head, by_ridge._unify, task.rows(split))
+        task.output(head, by_ridge.unify, task.rows(split))
     hook.remove()
     assert [(left_out.all().item(), left_out.any().item()) for left_out in seen] == [
         (True, True),

@@ -1,4 +1,4 @@
-"""What the answer for one entity rests on, all in one place."""
+"""What an answer rests on, all in one place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmgraph.evaluation.explanation.pairs import Pair
 from mmgraph.training.run import Run
 
 
@@ -30,7 +31,7 @@ class Fidelity:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What the answer for one entity rests on.
+    """What the answer for one entity rests on, or that for a pair as one of its ends makes it.
 
     Args:
         task: The task.
@@ -38,15 +39,15 @@ class Explanation:
         entity: The entity type.
         id: The entity.
         title: Its title.
-        target: What is true, as text; empty where that is not known.
-        prediction: What the model says, as text.
-        asked: What ``value`` is: the log-odds of a class or a label, or the target of a regression.
+        target: What is true, as text; empty where that is not known, and of a pair, which says it itself.
+        prediction: What the model says, as text; empty of a pair.
+        asked: What ``value`` is: the log-odds of a class, a label or a pair, or the target of a regression.
         value: What the model says of that.
         nothing: What it would say without any modality of the entity and without relations.
         plain: Both as people know them, as probabilities or in the unit of the target.
         parts: One row for each modality and relation, what added most first: ``kind``, ``name``, ``added`` (a
             Shapley value; together they make ``value - nothing``), ``error`` and ``alone`` (how far the
-            number falls if this alone goes).
+            number falls if this alone goes); where answers are ranked, also ``rank`` (where it stands then).
         exact: Whether these Shapley values are exact.
         neighbours: The same for neighbours, with ``id``, ``title``, ``type`` and ``relations``; ``added``
             makes up the difference to an entity without any of them.
@@ -60,6 +61,9 @@ class Explanation:
         masks: What an explainer of PyG says, if one was asked.
         row: The row of the entity.
         neighbour_rows: The type and row of each neighbour.
+        pair: Of a pair, both ends and what the run says of them.
+        role: Of a pair, which end the entity is; see :class:`~mmgraph.evaluation.explanation.pairs.End`.
+        other: Of a pair, the same number as the other end makes it, which stays as it is here.
     """
 
     task: str
@@ -86,6 +90,22 @@ class Explanation:
     masks: pd.DataFrame
     row: int
     neighbour_rows: tuple[tuple[str, int], ...]
+    pair: Pair | None = None
+    role: str = ""
+    other: Explanation | None = None
+
+    @property
+    def sides(self) -> tuple[Explanation, ...]:
+        """This one, and of a pair that of the other end."""
+        return (self,) if self.other is None else (self, self.other)
+
+    @property
+    def says(self) -> str:
+        """What the model says, in a sentence without its full stop."""
+        if self.pair is None:
+            truth = f" (it is {self.target})" if self.target else ""
+            return f"{self.model} says that {self.title} ({self.id}) is {self.prediction}{truth}"
+        return _says(self.model, self.pair)
 
     def strongest_features(self, count: int = 5) -> pd.DataFrame:
         """Return the features of the entity that added or took most: ``modality``, ``feature``, ``added``.
@@ -102,7 +122,7 @@ class Explanation:
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON."""
-        return {
+        document = {
             "task": self.task,
             "model": self.model,
             "entity": self.entity,
@@ -128,6 +148,11 @@ class Explanation:
             "attention": self.attention.to_dict("records"),
             "masks": self.masks.to_dict("records"),
         }
+        if self.pair is not None:
+            document |= {"role": self.role, "pair": self.pair.to_json()}
+        if self.other is not None:
+            document |= {"other": self.other.to_json()}
+        return document
 
     def save_page(self, file: str | Path, run: Run) -> None:
         """Write it as one HTML page, with pictures and texts, without scripts and network.
@@ -139,3 +164,15 @@ class Explanation:
         from mmgraph.evaluation.explanation.page import write_page
 
         write_page(Path(file), self, run)
+
+
+def _says(model: str, pair: Pair) -> str:
+    one, other = (f"{end.title} ({end.id})" for end in pair.ends)
+    ours, theirs = (end.role for end in pair.ends)
+    if pair.kind == "link":
+        return f"{model} ranks {other} as {pair.prediction} targets of {one} (it is {pair.target})"
+    if pair.kind == "retrieval":
+        found = f"{model} finds the {theirs} of {other} as {pair.prediction} for the {ours} of {one}"
+        return f"{found} (they are {pair.target})"
+    both = f"the {ours} of {one} and the {theirs} of {other}"
+    return f"{model} says that {both} are {pair.prediction} (they are {pair.target})"

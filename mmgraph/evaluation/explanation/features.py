@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mmgraph.evaluation.explanation.question import Question
@@ -17,6 +18,11 @@ from mmgraph.layers.attention_weights import record_attention
 STEPS = 64
 
 _FIRST = 8
+
+_CONTENT = ""
+"""Stands among node types for what a number reads beside the state."""
+
+_Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +37,7 @@ class Gradients:
             error of the sum that stands for the integral.
     """
 
-    own: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]
+    own: dict[str, _Values]
     totals: pd.DataFrame
     gap: float
 
@@ -44,17 +50,22 @@ def integrated_gradients(question: Question) -> Gradients:
 
     over all nodes of the neighbourhood at once, where the baseline b is the mean of the modality over the
     entities that train. The integral is a sum of :data:`STEPS` midpoints, of intervals that are the shorter
-    the more the answer changes in them: near a mean, norms of states may turn at once.
+    the more the answer changes in them: near a mean, norms of states may turn at once. Where the number reads
+    a modality beside the state as well, its features go the same way, and vectors of length 1 that are made
+    of them have the lengths of the end all along: they would turn at once, and no gradient would tell.
 
     Args:
         question: What is asked.
     """
-    around = question.around
+    around, content = question.around, question.number.content
     names = [
         n for n, x in around.batch.x_dict.items() if x.numel() and n in question.model.projection.node_types
     ]
     ends = {name: around.batch.x_dict[name] for name in names}
     begin = {name: _mean(question, name).expand_as(x) for name, x in ends.items()}
+    if content is not None:
+        names.append(_CONTENT)
+        ends[_CONTENT], begin[_CONTENT] = content.features, content.mean
 
     def between(share: float) -> dict[str, Tensor]:
         return {n: begin[n] + share * (ends[n] - begin[n]) for n in names}
@@ -72,18 +83,47 @@ def integrated_gradients(question: Question) -> Gradients:
                 total[name] += gradient.double() * (high - low)
     added = {name: (total[name] * (ends[name] - begin[name]).double()).numpy() for name in names}
     difference = answer(1.0) - answer(0.0) if names else 0.0
-    own, rows = {}, []
-    for name in names:
-        entity, owner = around.owner(name)
-        mine = (owner == around.row) if entity == around.entity else np.zeros(len(owner), dtype=bool)
-        label = name.partition("/")[2] if entity == around.entity else name
+    return _gradients(question, added, difference)
+
+
+def _gradients(question: Question, added: dict[str, _Values], difference: float) -> Gradients:
+    """Return what features added by whose they are.
+
+    Args:
+        question: What is asked.
+        added: By node type, what each feature of each node added, float64 [N, D].
+        difference: What all of them make together.
+    """
+    around, content = question.around, question.number.content
+    own: dict[str, _Values] = {}
+    sums: dict[tuple[str, str], float] = {}
+    for name, values in added.items():
+        if name == _CONTENT:
+            assert content is not None
+            label, mine = content.modality, np.ones(len(values), dtype=bool)
+        else:
+            mine = around.mine(name)
+            # A modality of others that the entity itself is not seen by is one of the others'.
+            label = name.partition("/")[2] if around.owner(name)[0] == around.entity else name
         if mine.any():
-            own[label] = added[name][mine].sum(axis=0)
-        for whose, which in (("own", mine), ("others", ~mine)):
+            ours = values[mine].sum(axis=0)
+            # Encoders that were fine-tuned may make features of another width than what is read beside.
+            fits = label not in own or len(own[label]) == len(ours)
+            own[label if fits else f"{label} as it is"] = ours + own.get(label, 0) if fits else ours
+        for whose, which in (("own", mine), ("others", ~mine & ~_hidden(question, name, len(values)))):
             if which.any():
-                rows.append({"modality": label, "whose": whose, "added": float(added[name][which].sum())})
+                sums[label, whose] = sums.get((label, whose), 0.0) + float(values[which].sum())
+    rows = [{"modality": label, "whose": whose, "added": value} for (label, whose), value in sums.items()]
     totals = pd.DataFrame(rows, columns=["modality", "whose", "added"])
     return Gradients(own, totals, float(totals["added"].sum()) - difference)
+
+
+def _hidden(question: Question, name: str, count: int) -> NDArray[np.bool_]:
+    """Return which nodes are of the entity, and hidden of it: nothing leads from them, bool [N]."""
+    if name not in question.around.hidden:
+        return np.zeros(count, dtype=bool)
+    hidden: NDArray[np.bool_] = question.around.owner(name)[1] == question.around.row
+    return hidden
 
 
 def _intervals(answer: Callable[[float], float]) -> list[tuple[float, float]]:
@@ -101,7 +141,8 @@ def _intervals(answer: Callable[[float], float]) -> list[tuple[float, float]]:
 
 def _answer(question: Question, x: dict[str, Tensor]) -> Tensor:
     batch = question.around.batch
-    return question.number(question.output(batch._replace(x_dict={**batch.x_dict, **x})))
+    nodes = {name: values for name, values in x.items() if name != _CONTENT}
+    return question.value(batch._replace(x_dict={**batch.x_dict, **nodes}), x.get(_CONTENT))
 
 
 def _mean(question: Question, name: str) -> Tensor:
@@ -129,14 +170,11 @@ def attention(question: Question) -> pd.DataFrame:
     """
     around = question.around
     with record_attention() as layers, torch.no_grad():
-        question.output(around.batch)
+        question.state(around.batch)
     rows = []
     for number, recorded in enumerate(layers):
         for (seen, step, looks), (pairs, weight) in recorded.items():
-            entity, owner = around.owner(looks)
-            if entity != around.entity:
-                continue
-            mine = torch.from_numpy(owner == around.row)[pairs[1]]
+            mine = torch.from_numpy(around.mine(looks))[pairs[1]]
             if mine.any():
                 lookers = len(torch.unique(pairs[1][mine]))
                 rows.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.schema import Triple
 from mmgraph.models import MultimodalModel
-from mmgraph.models.graph_batch import GraphBatch
+from mmgraph.models.graph_batch import GraphBatch, View
 from mmgraph.models.sample import Sample
 from mmgraph.training.known_nodes import known_nodes
 
@@ -27,6 +28,7 @@ class Neighbourhood:
         row: The entity.
         nodes: By node type, which nodes of the graph are in it, ascending, int64 [N].
         batch: They and the edges among them, as the model takes them.
+        hidden: The node types of modalities of the entity that a task does not let it be seen by.
     """
 
     graph: Graph
@@ -34,6 +36,19 @@ class Neighbourhood:
     row: int
     nodes: dict[str, NDArray[np.int64]]
     batch: GraphBatch
+    hidden: frozenset[str] = frozenset()
+
+    def mine(self, node_type: str) -> NDArray[np.bool_]:
+        """Return which nodes are the entity itself, or its modalities that are not hidden, bool [N].
+
+        Args:
+            node_type: The node type.
+        """
+        entity, owner = self.owner(node_type)
+        if entity != self.entity or node_type in self.hidden:
+            return np.zeros(len(owner), dtype=bool)
+        own: NDArray[np.bool_] = owner == self.row
+        return own
 
     @property
     def place(self) -> int:
@@ -54,7 +69,15 @@ class Neighbourhood:
         return known.entity, table["entity_index"].to_numpy(dtype=np.int64)[nodes]
 
 
-def neighbourhood(graph: Graph, model: MultimodalModel, entity: str, row: int) -> Neighbourhood:
+def neighbourhood(
+    graph: Graph,
+    model: MultimodalModel,
+    entity: str,
+    row: int,
+    *,
+    view: View | None = None,
+    hidden: Collection[str] = (),
+) -> Neighbourhood:
     """Return what the answer for an entity can depend on; of a model that looks at all nodes, all of them.
 
     Nodes are followed back along all edges for as many steps as the layers of the model take, so that each
@@ -65,6 +88,8 @@ def neighbourhood(graph: Graph, model: MultimodalModel, entity: str, row: int) -
         model: The model.
         entity: The entity type.
         row: The entity.
+        view: What a task lets the model see; by default all.
+        hidden: The node types of the entity's modalities that it hides of it.
     """
     sizes = {t.name: t.num_nodes for t in graph.schema.node_types}
     marks = {name: np.zeros(size, dtype=bool) for name, size in sizes.items()}
@@ -75,7 +100,9 @@ def neighbourhood(graph: Graph, model: MultimodalModel, entity: str, row: int) -
         for _ in range(_steps(model)):
             _step_back(graph, marks)
     nodes = {name: np.flatnonzero(mark) for name, mark in marks.items()}
-    return Neighbourhood(graph, entity, row, nodes, _batch(graph, model, nodes, marks))
+    batch = _batch(graph, model, nodes, marks)
+    seen = batch if view is None else view(batch)
+    return Neighbourhood(graph, entity, row, nodes, seen, frozenset(hidden))
 
 
 def _steps(model: MultimodalModel) -> int:
@@ -129,7 +156,8 @@ def _batch(
         for name, rows in nodes.items()
     }
     known = {name: table[torch.from_numpy(nodes[name])] for name, table in _known(model, graph).items()}
-    return GraphBatch(x, edges, weights, attrs, Sample(known))
+    numbers = {name: torch.from_numpy(rows) for name, rows in nodes.items()}
+    return GraphBatch(x, edges, weights, attrs, Sample(known, numbers=numbers))
 
 
 def _known(model: MultimodalModel, graph: Graph) -> dict[str, Tensor]:

@@ -56,6 +56,21 @@ def write_page(file: Path, found: Explanation, run: Run) -> None:
     atomic_write(file, explanation_page(found, run))
 
 
+@dataclass(frozen=True)
+class Side:
+    """What the page shows of one entity: of a pair, of one of its ends."""
+
+    found: Explanation
+    own: list[Sample]
+    centre: str
+    parts: list[Bar]
+    neighbours: list[Bar]
+    features: list[Bar]
+    strongest: list[Bar]
+    cards: list[Sample]
+    spots: list[Spot]
+
+
 def explanation_page(found: Explanation, run: Run) -> str:
     """Return an explanation as an HTML page; all text in it is escaped.
 
@@ -63,30 +78,44 @@ def explanation_page(found: Explanation, run: Run) -> str:
         found: The explanation.
         run: The run that was explained.
     """
-    own = show_entities(
-        run.view, found.entity, [found.row], targets=[found.target], predictions=[found.prediction]
-    )
-    near = _neighbours(found, run)
     # Autoescape for every template: by name, only those that end in .html would be escaped.
     environment = Environment(
         loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("explanation.html.j2").render(
         found=found,
+        heading=_heading(found),
         graph=run.graph.name,
+        sides=[_side(one, run) for one in found.sides],
+        width=_WIDTH,
+        height=_HEIGHT,
+        thumbnail=_THUMBNAIL,
+    )
+
+
+def _heading(found: Explanation) -> str:
+    if found.pair is None:
+        return f"Why the model says {found.prediction} of {found.title}"
+    one, other = (end.title for end in found.pair.ends)
+    if found.pair.rank is None:
+        return f"Why the model says that {one} and {other} are {found.pair.prediction}"
+    return f"Why {other} comes as {found.pair.prediction} for {one}"
+
+
+def _side(found: Explanation, run: Run) -> Side:
+    near = _neighbours(found, run)
+    said = {"targets": [found.target], "predictions": [found.prediction]}
+    own = show_entities(run.view, found.entity, [found.row], **said)
+    return Side(
+        found=found,
         own=own,
         centre=own[0].pictures[0][1] if own[0].pictures else "",
         parts=bars(found.parts, "name", "kind"),
         neighbours=bars(found.neighbours, "title", "relations"),
         features=bars(found.features, "modality", "whose"),
         strongest=bars(found.strongest_features(), "modality", "feature"),
-        attention=found.attention.to_dict("records"),
-        masks=found.masks.to_dict("records"),
         cards=near,
         spots=_spots(found, near),
-        width=_WIDTH,
-        height=_HEIGHT,
-        thumbnail=_THUMBNAIL,
     )
 
 
@@ -104,7 +133,8 @@ def bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:
     """Return rows of a table of what added and what took.
 
     Args:
-        table: What was found, with ``added``, and ``error`` where it was sampled.
+        table: What was found, with ``added``, ``error`` where it was sampled, and where answers are ranked
+            ``rank``.
         name: The column of names.
         more: The column of what else is said of each.
     """
@@ -116,7 +146,7 @@ def bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:
             f"{row['added']:+.4f}" + (f" ± {error:.4f}" if error > 0 else ""),
             100 * abs(row["added"]) / longest if longest else 0.0,
             row["added"] >= 0,
-            str(row[more]),
+            str(row[more]) + (f"; rank {row['rank']:g} without" if "rank" in table else ""),
         )
         for (_, row), error in zip(table.iterrows(), errors, strict=True)
     ]

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from mmgraph.evaluation.explanation.neighbourhood import Neighbourhood
+from mmgraph.evaluation.explanation.number import Beside, Number
 from mmgraph.graph.schema import Triple
 
-Kind = Literal["modality", "relation", "neighbour"]
+Kind = Literal["modality", "relation", "structure", "neighbour"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Player:
         kind: What it is.
         name: The modality, the relation, or the id of the neighbour.
         edges: By edge type, the edges that are there through it alone, bool [E].
+        beside: What the number reads beside the state that is there through it; nothing for most.
         entity: Of a neighbour, its entity type.
         row: Of a neighbour, its row.
         relations: Of a neighbour, the relations that tie it to the entity.
@@ -31,14 +33,24 @@ class Player:
     kind: Kind
     name: str
     edges: dict[Triple, Tensor]
+    beside: Beside | None = None
     entity: str = ""
     row: int = -1
     relations: tuple[str, ...] = ()
 
 
-def modalities_and_relations(around: Neighbourhood) -> list[Player]:
-    """Return each modality that the entity has, and each relation that has an edge around it."""
-    return [*_modalities(around), *_relations(around)]
+def modalities_and_relations(around: Neighbourhood, number: Number) -> list[Player]:
+    """Return each modality that the entity is seen by, and each relation that has an edge around it.
+
+    Where a number also reads what links say of both ends, that comes last.
+
+    Args:
+        around: What the answer can depend on.
+        number: What it makes of the state of the entity.
+    """
+    content = None if number.content is None else number.content.modality
+    structure = [Player("structure", "paths and degrees", {}, "structure")] if number.structure else []
+    return [*_modalities(around, content), *_relations(around), *structure]
 
 
 def kept_without(players: Sequence[Player], absent: Collection[int]) -> dict[Triple, Tensor]:
@@ -55,11 +67,23 @@ def kept_without(players: Sequence[Player], absent: Collection[int]) -> dict[Tri
     return kept
 
 
-def _modalities(around: Neighbourhood) -> list[Player]:
+def beside_without(players: Sequence[Player], absent: Collection[int]) -> frozenset[Beside]:
+    """Return what a number does without beside the state, without some players.
+
+    Args:
+        players: All players.
+        absent: Places of those that are not there.
+    """
+    return frozenset(lost for place in absent if (lost := players[place].beside) is not None)
+
+
+def _modalities(around: Neighbourhood, content: str | None) -> list[Player]:
     graph, batch = around.graph, around.batch
     players = []
     for node_type in graph.schema.node_types:
         if node_type.entity != around.entity or node_type.modality is None:
+            continue
+        if node_type.name in around.hidden:
             continue
         # An entity without a modality has no pair with it either.
         own = {
@@ -80,7 +104,8 @@ def _modalities(around: Neighbourhood) -> list[Player]:
                     gone |= end == around.place
             if gone.any():
                 edges[edge_type.triple] = gone
-        players.append(Player("modality", node_type.modality, edges))
+        read = content is not None and f"{around.entity}/{content}" in own
+        players.append(Player("modality", node_type.modality, edges, "content" if read else None))
     return players
 
 
@@ -128,9 +153,9 @@ def neighbours(around: Neighbourhood) -> list[Player]:
             "neighbour",
             str(around.graph.nodes[kind]["id"].iloc[row]),
             tied[kind, row],
-            kind,
-            row,
-            tuple(by[kind, row]),
+            entity=kind,
+            row=row,
+            relations=tuple(by[kind, row]),
         )
         for kind, row in sorted(tied)
     ]

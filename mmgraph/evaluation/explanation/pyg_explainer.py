@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch_geometric.explain import Explainer, GNNExplainer, ModelConfig
 
 from mmgraph.errors import ConfigError, MissingDependencyError, did_you_mean
+from mmgraph.evaluation.explanation.number import EntityNumber
 from mmgraph.evaluation.explanation.question import Question
 from mmgraph.graph.schema import Triple
 from mmgraph.tasks import Classification, MultiLabel
@@ -31,13 +31,13 @@ class AnswersOf(nn.Module):
 
     def __init__(self, question: Question) -> None:
         super().__init__()
-        self.model, self.head = question.model, question.head
+        self.model, self.head = question.model, question.number.head
         self._question = question
         # An explainer puts a model back into the mode that it came in: it must not come to train.
         self.eval()
 
     def forward(self, x_dict: Mapping[str, Tensor], edge_index_dict: Mapping[Triple, Tensor]) -> Tensor:
-        """Return the output for the entity: of classes [1, C], of a number or a label [1, 1].
+        """Return the output for the entity: of classes [1, C], of a number, a label or a pair [1, 1].
 
         Args:
             x_dict: The features of the modalities.
@@ -47,10 +47,11 @@ class AnswersOf(nn.Module):
         seen = batch._replace(
             x_dict={**batch.x_dict, **x_dict}, edge_index_dict={**batch.edge_index_dict, **edge_index_dict}
         )
-        output = self._question.output(seen)
-        if isinstance(self._question.task, MultiLabel):
-            assert self._question.answer is not None
-            output = output[self._question.task.names.index(self._question.answer)].reshape(1)
+        number, state = self._question.number, self._question.state(seen)
+        if isinstance(number, EntityNumber) and not isinstance(number.task, MultiLabel):
+            output = number.output(state)
+        else:
+            output = number.of(state).float().reshape(1)
         # PyG refuses inputs without a gradient, such as nodes that nothing leads from.
         idle = torch.stack([x.sum() for x in x_dict.values()]).sum() * 0
         return output.unsqueeze(0) + idle
@@ -90,8 +91,9 @@ def explain_by_pyg(
     # PyG looks for the greatest node of each edge type; those that are left out, `AnswersOf` knows.
     edges = {t: index for t, index in around.batch.edge_index_dict.items() if index.numel()}
     target = None
-    if isinstance(question.task, Classification) and question.answer is not None:
-        target = torch.tensor([question.task.classes.index(question.answer)])
+    if isinstance(question.number, EntityNumber) and isinstance(question.task, Classification):
+        assert question.number.answer is not None
+        target = torch.tensor([question.task.classes.index(question.number.answer)])
     explainer = Explainer(
         AnswersOf(question),
         algorithm=GNNExplainer(epochs=epochs) if name == "gnn_explainer" else _captum(),
@@ -105,9 +107,8 @@ def explain_by_pyg(
         found = explainer(x, edges, target=target)
     rows = []
     for node_type, mask in found.collect("node_mask").items():
-        entity, owner = around.owner(node_type)
-        mine = (owner == around.row) if entity == around.entity else np.zeros(len(owner), dtype=bool)
-        label = node_type.partition("/")[2] if entity == around.entity else node_type
+        mine = around.mine(node_type)
+        label = node_type.partition("/")[2] if around.owner(node_type)[0] == around.entity else node_type
         for whose, which in (("own", mine), ("others", ~mine)):
             if which.any():
                 values = mask[torch.from_numpy(which)].abs()

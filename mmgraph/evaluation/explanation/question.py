@@ -1,46 +1,45 @@
-"""What is asked of a model again and again: one number of its answer for one entity."""
+"""What is asked of a model again and again: one number that it makes of one entity."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
 from mmgraph.errors import ConfigError, GraphError, RunError, did_you_mean
 from mmgraph.evaluation.explanation.neighbourhood import Neighbourhood, neighbourhood
+from mmgraph.evaluation.explanation.number import Beside, EntityNumber, Number, names_of
 from mmgraph.evaluation.one_task import OneTask, one_task
 from mmgraph.graph.schema import Triple
 from mmgraph.models import MultimodalModel
 from mmgraph.models.graph_batch import GraphBatch
-from mmgraph.tasks import Classification, EntityTask, MultiLabel, Regression
+from mmgraph.tasks import Classification, EntityTask, MultiLabel, Regression, Task
 from mmgraph.training.run import Run
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """One number of the answer for one entity.
+    """One number that a model makes of one entity.
 
     Args:
-        around: What the answer can depend on.
+        around: What the state of the entity can depend on.
         model: The model.
-        head: What turns states into answers.
         task: The task.
-        answer: The class or the label whose log-odds are asked for; nothing of a regression. Probabilities
-            would hardly move where a model is sure, whatever is added or taken.
+        number: What is made of the state.
     """
 
     around: Neighbourhood
     model: MultimodalModel
-    head: nn.Module
-    task: EntityTask
-    answer: str | None
+    task: Task
+    number: Number
 
     @classmethod
     def of(cls, run: Run, asked: OneTask, row: int, answer: str | None = None) -> Question:
-        """Return the question about an entity.
+        """Return the question about a target of an entity.
 
         Args:
             run: The run.
@@ -53,59 +52,59 @@ class Question:
         """
         task, module = asked.task, run.module.eval()
         around = neighbourhood(run.view, module.model, task.labels.entity, row)
-        open_question = cls(around, module.model, asked.head, task, None)
         check_class(task, answer)
-        if isinstance(task, Regression):
-            return open_question
-        if answer is None:
-            names = names_of(task)
-            with torch.no_grad():
-                output = open_question.output(around.batch)
-            answer = names[int(output[: len(names)].argmax())]
-        return cls(around, module.model, asked.head, task, answer)
-
-    @property
-    def unit(self) -> str:
-        """What the number is, in words."""
-        if self.answer is None:
-            return self.task.labels.column
-        return f"log-odds of {self.answer}"
+        number = EntityNumber(task, asked.head, answer)
+        question = cls(around, module.model, task, number)
+        if isinstance(task, Regression) or answer is not None:
+            return question
+        names = names_of(task)
+        with torch.no_grad():
+            output = number.output(question.state(around.batch))
+        answer = names[int(output[: len(names)].argmax())]
+        return cls(around, module.model, task, EntityNumber(task, asked.head, answer))
 
     def plain(self, number: float) -> float:
         """Return a number as people know it: of log-odds the probability, of a regression itself."""
-        return number if self.answer is None else 1 / (1 + math.exp(-number))
+        return self.number.plain(number)
 
-    def output(self, batch: GraphBatch) -> Tensor:
-        """Return the head's output for the entity, [C], of the neighbourhood as a batch shows it."""
-        states = self.model(*batch[:-1])[self.around.entity]
+    def state(self, batch: GraphBatch) -> Tensor:
+        """Return the state of the entity, [1, C], of the neighbourhood as a batch shows it."""
         place = self.around.place
-        return self.task.answer(self.head, states[place : place + 1])[0]
+        state: Tensor = self.model(*batch[:-1])[self.around.entity][place : place + 1]
+        return state
 
-    def number(self, output: Tensor) -> Tensor:
-        """Return what is asked of an output, a scalar that has gradients where the output has."""
-        if isinstance(self.task, Regression):
-            return self.task.rescale(output[None])[0]
-        assert self.answer is not None
-        place = names_of(self.task).index(self.answer)
-        logits = output.double()
-        if isinstance(self.task, Classification):
-            others = torch.arange(len(logits)) != place
-            return logits[place] - logits[others].logsumexp(dim=0)
-        return logits[place]
+    def value(self, batch: GraphBatch, features: Tensor | None = None) -> Tensor:
+        """Return the number, a scalar that has gradients where a batch has.
 
-    def ask(self, kept: Mapping[Triple, Tensor] | None = None) -> float:
+        Args:
+            batch: The neighbourhood, with other features or edges.
+            features: In the place of those of the number's content; see :class:`Number`.
+        """
+        return self.number.of(self.state(batch), features=features)
+
+    def ask(self, kept: Mapping[Triple, Tensor] | None = None, lost: Collection[Beside] = ()) -> float:
         """Return the number where only some edges are there.
 
         Args:
             kept: By edge type, which edges stay, bool [E]; of others all do.
+            lost: What the number is to do without beside the state.
         """
-        batch = self.around.batch if not kept else self.around.batch.keeping(kept)
         with torch.no_grad():
-            return float(self.number(self.output(batch)))
+            return float(self.number.of(self.state(self._keeping(kept)), lost))
+
+    def rank(
+        self, kept: Mapping[Triple, Tensor] | None = None, lost: Collection[Beside] = ()
+    ) -> float | None:
+        """Return the rank of the answer there; nothing where it is not compared with others."""
+        with torch.no_grad():
+            return self.number.rank(self.state(self._keeping(kept)), lost)
+
+    def _keeping(self, kept: Mapping[Triple, Tensor] | None) -> GraphBatch:
+        return self.around.batch.keeping(kept) if kept else self.around.batch
 
 
 def checked_task(run: Run, name: str | None = None) -> OneTask:
-    """Return the task of a run whose answers can be explained.
+    """Return the task of a run whose answers are targets of entities, and can be explained.
 
     Args:
         run: The run.
@@ -116,11 +115,17 @@ def checked_task(run: Run, name: str | None = None) -> OneTask:
         RunError: If each entity sees edges of its own, those before its time.
     """
     where = f"run {run.folder or run.task.labels.task}"
-    found = one_task(run, name, doing=where)
+    found = one_task(
+        run,
+        name,
+        doing=where,
+        wanted="one that answers something",
+        fix="Fine-tune it on such a task (mmgraph train --task TASK --init-from RUN), and explain that.",
+    )
     if not isinstance(found.task, Classification | MultiLabel | Regression):
         raise ConfigError(
             f"the task {found.task.labels.task!r} is {found.task.labels.kind}; wanted a classification, a "
-            "regression or several labels",
+            "regression, several labels, links, a retrieval or a matching",
             where=where,
             fix="Use a run of one such task.",
         )
@@ -151,27 +156,24 @@ def check_class(task: EntityTask, answer: str | None) -> None:
         raise ConfigError(f"there is no class {answer!r}", where="--class", fix=did_you_mean(answer, names))
 
 
-def names_of(task: EntityTask) -> tuple[str, ...]:
-    """Return the names of a task's classes or labels, in the order of its output."""
-    if isinstance(task, Classification):
-        return task.classes
-    assert isinstance(task, MultiLabel)
-    return task.names
+def find_row(entity: str, ids: NDArray[np.str_], entity_id: str, *, where: str = "--entity") -> int:
+    """Return the row of an entity.
 
-
-def find_row(task: EntityTask, entity_id: str) -> int:
-    """Return the row of an entity of a task.
+    Args:
+        entity: The entity type.
+        ids: Those of all of its entities, text [N].
+        entity_id: The id.
+        where: What names it, for messages.
 
     Raises:
         GraphError: If there is none of this id.
     """
-    ids = task.labels.ids.astype(str)
     found = (ids == entity_id).nonzero()[0]
     if not len(found):
         near = ids.tolist() if len(ids) < 10_000 else ids[:10_000].tolist()
         raise GraphError(
-            f"there is no {task.labels.entity} with the id {entity_id!r}",
-            where="--entity",
+            f"there is no {entity} with the id {entity_id!r}",
+            where=where,
             fix=did_you_mean(entity_id, near)
             if len(near) < 20 or _like(entity_id, near)
             else "Check the id.",
