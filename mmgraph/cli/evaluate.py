@@ -114,9 +114,14 @@ def evaluate(
         require_place(out, marker=MARKER, overwrite=overwrite)
     loaded = mg.load_run(run, graph=graph, eval_batch_size=eval_batch_size)
     if calibrate:
+        held = mg.robustness(loaded, split=split, task=task, aspects=["calibration"]).calibration
         temperature = mg.calibrate(loaded, task=task)
         if not json:
             write_line(f"The temperature {temperature:.4g}, fitted on validation, is kept with {run}")
+            assert held is not None
+            for name, before in held.measures["now"].items():
+                after = held.measures["fitted"][name]
+                write_line(f"{name.replace('_', ' ')} on {split}: {before:.4f} before, {after:.4f} now")
     if not robustness:
         write_metrics(loaded, split, json=json)
         return

@@ -68,24 +68,35 @@ class ScatterChart:
     y_ticks: tuple[Tick, ...]
 
 
+_MOST_ROOM = 3.0
+"""How far an axis goes beyond the single values: so many times their range, or the shortest whisker."""
+
+
 def strip_chart(
     rows: Mapping[str, tuple[float, tuple[float, float], Mapping[str, float], str]], *, narrow: bool = False
 ) -> StripChart:
     """Return means with whiskers over an axis that shows only their range.
 
     Args:
-        rows: Label -> mean, both ends of the whisker, name -> single value, text at the right.
+        rows: Label -> mean, both ends of the whisker, name -> single value, text at the right. A whisker
+            that leads far beyond all single values ends at the edge.
         narrow: Whether it shall fit a phone.
     """
     # As wide as the longest label needs.
     beside = round(min(max(24 + 7.3 * max(len(label) for label in rows), 120), 380))
     left, right, step, top = (10, 330, 48, 22) if narrow else (beside, beside + 400, 30, 14)
-    ends = [end for mean, reach, values, _ in rows.values() for end in (mean, *reach, *values.values())]
-    marks = nice_ticks(min(ends), max(ends), count=5)
+    singles = [one for mean, _, values, _ in rows.values() for one in (mean, *values.values())]
+    # One of next to no trainings may be so long that nothing else would be told apart.
+    shortest = min(reach[1] - reach[0] for _, reach, _, _ in rows.values())
+    room = _MOST_ROOM * max(max(singles) - min(singles), shortest)
+    ends = [*singles, *(end for _, reach, _, _ in rows.values() for end in reach)]
+    least = max(min(ends), min(singles) - room)
+    most = min(max(ends), max(singles) + room)
+    marks = nice_ticks(least, most, count=5)
     low, high = marks[0], marks[-1]
 
     def at(value: float) -> float:
-        return left + (right - left) * (value - low) / max(high - low, 1e-12)
+        return left + (right - left) * (min(max(value, low), high) - low) / max(high - low, 1e-12)
 
     bottom = top + step * len(rows)
     return StripChart(

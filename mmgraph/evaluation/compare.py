@@ -158,14 +158,7 @@ def run_and_write(
     with progress.job("report", total=1) as advance:
         run = shown_run(comparison, folder, plan.graph, options.show)
         slices = options.slicing.slices(comparison, plan.graph.view(comparison.task))
-        page = render_report(
-            comparison,
-            plan.graph,
-            run=run,
-            slices=slices,
-            explain=options.explain,
-            map_method=options.map_method,
-        )
+        page = render_report(comparison, plan.graph, run=run, slices=slices, options=options)
         (folder / "report.html").write_text(page, encoding="utf-8")
         write_paper(comparison, folder / "paper", slices=slices)
         advance(1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from mmgraph.data.task_spec import AnyTaskSpec, MultiTaskSpec, TaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
@@ -28,6 +30,18 @@ class PageOptions:
     explain: tuple[str, ...] = ()
     show: str | None = None
     map_method: MapMethod = "tsne"
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what was asked for, as :func:`mmgraph.compare` takes it; a table only where it is a file."""
+        table = self.slicing.table
+        asked = {
+            "groups": list(self.slicing.groups),
+            "table": str(table) if isinstance(table, str | Path) else None,
+            "explain": list(self.explain),
+            "show": self.show,
+            "map_method": None if self.map_method == "tsne" else self.map_method,
+        }
+        return {name: value for name, value in asked.items() if value}
 
     def check(self, plan: Plan) -> None:
         """Make sure, before long work, that all of it can be shown.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmgraph.data.task_spec import LinkTaskSpec
 from mmgraph.evaluation.comparison import Comparison, best
+from mmgraph.evaluation.page_options import PageOptions
 from mmgraph.evaluation.report_contrasts import contrasts_section
 from mmgraph.evaluation.report_data import data_section
 from mmgraph.evaluation.report_errors import errors_section
 from mmgraph.evaluation.report_explanations import explanations_section
-from mmgraph.evaluation.report_map import MapMethod, map_section
+from mmgraph.evaluation.report_map import map_section
 from mmgraph.evaluation.report_page import render_page
 from mmgraph.evaluation.report_repeat import Repeat, build_command, graph_facts, version_fact
 from mmgraph.evaluation.report_results import curves_section, results_section
@@ -29,6 +30,14 @@ from mmgraph.training.run import Run
 from mmgraph.training.run_folder import load_run
 from mmgraph.yaml_text import dump_yaml
 
+_FLAGS = {
+    "groups": "--group",
+    "table": "--table",
+    "explain": "--explain",
+    "show": "--show",
+    "map_method": "--map",
+}
+
 
 def render_report(
     comparison: Comparison,
@@ -36,8 +45,7 @@ def render_report(
     *,
     run: Run | None = None,
     slices: Slices | None = None,
-    explain: Sequence[str] = (),
-    map_method: MapMethod = "tsne",
+    options: PageOptions | None = None,
 ) -> str:
     """Return the report page as HTML; all text from the dataset is escaped.
 
@@ -46,9 +54,9 @@ def render_report(
         graph: The graph that it was made on.
         run: One run, whose representations are drawn as a map, and what was tried of it.
         slices: How each entry fares with some of the test entities.
-        explain: Entities whose answers by that run are explained.
-        map_method: How the map comes into the plane.
+        options: What else is shown: whose answers by that run are explained, and how it is mapped.
     """
+    options = options or PageOptions()
     view = graph.view(comparison.task)
     verdict = judge(comparison)
     found = {
@@ -61,9 +69,9 @@ def render_report(
         "retrieval": retrieval_section(comparison, view),
         "slices": slices,
         "robustness": None if run is None else robustness_section(run),
-        "map": None if run is None else map_section(run, map_method),
-        "explained": () if run is None else explanations_section(run, explain),
-        "repeat": _repeat(comparison, graph),
+        "map": None if run is None else map_section(run, options.map_method),
+        "explained": () if run is None else explanations_section(run, options.explain),
+        "repeat": _repeat(comparison, graph, options.arguments()),
     }
     return render_page(
         {
@@ -142,10 +150,10 @@ def num_tested(comparison: Comparison, view: Graph) -> int:
     return int((labelled & (predictions["split"] == "test")).sum())
 
 
-def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
+def _repeat(comparison: Comparison, graph: Graph, shown: Mapping[str, Any]) -> Repeat:
     configs = {trial.entry: trial.config for trial in reversed(comparison.trials)}
     return Repeat(
-        commands=(build_command(graph), _compare_command(comparison)),
+        commands=(build_command(graph), _compare_command(comparison, shown)),
         facts=(
             *graph_facts(graph, comparison.fingerprint),
             ("splits", ", ".join(str(draw) for draw in comparison.draws)),
@@ -160,10 +168,12 @@ def _repeat(comparison: Comparison, graph: Graph) -> Repeat:
     )
 
 
-def _compare_command(comparison: Comparison) -> str:
+def _compare_command(comparison: Comparison, shown: Mapping[str, Any]) -> str:
     """Return the line for a shell that makes the comparison; only Python takes seeds of one's own.
 
-    All entries are named, the controls as well.
+    Args:
+        comparison: The comparison, all of whose entries are named, the controls as well.
+        shown: What else the page shows, by the name of the argument.
     """
     models = [entry.name for entry in comparison.entries]
     if comparison.seeds != tuple(range(len(comparison.seeds))):
@@ -181,6 +191,7 @@ def _compare_command(comparison: Comparison) -> str:
             arguments["trials"] = comparison.searched
         if comparison.subject is not None:
             arguments["subject"] = comparison.subject
+        arguments |= shown
         return shlex.join(["python", "-c", f"import mmgraph as mg; mg.compare('graph', **{arguments!r})"])
     line = ["mmgraph", "compare", "graph", "--task", comparison.task, "--models", ",".join(models)]
     line += ["--controls", "none"]
@@ -193,4 +204,7 @@ def _compare_command(comparison: Comparison) -> str:
         line += ["--trials", str(comparison.searched)]
     if comparison.subject is not None:
         line += ["--subject", comparison.subject]
+    for name, value in shown.items():
+        for one in value if isinstance(value, list) else [value]:
+            line += [_FLAGS[name], one]
     return shlex.join([*line, "--out", "comparison"])

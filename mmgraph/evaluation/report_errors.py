@@ -118,7 +118,8 @@ def _which(comparison: Comparison, trial: Trial) -> str:
     """Return which training the section is about; a baseline has no seed."""
     several = len(comparison.entries) > 1
     who = f"The entry with the best {comparison.headline.replace('_', ' ')}" if several else trial.entry
-    return who if trial.history is None else f"{who}, seed {trial.seed}"
+    first = ", on the first split" if len(comparison.draws) > 1 else ""
+    return f"{who}{first}" if trial.history is None else f"{who}{first}, seed {trial.seed}"
 
 
 def _spread(wrong: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from mmgraph.evaluation.explanation.explain import explain
 from mmgraph.evaluation.explanation.explanation import Explanation
 from mmgraph.evaluation.explanation.page import Bar, bars
 from mmgraph.evaluation.samples import Sample, show_entities
+from mmgraph.evaluation.wording import listed
 from mmgraph.tasks import MultiTask
 from mmgraph.training.run import Run
 
@@ -23,6 +24,7 @@ class Explained:
     reached: str
     samples: tuple[Sample, ...]
     parts: tuple[Bar, ...]
+    fidelity: str
     neighbours: tuple[Bar, ...]
 
 
@@ -69,5 +71,19 @@ def _explained(run: Run, found: Explanation, task: str | None) -> Explained:
         f"relations {found.nothing:.4f}.",
         samples=tuple(samples),
         parts=tuple(bars(found.parts, "name", "kind")),
+        fidelity=_fidelity(found),
         neighbours=tuple(bars(found.neighbours.head(_SHOWN_NEIGHBOURS), "title", "relations")),
+    )
+
+
+def _fidelity(found: Explanation) -> str:
+    """Return whether what counts most is needed, and enough."""
+    one = found.fidelity
+    if not one.important:
+        return "Nothing speaks for the answer."
+    names = listed([name for _, name in one.important], "and")
+    what = "number" if found.plain[0] == found.value else "probability"
+    return (
+        f"Without {names} the {what} {one.changes[0]} (fidelity+), with that alone it {one.changes[1]} "
+        "(fidelity−)."
     )

@@ -156,7 +156,8 @@ class Slicing:
                 raise ConfigError(
                     f"there is no column {name!r}",
                     where="--group",
-                    fix=f"{did_you_mean(name, known)} --table FILE brings others.",
+                    fix=f"{did_you_mean(name, known)} --table FILE brings others, such as "
+                    "those of a table that the dataset names.",
                 )
         return {name: (entity, columns[entity]) for name, entity in asked.items()}
 

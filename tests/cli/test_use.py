@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,7 @@ def test_predict_uses_the_temperature_that_was_kept(
     result = call("evaluate", str(folder), "--graph", graph, "--calibrate", "--quiet")
     assert result.code == 0, result.err
     temperature = float(result.out.split()[2].rstrip(","))
+    assert re.search(r"negative log likelihood on test: \d\.\d{4} before, \d\.\d{4} now", result.out)
     after = json.loads(call(*asked).out)["predictions"]
     for one, other in zip(before, after, strict=True):
         assert one["prediction"] == other["prediction"]

@@ -34,6 +34,18 @@ def test_a_narrow_strip_fits_a_phone_whatever_its_labels() -> None:
     assert second.y - first.y > wide.rows[1].y - wide.rows[0].y
 
 
+def test_a_whisker_that_leads_far_away_ends_at_the_edge() -> None:
+    rows = {
+        "a": (0.2, (-20.0, 0.9), {"seed 0": 0.1, "seed 1": 0.3}, "0.2"),
+        "b": (0.7, (0.5, 0.8), {"seed 0": 0.7}, "0.7"),
+    }
+    chart = strip_chart(rows)
+    first, second = chart.rows
+    assert first.low == chart.left
+    assert second.mean - first.mean > (chart.right - chart.left) / 10
+    assert float(chart.ticks[0].label) >= -3
+
+
 def test_strips_put_means_in_order_and_whiskers_around_them() -> None:
     chart = strip_chart(
         {

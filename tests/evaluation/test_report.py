@@ -13,6 +13,7 @@ import pytest
 
 from mmgraph.evaluation.comparison import Comparison, Failure
 from mmgraph.evaluation.contrasts import contrasts, interval
+from mmgraph.evaluation.page_options import PageOptions
 from mmgraph.evaluation.report import render_report
 from mmgraph.evaluation.report_slices import Slicing
 from mmgraph.evaluation.roles import Role
@@ -117,6 +118,17 @@ def test_seeds_of_ones_own_are_repeated_in_python(graph: Graph, make_comparison:
     assert "python -c" in text
     assert "[7, 11]" in text
     assert "--seeds" not in text
+
+
+def test_what_the_page_shows_is_in_the_command_that_repeats_it(graph: Graph, make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.7, 0.72], "hetero_gat": [0.9, 0.92]})
+    options = PageOptions(Slicing(("script", "size"), "more.csv"), ("m1", "m 2"), "mlp", "umap")
+    text = Page(render_report(comparison, graph, options=options)).text
+    assert (
+        "--group script --group size --table more.csv --explain m1 --explain 'm 2' --show mlp --map umap "
+        "--out comparison"
+    ) in text
+    assert "--group" not in Page(render_report(comparison, graph)).text
 
 
 def test_tells_the_luck_of_the_draw(html: str) -> None:

@@ -28,6 +28,21 @@ class Fidelity:
     necessity: float
     sufficiency: float
 
+    @property
+    def changes(self) -> tuple[str, str]:
+        """What becomes of the answer without them, and with them alone, in words."""
+        return falls_by(self.necessity), falls_by(self.sufficiency)
+
+
+def falls_by(difference: float) -> str:
+    """Return by how much a number falls, in words.
+
+    Example:
+        >>> falls_by(0.25), falls_by(-0.03)
+        ('falls by 0.2500', 'rises by 0.0300')
+    """
+    return f"{'rises' if difference < 0 else 'falls'} by {abs(difference):.4f}"
+
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
