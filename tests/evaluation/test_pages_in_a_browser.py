@@ -250,3 +250,22 @@ def test_without_its_script_all_else_is_there(browser: Any, run_page: Path) -> N
     page.locator(".confusion a").first.click()
     assert page.locator(".behind:visible").count() == 1
     context.close()
+
+
+def test_the_explanation_of_a_pair_shows_both_ends(browser: Any, graph: Graph, tmp_path: Path) -> None:
+    run = mg.train(graph, task="link:like", model="hetero_gat", overrides=SMALL, seed=0)
+    mg.explain(run, "m1", answer="m4", orders=4).save_page(tmp_path / "why.html", run)
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto((tmp_path / "why.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    ends = page.locator("h2").filter(has_text="The ").all_inner_texts()
+    assert ends == ["The source", "The target"]
+    # The neighbours of both, with their pictures.
+    assert page.locator("svg.around").count() == 2
+    assert page.locator("svg.around image").count() > 2
+    names = page.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+    assert len(names) == len(set(names))
+    assert said == []
+    page.close()

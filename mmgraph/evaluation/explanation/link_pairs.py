@@ -110,7 +110,10 @@ class LinkPairs(Pairs):
     def _known(self, row: int, other: int) -> str:
         links = self._links
         found = ((links.source == row) & (links.target == other)).nonzero().flatten()
-        return f"a {links.part[int(found[0])]} link" if len(found) else "no known link"
+        if not len(found):
+            return "no known link"
+        part = links.part[int(found[0])]
+        return "a training link, which the model sees" if part == "train" else f"a {part} link"
 
     @functools.cached_property
     def _states(self) -> tuple[Tensor, Tensor]:

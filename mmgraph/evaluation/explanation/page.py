@@ -97,6 +97,8 @@ def _heading(found: Explanation) -> str:
     if found.pair is None:
         return f"Why the model says {found.prediction} of {found.title}"
     one, other = (end.title for end in found.pair.ends)
+    if found.pair.kind != "link":
+        one, other = (f"the {end.role} of {end.title}" for end in found.pair.ends)
     if found.pair.rank is None:
         return f"Why the model says that {one} and {other} are {found.pair.prediction}"
     return f"Why {other} comes as {found.pair.prediction} for {one}"

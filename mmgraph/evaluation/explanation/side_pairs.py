@@ -87,7 +87,9 @@ class SidePairs(Pairs):
         place, rivals = self._place(rows, row, "--entity"), self._rivals(rows, other)
         first, second = (self.end(number, end) for number, end in enumerate((row, other)))
         if self.ranked:
-            words = f"log-odds of the {second.role} of {second.title} among {len(rivals):,}"
+            words = (
+                f"log-odds of the {second.role} of {second.title} among the {len(rivals):,} of the gallery"
+            )
         else:
             words = (
                 f"log-odds that the {first.role} of {first.title} and the {second.role} of {second.title} "
