@@ -97,6 +97,22 @@ def test_a_new_entity_may_come_between_known_ones(make_dataset):
     assert list(zip(found.incoming.source, found.incoming.target, strict=True)) == [(2, 0)]
 
 
+def test_a_new_entity_may_have_a_parent_or_a_child_that_nobody_is(make_dataset):
+    tree = {"tree.csv": table([(1, 0)])}
+    graph = build_graph(
+        make_dataset(things(3), tables=tree), relations=[("r", Hierarchy("thing", table="tree.csv"))]
+    )
+    new = make_dataset(things(3, 10), tables={"tree.csv": table([(10, 1), (11, 77), (78, 11), (79, 80)])})
+    found = attach(graph, new).relations["r"]
+    assert found.unknown["thing"].tolist() == [0, 2, 0]
+    assert list(zip(found.outgoing.source, found.outgoing.target, strict=True)) == [(0, 1)]
+
+    rows = [{"id": "a", "up": None}, {"id": "b", "up": "a"}]
+    graph = build_graph(make_dataset(rows), relations=[("r", Hierarchy("thing", "up"))])
+    found = attach(graph, make_dataset([{"id": "x", "up": "q"}, {"id": "y", "up": "b"}])).relations["r"]
+    assert found.unknown["thing"].tolist() == [1, 0]
+
+
 def test_a_column_of_the_entity_table_is_enough(make_dataset):
     rows = [{"id": "a", "up": None}, {"id": "b", "up": "a"}, {"id": "c", "up": "b"}]
     graph = build_graph(make_dataset(rows), relations=[Hierarchy("thing", "up")])

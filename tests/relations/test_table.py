@@ -284,6 +284,24 @@ def test_new_ones_without_a_table_have_no_edges_and_are_told(make_dataset, thing
     assert "there is no link.csv beside the new entities" in found.warnings[0]
 
 
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_neighbours_of_new_ones_that_nobody_is_are_counted_and_told(make_dataset, things, direction):
+    graph = build_graph(
+        make_dataset(things, tables={"link.csv": "source,target\na,b\n"}),
+        relations=[("link", Table("thing", "thing", "link.csv", direction=direction))],
+    )
+    rows = "source,target\nx,a\nx,nobody\nother,y\nx,\nnobody,b\n"
+    new = make_dataset([{"id": "x"}, {"id": "y"}, {"id": "z"}], tables={"link.csv": rows})
+    found = attach(graph, new).relations["link"]
+    assert found.unknown["thing"].tolist() == [2, 1, 0]
+    assert found.counts["rows_skipped"] == 4
+    assert len(found.incoming) + len(found.outgoing) == 1
+    assert found.warnings == [
+        "4 of 5 rows of link.csv were skipped: an id is empty or unknown, "
+        "first in column 'source', row 3: got 'other'"
+    ]
+
+
 def test_rows_between_new_ones_are_none(make_dataset, things):
     graph = links(make_dataset, things, "source,target\na,b\n")
     new = make_dataset([{"id": "x"}, {"id": "y"}], tables={"link.csv": "source,target\nx,y\nx,a\n"})

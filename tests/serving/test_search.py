@@ -311,6 +311,12 @@ def test_questions_are_read_as_they_are_typed(search, shop_folder):
         ('{"title": " "}', {}, "got no modality"),
         ('{"titel": "x"}', {}, "got no modality"),
         (None, {"audio": ["a.wav"]}, "'product' has no modality of audio that the model sees"),
+        (
+            None,
+            {"text": ["picture=a"]},
+            "'picture' is a modality, but one of image. Write --image picture=...",
+        ),
+        (None, {"image": ["facts=a.png"]}, "'facts' is a modality, but one of tabular. Name one of name, "),
         (None, {"text": ["a", "b"]}, "'name' is given twice"),
         (None, {"image": ["nowhere.png"]}, "nowhere.png: there is no such file"),
         (None, {"text": ["a"], "weight": ["text"]}, "got 'text'; wanted MODALITY=NUMBER"),
