@@ -193,7 +193,7 @@ def _note_unknown(
     near = f"{near} " if near.startswith("Did you mean") else ""
     faults.add(
         place,
-        f"got {_came(name)}; wanted the id of a {end.entity}{_also(np.flatnonzero(rows < 0))}",
+        f"got {_came(name)}; wanted an id of the type {end.entity!r}{_also(np.flatnonzero(rows < 0))}",
         f"{near}Mend the rows, or set unknown to skip.",
     )
 

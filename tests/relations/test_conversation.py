@@ -101,7 +101,7 @@ def test_a_new_answer_to_an_utterance_that_nobody_knows_is_counted(make_dataset)
 def test_an_answer_to_nobody(make_dataset):
     dataset = make_dataset([*REPLIES, {"id": "e", "to": "x"}, {"id": "f", "to": "y"}])
     with pytest.raises(
-        GraphError, match=r"row 5 \(id 'e'\): got 'x'; wanted the id of a thing \(also in row 6\)"
+        GraphError, match=r"row 5 \(id 'e'\): got 'x'; wanted an id of the type 'thing' \(also in row 6\)"
     ):
         build_graph(dataset, relations=[Conversation("thing", "reply", reply_to="to")])
     skipping = Conversation("thing", "reply", reply_to="to", unknown="skip")

@@ -113,9 +113,13 @@ def test_equals_a_dictionary_of_pairs(make_dataset, things, rows, symmetric):
 @pytest.mark.parametrize(
     ("csv", "parameters", "message"),
     [
-        ("source,target\na,x\n", {}, "column 'target', row 1: got 'x'; wanted the id of a thing"),
-        ("source,target\na,b\na,x\na,y\n", {}, "row 2: got 'x'; wanted the id of a thing (also in row 3)"),
-        ("source,target\na,\n", {}, "row 1: got an empty cell; wanted the id of a thing"),
+        ("source,target\na,x\n", {}, "column 'target', row 1: got 'x'; wanted an id of the type 'thing'"),
+        (
+            "source,target\na,b\na,x\na,y\n",
+            {},
+            "row 2: got 'x'; wanted an id of the type 'thing' (also in row 3)",
+        ),
+        ("source,target\na,\n", {}, "row 1: got an empty cell; wanted an id of the type 'thing'"),
         ("source,target\na,b\n", {"source_column": "sorce"}, "Did you mean 'source'?"),
         ("source,target\na,b\n", {"weight_column": "share"}, "link.csv has no such column"),
         ("source,target,share\na,b,nan\n", {"weight_column": "share"}, "'nan'; wanted a number"),
