@@ -155,7 +155,14 @@ class Query:
             units, counts = [unit], [1.0]
         else:
             parts = [self._embedded(self._alone(row, name), folder, side=name) for name in given]
-            units, notes = [unit for unit, _ in parts], [note for _, said in parts for note in said]
+            units = [unit for unit, _ in parts]
+            # What one part lacks, another may have.
+            notes = [
+                f"{name} alone: {note}" if len(given) > 1 else note
+                for name, (_, said) in zip(given, parts, strict=True)
+                for note in said
+                if note
+            ]
             counts = [(weights or {}).get(name, 1.0) for name in given]
         if known is not None:
             units, counts = [*units, known], [*counts, (weights or {}).get(KNOWN, 1.0)]

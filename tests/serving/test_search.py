@@ -74,6 +74,9 @@ def test_weights_average_modalities_that_are_embedded_alone(run, search, shop_fo
         wanted, cosines = by_hand(run, as_units(unit[None])[0], 7)
         assert found.table["id"].tolist() == wanted
         np.testing.assert_allclose(found.table["similarity"], cosines, atol=1e-5)
+        by_name, by_picture = found.notes
+        assert by_name.startswith("name alone: no picture, facts; ")
+        assert by_picture.startswith("picture alone: no name, facts; ")
 
 
 def test_a_known_entity_and_a_description_are_averaged(run, search, shop_folder):
