@@ -221,6 +221,9 @@ def _fault(item: dict[str, Any], step: _Step, where: str) -> Fault:
         return Fault(at, problem, did_you_mean(item["input"], _choices(context["expected"]), listed=True))
     if item["loc"][-1:] == ("[key]",):
         return Fault(at, problem, "Rename it.")
+    step.unwrap()
+    if kind == "model_type" and isinstance(item["input"], str) and "name" in _fields(step.annotation):
+        return Fault(at, problem, f"Write {{name: {item['input']}}}.")
     return Fault(at, problem, _advice("Change the value", step.description))
 
 

@@ -31,8 +31,8 @@ TaskOption = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help="A task of the graph, several (A,B), link:RELATION, retrieval:QUERY,ANSWER or "
-        "matching:QUERY,ANSWER (two modalities).",
+        help="A task of the graph, several (A,B), pretrain, link:RELATION, "
+        "retrieval:QUERY,ANSWER or matching:QUERY,ANSWER (two modalities).",
     ),
 ]
 ModelOption = Annotated[

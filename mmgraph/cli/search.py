@@ -138,6 +138,7 @@ def search(
         write_line(f"the query: {note}")
     how = "exact" if index["kind"] == "flat" or where else f"recall@10 {index['recall']:.3f}"
     by = "" if found.side is None else f", by {found.side}"
-    write_line(f"among {counted(found.candidates, searching.entity)}{by}; {index['kind']} index, {how}")
+    among = f"{counted(found.candidates, 'entity', 'entities')} of the type {searching.entity}"
+    write_line(f"among {among}{by}; {index['kind']} index, {how}")
     if page is not None:
         write_line(f"The page is {page}")

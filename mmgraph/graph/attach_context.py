@@ -40,6 +40,7 @@ class AttachContext(Remarks):
         fitted: What the builder's ``fit`` gave when the graph was built.
         counts: Numbers worth knowing.
         warnings: Sentences worth reading.
+        unknown: By entity type, how many neighbours that nobody is each new entity names, int64 [N].
     """
 
     def __init__(self, graph: Graph, factory: NodeFactory, *, name: str, where: str, scope: Scope) -> None:
@@ -50,6 +51,7 @@ class AttachContext(Remarks):
         self.name = name
         self.where = where
         self.fitted: Fitted = dict(graph.fitted.get(name, {}))
+        self.unknown: dict[str, NDArray[np.int64]] = {}
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -146,6 +148,16 @@ class AttachContext(Remarks):
         arrays, rows = read_columns(file, wanted, faults, progress=Progress(quiet=True), name=self.name)
         self.counts["rows"] = rows
         return arrays
+
+    def note_unknown(self, entity: str, rows: NDArray[np.integer[Any]]) -> None:
+        """Remember that new entities name neighbours that nobody is, known or new.
+
+        Args:
+            entity: The type of the new entities.
+            rows: Their positions, one for each such neighbour, [U].
+        """
+        count = np.bincount(rows, minlength=self.num_nodes(entity))
+        self.unknown[entity] = count + self.unknown.get(entity, np.zeros_like(count))
 
     def file(self, path: str) -> str:
         """Return where a file of the new entities' folder is, for messages."""

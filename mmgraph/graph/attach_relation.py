@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class AttachedRelation:
         own: Edges among the nodes of one new entity, positions among the new nodes.
         counts: Numbers worth knowing.
         warnings: Sentences worth reading.
+        unknown: By entity type, how many neighbours that nobody is each new entity names, int64 [N].
     """
 
     incoming: Edges
@@ -36,6 +37,7 @@ class AttachedRelation:
     own: Edges
     counts: dict[str, int | float]
     warnings: list[str]
+    unknown: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
 
 def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRelation:
@@ -75,7 +77,7 @@ def attach_relation(graph: Graph, factory: NodeFactory, name: str) -> AttachedRe
     own = merge(own, factory.num_nodes(source), where=where)
     own = builder.filters.apply(own, context, homogeneous=source == target)
     _check_carried(edge_type, (incoming, outgoing, own), where)
-    return AttachedRelation(incoming, outgoing, own, context.counts, context.warnings)
+    return AttachedRelation(incoming, outgoing, own, context.counts, context.warnings, context.unknown)
 
 
 def no_edges(graph: Graph, name: str) -> AttachedRelation:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mmgraph.counted import counted
 from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, MultiTaskSpec, TaskSpec
 from mmgraph.encoders import Encoder
-from mmgraph.errors import GraphError, did_you_mean
+from mmgraph.errors import GraphError
 from mmgraph.graph.edges import StoredEdges
 from mmgraph.graph.fingerprint import fingerprint
 from mmgraph.graph.hold_out import HeldOutEdges
@@ -25,7 +25,7 @@ from mmgraph.graph.restrict import restricted_schema
 from mmgraph.graph.save import save_graph
 from mmgraph.graph.schema import GraphSchema, Triple
 from mmgraph.graph.shuffle import shuffled_edges
-from mmgraph.graph.unprepared import unprepared_task
+from mmgraph.graph.unprepared import no_such_task, unprepared_task
 from mmgraph.graph.without_links import without_links
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Graph:
         found = self.tasks.get(name) or unprepared_task(self, name)
         if found is None:
             raise GraphError(
-                f"there is no task {name!r}", where=f"graph {self.name}", fix=did_you_mean(name, self.tasks)
+                f"there is no task {name!r}", where=f"graph {self.name}", fix=no_such_task(self, name)
             )
         return found
 

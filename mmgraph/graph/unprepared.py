@@ -50,6 +50,19 @@ def unprepared_task(graph: Graph, name: str) -> AnyTaskSpec | None:
     return unprepared_link_task(name)
 
 
+def no_such_task(graph: Graph, name: str) -> str:
+    """Return what to do about a name that is no task's.
+
+    Args:
+        graph: The graph.
+        name: What was given.
+    """
+    known = [*graph.tasks, _PRETRAIN]
+    unprepared = f"link:RELATION, {', '.join(f'{kind}:QUERY,ANSWER' for kind in _PAIRS)}"
+    offered = did_you_mean(name, known)
+    return offered if offered.startswith("Did you mean") else f"{offered[:-1]}; or {unprepared}."
+
+
 def _several(graph: Graph, names: list[str]) -> MultiTaskSpec:
     known = graph.entity_tasks
     for name in names:

@@ -137,7 +137,7 @@ class Conversation(RelationBuilder):
         """
         if "reply_to" in self._columns:
             ids = np.array(context.dataset.entity_ids(self.entity), dtype=object)
-            return Edges(*self._replies(context, ids))
+            return Edges(*self._replies(context, ids, unknown=self.unknown))
         line = Timeline(context.fitted["turn"], context.fitted["group"])
         context.count("without_turn_or_group", int((~line.usable).sum()))
         source, target, _ = earlier(line.take(context.permitted(self.entity)), line, k=self._reach)
@@ -148,7 +148,7 @@ class Conversation(RelationBuilder):
         if "reply_to" in self._columns:
             # New utterances may answer each other, but hear from known ones only.
             known_ids, new_ids = context.known_ids(self.entity), context.ids(self.entity)
-            source, target = self._replies(context, np.concatenate([known_ids, new_ids]))
+            source, target = self._replies(context, np.concatenate([known_ids, new_ids]), unknown="skip")
             heard = source < len(known_ids)
             return Attached(Edges(source[heard], target[heard]))
         known, new = Timeline(context.fitted["turn"], context.fitted["group"]), self._line(context)
@@ -176,21 +176,25 @@ class Conversation(RelationBuilder):
             group = _both(group, speaker)
         return Timeline(turn, group)
 
-    def _replies(self, context: Context, known: NDArray[np.object_]) -> Pairs:
+    def _replies(self, context: Context, known: NDArray[np.object_], *, unknown: Unknown) -> Pairs:
         """Return the answered utterances and their answers.
 
         Args:
             context: The surroundings, whose utterances answer.
             known: The ids of those that can be answered.
+            unknown: What to do with an id that is not among them.
         """
         assert self.reply_to is not None
         column = entity_column(context, self.entity, self.reply_to, parameter="reply_to")
         faults = Faults()
         source = positions_of(
-            column, known, entity=self.entity, unknown=self.unknown, faults=faults, empty_is_unknown=False
+            column, known, entity=self.entity, unknown=unknown, faults=faults, empty_is_unknown=False
         )
         faults.raise_if_any(DataError)
-        context.count("unknown_skipped", int(((source < 0) & ~column.missing).sum()))
+        nobody = np.flatnonzero((source < 0) & ~column.missing)
+        context.count("unknown_skipped", len(nobody))
+        if isinstance(context, AttachContext):
+            context.note_unknown(self.entity, nobody)
         target = np.flatnonzero(source >= 0)
         return source[target], target
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -61,11 +61,15 @@ class EdgeRows:
         edges: The edges of the rows whose ids are known, in the order of the table.
         row: Where each stands in the table, int64 [E]; nothing where each row has become one.
         total: The number of all rows.
+        skipped: The ends of the other rows, -1 where an id is empty or unknown, [2, S].
+        first: Where the first such id stands and what it is, for messages; nothing if all are known.
     """
 
     edges: Edges
     row: Positions | None
     total: int
+    skipped: NDArray[np.integer[Any]] = field(default_factory=lambda: np.empty((2, 0), dtype=np.int64))
+    first: str | None = None
 
     def rows_of(self, edges: NDArray[Any]) -> NDArray[Any]:
         """Return where some of the edges, by their positions [K], stand in the table."""
@@ -124,7 +128,18 @@ def read_edge_table(
     if known.all():
         return EdgeRows(edges, None, len(sources))
     row = np.flatnonzero(known)
-    return EdgeRows(edges.take(row), row, len(sources))
+    skipped = np.stack([sources[~known], targets[~known]])
+    return EdgeRows(edges.take(row), row, len(sources), skipped, _first_unknown(ends.values(), file))
+
+
+def _first_unknown(ends: Iterable[tuple[EdgeEnd, EntityRows]], file: str) -> str:
+    """Return where the first id that is empty or unknown stands, and what it is."""
+    place, name = next(reader.unknown for _, reader in ends if reader.unknown is not None)
+    return f"{place.removeprefix(f'{file}: ')}: got {_came(name)}"
+
+
+def _came(name: str | None) -> str:
+    return "an empty cell" if name is None else shorten(name)
 
 
 def _taken(
@@ -176,10 +191,9 @@ def _note_unknown(
     near = "" if name is None else did_you_mean(name, end.ids())
     # Where nothing is near, did_you_mean lists all that there is: no help with thousands of ids.
     near = f"{near} " if near.startswith("Did you mean") else ""
-    came = "an empty cell" if name is None else shorten(name)
     faults.add(
         place,
-        f"got {came}; wanted the id of a {end.entity}{_also(np.flatnonzero(rows < 0))}",
+        f"got {_came(name)}; wanted an id of the type {end.entity!r}{_also(np.flatnonzero(rows < 0))}",
         f"{near}Mend the rows, or set unknown to skip.",
     )
 

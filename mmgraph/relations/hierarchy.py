@@ -109,7 +109,7 @@ class Hierarchy(RelationBuilder):
             GraphError: If there is a cycle.
         """
         ids = np.array(context.dataset.entity_ids(self.entity), dtype=object)
-        child, parent = self._steps(context, ids)
+        child, parent = self._steps(context, ids, unknown=self.unknown)
         cycle = find_cycle(child, parent, len(ids))
         if cycle:
             raise GraphError(
@@ -149,7 +149,7 @@ class Hierarchy(RelationBuilder):
             return nothing()
         known, new = context.known_ids(self.entity), context.ids(self.entity)
         size = len(known) + len(new)
-        child, parent = self._steps(context, np.concatenate([known, new]))
+        child, parent = self._steps(context, np.concatenate([known, new]), unknown="skip")
         old_child, old_parent = context.fitted["child"], context.fitted["parent"]
         # New entities are strangers to each other, also where one is the parent of another.
         joins = (child >= len(known)) & (parent < len(known))
@@ -183,18 +183,23 @@ class Hierarchy(RelationBuilder):
             return Edges(source, target)
         return Edges(source, target, attr=depth.astype(np.float32)[:, None], attr_names=("depth",))
 
-    def _steps(self, context: Context, ids: NDArray[np.object_]) -> Steps:
+    def _steps(self, context: Context, ids: NDArray[np.object_], *, unknown: Unknown) -> Steps:
         """Return the children and parents that a table names, by their positions among the ids."""
         if self.table is None:
             parents = entity_column(context, self.entity, self.parent_column, parameter="parent_column")
             first = len(ids) - context.num_nodes(self.entity)
             child = np.arange(first, len(ids), dtype=np.int64)
-            parent = self._found(parents, ids)
+            parent = self._found(parents, ids, unknown)
         else:
             parents = self._column("parent_column", context)
-            child = self._found(self._column("child_column", context), ids, empty_is_unknown=True)
-            parent = self._found(parents, ids)
+            child = self._found(self._column("child_column", context), ids, unknown, empty_is_unknown=True)
+            parent = self._found(parents, ids, unknown)
         known = (child >= 0) & (parent >= 0)
+        if isinstance(context, AttachContext):
+            first = len(ids) - context.num_nodes(self.entity)
+            for one, other in ((child, parent), (parent, child)):
+                named = (one >= first) & (other < 0) & ~parents.missing
+                context.note_unknown(self.entity, one[named] - first)
         context.count("rows_skipped", int((~known & ~parents.missing).sum()))
         # A row that stands twice is one step.
         steps = np.unique(np.stack([child[known], parent[known]]), axis=1)
@@ -208,7 +213,12 @@ class Hierarchy(RelationBuilder):
         )
 
     def _found(
-        self, column: Column, ids: NDArray[np.object_], *, empty_is_unknown: bool = False
+        self,
+        column: Column,
+        ids: NDArray[np.object_],
+        unknown: Unknown,
+        *,
+        empty_is_unknown: bool = False,
     ) -> Positions:
         faults = Faults()
         try:
@@ -216,7 +226,7 @@ class Hierarchy(RelationBuilder):
                 column,
                 ids,
                 entity=self.entity,
-                unknown=self.unknown,
+                unknown=unknown,
                 faults=faults,
                 empty_is_unknown=empty_is_unknown,
             )

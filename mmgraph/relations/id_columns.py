@@ -52,7 +52,7 @@ def positions_of(
         came = "an empty cell" if first is None else shorten(first)
         faults.add(
             column.place(int(wrong[0])),
-            f"got {came}; wanted the id of a {entity}{column.also(wrong)}",
+            f"got {came}; wanted an id of the type {entity!r}{column.also(wrong)}",
             f"{near}Mend the rows, or set unknown to skip.",
         )
     return rows

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from mmgraph.counted import agreed, counted
@@ -46,6 +48,7 @@ class Table(RelationBuilder):
             in both directions and both are stored: a pair that is listed in both counts once, with the mean
             of the two weights.
         unknown: What to do with a row whose id is empty or no entity's: ``error``, or ``skip`` and count it.
+            A table beside new entities may name others that nobody knows: their rows are skipped and told.
 
     Example:
         >>> Table("country", "country", "borders.csv", direction="both").default_name
@@ -131,7 +134,7 @@ class Table(RelationBuilder):
             )
             for entity, column in ((self.source, self.source_column), (self.target, self.target_column))
         ]
-        edges = self._read(context, *ends)
+        edges, _ = self._read(context, *ends, unknown=self.unknown)
         return edges.reversed() if self.direction == "backward" else edges
 
     def attach(self, context: AttachContext) -> Attached:
@@ -145,11 +148,15 @@ class Table(RelationBuilder):
         for entity, column in ((self.source, self.source_column), (self.target, self.target_column)):
             ids = [*context.known_ids(entity), *context.ids(entity)]
             ends.append(EdgeEnd(entity, column, partial(list, ids), IdIndex(ids)))
-        edges = self._read(context, *ends)
+        edges, skipped = self._read(context, *ends, unknown="skip")
         known_sources, known_targets = (
             len(context.known_ids(self.source)),
             len(context.known_ids(self.target)),
         )
+        for entity, rows, first in zip(
+            (self.source, self.target), skipped, (known_sources, known_targets), strict=True
+        ):
+            context.note_unknown(entity, rows[rows >= first] - first)
         from_new, to_new = edges.source >= known_sources, edges.target >= known_targets
         context.count("rows_between_new", int((from_new & to_new).sum()))
         hearing, telling = edges.take(to_new & ~from_new), edges.take(from_new & ~to_new)
@@ -169,19 +176,21 @@ class Table(RelationBuilder):
             f"{agreed(rows, 'was', 'were')} skipped, as {agreed(rows, 'its', 'their')} ids are unknown"
         )
 
-    def _read(self, context: Context, source: EdgeEnd, target: EdgeEnd) -> Edges:
-        """Return the edges of the table as it lists them, each once."""
+    def _read(
+        self, context: Context, source: EdgeEnd, target: EdgeEnd, *, unknown: Unknown
+    ) -> tuple[Edges, NDArray[np.integer[Any]]]:
+        """Return the edges of the table as it lists them, each once, and the ends of skipped rows, [2, S]."""
         carried = EdgeColumns(self.weight_column, self.feature_columns, self.time_column)
-        rows = read_edge_table(context, self.table, source, target, carried, unknown=self.unknown)
+        rows = read_edge_table(context, self.table, source, target, carried, unknown=unknown)
         skipped = rows.total - len(rows.edges)
         if skipped:
             context.count("rows_skipped", skipped)
             context.warn(
                 f"{skipped:,} of {counted(rows.total, 'row')} of {self.table} "
-                f"{agreed(skipped, 'was', 'were')} skipped: an id is empty or unknown"
+                f"{agreed(skipped, 'was', 'were')} skipped: an id is empty or unknown, first in {rows.first}"
             )
         faults = Faults()
         edges = once_each(rows, self.duplicates, where=context.file(self.table), faults=faults)
         faults.raise_if_any(DataError)
         context.count("duplicates_merged", len(rows.edges) - len(edges))
-        return edges
+        return edges, rows.skipped

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from mmgraph.counted import counted
 from mmgraph.graph import Graph
 from mmgraph.graph.attach import AttachedGraph
 from mmgraph.graph.schema import EdgeType
@@ -21,7 +22,8 @@ def notes_on(
     modalities: Collection[str] | None = None,
 ) -> list[str]:
     """Return a note on each new entity of a type: modalities that it lacks, content that no training entity
-    had, relations by which it has no neighbour. Nothing where there is nothing to say.
+    had, neighbours that it names and nobody is, relations by which it has no neighbour. Nothing where there
+    is nothing to say.
 
     Args:
         view: The graph as the model sees it.
@@ -44,6 +46,9 @@ def notes_on(
             continue
         for row in np.flatnonzero(~_tied(attached, edge_type, entity)):
             lonely[row].append(name)
+        nobody = attached.relations[edge_type.relation].unknown.get(entity, np.empty(0, dtype=np.int64))
+        for row in np.flatnonzero(nobody):
+            parts[row].append(f"{counted(int(nobody[row]), 'unknown neighbour')} by {name}")
     for part, names in zip(parts, lonely, strict=True):
         if names:
             part.append(f"no neighbour by {', '.join(names)}")

@@ -22,6 +22,9 @@ from mmgraph.serving.vector_index import as_units
 KNOWN = "id"
 """What weights call a known entity that is a part of a query."""
 
+_TYPED = ("text", "image", "audio", "video")
+"""The kinds of modalities that options of the command line give."""
+
 # Comparing an id with more of them takes seconds.
 _COMPARED = 20_000
 
@@ -62,12 +65,23 @@ class Query:
             given: What stands on the command line.
 
         Raises:
-            ConfigError: If there is no modality of this kind, or several and none is named.
+            ConfigError: If there is no modality of this kind, or several and none is named, or another
+                modality is named.
         """
         names = [name for name, modality in self.modalities.items() if modality.kind == kind]
         head, equals, value = given.partition("=")
         if equals and head in names:
             return head, value
+        if equals and head in self._spec.modalities:
+            there = self.modalities.get(head)
+            what = "none that is seen here" if there is None else f"one of {there.kind}"
+            raise ConfigError(
+                f"{head!r} is a modality, but {what}",
+                where=f"--{kind} {head}=",
+                fix=f"Write --{there.kind} {head}=..."
+                if there is not None and there.kind in _TYPED
+                else f"Name one of {', '.join(self.modalities)}, or leave the name out.",
+            )
         if len(names) == 1:
             return names[0], given
         if not names:
@@ -141,7 +155,14 @@ class Query:
             units, counts = [unit], [1.0]
         else:
             parts = [self._embedded(self._alone(row, name), folder, side=name) for name in given]
-            units, notes = [unit for unit, _ in parts], [note for _, said in parts for note in said]
+            units = [unit for unit, _ in parts]
+            # What one part lacks, another may have.
+            notes = [
+                f"{name} alone: {note}" if len(given) > 1 else note
+                for name, (_, said) in zip(given, parts, strict=True)
+                for note in said
+                if note
+            ]
             counts = [(weights or {}).get(name, 1.0) for name in given]
         if known is not None:
             units, counts = [*units, known], [*counts, (weights or {}).get(KNOWN, 1.0)]

@@ -109,15 +109,16 @@ class Classification(EntityTask):
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the metrics should know: classes that are not among the training entities."""
+        """What a reader of the metrics should know: few labels, classes that no training entity has."""
         if not self.unseen:
-            return []
+            return super().notes
         held_out = torch.cat([self.get_buffer("validation_rows"), self.get_buffer("test_rows")])
         count = int((self.target[held_out] >= self.out_channels).sum())
         return [
+            *super().notes,
             f"{counted(len(self.unseen), 'class has', 'classes have')} no training entity, so "
             f"{agreed(len(self.unseen), 'its', 'their')} {counted(count, 'entity', 'entities')} of "
-            f"validation and test {agreed(count, 'counts', 'count')} as wrong: {_listed(self.unseen)}"
+            f"validation and test {agreed(count, 'counts', 'count')} as wrong: {_listed(self.unseen)}",
         ]
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:

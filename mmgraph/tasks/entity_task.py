@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from mmgraph.counted import agreed, counted
 from mmgraph.graph.graph import Graph
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks.class_loss import ClassLoss
@@ -61,6 +62,13 @@ class EntityTask(Task):
     @abstractmethod
     def out_channels(self) -> int:
         """The width C of the output that the loss and the metrics take."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the metrics should know: how many labels were read, where not all were."""
+        read, unread = len(self.labels.rows("train")), self.labels.unread
+        total = counted(read + unread, "training label")
+        return [f"{read:,} of {total} {agreed(read, 'is', 'are')} read"] if unread else []
 
     @abstractmethod
     def targets(self) -> pd.Series:

@@ -46,7 +46,7 @@ class FewLabels:
         for group in groups:
             count = max(math.ceil(self.share * len(group)), least)
             hidden[group[np.argsort(lots[group])[count:]]] = True
-        return replace(labels, values=labels.values.mask(hidden))
+        return replace(labels, values=labels.values.mask(hidden), unread=int(hidden.sum()))
 
     def refuse(self, labels: Labels) -> None:
         """Refuse a share, for a task that has no labels, or whose labels would be others with fewer entities.

@@ -11,9 +11,9 @@ import pandas as pd
 
 from mmgraph.counted import counted
 from mmgraph.data.task_spec import AnyTaskSpec, TaskSpec
-from mmgraph.errors import ConfigError, GraphError, did_you_mean
+from mmgraph.errors import ConfigError, GraphError
 from mmgraph.graph.graph import Graph
-from mmgraph.graph.unprepared import unprepared_task
+from mmgraph.graph.unprepared import no_such_task, unprepared_task
 from mmgraph.parquet_file import give_back_unused
 
 SPLITS = ("train", "validation", "test")
@@ -33,6 +33,7 @@ class Labels:
         values: Targets [N]; an empty one is an unlabelled entity.
         split: ``train``, ``validation``, ``test`` or nothing, text [N].
         where: The place, for messages.
+        unread: How many labels of training are not among the values, as not all may be read.
     """
 
     task: str
@@ -43,6 +44,7 @@ class Labels:
     values: pd.Series
     split: npt.NDArray[np.object_]
     where: str
+    unread: int = 0
 
     def __len__(self) -> int:
         """Return the number N of entities."""
@@ -79,7 +81,7 @@ def find_task(graph: Graph, task: str) -> AnyTaskSpec:
         raise ConfigError(
             f"the graph has no task {task!r}",
             where="--task",
-            fix=did_you_mean(task, graph.tasks),
+            fix=no_such_task(graph, task),
         )
     return found
 

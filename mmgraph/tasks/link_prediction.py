@@ -120,13 +120,13 @@ class LinkPrediction(Task):
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the metrics should know: among how many a link is ranked, and the cold starts."""
+        """What a reader of the metrics should know: how many links, ranked among how many, cold starts."""
         links, (source, _, target) = self.links, self.links.triple
         most = links.num_target - links.same_type
         notes = [
-            f"each link is ranked among the {most:,} {'other ' * links.same_type}{target!r} entities but "
-            f"those that its {source!r} is known to be linked to; auroc and average_precision are against as "
-            "many links that are not there"
+            f"each of {self._asked_for} is ranked among the {most:,} {'other ' * links.same_type}{target!r} "
+            f"entities but those that its {source!r} is known to be linked to; auroc and average_precision "
+            "are against as many links that are not there"
         ]
         for part in ("validation", "test"):
             rows = self.rows(part).cpu()
@@ -143,6 +143,11 @@ class LinkPrediction(Task):
         if self._left_out:
             notes.append(f"left out, as the task must not see it: {', '.join(self._left_out)}")
         return notes
+
+    @property
+    def _asked_for(self) -> str:
+        counts = {part: len(self.rows(part)) for part in ("validation", "test")}
+        return f"{counts['validation']:,} validation and {counts['test']:,} test links"
 
     def describe(self) -> dict[str, Any]:
         """Return the task's name and kind and what its links are."""

@@ -156,8 +156,8 @@ class MultiLabel(EntityTask):
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the metrics should know: labels that are left out."""
-        return [self.left_out.note] if self.left_out.names else []
+        """What a reader of the metrics should know: few entities with labels, labels that are left out."""
+        return [*super().notes, *([self.left_out.note] if self.left_out.names else [])]
 
     def make_head(self, channels: int) -> nn.Module:
         """Return a linear map from unified states to labels, with fresh weights and the threshold."""

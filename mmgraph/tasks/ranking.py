@@ -5,14 +5,17 @@ Shapes: Q queries, C candidates, P relevant candidates of all queries together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mmgraph.errors import DivergedError
+from mmgraph.errors import ConfigError, DivergedError
 
 _MOST_AT_ONCE = 1 << 22
 """How many scores are compared at a time."""
@@ -27,7 +30,8 @@ class Ranking:
     <https://papers.nips.cc/paper/2013/hash/1cecc7a77928ca8133fa24680a88d2f9-Abstract.html>`_, 2013). A tie
     favours nobody: every metric is the mean over all orders of equals, and so is the rank itself, so that a
     model that scores all candidates alike is as good as chance. A metric of the mean rank would not be:
-    among 101 equals it is 51, which is never among the first ten.
+    among 101 equals it is 51, which is never among the first ten. The mean average precision alone takes
+    equals as one step, as scikit-learn does. Without any relevant candidate, every metric is NaN.
 
     Args:
         query: The query of each relevant candidate, int64 [P].
@@ -69,10 +73,11 @@ class Ranking:
 
     def median_rank(self) -> float:
         """Return the median rank of the relevant candidates, of an even number the mean of the middle two."""
-        return float(np.median(self.ranks.numpy()))
+        return float(np.median(self.ranks.numpy())) if len(self.query) else math.nan
 
     def hits(self, k: int) -> float:
         """Return the share of relevant candidates whose rank is at most k, R@k where each query has one."""
+        _check_cut(k)
         within = (k - self.above).clamp(min=0).double() / (self.tied + 1)
         return within.clamp(max=1).mean().item()
 
@@ -81,6 +86,7 @@ class Ranking:
 
         Here they do stand in each other's way: of more than k, no model finds all.
         """
+        _check_cut(k)
         within = (k - self._all_above).clamp(min=0).double() / self._all_tied
         return self._mean(self._per_query(within.clamp(max=1)) / self._num_relevant)
 
@@ -91,6 +97,7 @@ class Ranking:
         information retrieval performance measures efficiently in the presence of tied scores
         <https://doi.org/10.1007/978-3-540-78646-7_38>`_, 2008.
         """
+        _check_cut(k)
         discount = (torch.arange(k, dtype=torch.float64) + 2).log2().reciprocal()
         total = torch.cat([discount.new_zeros(1), discount.cumsum(0)])
         begin, end = (place.clamp(max=k) for place in (self._all_above, self._all_above + self._all_tied))
@@ -131,20 +138,30 @@ class Ranking:
         return values[self._num_relevant > 0].mean().item()
 
 
-def rank(scores: Tensor, relevant: Tensor, excluded: Tensor | None = None) -> Ranking:
+def rank(
+    scores: Tensor | NDArray[Any],
+    relevant: Tensor | NDArray[Any],
+    excluded: Tensor | NDArray[Any] | None = None,
+) -> Ranking:
     """Return where the relevant candidates of some queries stand.
 
     Args:
-        scores: Of each candidate, the higher the better, [Q, C].
-        relevant: Which candidates are relevant, bool [Q, C].
-        excluded: Which are left out, such as what is known to be relevant from training, bool [Q, C].
+        scores: Of each candidate, the higher the better, numbers [Q, C].
+        relevant: Which candidates are relevant, bool [Q, C], or 0 and 1.
+        excluded: Which are left out, such as what is known to be relevant from training, in the same form.
 
     Returns:
         The ranking, on the CPU; its relevant candidates are in the order of queries and candidates.
 
     Raises:
+        ConfigError: If the shapes are not the same, or something else than true and false says which.
         DivergedError: If a score is not finite: it would have a place in no order.
     """
+    scores = torch.as_tensor(scores)
+    if not scores.is_floating_point():
+        scores = scores.double()
+    relevant = _mask(relevant, scores, "relevant")
+    excluded = None if excluded is None else _mask(excluded, scores, "excluded")
     if not scores.isfinite().all():
         raise DivergedError(
             "a score is not finite, so nothing can be ranked by it",
@@ -167,6 +184,26 @@ def rank(scores: Tensor, relevant: Tensor, excluded: Tensor | None = None) -> Ra
         "num_candidates": irrelevant.sum(dim=1)[query] + 1,
     }
     return Ranking(**{name: column.cpu() for name, column in columns.items()}, num_queries=len(scores))
+
+
+def _mask(given: Tensor | NDArray[Any], scores: Tensor, where: str) -> Tensor:
+    mask = torch.as_tensor(given, device=scores.device)
+    if scores.ndim != 2 or mask.shape != scores.shape:
+        raise ConfigError(
+            f"got {list(mask.shape)} beside scores of {list(scores.shape)}; wanted [Q, C] of both",
+            where=where,
+            fix="Give one row for each query and one column for each candidate.",
+        )
+    if mask.dtype != torch.bool and not ((mask == 0) | (mask == 1)).all():
+        raise ConfigError(
+            "got numbers other than 0 and 1", where=where, fix="Say of each candidate yes or no, as bool."
+        )
+    return mask.bool()
+
+
+def _check_cut(k: int) -> None:
+    if k < 1:
+        raise ConfigError(f"got {k}; wanted at least 1", where="k", fix="Count the first k candidates.")
 
 
 def join(rankings: Iterable[Ranking]) -> Ranking:

@@ -14,7 +14,7 @@ from mmgraph.training.config import ModelConfig, TrainConfig
 from mmgraph.training.fine_tuning import add_encoders
 from mmgraph.training.memory import memory_told
 from mmgraph.training.module import TaskModule
-from mmgraph.training.temporal import check_temporal
+from mmgraph.training.temporal import check_temporal, has_own_times
 
 
 @memory_told("while the graph was made ready for the task", fix="Free some memory.")
@@ -86,9 +86,10 @@ def assemble(graph: Graph, task: str, config: TrainConfig) -> TaskModule:
         return module
     timed = list(dict.fromkeys(t.relation for t in view.schema.edge_types if t.timed))
     if timed:
+        unless = ", unless temporal is set" if has_own_times(learn) else ""
         module.add_note(
-            f"the times of {', '.join(timed)} are not looked at, unless temporal is set: every entity sees "
-            "all edges, also later ones"
+            f"the times of {', '.join(timed)} are not looked at{unless}: every entity sees all edges of the "
+            "graph, also later ones"
         )
     return module
 

@@ -12,6 +12,16 @@ from mmgraph.tasks import MultiTask, Task
 from mmgraph.tasks.entity_task import EntityTask
 
 
+def has_own_times(task: Task) -> bool:
+    """Return whether a task asks for a target of each entity of one type, each at a time of its own.
+
+    Args:
+        task: The task.
+    """
+    # Of several tasks, each asks for a target of each entity, but a sample is made for one entity type.
+    return isinstance(task, EntityTask) or (isinstance(task, MultiTask) and len(task.entities) == 1)
+
+
 def check_temporal(view: Graph, task: Task, model: MultimodalModel) -> None:
     """Make sure that a model can be trained and measured on what was there at the time of each entity.
 
@@ -25,8 +35,7 @@ def check_temporal(view: Graph, task: Task, model: MultimodalModel) -> None:
             the model looks at the graph as a whole.
         GraphError: If a relation has times that no entity lives to see: they are on another clock.
     """
-    # Of several tasks, each asks for a target of each entity, but a sample is made for one entity type.
-    if not isinstance(task, EntityTask) and not (isinstance(task, MultiTask) and len(task.entities) == 1):
+    if not has_own_times(task):
         raise ConfigError(
             f"each entity sees what was there at its own time, but the task {task.labels.task!r} is "
             f"{task.labels.kind}, which asks for something else than a target of each, or of several types",

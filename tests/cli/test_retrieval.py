@@ -49,7 +49,7 @@ def test_pictures_are_found_by_words(call: Call, retrieved: Path, tmp_path: Path
     assert json.loads(call(*asked, "--json").out)["results"] == document["results"]
     first = document["results"][0]["id"]
     shown = call("search", str(retrieved), first, "--for", "name", "-k", "50", "--quiet").out
-    assert "among 48 glyphs, by name; flat index, exact" in shown
+    assert "among 48 entities of the type glyph, by name; flat index, exact" in shown
     assert first in shown
     refused = call("search", str(retrieved), first)
     assert refused.code == 2

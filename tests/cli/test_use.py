@@ -62,7 +62,7 @@ def test_search_prints_one_document_and_writes_a_page(call: Call, trained: str, 
     assert answers[0] != answers[1]
     assert all("U+0041" not in [row["id"] for row in rows] for rows in answers)
     shown = call("search", trained, "U+0041", "-k", "2", "--quiet")
-    assert "among 47 glyphs; flat index, exact" in shown.out
+    assert "among 47 entities of the type glyph; flat index, exact" in shown.out
     assert "U+0041" not in shown.out
 
 

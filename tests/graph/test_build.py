@@ -183,7 +183,7 @@ def test_all_faults_come_at_once_and_before_anything_is_encoded(make_shop, monke
     assert "relations.leak.column: got 'colour', which the task 'colour' predicts" in text
     assert "relations.crowd.k: got 16; product/picture has 16 nodes" in text
     assert "relations.nowhere.on: there is no node type 'product/sound'" in text
-    assert "wanted the id of a maker" in text
+    assert "wanted an id of the type 'maker'" in text
     assert {fault.where for fault in relation_faults(shop)} == {fault.where for fault in caught.value.faults}
 
 

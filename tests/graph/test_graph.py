@@ -57,6 +57,12 @@ def test_a_view_of_a_graph_without_the_hidden_relation(graph: Graph):
 def test_an_unknown_task_offers_the_nearest(graph: Graph):
     with pytest.raises(GraphError, match=r"there is no task 'color'. Did you mean 'colour'"):
         graph.view("color")
+    with pytest.raises(GraphError, match=r"there is no task 'pretraining'. Did you mean 'pretrain'"):
+        graph.view("pretraining")
+    with pytest.raises(
+        GraphError, match=r"There are: colour.*, pretrain.*; or link:RELATION, retrieval:QUERY"
+    ):
+        graph.view("zzz")
 
 
 def test_parts_can_be_left_out(graph: Graph):

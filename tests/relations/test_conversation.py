@@ -89,10 +89,19 @@ def test_new_utterances_may_answer_each_other_but_do_not_hear(make_dataset):
     assert (incoming.source.tolist(), incoming.target.tolist()) == ([1], [0])
 
 
+def test_a_new_answer_to_an_utterance_that_nobody_knows_is_counted(make_dataset):
+    graph = build_graph(
+        make_dataset(REPLIES), relations=[("r", Conversation("thing", "reply", reply_to="to"))]
+    )
+    found = attach(graph, make_dataset([{"id": "e", "to": "nobody"}, {"id": "f", "to": "a"}])).relations["r"]
+    assert found.unknown["thing"].tolist() == [1, 0]
+    assert (found.incoming.source.tolist(), found.incoming.target.tolist()) == ([0], [1])
+
+
 def test_an_answer_to_nobody(make_dataset):
     dataset = make_dataset([*REPLIES, {"id": "e", "to": "x"}, {"id": "f", "to": "y"}])
     with pytest.raises(
-        GraphError, match=r"row 5 \(id 'e'\): got 'x'; wanted the id of a thing \(also in row 6\)"
+        GraphError, match=r"row 5 \(id 'e'\): got 'x'; wanted an id of the type 'thing' \(also in row 6\)"
     ):
         build_graph(dataset, relations=[Conversation("thing", "reply", reply_to="to")])
     skipping = Conversation("thing", "reply", reply_to="to", unknown="skip")

@@ -97,6 +97,22 @@ def test_a_new_entity_may_come_between_known_ones(make_dataset):
     assert list(zip(found.incoming.source, found.incoming.target, strict=True)) == [(2, 0)]
 
 
+def test_a_new_entity_may_have_a_parent_or_a_child_that_nobody_is(make_dataset):
+    tree = {"tree.csv": table([(1, 0)])}
+    graph = build_graph(
+        make_dataset(things(3), tables=tree), relations=[("r", Hierarchy("thing", table="tree.csv"))]
+    )
+    new = make_dataset(things(3, 10), tables={"tree.csv": table([(10, 1), (11, 77), (78, 11), (79, 80)])})
+    found = attach(graph, new).relations["r"]
+    assert found.unknown["thing"].tolist() == [0, 2, 0]
+    assert list(zip(found.outgoing.source, found.outgoing.target, strict=True)) == [(0, 1)]
+
+    rows = [{"id": "a", "up": None}, {"id": "b", "up": "a"}]
+    graph = build_graph(make_dataset(rows), relations=[("r", Hierarchy("thing", "up"))])
+    found = attach(graph, make_dataset([{"id": "x", "up": "q"}, {"id": "y", "up": "b"}])).relations["r"]
+    assert found.unknown["thing"].tolist() == [1, 0]
+
+
 def test_a_column_of_the_entity_table_is_enough(make_dataset):
     rows = [{"id": "a", "up": None}, {"id": "b", "up": "a"}, {"id": "c", "up": "b"}]
     graph = build_graph(make_dataset(rows), relations=[Hierarchy("thing", "up")])
@@ -130,8 +146,8 @@ def test_a_long_cycle_is_cut():
             "parent_column: the hierarchy has a cycle: 't0' -> 't2' -> 't1' -> 't0'",
         ),
         ([(1, 1)], {}, "a cycle: 't1' -> 't1'"),
-        ([(1, 9)], {}, "column 'parent', row 1: got 't9'; wanted the id of a thing"),
-        ([(9, 1)], {}, "column 'child', row 1: got 't9'; wanted the id of a thing"),
+        ([(1, 9)], {}, "column 'parent', row 1: got 't9'; wanted an id of the type 'thing'"),
+        ([(9, 1)], {}, "column 'child', row 1: got 't9'; wanted an id of the type 'thing'"),
         ([(9, 1)], {"unknown": "skip"}, "no edge: no entity has a parent in 'parent'"),
         ([(1, 0)], {"child_column": "chld"}, "child_column: got 'chld'; .* Did you mean 'child'"),
         ([(1, 0)], {"link": "siblings"}, "no edge: no two entities have a parent"),

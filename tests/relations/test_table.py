@@ -113,9 +113,13 @@ def test_equals_a_dictionary_of_pairs(make_dataset, things, rows, symmetric):
 @pytest.mark.parametrize(
     ("csv", "parameters", "message"),
     [
-        ("source,target\na,x\n", {}, "column 'target', row 1: got 'x'; wanted the id of a thing"),
-        ("source,target\na,b\na,x\na,y\n", {}, "row 2: got 'x'; wanted the id of a thing (also in row 3)"),
-        ("source,target\na,\n", {}, "row 1: got an empty cell; wanted the id of a thing"),
+        ("source,target\na,x\n", {}, "column 'target', row 1: got 'x'; wanted an id of the type 'thing'"),
+        (
+            "source,target\na,b\na,x\na,y\n",
+            {},
+            "row 2: got 'x'; wanted an id of the type 'thing' (also in row 3)",
+        ),
+        ("source,target\na,\n", {}, "row 1: got an empty cell; wanted an id of the type 'thing'"),
         ("source,target\na,b\n", {"source_column": "sorce"}, "Did you mean 'source'?"),
         ("source,target\na,b\n", {"weight_column": "share"}, "link.csv has no such column"),
         ("source,target,share\na,b,nan\n", {"weight_column": "share"}, "'nan'; wanted a number"),
@@ -282,6 +286,24 @@ def test_new_ones_without_a_table_have_no_edges_and_are_told(make_dataset, thing
     found = attach(graph, new).relations["link"]
     assert len(found.incoming) == len(found.outgoing) == 0
     assert "there is no link.csv beside the new entities" in found.warnings[0]
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_neighbours_of_new_ones_that_nobody_is_are_counted_and_told(make_dataset, things, direction):
+    graph = build_graph(
+        make_dataset(things, tables={"link.csv": "source,target\na,b\n"}),
+        relations=[("link", Table("thing", "thing", "link.csv", direction=direction))],
+    )
+    rows = "source,target\nx,a\nx,nobody\nother,y\nx,\nnobody,b\n"
+    new = make_dataset([{"id": "x"}, {"id": "y"}, {"id": "z"}], tables={"link.csv": rows})
+    found = attach(graph, new).relations["link"]
+    assert found.unknown["thing"].tolist() == [2, 1, 0]
+    assert found.counts["rows_skipped"] == 4
+    assert len(found.incoming) + len(found.outgoing) == 1
+    assert found.warnings == [
+        "4 of 5 rows of link.csv were skipped: an id is empty or unknown, "
+        "first in column 'source', row 3: got 'other'"
+    ]
 
 
 def test_rows_between_new_ones_are_none(make_dataset, things):

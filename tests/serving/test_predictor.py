@@ -132,6 +132,19 @@ def test_notes_say_what_an_answer_does_not_rest_on(run):
     assert list(found.columns) == ["id", "prediction", "probability", "probabilities", "notes"]
 
 
+def test_neighbours_that_nobody_is_are_said_and_change_no_answer(run, shop_folder, tmp_path):
+    place = with_edges(shop_folder, ["p1", "p3"], tmp_path / "new")
+    before = Predictor(run).predict(place).set_index("id")
+    with (place / "bought_with.csv").open("a") as file:
+        columns = pd.read_csv(place / "bought_with.csv", nrows=0).columns
+        for row in ({"source": "new-p1", "target": "p999"}, {"source": "p998", "target": "p997"}):
+            file.write(",".join(str(row.get(column, 1)) for column in columns) + "\n")
+    after = Predictor(run).predict(place).set_index("id")
+    assert "1 unknown neighbour by bought_with" in after.loc["new-p1", "notes"]
+    assert "unknown neighbour" not in after.loc["new-p3", "notes"] + before.loc["new-p1", "notes"]
+    assert after["probability"].equals(before["probability"])
+
+
 def test_a_model_that_reads_no_relation_says_nothing_of_any(make_run):
     (note,) = Predictor(make_run("mlp")).predict([{"sku": "n1", "title": "warm", "weight": 1}])["notes"]
     assert note == "no picture"

@@ -74,6 +74,9 @@ def test_weights_average_modalities_that_are_embedded_alone(run, search, shop_fo
         wanted, cosines = by_hand(run, as_units(unit[None])[0], 7)
         assert found.table["id"].tolist() == wanted
         np.testing.assert_allclose(found.table["similarity"], cosines, atol=1e-5)
+        by_name, by_picture = found.notes
+        assert by_name.startswith("name alone: no picture, facts; ")
+        assert by_picture.startswith("picture alone: no name, facts; ")
 
 
 def test_a_known_entity_and_a_description_are_averaged(run, search, shop_folder):
@@ -311,6 +314,12 @@ def test_questions_are_read_as_they_are_typed(search, shop_folder):
         ('{"title": " "}', {}, "got no modality"),
         ('{"titel": "x"}', {}, "got no modality"),
         (None, {"audio": ["a.wav"]}, "'product' has no modality of audio that the model sees"),
+        (
+            None,
+            {"text": ["picture=a"]},
+            "'picture' is a modality, but one of image. Write --image picture=...",
+        ),
+        (None, {"image": ["facts=a.png"]}, "'facts' is a modality, but one of tabular. Name one of name, "),
         (None, {"text": ["a", "b"]}, "'name' is given twice"),
         (None, {"image": ["nowhere.png"]}, "nowhere.png: there is no such file"),
         (None, {"text": ["a"], "weight": ["text"]}, "got 'text'; wanted MODALITY=NUMBER"),

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mmgraph.errors import ConfigError
+from mmgraph.tasks.class_loss import ClassLoss
+from mmgraph.tasks.classification import Classification
 from mmgraph.tasks.few_labels import FewLabels
 
 CLASSES = ["red"] * 40 + ["blue"] * 20 + ["green"] * 2
@@ -51,3 +53,9 @@ def test_a_task_without_labels_refuses_a_share(labels):
     FewLabels().refuse(labels)
     with pytest.raises(ConfigError, match=r"label_share: got 0\.1, but 'colour' is a classification"):
         FewLabels(0.1).refuse(labels)
+
+
+def test_a_note_says_how_many_labels_were_read(labels):
+    assert Classification.from_labels(labels, ClassLoss()).notes == []
+    few = Classification.from_labels(FewLabels(0.1).of(labels), ClassLoss())
+    assert few.notes == ["7 of 62 training labels are read"]

@@ -16,7 +16,7 @@ from torchmetrics.functional.retrieval import (
     retrieval_reciprocal_rank,
 )
 
-from mmgraph.errors import DivergedError
+from mmgraph.errors import ConfigError, DivergedError
 from mmgraph.tasks.ranking import join, rank
 
 QUERIES, CANDIDATES = 7, 23
@@ -118,3 +118,45 @@ def test_a_score_that_is_not_finite_is_refused() -> None:
     scores = torch.tensor([[0.0, float("nan")]])
     with pytest.raises(DivergedError, match="not finite"):
         rank(scores, torch.tensor([[True, False]]))
+
+
+def test_arrays_numbers_and_lists_say_the_same_as_tensors() -> None:
+    scores = torch.tensor([[3, 2, 2], [0, 5, 1]])
+    relevant = torch.tensor([[False, True, False], [True, False, False]])
+    expected = [2.5, 3.0]
+    assert rank(scores, relevant).ranks.tolist() == expected
+    assert rank(scores.numpy(), relevant.numpy()).ranks.tolist() == expected
+    assert rank(scores.tolist(), relevant.int().tolist()).ranks.tolist() == expected
+    assert rank(scores.numpy(), relevant.numpy(), scores.numpy() == 3).ranks.tolist() == [1.5, 3.0]
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (3, 0), (0, 5)])
+def test_without_a_relevant_candidate_every_metric_is_nan(shape: tuple[int, int]) -> None:
+    ranking = rank(torch.rand(shape), torch.zeros(shape, dtype=torch.bool))
+    metrics = [ranking.mrr(), ranking.median_rank(), ranking.hits(1), ranking.recall(1), ranking.ndcg(1)]
+    assert np.isnan([*metrics, ranking.mean_average_precision()]).all()
+
+
+def test_a_gallery_of_one_is_no_task() -> None:
+    ranking = rank(torch.rand(3, 1), torch.ones(3, 1, dtype=torch.bool))
+    metrics = [ranking.mrr(), ranking.median_rank(), ranking.hits(1), ranking.recall(9), ranking.ndcg(9)]
+    assert metrics == pytest.approx([1] * 5)
+
+
+@pytest.mark.parametrize(
+    ("relevant", "wanted"),
+    [
+        ([True, False, True], r"relevant: got \[3\] beside scores of \[2, 3\]"),
+        ([[2, 0, 1], [0, 0, 1]], "relevant: got numbers other than 0 and 1"),
+    ],
+)
+def test_what_says_of_no_candidate_yes_or_no_is_refused(relevant: list[object], wanted: str) -> None:
+    with pytest.raises(ConfigError, match=wanted):
+        rank(torch.rand(2, 3), np.array(relevant))
+
+
+def test_the_first_none_are_refused() -> None:
+    ranking = rank(torch.rand(2, 3), torch.ones(2, 3, dtype=torch.bool))
+    for metric in (ranking.hits, ranking.recall, ranking.ndcg):
+        with pytest.raises(ConfigError, match="k: got 0; wanted at least 1"):
+            metric(0)

@@ -140,6 +140,13 @@ def test_a_file_that_is_no_mapping_is_a_fault(tmp_path):
         resolve_config(config=tmp_path / "mine.yaml")
 
 
+def test_a_model_that_is_named_where_its_size_belongs_as_well_is_told_how_it_is_written(tmp_path):
+    (tmp_path / "mine.yaml").write_text("model: mlp\n")
+    wanted = r"mine\.yaml: model: got 'mlp'; wanted a mapping of keys to values\. Write \{name: mlp\}\."
+    with pytest.raises(ConfigError, match=wanted):
+        resolve_config(config=tmp_path / "mine.yaml")
+
+
 @pytest.mark.parametrize("name", config_names())
 def test_every_shipped_config_names_what_it_is_for(name):
     file = find_config(name)

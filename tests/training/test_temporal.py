@@ -303,6 +303,15 @@ def test_a_training_that_does_not_keep_to_times_says_so(tmp_path):
     )
 
 
+def test_a_task_that_cannot_keep_to_times_is_not_told_to(tmp_path):
+    write_dataset(tmp_path / "shop", time="at")
+    run = train(build_graph(tmp_path / "shop", cache=False), task="pretrain", overrides=[*QUICK])
+    notes = [note for note in run.describe()["notes"] if "are not looked at" in note]
+    assert notes == [
+        "the times of sold are not looked at: every entity sees all edges of the graph, also later ones"
+    ]
+
+
 def test_a_task_that_asks_for_links_is_refused():
     with pytest.raises(
         ConfigError, match=r"temporal: .* the task '.*like' is link_prediction, which asks for some"
