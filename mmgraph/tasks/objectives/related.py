@@ -147,8 +147,13 @@ def two_steps_away(neighbours: Tensor, related: Tensor, count: int) -> Tensor:
     places, size = torch.stack([neighbours[0], column]), (count, len(nodes))
     has = torch.sparse_coo_tensor(places, ones, size, check_invariants=False)
     one, other = torch.sparse.mm(has, has.T).coalesce().indices()
-    keys = (one * count + other)[one != other]
-    return _of_keys(keys[~torch.isin(keys, related[0] * count + related[1])], count)
+    kept = one != other
+    if len(kept):
+        # Relatives are few among them, so these are sought in the pairs, which are in order.
+        keys, wanted = one * count + other, related[0] * count + related[1]
+        at = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
+        kept[at[keys[at] == wanted]] = False
+    return torch.stack([one[kept], other[kept]])
 
 
 def shared_target(related: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:

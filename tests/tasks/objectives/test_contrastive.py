@@ -280,6 +280,19 @@ def test_a_neighbour_in_common_may_be_any_node_but_a_part_of_the_entity():
     assert Contrast().kin_in(batch, "thing", torch.arange(1, 7)) is None
 
 
+@pytest.mark.parametrize("edges", [0, 1, 40])
+def test_pairs_two_steps_away_are_those_of_the_square_of_the_matrix(edges):
+    generator = torch.Generator().manual_seed(edges)
+    tied = torch.randint(ROWS, (2, edges), generator=generator)
+    beside = torch.stack([tied[0], tied[1] % 4 + ROWS])
+    related = related_pairs(torch.arange(ROWS), [tied[:, ::3]], ROWS)
+    has = torch.zeros(ROWS, ROWS + 4, dtype=torch.bool)
+    has[beside[0], beside[1]] = True
+    wanted = (has.float() @ has.float().T > 0) & ~torch.eye(ROWS, dtype=torch.bool)
+    wanted[related[0], related[1]] = False
+    assert two_steps_away(beside, related, ROWS).T.tolist() == wanted.nonzero().tolist()
+
+
 def test_shares_are_those_of_relatives_and_sum_up_to_one(kin):
     own, others = shared_target(kin.related, ROWS, 0.3)
     target = torch.diag(own).double() + dense(kin.related, others)
