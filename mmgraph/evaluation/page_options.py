@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmgraph.data.task_spec import AnyTaskSpec, MultiTaskSpec, TaskSpec
+from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, MultiTaskSpec
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
 from mmgraph.evaluation.plan import Plan
 from mmgraph.evaluation.report_map import MapMethod, check_map
 from mmgraph.evaluation.report_slices import Slicing
 from mmgraph.graph.graph import Graph
+from mmgraph.graph.without_links import link_type
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +82,13 @@ class PageOptions:
 
 
 def _asked_about(graph: Graph, spec: AnyTaskSpec, task: str) -> set[str]:
-    """Return the ids of the entities that a task asks about."""
-    specs = [graph.task(name) for name in spec.tasks] if isinstance(spec, MultiTaskSpec) else [spec]
-    entities = [one.entity for one in specs if isinstance(one, TaskSpec)]
-    if not entities:
-        raise ConfigError(
-            f"the task {task!r} has no target of each entity, so no answer can be explained",
-            where="--explain",
-            fix="Leave it out.",
-        )
+    """Return the ids of the entities that a task asks about: of links the sources."""
+    names = spec.tasks if isinstance(spec, MultiTaskSpec) else [task]
+    entities = {
+        link_type(graph, one.relation, where=f"tasks.{name}").source
+        if isinstance(one, LinkTaskSpec)
+        else one.entity
+        for name, one in ((name, graph.task(name)) for name in names)
+        if not isinstance(one, MultiTaskSpec)
+    }
     return {name for entity in entities for name in graph.nodes[entity]["id"].astype(str)}

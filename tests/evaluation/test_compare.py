@@ -144,6 +144,14 @@ def _never(*_: object) -> None:
     raise AssertionError("everything is done already")
 
 
+def test_links_are_explained_on_the_page(graph: Graph, tmp_path: Path) -> None:
+    asked = {"task": "link:like", "models": ["mlp"], "controls": "none", "seeds": 1, "overrides": SHORT}
+    compare(graph, **asked, out=tmp_path / "out", explain=["m1"])
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "What answers rest on" in page
+    assert "(m1), source" in page
+
+
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
@@ -155,9 +163,9 @@ def _never(*_: object) -> None:
         ),
         ({"show": "logistic_regression"}, ConfigError, "--show: there is no model 'logistic_regression'"),
         (
-            {"explain": ["m1"], "task": "link:like", "models": ["mlp"]},
-            ConfigError,
-            "no answer can be explained",
+            {"explain": ["nobody"], "task": "link:like", "models": ["mlp"]},
+            GraphError,
+            "--explain: there is no entity 'nobody'",
         ),
         ({"explain": ["m1"], "models": ["logistic_regression"]}, ConfigError, "all entries are baselines"),
         ({"explain": ["m1"], "out": None}, ConfigError, "--explain: there is no report to show that in"),

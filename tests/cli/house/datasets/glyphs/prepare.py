@@ -27,8 +27,9 @@ def prepare(out: Path, source: Path | None, progress: Progress) -> None:
         path = f"sans/{number}.png" if number % 6 else ""
         if path:
             Image.fromarray(picture).save(out / path)
-        rows.append((_id(number), f"Glyph {number}", script, path, f"{words[script]} {number % 5}"))
-    columns = ["id", "title", "script", "sans", "name"]
+        category = "Lu" if number % 2 else "Ll"
+        rows.append((_id(number), f"Glyph {number}", script, category, path, f"{words[script]} {number % 5}"))
+    columns = ["id", "title", "script", "category", "sans", "name"]
     pd.DataFrame(rows, columns=columns).to_csv(out / "glyphs.csv", index=False)
     pairs = [(_id(number), _id(number + 3)) for number in range(0, COUNT - 3, 2)]
     pd.DataFrame(pairs, columns=["source", "target"]).to_csv(out / "case_pair.csv", index=False)
