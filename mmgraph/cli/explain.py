@@ -162,8 +162,8 @@ def _write_side(found: Explanation) -> None:
         _write_fidelity(found.fidelity_of_neighbours)
     _write_rows(
         found.features,
-        "features, by integrated gradients from the mean of training; they add up to how far that moves it, "
-        f"within {abs(found.gap):.1g}",
+        "features, by integrated gradients from the mean of training; together "
+        f"{found.features['added'].sum():+.4f}, within {abs(found.gap):.1g} of how far that moves it",
     )
     _write_rows(found.strongest_features(), "the features of its own that count most")
     _write_rows(found.attention, "whom it looked at")
@@ -180,16 +180,14 @@ def _write_overall(found: OverallExplanation, *, json: bool) -> None:
     if json:
         write_json(found.to_json())
         return
-    from mmgraph.evaluation.explanation.explanation import falls_by
-
     of = "pairs" if found.role else "entities"
     write_line(f"{found.model} on {found.task}: {found.entities} of {found.of} {of} of {found.split}")
     for side in found.sides:
         by = f", by the {side.role}" if side.role else ""
         _write_rows(side.parts, f"what each added to the {side.asked}, on average{by}")
         write_line(
-            f"without the most important ones it {falls_by(side.necessity)} (fidelity+), with them alone it "
-            f"{falls_by(side.sufficiency)} (fidelity-)"
+            f"without the most important ones {side.changes[0]} (fidelity+), with them alone "
+            f"{side.changes[1]} (fidelity-)"
         )
 
 
@@ -217,8 +215,10 @@ def _cell(name: str, value: Any) -> Any:
 
 
 def _write_fidelity(found: Fidelity) -> None:
-    names = ", ".join(name for _, name in found.important) or "nothing"
+    if not found.important:
+        write_line("nothing speaks for the answer")
+        return
+    names = ", ".join(name for _, name in found.important)
     write_line(
-        f"without {names} it {found.changes[0]} (fidelity+), with that alone it {found.changes[1]} "
-        "(fidelity-)"
+        f"without {names} {found.changes[0]} (fidelity+), with that alone {found.changes[1]} (fidelity-)"
     )

@@ -82,8 +82,4 @@ def _fidelity(found: Explanation) -> str:
     if not one.important:
         return "Nothing speaks for the answer."
     names = listed([name for _, name in one.important], "and")
-    what = "number" if found.plain[0] == found.value else "probability"
-    return (
-        f"Without {names} the {what} {one.changes[0]} (fidelity+), with that alone it {one.changes[1]} "
-        "(fidelity−)."
-    )
+    return f"Without {names} {one.changes[0]} (fidelity+), with that alone {one.changes[1]} (fidelity−)."

@@ -18,30 +18,43 @@ class Fidelity:
     """Whether what is called important is.
 
     Args:
-        important: The kind and name of the fewest that make up 80 % of what speaks for the answer.
-        necessity: Fidelity+: how far the probability, or the number of a regression, falls without them. High
-            if they are needed.
-        sufficiency: Fidelity-: how far it falls with them alone. Near 0, or below, if they are enough.
+        important: The kind and name of the fewest that make up 80 % of what speaks for the answer: of what
+            brings the number of a regression from where it would be without any to where it is.
+        necessity: Fidelity+: how far the probability falls without them, or the number of a regression moves.
+            High if they are needed.
+        sufficiency: Fidelity-: how far it falls, or moves, with them alone. Near 0, or below, if they are
+            enough.
+        measured: Whether that is of the number of a regression.
     """
 
     important: tuple[tuple[str, str], ...]
     necessity: float
     sufficiency: float
+    measured: bool = False
 
     @property
     def changes(self) -> tuple[str, str]:
         """What becomes of the answer without them, and with them alone, in words."""
-        return falls_by(self.necessity), falls_by(self.sufficiency)
+        return changed(self.necessity, self.sufficiency, measured=self.measured)
 
 
-def falls_by(difference: float) -> str:
-    """Return by how much a number falls, in words.
+def changed(necessity: float, sufficiency: float, *, measured: bool) -> tuple[str, str]:
+    """Return what becomes of an answer without what is important, and with that alone, in words.
+
+    Args:
+        necessity: Fidelity+.
+        sufficiency: Fidelity-.
+        measured: Whether it is the number of a regression.
 
     Example:
-        >>> falls_by(0.25), falls_by(-0.03)
-        ('falls by 0.2500', 'rises by 0.0300')
+        >>> changed(0.25, -0.03, measured=False)
+        ('the probability falls by 0.2500', 'it rises by 0.0300')
     """
-    return f"{'rises' if difference < 0 else 'falls'} by {abs(difference):.4f}"
+    first, second = (
+        f"{'changes' if measured else 'rises' if moved < 0 else 'falls'} by {abs(moved):.4f}"
+        for moved in (necessity, sufficiency)
+    )
+    return f"the {'number' if measured else 'probability'} {first}", f"it {second}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,8 @@ def table_of(question: Question, players: Sequence[Player], found: Shapley, game
 def fidelity(question: Question, players: int, found: Shapley, game: Known) -> tuple[float, float]:
     """Return how far the plain number falls without those that added most, and with them alone.
 
-    `Amara et al. 2022 <https://arxiv.org/abs/2206.09677>`_: fidelity+ and fidelity-.
+    `Amara et al. 2022 <https://arxiv.org/abs/2206.09677>`_: fidelity+ and fidelity-. Of a quantity it is
+    how far it moves, either way.
 
     Args:
         question: What the model is asked.
@@ -89,13 +91,22 @@ def fidelity(question: Question, players: int, found: Shapley, game: Known) -> t
         found: What they added.
         game: The game.
     """
-    chosen, everybody = important(found), frozenset(range(players))
+    chosen, everybody = _chosen(question, found), frozenset(range(players))
     whole = question.plain(found.everybody)
-    return whole - question.plain(game(everybody - chosen)), whole - question.plain(game(chosen))
+    without, alone = whole - question.plain(game(everybody - chosen)), whole - question.plain(game(chosen))
+    return (abs(without), abs(alone)) if question.number.measured else (without, alone)
 
 
 def fidelity_of(question: Question, players: Sequence[Player], found: Shapley, game: Known) -> Fidelity:
     """Return the same with the names of those that added most; see :func:`fidelity`."""
-    chosen = sorted(important(found))
+    chosen = sorted(_chosen(question, found))
     names = tuple((players[place].kind, players[place].name) for place in chosen)
-    return Fidelity(names, *fidelity(question, len(players), found, game))
+    moved = fidelity(question, len(players), found, game)
+    return Fidelity(names, *moved, measured=question.number.measured)
+
+
+def _chosen(question: Question, found: Shapley) -> frozenset[int]:
+    """Return those that added most, of a quantity that is less than it would be without any took most."""
+    if question.number.measured and found.everybody < found.nobody:
+        found = replace(found, values=-found.values)
+    return important(found)

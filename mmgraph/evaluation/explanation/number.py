@@ -52,6 +52,11 @@ class Number(ABC):
         return False
 
     @property
+    def measured(self) -> bool:
+        """Whether it is a quantity, where neither more nor less speaks for the answer, and no log-odds."""
+        return False
+
+    @property
     @abstractmethod
     def unit(self) -> str:
         """What the number is, in words."""
@@ -95,6 +100,11 @@ class EntityNumber(Number):
     task: EntityTask
     head: nn.Module
     answer: str | None
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is the number of a regression."""
+        return self.answer is None
 
     @property
     def unit(self) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.errors import ConfigError, GraphError, did_you_mean
+from mmgraph.evaluation.explanation.explanation import changed
 from mmgraph.evaluation.explanation.game import fidelity, game_of
 from mmgraph.evaluation.explanation.number import names_of
 from mmgraph.evaluation.explanation.pairs import Pairs
@@ -50,6 +51,7 @@ class OverallExplanation:
         sufficiency: Fidelity-, the mean over the entities.
         role: Of pairs, which end the entities are; see :class:`~mmgraph.evaluation.explanation.pairs.End`.
         other: Of pairs, the same of the other ends.
+        measured: Whether both fidelities are of the number of a regression, and not of a probability.
     """
 
     task: str
@@ -64,6 +66,12 @@ class OverallExplanation:
     sufficiency: float
     role: str = ""
     other: OverallExplanation | None = None
+    measured: bool = False
+
+    @property
+    def changes(self) -> tuple[str, str]:
+        """What becomes of the answers without what is important, and with that alone, in words."""
+        return changed(self.necessity, self.sufficiency, measured=self.measured)
 
     @property
     def sides(self) -> tuple[OverallExplanation, ...]:
@@ -148,6 +156,7 @@ def explain_all(
             sufficiency=float(sufficiency),
             role=role,
             other=found,
+            measured=tally.measured,
         )
     assert found is not None
     return found
@@ -165,6 +174,7 @@ class _Tally:
         self._found: dict[tuple[str, str], _Values] = {}
         self._there: dict[tuple[str, str], int] = {}
         self.fidelities: list[tuple[float, float]] = []
+        self.measured = False
 
     def add(self, number: int, question: Question, *, orders: int, seed: int) -> None:
         """Add what things added to one answer."""
@@ -175,6 +185,7 @@ class _Tally:
             key = (player.kind, player.name)
             self._found.setdefault(key, np.zeros(self._count))[number] = value
             self._there[key] = self._there.get(key, 0) + 1
+        self.measured = question.number.measured
         self.fidelities.append(fidelity(question, len(players), values, game))
 
     def table(self) -> pd.DataFrame:

@@ -128,6 +128,29 @@ def test_attention_is_that_of_the_entity(graph):
     assert "mark/picture" not in set(explain(run, "m0").attention["at"])
 
 
+def test_what_brings_a_number_to_where_it_is_counts_whichever_way_that_is(graph):
+    run = train(graph, task="size", model="mlp", overrides=["max_epochs=20", "device=cpu"], seed=0)
+    ids = run.predictions().query("split == 'test'")["id"].tolist()
+    explained = [explain(run, entity) for entity in ids]
+    assert {found.value < found.nothing for found in explained} == {False, True}
+    for found in explained:
+        way = 1 if found.value >= found.nothing else -1
+        towards = {
+            (kind, name)
+            for kind, name, moved in zip(
+                found.parts["kind"], found.parts["name"], found.parts["added"], strict=True
+            )
+            if way * moved > 0
+        }
+        assert set(found.fidelity.important) <= towards
+        assert found.fidelity.important
+        assert found.fidelity.necessity >= 0
+        assert found.fidelity.changes[0].startswith("the number changes by ")
+    whole = explain_all(run)
+    assert whole.measured
+    assert whole.necessity > whole.sufficiency >= 0
+
+
 def test_a_regression_is_explained_in_its_own_unit(graph):
     run = train(graph, task="size", model="mlp", overrides=["max_epochs=20", "device=cpu"], seed=0)
     found = explain(run, "m4")
