@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, MatchingTaskSpec
@@ -32,6 +34,7 @@ class Trial:
         draw: The number of the split; 0 is the graph's own.
         parameters: How many weights were trained; nothing for a baseline.
         seconds: How long it took.
+        reciprocal_ranks: Of a link prediction, those of the test links, float64 [L].
     """
 
     entry: str
@@ -43,6 +46,7 @@ class Trial:
     draw: int = 0
     parameters: int | None = None
     seconds: float = 0.0
+    reciprocal_ranks: npt.NDArray[np.float64] | None = None
 
     @property
     def on_test(self) -> pd.DataFrame:

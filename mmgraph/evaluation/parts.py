@@ -85,10 +85,12 @@ def _modalities(comparison: Comparison, modalities: Sequence[Contrast]) -> list[
 def _none_missed(comparison: Comparison, kind: str, without: Sequence[Contrast]) -> list[str]:
     """Return that no part is missed, and of the one lost most whether it may be all the same."""
     begin = f"No single {kind} is missed by more than chance when it is left out"
-    widest = max(without, key=lambda c: c.gain.high)
-    if has_room(comparison, widest):
-        loss = gain_in_words(comparison, widest.gain)
-        return [f"{begin}, which proves little: without {_name(widest)}, the subject loses {loss}."]
+    most = max(without, key=lambda c: c.gain.mean)
+    if most.gain.mean > 0 and has_room(comparison, most):
+        loss = gain_in_words(comparison, most.gain)
+        return [f"{begin}, which proves little: without {_name(most)}, the subject loses {loss}."]
+    if any(has_room(comparison, one) for one in without):
+        return [f"{begin}, which proves little, as the intervals are wide."]
     return [f"{begin}: the others hold the same, or none of it counts."]
 
 

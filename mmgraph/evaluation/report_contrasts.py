@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mmgraph.evaluation.comparison import Comparison
-from mmgraph.evaluation.contrasts import contrasts
+from mmgraph.evaluation.contrasts import contrasts, entity_scores
 from mmgraph.evaluation.roles import Role
 from mmgraph.evaluation.statistics import Estimate
 from mmgraph.evaluation.verdict import subject_of
@@ -63,9 +63,10 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
                 "is marked * for, that draw's variance stands for theirs. "
             )
     else:
+        within = entity_scores(comparison.of(subject), comparison.headline) is not None
         caption = (
-            "Between trainings on one split (Welch); where the metric is a mean over entities, the doubt "
-            "which of them are tested is in it. "
+            "Between trainings on one split (Welch); the doubt which "
+            f"{comparison.tested} are tested {'is' if within else 'is not'} in it. "
         )
     caption += (
         "P-values are two-sided; Holm's correction is for all entries that leave out one part of the "

@@ -29,6 +29,7 @@ from mmgraph.evaluation.report_results import curves_section
 from mmgraph.evaluation.report_retrieval import retrieval_section
 from mmgraph.evaluation.report_robustness import robustness_section
 from mmgraph.evaluation.report_slices import Slices, Slicing
+from mmgraph.evaluation.trials import ranks_of_run
 from mmgraph.training.run import Run
 from mmgraph.yaml_text import dump_yaml
 
@@ -174,6 +175,7 @@ def as_comparison(run: Run) -> Comparison:
         history=run.history,
         config=run.config.model_dump(mode="json"),
         parameters=sum(weight.numel() for weight in run.module.parameters() if weight.requires_grad),
+        reciprocal_ranks=ranks_of_run(run),
     )
     task = run.task.labels.task
     return Comparison(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
@@ -20,6 +22,10 @@ from mmgraph.yaml_text import dump_yaml
 
 NOTE = "trial.json"
 """The file that a trial's folder has once it is done; what it asked for is in it."""
+
+
+RANKS = "reciprocal_ranks.npy"
+"""The file with the reciprocal ranks of the test links of a link prediction."""
 
 
 def write_baseline(folder: Path, fitted: Fitted, metrics: dict[str, dict[str, float]]) -> None:
@@ -38,6 +44,10 @@ def note_done(folder: Path, trial: Trial, asked: dict[str, Any]) -> None:
         trial: The trial.
         asked: What it was asked to do, as JSON.
     """
+    if trial.reciprocal_ranks is not None:
+        file = io.BytesIO()
+        np.save(file, trial.reciprocal_ranks, allow_pickle=False)
+        atomic_write(folder / RANKS, file.getvalue())
     content = {
         "format": 1,
         "entry": trial.entry,
@@ -64,7 +74,7 @@ def read_trial(folder: Path, asked: dict[str, Any]) -> Trial | None:
             return None
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         predictions = read_parquet(folder / "predictions.parquet").to_pandas(use_threads=may_start_threads())
-        history = folder / "history.csv"
+        history, ranks = folder / "history.csv", folder / RANKS
         return Trial(
             entry=note["entry"],
             seed=note["seed"],
@@ -75,6 +85,7 @@ def read_trial(folder: Path, asked: dict[str, Any]) -> Trial | None:
             draw=note["draw"],
             parameters=note["parameters"],
             seconds=note["seconds"],
+            reciprocal_ranks=np.load(ranks, allow_pickle=False) if ranks.is_file() else None,
         )
     except (OSError, ValueError, KeyError) as error:
         raise RunError(

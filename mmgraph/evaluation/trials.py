@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import torch
+
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.evaluation.comparison import Trial
 from mmgraph.evaluation.entries import Entry
 from mmgraph.evaluation.ground import Ground
 from mmgraph.evaluation.search import chosen_config, space_of
 from mmgraph.evaluation.trial_folder import NOTE, note_done, read_trial, write_baseline
+from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.training.config import TrainConfig
+from mmgraph.training.run import Run
 from mmgraph.training.train import train
 
 
@@ -158,14 +164,27 @@ def _train(job: Job, ground: Ground, found: TrainConfig | None, began: float) ->
         draw=job.draw,
         parameters=sum(weight.numel() for weight in run.module.parameters() if weight.requires_grad),
         seconds=time.monotonic() - began,
+        reciprocal_ranks=ranks_of_run(run),
     )
+
+
+def ranks_of_run(run: Run) -> npt.NDArray[np.float64] | None:
+    """Return the reciprocal ranks of the test links of a run, float64 [L]; nothing of another task."""
+    task = run.task
+    if not isinstance(task, LinkPrediction) or "test" not in task.labelled_splits():
+        return None
+    rows = task.rows("test")
+    with torch.no_grad():
+        output = task.output(run.module.head, run.unify, rows)
+    return task.reciprocal_ranks(output, rows).numpy()
 
 
 def _fit(job: Job, ground: Ground, began: float) -> Trial:
     baseline, task = BASELINES[job.entry.model], ground.task
     fitted = baseline.fit(task, ground.features if baseline.reads_features else None, ground.view)
     rows = {split: task.rows(split) for split in task.labelled_splits()}
-    metrics = {split: task.metrics(fitted.output(of), of) for split, of in rows.items()}
+    outputs = {split: fitted.output(of) for split, of in rows.items()}
+    metrics = {split: task.metrics(outputs[split], of) for split, of in rows.items()}
     if job.folder is not None:
         write_baseline(job.folder, fitted, metrics)
     return Trial(
@@ -177,4 +196,7 @@ def _fit(job: Job, ground: Ground, began: float) -> Trial:
         config=fitted.config,
         draw=job.draw,
         seconds=time.monotonic() - began,
+        reciprocal_ranks=task.reciprocal_ranks(outputs["test"], rows["test"]).numpy()
+        if isinstance(task, LinkPrediction)
+        else None,
     )

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmgraph.evaluation.comparison import Comparison, best
+from mmgraph.evaluation.comparison import Comparison, best, higher_is_better
 from mmgraph.evaluation.contrasts import Contrast, contrasts, interval
+from mmgraph.evaluation.metric_range import metric_range
 from mmgraph.evaluation.parts import parts_sentences, twins
 from mmgraph.evaluation.wording import gain_in_words, has_room, listed, p_in_words, value_in_words, worth
 
@@ -131,10 +132,19 @@ def _room_in_words(comparison: Comparison, asked: Sequence[Contrast]) -> list[st
         return []
     if nearest.gain.high <= 0:
         return ["The interval leaves no room for a gain."]
-    most = worth(comparison, nearest.gain.high)
+    most = worth(comparison, min(nearest.gain.high, _possible(comparison, nearest)))
     if has_room(comparison, nearest):
         return [f"That is no proof that there is none: the interval leaves room for a gain of {most}."]
     return [f"The interval leaves no room for a gain of more than {most}."]
+
+
+def _possible(comparison: Comparison, nearest: Contrast) -> float:
+    """Return how far the other entry is from the best value that the metric can have."""
+    metric = comparison.headline
+    score = comparison.score(nearest.entry, metric)
+    assert score is not None
+    low, high = metric_range(metric)
+    return high - score.mean if higher_is_better(metric) else score.mean - low
 
 
 def _untold(comparison: Comparison, names: Sequence[str]) -> list[str]:

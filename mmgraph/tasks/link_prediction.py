@@ -267,6 +267,15 @@ class LinkPrediction(Task):
             metrics |= {"cold_start_mrr": apart.mrr(), "cold_start_hits@10": apart.hits(10)}
         return metrics
 
+    def reciprocal_ranks(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Return the reciprocal rank of some links, whose mean is ``mrr``, float64 [R].
+
+        Args:
+            output: How they came off, [R, 7].
+            rows: The links, int64 [R].
+        """
+        return RankedLinks.of(output.cpu()).ranking(self.links.source[rows.cpu()]).reciprocals
+
     def predict(self, head: nn.Module, unify: Unify) -> pd.DataFrame:
         """Return the ten best new targets of each source: ``source``, ``rank``, ``target`` and more."""
         return self.recommend(self._score(head, unify))

@@ -63,13 +63,18 @@ class Ranking:
         return 1 + self.above + self.tied.double() / 2
 
     def mrr(self) -> float:
-        r"""Return the mean reciprocal rank of the relevant candidates.
+        """Return the mean reciprocal rank of the relevant candidates."""
+        return self.reciprocals.mean().item()
+
+    @property
+    def reciprocals(self) -> Tensor:
+        r"""The reciprocal rank of each relevant candidate, float64 [P].
 
         With a candidates above it and m equal ones, itself among them, one has the mean
         :math:`\frac{1}{m} \sum_{i=1}^{m} \frac{1}{a + i} = \frac{\psi(a + m + 1) - \psi(a + 1)}{m}`.
         """
         above, equal = self.above.double(), self.tied.double() + 1
-        return ((torch.digamma(above + equal + 1) - torch.digamma(above + 1)) / equal).mean().item()
+        return (torch.digamma(above + equal + 1) - torch.digamma(above + 1)) / equal
 
     def median_rank(self) -> float:
         """Return the median rank of the relevant candidates, of an even number the mean of the middle two."""

@@ -84,6 +84,29 @@ def test_baselines_without_scores_of_entities_tell_nothing_of_chance(make_compar
     assert interval(agreeing, "hetero_gat", "mean_reciprocal_rank") is None
 
 
+@pytest.mark.parametrize("of", ["links", "entities"])
+def test_reciprocal_ranks_have_the_doubt_which_of_them_are_tested(make_comparison: Make, of: str) -> None:
+    plain = make_comparison({"mlp": [0.40, 0.41], "hetero_gat": [0.50, 0.51]}, metric="mrr")
+    rng, trials = np.random.default_rng(0), []
+    for trial in plain.trials:
+        mean = trial.metrics["test"]["mrr"]
+        ranks = rng.choice([1.0, 1e9], len(trial.on_test), p=[mean, 1 - mean])
+        if of == "links":
+            trials.append(replace(trial, reciprocal_ranks=1 / ranks))
+            continue
+        table = trial.predictions.assign(rank=np.nan, rank_back=np.nan)
+        table.loc[trial.on_test.index, "rank"] = ranks
+        table.loc[trial.on_test.index, "rank_back"] = ranks[::-1]
+        trials.append(replace(trial, predictions=table))
+    (before,), (after,) = (
+        contrasts(one, "hetero_gat") for one in (plain, replace(plain, trials=tuple(trials)))
+    )
+    assert before.gain.mean == pytest.approx(after.gain.mean) == pytest.approx(0.1)
+    # Thirty of 0 or 1 leave a share open by a tenth, and more.
+    assert before.gain.p < 0.05 < after.gain.p
+    assert interval(replace(plain, trials=tuple(trials)), "hetero_gat", "mrr") is not None
+
+
 def _answered(comparison: Comparison, entry: str, right: float, seed: int) -> Comparison:
     """Return a comparison in which an entry is right on some share of the test entities."""
     trials = []

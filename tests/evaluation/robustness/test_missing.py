@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmgraph.evaluation.explanation.number import EntityNumber, names_of
 from mmgraph.evaluation.explanation.players import modalities_and_relations
 from mmgraph.evaluation.explanation.question import Question, checked_task
 from mmgraph.evaluation.robustness.missing import combinations_left, missing_curves, without_modalities
@@ -59,10 +60,19 @@ def test_a_pair_goes_with_what_it_is_a_pair_of(graph):
     assert plain == [row for row in had if row != 6]
 
 
+def log_odds(question: Question, output: torch.Tensor) -> float:
+    """Return the log-odds of the class that is asked about, of an output [C]."""
+    number = question.number
+    assert isinstance(number, EntityNumber)
+    place = names_of(number.task).index(str(number.answer))
+    others = torch.arange(len(output)) != place
+    return float(output[place].double() - output[others].double().logsumexp(dim=0))
+
+
 def test_an_explanation_takes_such_edges_away_as_well(made_of_names):
     run = train(made_of_names, task="script", model="hetero_gat", overrides=QUICK, seed=0)
     question = Question.of(run, checked_task(run), 4)
-    players = {p.name: p for p in modalities_and_relations(question.around)}
+    players = {p.name: p for p in modalities_and_relations(question.around, question.number)}
     index, gone = question.around.batch.edge_index_dict[LIKE], players["name"].edges[LIKE]
     place = question.around.place
     assert torch.equal(gone, (index == place).any(dim=0))
@@ -71,7 +81,7 @@ def test_an_explanation_takes_such_edges_away_as_well(made_of_names):
     subject = Subject.of(run, "train", doing="test")
     lost = without_modalities(run.view, {"mark/name": np.array([4])})
     subject = replace(subject, rows=torch.tensor([4]))
-    wanted = float(question.number(subject.output(lost)[0]))
+    wanted = log_odds(question, subject.output(lost)[0])
     kept = {triple: ~gone for triple, gone in players["name"].edges.items()}
     assert question.ask(kept) == pytest.approx(wanted, abs=1e-5)
 
@@ -84,12 +94,12 @@ def test_an_explanation_takes_a_pair_away_with_either_part(graph):
     pairs = replace(graph, schema=GraphSchema(types, graph.schema.edge_types))
     run = train(pairs, task="script", model="hetero_gat", overrides=QUICK, seed=0)
     question = Question.of(run, checked_task(run), 4)
-    players = {p.name: p for p in modalities_and_relations(question.around)}
+    players = {p.name: p for p in modalities_and_relations(question.around, question.number)}
     of = ("mark/picture", "of", "mark")
     assert torch.equal(players["name"].edges[of], players["picture"].edges[of])
     subject = replace(Subject.of(run, "train", doing="test"), rows=torch.tensor([4]))
     lost = without_modalities(run.view, {"mark/name": np.array([4])})
-    wanted = float(question.number(subject.output(lost)[0]))
+    wanted = log_odds(question, subject.output(lost)[0])
     kept = {triple: ~gone for triple, gone in players["name"].edges.items()}
     assert question.ask(kept) == pytest.approx(wanted, abs=1e-5)
 
