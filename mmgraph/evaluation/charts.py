@@ -83,7 +83,7 @@ def strip_chart(
         narrow: Whether it shall fit a phone.
     """
     # As wide as the longest label needs.
-    beside = round(min(max(24 + 7.3 * max(len(label) for label in rows), 120), 380))
+    beside = round(min(max(24 + 8.2 * max(len(label) for label in rows), 120), 420))
     left, right, step, top = (10, 330, 48, 22) if narrow else (beside, beside + 400, 30, 14)
     singles = [one for mean, _, values, _ in rows.values() for one in (mean, *values.values())]
     # One of next to no trainings may be so long that nothing else would be told apart.

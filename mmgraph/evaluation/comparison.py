@@ -265,18 +265,24 @@ def failed(failures: Sequence[Failure]) -> MMGraphError:
 
 
 def higher_is_better(metric: str) -> bool:
-    """Return whether more of a metric is better; torchmetrics calls what should be small an error.
+    """Return whether more of a metric is better: of all but errors, as torchmetrics calls them, and ranks.
 
     Example:
-        >>> higher_is_better("accuracy"), higher_is_better("mean_absolute_error")
-        (True, False)
+        >>> [higher_is_better(name) for name in ("accuracy", "mean_absolute_error", "a_to_b_median_rank")]
+        [True, False, False]
     """
-    return not metric.endswith("_error")
+    return not metric.endswith(("_error", "median_rank"))
 
 
 def with_target_on_test(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the test entities that have a target."""
     return predictions[(predictions["split"] == "test") & predictions["target"].notna()]
+
+
+def leaders(comparison: Comparison, names: Sequence[str]) -> dict[str, str]:
+    """Return by metric which of some entries is the best on test; none of what is no merit of an entry."""
+    judged = [metric for metric in comparison.metrics if not metric.endswith("gallery_size")]
+    return {metric: best(comparison, metric, names) for metric in judged}
 
 
 def best(comparison: Comparison, metric: str, names: Sequence[str], *, split: str = "test") -> str:

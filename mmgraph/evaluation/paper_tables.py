@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmgraph.counted import counted
-from mmgraph.evaluation.comparison import Comparison, best
+from mmgraph.evaluation.comparison import Comparison, leaders
 from mmgraph.evaluation.contrasts import interval
 from mmgraph.evaluation.report_classes import classes_section
 from mmgraph.evaluation.report_contrasts import contrasts_section
@@ -92,7 +92,7 @@ class PaperTable:
 def results_table(comparison: Comparison) -> PaperTable:
     """Return means, standard deviations and the intervals of the headline metric of all entries."""
     names = comparison.finished
-    leaders = {metric: best(comparison, metric, names) for metric in comparison.metrics}
+    first = leaders(comparison, names)
     headline = comparison.headline.replace("_", " ")
     rows = []
     for name in names:
@@ -103,7 +103,7 @@ def results_table(comparison: Comparison) -> PaperTable:
                 Cell(name),
                 Cell(str(len(comparison.of(name)))),
                 Cell("" if reach is None else f"{reach.low:.3f} to {reach.high:.3f}"),
-                *(Cell(str(score), len(names) > 1 and leaders[metric] == name) for metric, score in scores),
+                *(Cell(str(score), len(names) > 1 and first.get(metric) == name) for metric, score in scores),
             )
         )
     splits = f"{len(comparison.draws)} random splits" if len(comparison.draws) > 1 else "one split"

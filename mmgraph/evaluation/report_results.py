@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mmgraph.counted import counted
 from mmgraph.evaluation.charts import Point, StripChart, strip_chart
-from mmgraph.evaluation.comparison import Comparison, Score, Trial, best
+from mmgraph.evaluation.comparison import Comparison, Score, Trial, leaders
 from mmgraph.evaluation.contrasts import interval
 from mmgraph.evaluation.line_charts import LineChart, line_charts
 
@@ -75,11 +75,11 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
     """
     metric = comparison.headline
     names = comparison.finished
-    leaders = {m: best(comparison, m, names) for m in comparison.metrics}
+    first = leaders(comparison, names)
     rows = []
     reaches = {name: interval(comparison, name, metric) for name in names}
     for entry in comparison.entries:
-        cells = tuple(_cell(comparison, entry.name, m, leaders[m]) for m in comparison.metrics)
+        cells = tuple(_cell(comparison, entry.name, m, first.get(m)) for m in comparison.metrics)
         own, weights = reaches.get(entry.name), comparison.parameters(entry.name)
         rows.append(
             Row(
@@ -99,7 +99,7 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
         reach = (score.mean, score.mean) if own is None else (own.low, own.high)
         single = {_named(trial, comparison): trial.metrics["test"][metric] for trial in comparison.of(name)}
         strips[name] = (score.mean, reach, single, str(score))
-    leader = comparison.score(leaders[metric], metric)
+    leader = comparison.score(first[metric], metric)
     assert leader is not None
     return Results(
         caption=(
@@ -108,7 +108,7 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
         ),
         headline=_words(metric),
         seeds=_repeated(comparison),
-        best=leaders[metric],
+        best=first[metric],
         tested=comparison.tested,
         metrics=tuple(_words(m) for m in comparison.metrics),
         charts=(strip_chart(strips), strip_chart(strips, narrow=True)),
@@ -193,7 +193,7 @@ def _sampling_error(metric: str, mean: float, count: int) -> str:
     )
 
 
-def _cell(comparison: Comparison, name: str, metric: str, leader: str) -> Cell | None:
+def _cell(comparison: Comparison, name: str, metric: str, leader: str | None) -> Cell | None:
     score = comparison.score(name, metric)
     if score is None:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mmgraph.errors import ConfigError, MMGraphError, UserError
-from mmgraph.evaluation.comparison import Comparison, Failure, Score, best, failed
+from mmgraph.evaluation.comparison import Comparison, Failure, Score, best, failed, leaders
 
 Make = Callable[..., Comparison]
 
@@ -35,6 +35,12 @@ def test_best_follows_the_direction_of_the_metric(make_comparison: Make) -> None
     comparison = make_comparison({"a": [1.0], "b": [2.0]}, metric="mean_squared_error")
     assert best(comparison, "mean_squared_error", ["a", "b"]) == "a"
     assert best(make_comparison({"a": [1.0], "b": [2.0]}), "accuracy", ["a", "b"]) == "b"
+    ranked = make_comparison({"a": [1.0], "b": [27.0]}, metric="picture_to_name_median_rank")
+    assert leaders(ranked, ["a", "b"]) == {"picture_to_name_median_rank": "a"}
+
+
+def test_no_entry_is_the_best_for_the_size_of_its_gallery(make_comparison: Make) -> None:
+    assert leaders(make_comparison({"a": [9.0], "b": [9.0]}, metric="gallery_size"), ["a", "b"]) == {}
 
 
 def test_failures_are_named_and_keep_their_kind() -> None:
