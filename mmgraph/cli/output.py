@@ -9,6 +9,7 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _WIDTH_OF_A_PIPE = 200
 _BEST_TRIALS = 10
-_MOST_COLUMNS = 10
 
 
 def write_json(document: Any) -> None:
@@ -36,21 +36,83 @@ def write_line(text: str) -> None:
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
     """Write a table; columns of numbers are aligned to the right.
 
+    What is wider than the terminal is written in parts, one below the other, each with the first column:
+    no word and no number is broken that has room on a line of its own.
+
     Args:
         columns: The headings.
         rows: The cells; anything that ``str`` can show.
         title: A line above the table.
     """
     cells = [[_shown(value) for value in row] for row in rows]
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for index, column in enumerate(columns):
-        numeric = bool(cells) and all(_is_number(row[index]) for row in cells)
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
     # A pipe has no width: cells are not to be folded at 80 columns there.
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
-    Console(width=width, highlight=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
+    filled = [[column, *(row[index] for row in cells)] for index, column in enumerate(columns)]
+    # A word that takes most of the line, such as a path, is folded.
+    least = [min(_least_width(column), console.width * 3 // 5) for column in filled]
+    for part in _parts(least, console.width):
+        table = Table(title=title or None, title_justify="left", header_style="bold")
+        most = [max(map(cell_len, filled[index])) for index in part]
+        for index, width in zip(part, _widths([least[i] for i in part], most, console.width), strict=True):
+            numeric = bool(cells) and all(_is_number(row[index]) for row in cells)
+            table.add_column(
+                Text(columns[index]),
+                justify="right" if numeric else "left",
+                overflow="fold",
+                width=width,
+            )
+        for row in cells:
+            table.add_row(*(Text(row[index]) for index in part))
+        console.print(table)
+        title = ""
+
+
+def _least_width(cells: Sequence[str]) -> int:
+    """Return how narrow a column can be that breaks no word, and no number from its spread.
+
+    Example:
+        >>> _least_width(["mrr", "0.912 ± 0.004"]), _least_width(["what it is", "edges shuffled"])
+        (13, 8)
+    """
+    parts = [part for cell in cells for part in ([cell] if "±" in cell else cell.split())]
+    return max(map(cell_len, parts), default=0)
+
+
+def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
+    """Return which columns each part of a table has: the first, and as many others as there is room for.
+
+    Example:
+        >>> _parts([10, 20, 20, 20], 60)
+        [[0, 1, 2], [0, 3]]
+    """
+    parts: list[list[int]] = [[0]]
+    for index in range(1, len(widths)):
+        if len(parts[-1]) > 1 and _outer([widths[i] for i in (*parts[-1], index)]) > width:
+            parts.append([0])
+        parts[-1].append(index)
+    return parts
+
+
+def _widths(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
+    """Return how wide columns are: as much as they need, or what there is, shared out.
+
+    Example:
+        >>> _widths([10, 8, 6], [10, 40, 6], 100), _widths([10, 8, 6], [10, 40, 26], 60)
+        ([10, 40, 6], [10, 24, 16])
+    """
+    widths = list(least)
+    while _outer(widths) < width and any(own < wanted for own, wanted in zip(widths, most, strict=True)):
+        # The one that is to fold most often for its width.
+        folds = [
+            wanted / max(own, 1) if own < wanted else 0.0 for own, wanted in zip(widths, most, strict=True)
+        ]
+        widths[folds.index(max(folds))] += 1
+    return widths
+
+
+def _outer(widths: Sequence[int]) -> int:
+    """Return how wide a table is with its lines and the blanks beside them."""
+    return 1 + sum(own + 3 for own in widths)
 
 
 def write_metrics(run: Run, split: str, *, json: bool) -> None:
@@ -78,14 +140,7 @@ def write_comparison(comparison: Comparison, *, json: bool) -> None:
         write_json({**document(comparison), "folder": str(comparison.folder)})
     else:
         verdict = judge(comparison)
-        rows = []
-        for entry in comparison.entries:
-            scores = [comparison.score(entry.name, metric) for metric in comparison.metrics]
-            weights, seconds = comparison.parameters(entry.name), comparison.seconds(entry.name)
-            shown = ("failed" if score is None else score for score in scores)
-            rows.append((entry.name, *shown, weights, f"{seconds:.1f}"))
-        columns = ("model", *comparison.metrics, "weights", "seconds")
-        write_table(*_upright(columns, rows), title=f"{comparison.task} (test)")
+        _write_results(comparison)
         if (found := contrasts_section(comparison)) is not None:
             write_table(
                 ("against", "what it is", "better by", "95% CI", "p, Holm"),
@@ -99,19 +154,21 @@ def write_comparison(comparison: Comparison, *, json: bool) -> None:
         raise failed(comparison.failures)
 
 
-def _upright(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    """Return a table turned on its side where it has more columns than a terminal has room for.
+def _write_results(comparison: Comparison) -> None:
+    """Write the means and spreads of all entries, in a table for each group of metrics."""
+    from mmgraph.evaluation.metric_groups import metric_groups
 
-    Example:
-        >>> _upright(["model", *map(str, range(10))], [["a", *range(10)]])[1][:2]
-        [('0', 0), ('1', 1)]
-    """
-    if len(columns) <= _MOST_COLUMNS:
-        return columns, rows
-    headings, *turned = zip(columns, *rows, strict=True)
-    return headings, turned
+    names = [entry.name for entry in comparison.entries]
+    sides = {
+        "weights": [comparison.parameters(name) for name in names],
+        "seconds": [f"{comparison.seconds(name):.1f}" for name in names],
+    }
+    for group in metric_groups(comparison.metrics):
+        scores = [[comparison.score(name, metric) or "failed" for name in names] for metric in group.metrics]
+        columns = ("model", *group.headings, *sides)
+        title = f"{comparison.task} (test){', ' if group.title else ''}{group.title}"
+        write_table(columns, zip(names, *scores, *sides.values(), strict=True), title=title)
+        sides = {}
 
 
 def write_study(study: Study, *, json: bool) -> None:

@@ -15,7 +15,7 @@ from mmgraph.evaluation.paper_tables import (
     PaperTable,
     classes_table,
     contrasts_table,
-    results_table,
+    results_tables,
     slice_tables,
 )
 from mmgraph.evaluation.report_slices import Slices
@@ -35,12 +35,11 @@ def write_paper(comparison: Comparison, folder: Path, *, slices: Slices | None) 
     leader = best(comparison, comparison.headline, names)
     by_class = isinstance(comparison.spec, TaskSpec)
     tables: dict[str, PaperTable | None] = {
-        "results": results_table(comparison),
         "differences": contrasts_table(comparison),
         "classes": classes_table(comparison, leader) if by_class else None,
     }
-    for sliced in slice_tables(slices):
-        tables[file_name(sliced.title, taken=tables)] = sliced
+    for titled in (*results_tables(comparison), *slice_tables(slices)):
+        tables[file_name(titled.title, taken=tables)] = titled
     for name, table in tables.items():
         if table is not None:
             _write_table(table, folder, name)

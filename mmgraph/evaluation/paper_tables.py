@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mmgraph.counted import counted
 from mmgraph.evaluation.comparison import Comparison, leaders
 from mmgraph.evaluation.contrasts import interval
+from mmgraph.evaluation.metric_groups import MetricGroup, metric_groups, spoken
 from mmgraph.evaluation.report_classes import classes_section
 from mmgraph.evaluation.report_contrasts import contrasts_section
 from mmgraph.evaluation.report_slices import Slices
@@ -89,36 +90,48 @@ class PaperTable:
         )
 
 
-def results_table(comparison: Comparison) -> PaperTable:
-    """Return means, standard deviations and the intervals of the headline metric of all entries."""
-    names = comparison.finished
-    first = leaders(comparison, names)
-    headline = comparison.headline.replace("_", " ")
-    rows = []
-    for name in names:
-        reach = interval(comparison, name, comparison.headline)
-        scores = [(metric, comparison.score(name, metric)) for metric in comparison.metrics]
-        rows.append(
+def results_tables(comparison: Comparison) -> list[PaperTable]:
+    """Return means, standard deviations and the intervals of the headline metric of all entries.
+
+    Metrics that have no room beside the headline stand in tables of their own.
+    """
+    together, *others = metric_groups(comparison.metrics)
+    headline = spoken(comparison.headline)
+    splits = f"{len(comparison.draws)} random splits" if len(comparison.draws) > 1 else "one split"
+    over = f"mean ± standard deviation over {counted(len(comparison.seeds), 'seed')} on {splits}"
+    what = f"{comparison.task} in {comparison.graph}: test metrics"
+    reaches = {name: interval(comparison, name, comparison.headline) for name in comparison.finished}
+    first = PaperTable(
+        "Results",
+        f"{what}, {over}; 95% confidence intervals of {headline}.",
+        ("model", "runs", f"{headline}, 95% CI", *together.headings),
+        tuple(
             (
                 Cell(name),
                 Cell(str(len(comparison.of(name)))),
                 Cell("" if reach is None else f"{reach.low:.3f} to {reach.high:.3f}"),
-                *(Cell(str(score), len(names) > 1 and first.get(metric) == name) for metric, score in scores),
+                *_scores(comparison, name, together),
             )
-        )
-    splits = f"{len(comparison.draws)} random splits" if len(comparison.draws) > 1 else "one split"
-    return PaperTable(
-        "Results",
-        f"{comparison.task} in {comparison.graph}: test metrics, mean ± standard deviation over "
-        f"{counted(len(comparison.seeds), 'seed')} on {splits}; 95% confidence intervals of {headline}.",
-        (
-            "model",
-            "runs",
-            f"{headline}, 95% CI",
-            *(metric.replace("_", " ") for metric in comparison.metrics),
+            for name, reach in reaches.items()
         ),
-        tuple(rows),
     )
+    further = [
+        PaperTable(
+            f"Results, {group.title}",
+            f"{what}, {group.title}, {over}.",
+            ("model", *group.headings),
+            tuple((Cell(name), *_scores(comparison, name, group)) for name in reaches),
+        )
+        for group in others
+    ]
+    return [first, *further]
+
+
+def _scores(comparison: Comparison, name: str, group: MetricGroup) -> list[Cell]:
+    names = comparison.finished
+    first = leaders(comparison, names)
+    scores = [(metric, comparison.score(name, metric)) for metric in group.metrics]
+    return [Cell(str(score), len(names) > 1 and first.get(metric) == name) for metric, score in scores]
 
 
 def contrasts_table(comparison: Comparison) -> PaperTable | None:
@@ -126,7 +139,7 @@ def contrasts_table(comparison: Comparison) -> PaperTable | None:
     found = contrasts_section(comparison)
     if found is None:
         return None
-    headline = comparison.headline.replace("_", " ")
+    headline = spoken(comparison.headline)
     return PaperTable(
         "Differences",
         f"By how much {found.subject} is better in {headline}. {found.caption}",

@@ -27,7 +27,7 @@ def render_page(content: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"breakable": breakable, "coded": coded}
+    environment.filters |= {"breakable": breakable, "coded": coded, "whole": whole}
     assert environment.loader is not None
     script, _, _ = environment.loader.get_source(environment, _SCRIPT)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -44,6 +44,16 @@ def breakable(text: str) -> Markup:
         Markup('hetero_<wbr>gat[<wbr>edges=<wbr>&lt;b&gt;]')
     """
     return Markup(re.sub(r"([_\[=.])", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
+
+
+def whole(text: str) -> str:
+    """Return a number and its spread, or an interval, such that a narrow column breaks it before the second.
+
+    Example:
+        >>> whole("0.912 ± 0.004"), whole("0.905 to 0.918")
+        ('0.912 ±\\xa00.004', '0.905 to\\xa00.918')
+    """
+    return text.replace(" ± ", " ±\N{NO-BREAK SPACE}").replace(" to ", " to\N{NO-BREAK SPACE}")
 
 
 def coded(text: str) -> Markup:

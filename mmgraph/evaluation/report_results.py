@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mmgraph.counted import counted
@@ -10,6 +11,7 @@ from mmgraph.evaluation.charts import Point, StripChart, strip_chart
 from mmgraph.evaluation.comparison import Comparison, Score, Trial, leaders
 from mmgraph.evaluation.contrasts import interval
 from mmgraph.evaluation.line_charts import LineChart, line_charts
+from mmgraph.evaluation.metric_groups import MetricGroup, metric_groups, spoken
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Row:
         weights: How many weights it trains, or nothing.
         time: How long all of its trials took.
         seconds: The same as a number, to sort by.
-        cells: One for each metric.
+        cells: One for each metric of the first table.
     """
 
     name: str
@@ -42,6 +44,21 @@ class Row:
     time: str
     seconds: float
     cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class FurtherTable:
+    """Metrics that have no room in the first table.
+
+    Args:
+        title: What they have in common.
+        metrics: The headings.
+        rows: Of each entry, its name and its cells.
+    """
+
+    title: str
+    metrics: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,7 @@ class Results:
     metrics: tuple[str, ...]
     charts: tuple[StripChart, ...]
     rows: tuple[Row, ...]
+    further: tuple[FurtherTable, ...]
 
 
 @dataclass(frozen=True)
@@ -77,9 +95,9 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
     names = comparison.finished
     first = leaders(comparison, names)
     rows = []
+    together, *others = metric_groups(comparison.metrics)
     reaches = {name: interval(comparison, name, metric) for name in names}
     for entry in comparison.entries:
-        cells = tuple(_cell(comparison, entry.name, m, first.get(m)) for m in comparison.metrics)
         own, weights = reaches.get(entry.name), comparison.parameters(entry.name)
         rows.append(
             Row(
@@ -89,7 +107,7 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
                 weights="" if weights is None else f"{weights:,}",
                 time=_time(comparison.seconds(entry.name)),
                 seconds=round(comparison.seconds(entry.name), 3),
-                cells=cells,
+                cells=_cells(comparison, entry.name, together, first),
             )
         )
     strips = {}
@@ -106,14 +124,21 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
             f"{_design(comparison, num_tested)} A baseline has no seed and runs once."
             f"{'' if len(comparison.draws) > 1 else _sampling_error(metric, leader.mean, num_tested)}"
         ),
-        headline=_words(metric),
+        headline=spoken(metric),
         seeds=_repeated(comparison),
         best=first[metric],
         tested=comparison.tested,
-        metrics=tuple(_words(m) for m in comparison.metrics),
+        metrics=together.headings,
         charts=(strip_chart(strips), strip_chart(strips, narrow=True)),
         rows=tuple(rows),
+        further=tuple(_further(comparison, group, first) for group in others),
     )
+
+
+def _further(comparison: Comparison, group: MetricGroup, first: Mapping[str, str]) -> FurtherTable:
+    names = [entry.name for entry in comparison.entries]
+    rows = tuple((name, _cells(comparison, name, group, first)) for name in names)
+    return FurtherTable(group.title, group.headings, rows)
 
 
 def _repeated(comparison: Comparison) -> str:
@@ -176,7 +201,7 @@ def curves_section(comparison: Comparison) -> Curves | None:
         return None
     cut = " What lies far from all else is drawn at the edge." if charts[0].cut else ""
     return Curves(
-        f"{_words(metric).capitalize()} on the validation {comparison.tested} by epoch, one line for each "
+        f"{spoken(metric).capitalize()} on the validation {comparison.tested} by epoch, one line for each "
         f"training. Training stops when it no longer gets better; the best epoch's weights are kept.{cut}",
         tuple(charts),
     )
@@ -193,6 +218,12 @@ def _sampling_error(metric: str, mean: float, count: int) -> str:
     )
 
 
+def _cells(
+    comparison: Comparison, name: str, group: MetricGroup, first: Mapping[str, str]
+) -> tuple[Cell | None, ...]:
+    return tuple(_cell(comparison, name, metric, first.get(metric)) for metric in group.metrics)
+
+
 def _cell(comparison: Comparison, name: str, metric: str, leader: str | None) -> Cell | None:
     score = comparison.score(name, metric)
     if score is None:
@@ -203,7 +234,3 @@ def _cell(comparison: Comparison, name: str, metric: str, leader: str | None) ->
 def _bar(score: Score) -> float | None:
     """Return the bar's length in per cent, for a metric between 0 and 1."""
     return round(100 * score.mean, 1) if 0 <= score.mean <= 1 else None
-
-
-def _words(metric: str) -> str:
-    return metric.replace("_", " ")

@@ -12,6 +12,7 @@ from typing import Any
 from mmgraph.counted import counted
 from mmgraph.errors import RunError
 from mmgraph.evaluation.line_charts import LineChart, series_chart
+from mmgraph.evaluation.metric_groups import spoken
 from mmgraph.evaluation.robustness.folder import MARKER
 from mmgraph.evaluation.robustness.plots import AXES
 from mmgraph.evaluation.robustness.robustness import NAMES
@@ -125,7 +126,7 @@ def _alike(one: float, other: float) -> bool:
 
 
 def _section(found: Mapping[str, Any]) -> RobustnessSection:
-    metric = found["metric"].replace("_", " ")
+    metric = spoken(found["metric"])
     draws = found["repeats"]
     spread = (
         f"bars are the standard deviation over {draws} draws" if draws > 1 else "each value is of one draw"

@@ -17,6 +17,7 @@ from mmgraph.errors import ConfigError
 from mmgraph.evaluation.comparison import Comparison, Trial
 from mmgraph.evaluation.contrasts import over_entities
 from mmgraph.evaluation.entries import Entry
+from mmgraph.evaluation.metric_groups import spoken
 from mmgraph.evaluation.paper import write_paper
 from mmgraph.evaluation.report import num_tested, sections_of
 from mmgraph.evaluation.report_data import data_section
@@ -199,7 +200,7 @@ def _splits(single: Comparison, tested: int) -> SplitTable:
         reach = over_entities(trial, metric)
         rows.append(
             SplitRow(
-                metric.replace("_", " "),
+                spoken(metric),
                 tuple(_cell(trial.metrics[split].get(metric)) for split in splits),
                 "" if reach is None else f"{reach.low:.3f} to {reach.high:.3f}",
             )

@@ -210,3 +210,33 @@ def test_validate_says_which_relations_it_did_not_build(call: Call) -> None:
     unbuilt = json.loads(call("validate", "glyphs", "--json").out)["not_built"]
     assert unbuilt == ["looks_like"]
     assert "as they need features: looks_like\n" in result.out
+
+
+def test_a_table_wider_than_the_terminal_comes_in_parts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mmgraph.cli.output._WIDTH_OF_A_PIPE", 60)
+    metrics = ["mrr", "average_precision", "hits@10", "seconds"]
+    name = "hetero_sage[edges=none]"
+    write_table(("model", *metrics), [(name, *["0.123 ± 0.045"] * 3, "4.1")], title="friend")
+    printed = capsys.readouterr().out
+    assert printed.count("friend") == 1
+    # The name in each part; no heading, no number and no name is broken.
+    assert printed.count(name) == 3
+    assert printed.count("0.123 ± 0.045") == 3
+    assert all(printed.count(metric) == 1 for metric in metrics)
+    assert max(map(len, printed.splitlines())) <= 60
+
+
+def test_words_fold_where_numbers_do_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mmgraph.cli.output._WIDTH_OF_A_PIPE", 50)
+    write_table(
+        ("against", "what it is"),
+        [("hetero_gat[edges=none]", "without the modality picture, of which some are")],
+    )
+    printed = capsys.readouterr().out
+    assert "hetero_gat[edges=none]" in printed
+    assert {"without", "modality", "picture,"} <= set(printed.split())
+    assert max(map(len, printed.splitlines())) <= 50

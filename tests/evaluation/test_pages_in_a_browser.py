@@ -61,6 +61,15 @@ def comparison_page(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder / "out" / "report.html"
 
 
+@pytest.fixture(scope="module")
+def link_page(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of a comparison with more metrics than one table has room for."""
+    out = tmp_path_factory.mktemp("links") / "out"
+    models = ["adamic_adar", "mlp", "hetero_gat", "hetero_gat[edges=shuffled]", "hetero_gat[features=noise]"]
+    mg.compare(graph, task="link:like", models=models, controls="none", seeds=2, overrides=SMALL, out=out)
+    return out / "report.html"
+
+
 @pytest.fixture(params=["run_page", "comparison_page"])
 def opened(request: pytest.FixtureRequest, browser: Any) -> Iterator[tuple[Any, list[str]]]:
     """Return each page, opened, with a list of whatever its console says and whatever it asks for."""
@@ -240,6 +249,31 @@ def test_dark_is_dark_and_print_is_light(opened: tuple[Any, list[str]]) -> None:
     page.emulate_media(color_scheme="dark", media="print")
     assert page.evaluate(background) == "rgb(255, 255, 255)"
     assert not page.locator("nav").is_visible()
+
+
+@pytest.mark.parametrize("made", ["run_page", "comparison_page", "link_page"])
+def test_printed_on_a4_no_table_is_cut(made: str, browser: Any, request: pytest.FixtureRequest) -> None:
+    # 210 mm less two margins of 14 mm, at 96 pixels an inch.
+    page = browser.new_page(viewport={"width": 687, "height": 1000})
+    page.goto(request.getfixturevalue(made).as_uri())
+    page.emulate_media(media="print")
+    ends = page.locator("main table").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+    assert len(ends) > 2
+    assert max(ends) <= 687
+    page.close()
+
+
+def test_all_metrics_of_links_are_shown(browser: Any, link_page: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(link_page.as_uri())
+    headings = page.locator("#results h3").all_inner_texts()
+    assert headings[0] == "Further metrics"
+    first, further = (page.locator("#results table").nth(number) for number in (0, 1))
+    columns = [first.locator("thead th").all_inner_texts(), further.locator("thead th").all_inner_texts()]
+    assert columns[0] == ["model", "runs", "mrr, 95% CI", "mrr", "weights", "time"]
+    assert {"hits@10", "auroc", "average precision"} <= set(columns[1])
+    assert further.locator("tbody tr").count() == 5
+    page.close()
 
 
 def test_without_its_script_all_else_is_there(browser: Any, run_page: Path) -> None:

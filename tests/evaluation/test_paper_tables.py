@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.contrasts import interval
-from mmgraph.evaluation.paper_tables import Cell, PaperTable, contrasts_table, results_table
+from mmgraph.evaluation.paper_tables import Cell, PaperTable, contrasts_table, results_tables
 
 Make = Callable[..., Comparison]
 
@@ -34,7 +34,8 @@ def test_hostile_names_are_no_markup() -> None:
 
 def test_results_and_differences_are_those_of_the_comparison(make_comparison: Make) -> None:
     comparison = make_comparison({"mlp": [0.7, 0.72, 0.74], "hetero_gat": [0.9, 0.93, 0.95]})
-    mlp, gat = results_table(comparison).rows
+    (table,) = results_tables(comparison)
+    mlp, gat = table.rows
     reach = interval(comparison, "mlp", "accuracy")
     assert reach is not None
     assert [cell.text for cell in mlp] == [
