@@ -17,7 +17,9 @@ from mmgraph.cli.options import (
     begin,
 )
 from mmgraph.cli.output import write_json, write_line, write_table
+from mmgraph.counted import agreed
 from mmgraph.errors import ConfigError
+from mmgraph.readable import readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +139,10 @@ def _write_one(found: Explanation, run: Run, page: Path | None, *, json: bool) -
     write_line(found.says)
     if found.pair is not None:
         kind = "score" if found.pair.kind == "link" else "logit"
-        write_line(f"{kind} {found.pair.score:.4f}; {found.asked}: {found.value:.4f}{_probability(found, 0)}")
+        write_line(
+            f"{kind} {readable(found.pair.score, 4)}; {found.asked}: {readable(found.value, 4)}"
+            f"{_probability(found, 0)}"
+        )
     for side in found.sides:
         _write_side(side)
     if page is not None:
@@ -148,11 +153,11 @@ def _write_side(found: Explanation) -> None:
     reached = (
         f"{found.role} {found.title} ({found.id}), all else as it is"
         if found.pair is not None
-        else f"{found.asked}: {found.value:.4f}{_probability(found, 0)}"
+        else f"{found.asked}: {readable(found.value, 4)}{_probability(found, 0)}"
     )
     write_line(
         f"{reached}; without any modality of its own and without relations "
-        f"{found.nothing:.4f}{_probability(found, 1)}"
+        f"{readable(found.nothing, 4)}{_probability(found, 1)}"
     )
     _write_rows(found.parts, "what each added" + ("" if found.exact else ", by sampled orders"))
     _write_fidelity(found.fidelity)
@@ -163,7 +168,8 @@ def _write_side(found: Explanation) -> None:
     _write_rows(
         found.features,
         "features, by integrated gradients from the mean of training; together "
-        f"{found.features['added'].sum():+.4f}, within {abs(found.gap):.1g} of how far that moves it",
+        f"{readable(found.features['added'].sum(), 4, signed=True)}, within {abs(found.gap):.1g} of how far "
+        "that moves it",
     )
     _write_rows(found.strongest_features(), "the features of its own that count most")
     _write_rows(found.attention, "whom it looked at")
@@ -173,7 +179,7 @@ def _write_side(found: Explanation) -> None:
 def _probability(found: Explanation, place: int) -> str:
     """Return log-odds as a probability, in brackets; nothing of a regression."""
     plain = found.plain[place]
-    return "" if plain == (found.value, found.nothing)[place] else f" (probability {plain:.4f})"
+    return "" if plain == (found.value, found.nothing)[place] else f" (probability {readable(plain, 4)})"
 
 
 def _write_overall(found: OverallExplanation, *, json: bool) -> None:
@@ -199,19 +205,21 @@ def _write_rows(table: pd.DataFrame, title: str) -> None:
         # Exact.
         table = table.drop(columns="error")
     names = [str(name) for name in table.columns]
+    numbers = table.select_dtypes("float").drop(columns="rank", errors="ignore")
+    largest = float(numbers.abs().max(axis=None)) if numbers.size else 0.0
     rows = [
-        [_cell(name, value) for name, value in zip(names, row, strict=True)]
+        [_cell(name, value, largest) for name, value in zip(names, row, strict=True)]
         for row in table.itertuples(index=False)
     ]
     write_table(names, rows)
 
 
-def _cell(name: str, value: Any) -> Any:
+def _cell(name: str, value: Any, largest: float) -> Any:
     if not isinstance(value, float):
         return value
     if name == "rank":
         return f"{value:g}"
-    return f"{value:+.4f}" if name in ("added", "alone") else f"{value:.4f}"
+    return readable(value, 4, beside=largest, signed=name in ("added", "alone"))
 
 
 def _write_fidelity(found: Fidelity) -> None:
@@ -219,6 +227,7 @@ def _write_fidelity(found: Fidelity) -> None:
         write_line("nothing speaks for the answer")
         return
     names = ", ".join(name for _, name in found.important)
+    them = agreed(len(found.important), "that", "those")
     write_line(
-        f"without {names} {found.changes[0]} (fidelity+), with that alone {found.changes[1]} (fidelity-)"
+        f"without {names} {found.changes[0]} (fidelity+), with {them} alone {found.changes[1]} (fidelity-)"
     )

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mmgraph.readable import readable
+
 if TYPE_CHECKING:
     from mmgraph.evaluation.comparison import Comparison
     from mmgraph.training.run import Run
@@ -122,7 +124,7 @@ def write_metrics(run: Run, split: str, *, json: bool) -> None:
     if json:
         write_json({"task": task, "model": model, "split": split, "metrics": metrics})
     else:
-        rows = [(name, f"{value:.4f}") for name, value in metrics.items()]
+        rows = [(name, readable(value, 4)) for name, value in metrics.items()]
         write_table((f"{split} metric", "value"), rows, title=f"{model} on {task}")
 
 
@@ -215,7 +217,7 @@ def _shown(value: Any) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell in ("", "nan") or cell.lstrip("-")[:1].isdigit()
+    return cell in ("", "nan") or cell.lstrip("+-")[:1].isdigit()
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmgraph.cli.output import write_json, write_line, write_table
 from mmgraph.counted import counted
+from mmgraph.readable import readable, with_spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def write_robustness(found: Robustness, out: Path | None, *, json: bool) -> None
     from mmgraph.evaluation.robustness.robustness import NAMES
 
     metric = found.metric[0]
-    metrics = ", ".join(f"{name} {value:.4f}" for name, value in found.metrics.items())
+    metrics = ", ".join(f"{name} {readable(value, 4)}" for name, value in found.metrics.items())
     write_line(
         f"{found.model} on {found.task}, {counted(found.entities, *NAMES[found.unit])} of {found.split}: "
         f"{metrics}"
@@ -49,7 +50,9 @@ def write_robustness(found: Robustness, out: Path | None, *, json: bool) -> None
     _write_all(found.neighbours, "by the number of edges that lead to an entity")
     for column, table in found.groups.groupby("column", sort=False) if len(found.groups) else ():
         gap = found.gaps()[str(column)]
-        apart = "" if gap is None else f"; the best and the worst with ten or more are {gap:.4f} apart"
+        apart = (
+            "" if gap is None else f"; the best and the worst with ten or more are {readable(gap, 4)} apart"
+        )
         _write_all(table.drop(columns="column"), f"by {column}{apart}")
     if found.calibration is not None:
         _write_calibration(found.calibration)
@@ -73,14 +76,14 @@ def _write_curves(points: pd.DataFrame, title: str) -> None:
 
 
 def _point(row: Any) -> str:
-    return f"{row.mean:.4f}" + (f" ± {row.std:.4f}" if row.repeats > 1 else "")
+    return with_spread(row.mean, row.std, 4) if row.repeats > 1 else readable(row.mean, 4)
 
 
 def _write_all(table: pd.DataFrame, title: str) -> None:
     if table.empty:
         return
     rows = [
-        [f"{v:.4f}" if isinstance(v, float) and v == v else ("" if v != v else v) for v in row]
+        [readable(v, 4) if isinstance(v, float) and v == v else ("" if v != v else v) for v in row]
         for row in table.itertuples(index=False)
     ]
     write_line(title)

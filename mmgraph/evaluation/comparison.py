@@ -16,6 +16,7 @@ from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, MatchingTaskSpec
 from mmgraph.errors import Fault, MMGraphError, UserError
 from mmgraph.evaluation.entries import Entry
 from mmgraph.evaluation.roles import Role
+from mmgraph.readable import readable, with_spread
 
 FORMAT = 2
 
@@ -101,7 +102,7 @@ class Score:
 
     def __str__(self) -> str:
         """Return mean and spread as a table shows them."""
-        return f"{self.mean:.3f} ± {self.std:.3f}" if len(self.values) > 1 else f"{self.mean:.3f}"
+        return with_spread(self.mean, self.std) if len(self.values) > 1 else readable(self.mean)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from mmgraph.evaluation.metric_groups import MetricGroup, metric_groups, spoken
 from mmgraph.evaluation.report_classes import classes_section
 from mmgraph.evaluation.report_contrasts import contrasts_section
 from mmgraph.evaluation.report_slices import Slices
+from mmgraph.readable import interval_text
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -109,7 +110,7 @@ def results_tables(comparison: Comparison) -> list[PaperTable]:
             (
                 Cell(name),
                 Cell(str(len(comparison.of(name)))),
-                Cell("" if reach is None else f"{reach.low:.3f} to {reach.high:.3f}"),
+                Cell("" if reach is None else interval_text(reach.low, reach.high)),
                 *_scores(comparison, name, together),
             )
             for name, reach in reaches.items()

@@ -10,6 +10,7 @@ from mmgraph.evaluation.contrasts import contrasts, entity_scores
 from mmgraph.evaluation.roles import Role
 from mmgraph.evaluation.statistics import Estimate
 from mmgraph.evaluation.verdict import subject_of
+from mmgraph.readable import interval_text, readable
 
 _ROLES = {
     "without_relations": "no relations",
@@ -77,8 +78,8 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
         ContrastRow(
             name=contrast.entry,
             role=_role(contrast.role),
-            gain=f"{contrast.gain.mean:+.3f}",
-            interval=f"{contrast.gain.low:+.3f} to {contrast.gain.high:+.3f}",
+            gain=readable(contrast.gain.mean, signed=True),
+            interval=interval_text(contrast.gain.low, contrast.gain.high, signed=True),
             p=_p(contrast.gain.p),
             p_holm=_p(contrast.p_holm),
             effect=_effect(contrast.gain),

@@ -15,6 +15,7 @@ from mmgraph.evaluation.report_classes import Classes, classes_section
 from mmgraph.evaluation.report_confusion import Confusion, confusion_of
 from mmgraph.evaluation.samples import Sample, rows_of, show_entities, spread_over
 from mmgraph.graph.graph import Graph
+from mmgraph.readable import readable
 
 _SHOWN_ERRORS = 12
 
@@ -104,7 +105,7 @@ def _numeric_errors(
         caption=(
             f"{_which(comparison, trial)}, "
             f"on {counted(len(test), 'test entity', 'test entities')}; half of the errors are below "
-            f"{distance.median():.3g}."
+            f"{readable(distance.median())}."
         ),
         confusion=None,
         classes=None,

@@ -10,6 +10,7 @@ from mmgraph.evaluation.explanation.explanation import Explanation
 from mmgraph.evaluation.explanation.page import Bar, bars
 from mmgraph.evaluation.samples import Sample, show_entities
 from mmgraph.evaluation.wording import listed
+from mmgraph.readable import readable
 from mmgraph.tasks import MultiTask
 from mmgraph.training.run import Run
 
@@ -67,8 +68,8 @@ def _explained(run: Run, found: Explanation, task: str | None) -> Explained:
     )
     return Explained(
         title=f"{found.title} ({found.id}){about}",
-        reached=f"{says}{found.asked}: {found.value:.4f}; without any modality of its own and without "
-        f"relations {found.nothing:.4f}.",
+        reached=f"{says}{found.asked}: {readable(found.value, 4)}; without any modality of its own and "
+        f"without relations {readable(found.nothing, 4)}.",
         samples=tuple(samples),
         parts=tuple(bars(found.parts, "name", "kind")),
         fidelity=_fidelity(found),

@@ -12,6 +12,7 @@ from mmgraph.evaluation.comparison import Comparison, Score, Trial, leaders
 from mmgraph.evaluation.contrasts import interval
 from mmgraph.evaluation.line_charts import LineChart, line_charts
 from mmgraph.evaluation.metric_groups import MetricGroup, metric_groups, spoken
+from mmgraph.readable import interval_text
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def results_section(comparison: Comparison, *, num_tested: int) -> Results:
             Row(
                 name=entry.name,
                 runs=len(comparison.of(entry.name)),
-                interval="" if own is None else f"{own.low:.3f} to {own.high:.3f}",
+                interval="" if own is None else interval_text(own.low, own.high),
                 weights="" if weights is None else f"{weights:,}",
                 time=_time(comparison.seconds(entry.name)),
                 seconds=round(comparison.seconds(entry.name), 3),

@@ -16,6 +16,7 @@ from mmgraph.evaluation.metric_groups import spoken
 from mmgraph.evaluation.robustness.folder import MARKER
 from mmgraph.evaluation.robustness.plots import AXES
 from mmgraph.evaluation.robustness.robustness import NAMES
+from mmgraph.readable import readable
 from mmgraph.tasks import MultiTask, Task
 from mmgraph.tasks.heads import Heads
 from mmgraph.training.run import Run
@@ -202,5 +203,9 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     return (
-        f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+        readable(value)
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
     )

@@ -31,6 +31,7 @@ from mmgraph.evaluation.report_retrieval import retrieval_section
 from mmgraph.evaluation.report_robustness import robustness_section
 from mmgraph.evaluation.report_slices import Slices, Slicing
 from mmgraph.evaluation.trials import ranks_of_run
+from mmgraph.readable import interval_text, readable
 from mmgraph.training.run import Run
 from mmgraph.yaml_text import dump_yaml
 
@@ -202,7 +203,7 @@ def _splits(single: Comparison, tested: int) -> SplitTable:
             SplitRow(
                 spoken(metric),
                 tuple(_cell(trial.metrics[split].get(metric)) for split in splits),
-                "" if reach is None else f"{reach.low:.3f} to {reach.high:.3f}",
+                "" if reach is None else interval_text(reach.low, reach.high),
             )
         )
     return SplitTable(
@@ -216,7 +217,7 @@ def _splits(single: Comparison, tested: int) -> SplitTable:
 
 def _cell(value: float | None) -> str:
     # Some metrics are of a kind of rows that not every part has, such as pairs with hard wrong answers.
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else readable(value)
 
 
 def _repeat(run: Run) -> Repeat:

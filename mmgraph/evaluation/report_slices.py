@@ -19,6 +19,7 @@ from mmgraph.evaluation.robustness.slices import FEWEST, degree_bins, degrees, g
 from mmgraph.evaluation.samples import modalities_of
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.known_columns import known_columns
+from mmgraph.readable import readable, with_spread
 
 _MOST_GROUPS = 24
 
@@ -221,9 +222,8 @@ def _cells(means: dict[str, list[float]], entries: Sequence[str]) -> tuple[Slice
             cells.append(None)
             continue
         values = means[name]
-        text = f"{abs(statistics.fmean(values)):.3f}"
-        if len(values) > 1:
-            text += f" ± {statistics.stdev(values):.3f}"
+        mean = abs(statistics.fmean(values))
+        text = with_spread(mean, statistics.stdev(values)) if len(values) > 1 else readable(mean)
         cells.append(SliceCell(text, statistics.fmean(values) >= best - 1e-12))
     return tuple(cells)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmgraph.graph.graph import Graph
+from mmgraph.readable import readable
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -151,12 +152,12 @@ def data_address(png: bytes) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a target or a prediction as text: numbers with four digits, labels side by side."""
+    """Return a target or a prediction as text: numbers as a person reads them, labels side by side."""
     if value is None:
         return "nothing"
     if isinstance(value, list):
         return ", ".join(value) or "none"
-    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+    return readable(float(value)) if isinstance(value, (float, np.floating)) else str(value)
 
 
 def modalities_of(graph: Graph, entity: str) -> dict[str, npt.NDArray[np.int64]]:

@@ -8,6 +8,7 @@ from mmgraph.evaluation.comparison import Comparison, higher_is_better
 from mmgraph.evaluation.contrasts import Contrast, interval
 from mmgraph.evaluation.metric_range import metric_range
 from mmgraph.evaluation.statistics import Estimate
+from mmgraph.readable import interval_text, readable
 
 _WORTH = 0.02
 """What gain is worth having: of a share or R², and of an error as a share of it."""
@@ -37,7 +38,7 @@ def worth(comparison: Comparison, difference: float) -> str:
     """Return a difference of the headline metric in words."""
     if in_points(comparison.headline):
         return f"{100 * difference:.1f} points"
-    return f"{difference:.3g}"
+    return readable(difference)
 
 
 def has_room(comparison: Comparison, contrast: Contrast) -> bool:
@@ -53,7 +54,7 @@ def gain_in_words(comparison: Comparison, gain: Estimate) -> str:
     """Return a difference with its interval in words."""
     if in_points(comparison.headline):
         return f"{worth(comparison, gain.mean)} (95% CI {100 * gain.low:.1f} to {100 * gain.high:.1f})"
-    return f"{worth(comparison, gain.mean)} (95% CI {gain.low:.3g} to {gain.high:.3g})"
+    return f"{worth(comparison, gain.mean)} (95% CI {interval_text(gain.low, gain.high)})"
 
 
 def p_in_words(contrast: Contrast) -> str:
@@ -66,5 +67,5 @@ def value_in_words(comparison: Comparison, entry: str) -> str:
     metric = comparison.headline
     score, own = comparison.score(entry, metric), interval(comparison, entry, metric)
     assert score is not None
-    reach = "" if own is None else f" (95% CI {own.low:.3f} to {own.high:.3f})"
-    return f"{metric.replace('_', ' ')} {score.mean:.3f}{reach}"
+    reach = "" if own is None else f" (95% CI {interval_text(own.low, own.high)})"
+    return f"{metric.replace('_', ' ')} {readable(score.mean)}{reach}"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mmgraph.evaluation.explanation.pairs import Pair
+from mmgraph.readable import readable
 from mmgraph.training.run import Run
 
 
@@ -51,7 +52,7 @@ def changed(necessity: float, sufficiency: float, *, measured: bool) -> tuple[st
         ('the probability falls by 0.2500', 'it rises by 0.0300')
     """
     first, second = (
-        f"{'changes' if measured else 'rises' if moved < 0 else 'falls'} by {abs(moved):.4f}"
+        f"{'changes' if measured else 'rises' if moved < 0 else 'falls'} by {readable(abs(moved), 4)}"
         for moved in (necessity, sufficiency)
     )
     return f"the {'number' if measured else 'probability'} {first}", f"it {second}"

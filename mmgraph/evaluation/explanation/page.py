@@ -12,9 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mmgraph.atomic import atomic_write
 from mmgraph.evaluation.explanation.explanation import Explanation
 from mmgraph.evaluation.samples import Sample, show_entities
+from mmgraph.readable import readable
 from mmgraph.training.run import Run
 
-_WIDTH, _HEIGHT, _RING = 820, 520, 190
+_WIDTH, _RING, _MARGIN = 820, 190, 70
+_PER_NEIGHBOUR = 19
+"""How much higher the ring is for each neighbour, so that no circle lies on another's name."""
+
 _THUMBNAIL = 40
 
 
@@ -69,6 +73,7 @@ class Side:
     strongest: list[Bar]
     cards: list[Sample]
     spots: list[Spot]
+    height: int
 
 
 def explanation_page(found: Explanation, run: Run) -> str:
@@ -82,13 +87,13 @@ def explanation_page(found: Explanation, run: Run) -> str:
     environment = Environment(
         loader=PackageLoader("mmgraph.evaluation"), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters["readable"] = readable
     return environment.get_template("explanation.html.j2").render(
         found=found,
         heading=_heading(found),
         graph=run.graph.name,
         sides=[_side(one, run) for one in found.sides],
         width=_WIDTH,
-        height=_HEIGHT,
         thumbnail=_THUMBNAIL,
     )
 
@@ -116,8 +121,10 @@ def _side(found: Explanation, run: Run) -> Side:
         neighbours=bars(found.neighbours, "title", "relations"),
         features=bars(found.features, "modality", "whose"),
         strongest=bars(found.strongest_features(), "modality", "feature"),
-        cards=near,
+        # Of those that have nothing to look at the picture and the table above say all.
+        cards=near if any(one.pictures or one.texts for one in near) else [],
         spots=_spots(found, near),
+        height=2 * (_ring(len(near)) + _MARGIN),
     )
 
 
@@ -145,7 +152,8 @@ def bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:
     return [
         Bar(
             str(row[name]),
-            f"{row['added']:+.4f}" + (f" ± {error:.4f}" if error > 0 else ""),
+            readable(row["added"], 4, beside=longest, signed=True)
+            + (f" ± {readable(error, 4, beside=longest)}" if error > 0 else ""),
             100 * abs(row["added"]) / longest if longest else 0.0,
             row["added"] >= 0,
             str(row[more]) + (f"; rank {row['rank']:g} without" if "rank" in table else ""),
@@ -154,15 +162,20 @@ def bars(table: pd.DataFrame, name: str, more: str) -> list[Bar]:
     ]
 
 
+def _ring(count: int) -> int:
+    """Return how far above the entity the first of some neighbours stands."""
+    return max(_RING, _PER_NEIGHBOUR * count)
+
+
 def _spots(found: Explanation, near: list[Sample]) -> list[Spot]:
     longest = float(found.neighbours["added"].abs().max()) if len(near) else 0.0
-    spots = []
+    ring, spots = _ring(len(near)), []
     for number, (sample, row) in enumerate(zip(near, found.neighbours.to_dict("records"), strict=True)):
         angle = 2 * math.pi * number / len(near) - math.pi / 2
         spots.append(
             Spot(
                 x=_WIDTH / 2 + 1.6 * _RING * math.cos(angle),
-                y=_HEIGHT / 2 + _RING * math.sin(angle),
+                y=ring + _MARGIN + ring * math.sin(angle),
                 title=_short(sample.title),
                 picture=sample.pictures[0][1] if sample.pictures else "",
                 width=1 + 7 * abs(row["added"]) / longest if longest else 1.0,
