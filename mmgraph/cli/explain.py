@@ -206,7 +206,7 @@ def _write_rows(table: pd.DataFrame, title: str) -> None:
         table = table.drop(columns="error")
     names = [str(name) for name in table.columns]
     numbers = table.select_dtypes("float").drop(columns="rank", errors="ignore")
-    largest = float(numbers.abs().max(axis=None)) if numbers.size else 0.0
+    largest = max((abs(float(number)) for number in numbers.to_numpy().flat), default=0.0)
     rows = [
         [_cell(name, value, largest) for name, value in zip(names, row, strict=True)]
         for row in table.itertuples(index=False)
