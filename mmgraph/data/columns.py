@@ -160,6 +160,32 @@ class Column:
         self._refuse_if_any(self.missing, "a number", "Fill the cell, or remove the row.")
         return self.numbers()
 
+    def numbers_between(self, least: float, most: float) -> npt.NDArray[np.float64]:
+        """Return the cells as numbers within bounds, [N], NaN where a cell is empty.
+
+        Raises:
+            DataError: If a cell is no number, or is out of bounds.
+        """
+        numbers = self.numbers()
+        outside = (numbers < least) | (numbers > most)
+        self._refuse_if_any(outside, f"a number from {least:g} to {most:g}", "Mend the cell, or empty it.")
+        return numbers
+
+    def ordered(self, order: Sequence[str]) -> pd.Series[Any]:
+        """Return the cells as categories with an order, [N], missing where a cell is empty.
+
+        Args:
+            order: The categories, from the least to the most.
+
+        Raises:
+            DataError: If a cell is none of them.
+        """
+        text = pd.Series(self.id_texts(), dtype=object)
+        unknown = (text.notna() & ~text.isin(order)).to_numpy(bool)
+        wanted = f"one of {', '.join(map(repr, order))}"
+        self._refuse_if_any(unknown, wanted, "Mend the cell, empty it, or add it to the order.")
+        return pd.Series(pd.Categorical(text, categories=list(order), ordered=True))
+
     def dates(self) -> pd.Series[Any]:
         """Return the cells as dates in UTC without a zone, [N], ``NaT`` where a cell is empty.
 

@@ -17,9 +17,11 @@ from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.files import file_inside, raw_file_faults
 from mmgraph.data.modality_spec import (
     AudioModality,
+    ColumnKind,
     FeaturesModality,
     FileModality,
     ImageModality,
+    OrdinalColumn,
     RegionsModality,
     TabularModality,
     TextModality,
@@ -41,6 +43,7 @@ ReadModality = (
 """What is read from columns and files; a pair is put together from others, and boxes are put into images."""
 
 _SHOWN = 5
+_DEGREES = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 360.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,8 @@ class RawModality:
         index: Rows of the entity table that have the modality, ascending, [M]; of a sequence the row of each
             element's entity.
         values: Text; paths of images, audio or video; a table whose numeric columns are float64 (NaN where a
-            cell is empty), date columns datetime64 (``NaT``) and categorical columns text (``None``); or
+            cell is empty), date columns datetime64 (``NaT``), ordinal columns ordered categories, and
+            categorical and text columns text (``None``); or
             features, float32 [M, D]; or :class:`mmgraph.data.regions.Regions` or
             :class:`mmgraph.data.pairs.Pair`.
         columns: For ``tabular``, how each column was read.
@@ -176,14 +180,35 @@ def _tabular(spec: TabularModality, table: EntityTable, where: str) -> RawModali
             faults.extend(error)
     faults.raise_if_any(DataError)
     frame = pd.DataFrame(columns)
+    for names in spec.places:
+        _whole_places(table, frame, names, where)
     index = np.flatnonzero(frame.notna().any(axis=1).to_numpy(bool))
     present = frame.iloc[index].reset_index(drop=True)
-    return RawModality("tabular", index, present, dict(spec.columns))
+    return RawModality("tabular", index, present, spec.kinds)
 
 
-def _tabular_column(column: Column, kind: str) -> pd.Series[Any]:
+def _whole_places(table: EntityTable, frame: pd.DataFrame, names: tuple[str, str], where: str) -> None:
+    """Refuse a latitude without a longitude, and the other way round."""
+    empty = frame[list(names)].isna().to_numpy(bool)
+    halves = np.flatnonzero(empty[:, 0] != empty[:, 1])
+    if len(halves):
+        lacking = names[0] if empty[halves[0], 0] else names[1]
+        column = table.column(lacking, where=f"{where}.columns.{lacking}")
+        raise DataError(
+            f"got an empty cell beside a filled one of {names[lacking == names[0]]!r}; wanted both or none"
+            f"{column.also(halves)}",
+            where=column.place(int(halves[0])),
+            fix="Fill the cell, or empty the other one.",
+        )
+
+
+def _tabular_column(column: Column, kind: ColumnKind | OrdinalColumn) -> pd.Series[Any]:
+    if isinstance(kind, OrdinalColumn):
+        return column.ordered([str(name) for name in kind.order])
     if kind == "numeric":
         return pd.Series(column.numbers())
+    if kind in _DEGREES:
+        return pd.Series(column.numbers_between(*_DEGREES[kind]))
     if kind == "date":
         return column.dates()
     return pd.Series(column.text(), dtype=object)

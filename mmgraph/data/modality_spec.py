@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mmgraph.config import Config
 from mmgraph.data.choice import Choice
@@ -73,13 +74,63 @@ class RegionsModality(FileModality):
     )
 
 
+class OrdinalColumn(Config):
+    """A column of categories that have an order, such as sizes or school grades."""
+
+    kind: Literal["ordinal"]
+    order: list[str | int] = Field(min_length=2, description="The categories, from the least to the most.")
+
+    @field_validator("order")
+    @classmethod
+    def _each_once(cls, order: list[str | int]) -> list[str | int]:
+        names = list(map(str, order))
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} stands there more than once")
+        return order
+
+
+ColumnKind = Literal["numeric", "categorical", "date", "text", "latitude", "longitude"]
+
+
 class TabularModality(_Modality):
-    """Columns of the entity table. The modality is missing where all of its columns are empty."""
+    """Columns of the entity table. The modality is missing where all of its columns are empty.
+
+    Latitudes and longitudes belong together in the order in which they stand, and make a place. Dates may
+    have a time of day.
+    """
 
     kind: Literal["tabular"]
-    columns: dict[str, Literal["numeric", "categorical", "date"]] = Field(
-        min_length=1, description="The columns and how to read each."
+    columns: dict[str, ColumnKind | OrdinalColumn] = Field(
+        min_length=1,
+        description="The columns and how to read each: `numeric`, `categorical`, `date`, `text`, `latitude`, "
+        "`longitude`, or `{kind: ordinal, order: [S, M, L]}`.",
     )
+
+    @field_validator("columns")
+    @classmethod
+    def _places_are_whole(
+        cls, columns: dict[str, ColumnKind | OrdinalColumn]
+    ) -> dict[str, ColumnKind | OrdinalColumn]:
+        north, east = (_of_kind(columns, kind) for kind in ("latitude", "longitude"))
+        if len(north) != len(east):
+            raise ValueError(f"got latitude {len(north)} and longitude {len(east)} times; a place has both")
+        return columns
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """How each column is read, in a word."""
+        return {name: kind if isinstance(kind, str) else kind.kind for name, kind in self.columns.items()}
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The columns of a latitude and a longitude that belong together."""
+        north, east = (_of_kind(self.columns, kind) for kind in ("latitude", "longitude"))
+        return list(zip(north, east, strict=True))
+
+
+def _of_kind(columns: Mapping[str, ColumnKind | OrdinalColumn], wanted: str) -> list[str]:
+    return [name for name, kind in columns.items() if kind == wanted]
 
 
 class FeaturesModality(_Modality):

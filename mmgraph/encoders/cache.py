@@ -263,8 +263,8 @@ def add_content(hasher: Hasher, raw: RawModality) -> Hasher:
     elif isinstance(raw.values, pd.DataFrame):
         for name, kind in raw.columns.items():
             cells = raw.values[name]
-            if kind == "categorical":
-                hasher.json([None if cell is None else str(cell) for cell in cells])
+            if kind in ("categorical", "ordinal", "text"):
+                hasher.json([None if pd.isna(cell) else str(cell) for cell in cells])
             elif kind == "date":
                 hasher.array(cells.to_numpy("datetime64[us]").view(np.int64))
             else:

@@ -128,6 +128,10 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
         """
         return [""] * len(raw)
 
+    def feature_names(self) -> list[str]:
+        """Return what each number of a vector stands for, [channels]; nothing where that has no name."""
+        return []
+
     @property
     @abstractmethod
     def channels(self) -> int:

@@ -15,7 +15,7 @@ class Ragged:
     """Rows of items, those of an item together and in order.
 
     Args:
-        values: [L, D].
+        values: [L, D]; of a table its cells.
         lengths: How many rows each item has, at least 1, int64 [M]; they add up to L.
 
     Example:
@@ -24,7 +24,7 @@ class Ragged:
         (2, [0, 0, 1], [0, 1, 0])
     """
 
-    values: npt.NDArray[Any]
+    values: Any
     lengths: npt.NDArray[np.int64]
 
     @classmethod

@@ -59,11 +59,30 @@ def example_items(kind: str, folder: Path) -> RawModality:
         case "features":
             values = rng.standard_normal((_ITEMS, 3)).astype(np.float32)
         case "tabular":
-            columns = {"area": "numeric", "colour": "categorical", "day": "date"}
+            columns = {
+                "area": "numeric",
+                "colour": "categorical",
+                "day": "date",
+                "size": "ordinal",
+                "note": "text",
+                "north": "latitude",
+                "east": "longitude",
+            }
             area = np.where(rng.random(_ITEMS) < 0.8, np.exp(10 * rng.standard_normal(_ITEMS)), np.nan)
             day = pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.permutation(300)[:_ITEMS], unit="D")
             colour = rng.choice(["red", "green", "blue"], size=_ITEMS).astype(object)
-            values = pd.DataFrame({"area": area, "colour": colour, "day": day})
+            sizes = pd.Categorical(rng.choice(["S", "M", "L"], size=_ITEMS), ["S", "M", "L"], ordered=True)
+            values = pd.DataFrame(
+                {
+                    "area": area,
+                    "colour": colour,
+                    "day": day,
+                    "size": sizes,
+                    "note": np.array([" ".join(rng.choice(_WORDS, size=3)) for _ in index], dtype=object),
+                    "north": rng.uniform(-90, 90, size=_ITEMS),
+                    "east": rng.uniform(-180, 180, size=_ITEMS),
+                }
+            )
         case _:
             raise ConfigError(
                 f"there are no examples of the kind {kind!r}", where="items", fix="Give some of your own."

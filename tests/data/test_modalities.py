@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.modalities import RawModality, read_modality
@@ -51,6 +51,49 @@ def test_tabular_is_missing_where_all_columns_are(tmp_path: Path) -> None:
     assert raw.values["c"].tolist() == ["NA", "y", None]
     assert raw.values["d"].isna().tolist() == [False, True, False]
     assert pd.api.types.is_datetime64_any_dtype(raw.values["d"])
+
+
+def test_ranks_places_and_texts_of_a_table(tmp_path: Path) -> None:
+    cells = {"s": ["2", None, "10"], "y": [52.5, "", "-33"], "x": ["13", None, 151], "t": ["a b", "", None]}
+    kinds = {"s": {"kind": "ordinal", "order": [2, 5, 10]}, "y": "latitude", "x": "longitude", "t": "text"}
+    raw = read(cells, tmp_path, kind="tabular", columns=kinds)
+    assert raw.index.tolist() == [0, 2]
+    assert raw.columns == {"s": "ordinal", "y": "latitude", "x": "longitude", "t": "text"}
+    assert isinstance(raw.values, pd.DataFrame)
+    assert raw.values["s"].dtype == pd.CategoricalDtype(["2", "5", "10"], ordered=True)
+    assert raw.values["s"].cat.codes.tolist() == [0, 2]
+    assert raw.values["t"].tolist() == ["a b", None]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kinds", "said"),
+    [
+        (
+            {"s": ["S", "XL"]},
+            {"s": {"kind": "ordinal", "order": ["S", "M"]}},
+            "got 'XL'; wanted one of 'S', 'M'",
+        ),
+        ({"y": [91], "x": [0]}, {"y": "latitude", "x": "longitude"}, "a number from -90 to 90"),
+        ({"y": [1, 2], "x": [3, None]}, {"y": "latitude", "x": "longitude"}, "column 'x', row 2"),
+    ],
+)
+def test_ranks_and_places_that_cannot_be(
+    cells: dict[str, Any], kinds: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=said):
+        read(cells, tmp_path, kind="tabular", columns=kinds)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ({"s": {"kind": "ordinal", "order": ["S", "M", "S"]}}, "'S' stands there more than once"),
+        ({"y": "latitude"}, "got latitude 1 and longitude 0 times; a place has both"),
+    ],
+)
+def test_columns_that_are_not_whole(kinds: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=said):
+        read({"s": ["S"], "y": [1]}, tmp_path, kind="tabular", columns=kinds)
 
 
 def test_all_columns_of_a_tabular_modality_are_checked_together(tmp_path: Path) -> None:

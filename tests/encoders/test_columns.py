@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,8 +53,6 @@ def test_the_order_of_columns_does_not_matter_later(table):
 
 
 def test_the_columns_keep_their_order_through_json(table):
-    import json
-
     encoder = Columns()
     encoder.fit(table(TABLE[["day", "area"]], {"day": "date", "area": "numeric"}))
     state, arrays = encoder.state()
@@ -98,3 +98,76 @@ def test_categories_that_no_training_row_had_are_told():
     kinds = {"colour": "categorical", "size": "numeric"}
     raw = RawModality("tabular", np.arange(4), table, kinds)
     assert encoder.unseen(raw) == ["", "", "unseen colour 'pink'", ""]
+
+
+RICH = pd.DataFrame(
+    {
+        "size": pd.Categorical(["S", "L", None, "M"], categories=["S", "M", "L"], ordered=True),
+        "note": ["soft wool", None, "soft cotton", "hard steel"],
+        "north": [52.5, 48.9, np.nan, -33.9],
+        "east": [13.4, 2.4, np.nan, 151.2],
+        "price": [1.0, 2.0, 4.0, np.nan],
+    }
+)
+RICH_KINDS = {
+    "size": "ordinal",
+    "note": "text",
+    "north": "latitude",
+    "east": "longitude",
+    "price": "numeric",
+}
+
+
+def test_ranks_texts_places_and_waves_stand_side_by_side(table):
+    encoder = Columns(frequencies=1, text_components=2)
+    described = table(RICH, RICH_KINDS)
+    encoder.fit(described)
+    features = encoder.transform(described)
+    names = encoder.feature_names()
+    assert features.shape == (4, encoder.channels) == (4, len(names))
+    assert names[:2] == ["size: M or more", "size: L or more"]
+    assert features[:, :2].tolist() == [[0, 0], [1, 1], [0, 0], [1, 0]]
+    assert {"note: component 1", "north, east: x", "price", "price: sine of 1", "price: empty"} <= set(names)
+    assert features[2, [names.index(f"north, east: {axis}") for axis in "xyz"]].tolist() == [0, 0, 0]
+    assert features[2, names.index("north, east: empty")] == 1
+
+
+def test_all_kinds_come_back_from_their_state(table):
+    encoder = Columns(frequencies=2)
+    described = table(RICH, RICH_KINDS)
+    encoder.fit(described)
+    state, arrays = encoder.state()
+    again = Columns.from_state(json.loads(json.dumps(state)), arrays)
+    assert again.transform(described).tobytes() == encoder.transform(described).tobytes()
+
+
+def test_each_filled_cell_is_a_token_of_its_column(raw, quiet):
+    encoder = Columns(tokens=True, text_components=2)
+    cells = encoder.describe(raw("tabular", RICH, RICH_KINDS), quiet)
+    assert cells.lengths.tolist() == [4, 3, 2, 3]
+    encoder.fit(cells.values)
+    tokens = encoder.transform(cells.values)
+    names = encoder.feature_names()
+    assert tokens.shape == (12, encoder.channels) == (12, len(names))
+    there = tokens[:, -4:]
+    assert there.sum(axis=1).tolist() == [1] * 12
+    # A token has no number but those of its own column, which are those that the row has without tokens.
+    whole = Columns(text_components=2)
+    described = whole.describe(raw("tabular", RICH, RICH_KINDS), quiet)
+    whole.fit(described)
+    rows = whole.transform(described)
+    summed = np.stack([tokens[cells.item == row].sum(axis=0) for row in range(4)])
+    assert summed[:, :-4] == pytest.approx(rows[:, : whole.fitted.width])
+    for token, column in zip(tokens, there.argmax(axis=1), strict=True):
+        own = list(encoder.fitted.columns)[column]
+        foreign = [n for n, name in enumerate(names) if name != own and not name.startswith(f"{own}:")]
+        assert not token[foreign].any()
+
+
+def test_tokens_are_fitted_on_the_rows_they_are_given_of(raw, quiet):
+    encoder = Columns(tokens=True, numeric="standard")
+    cells = encoder.describe(raw("tabular", RICH, RICH_KINDS), quiet)
+    training = np.array([True, True, False, False])
+    encoder.fit(cells.values[training[cells.item]])
+    price = encoder.fitted.columns["price"]
+    assert price.scale.mean == 1.5

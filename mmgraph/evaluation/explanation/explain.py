@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 import torch
 
+from mmgraph.encoders import Encoder
 from mmgraph.errors import ConfigError
 from mmgraph.evaluation.explanation.explanation import Explanation
 from mmgraph.evaluation.explanation.features import attention, integrated_gradients
@@ -20,6 +22,7 @@ from mmgraph.evaluation.explanation.pyg_explainer import ExplainerName, explain_
 from mmgraph.evaluation.explanation.question import Question, checked_task, find_row
 from mmgraph.evaluation.explanation.shapley import shapley
 from mmgraph.evaluation.samples import shown
+from mmgraph.registry import ENCODERS
 from mmgraph.training.memory import memory_told
 from mmgraph.training.run import Run
 
@@ -157,12 +160,25 @@ class _How:
             fidelity_of_neighbours=fidelity_of(question, near, added, near_game),
             features=gradients.totals,
             own_features=gradients.own,
+            feature_names=_feature_names(run, around.entity, gradients.own),
             gap=gradients.gap,
             attention=attention(question),
             masks=masks,
             row=around.row,
             neighbour_rows=tuple((player.entity, player.row) for player in ordered),
         )
+
+
+def _feature_names(run: Run, entity: str, modalities: Iterable[str]) -> dict[str, list[str]]:
+    """Return what features stand for, of modalities whose encoder can tell; no other is loaded."""
+    found = {}
+    for modality in modalities:
+        node_type = f"{entity}/{modality}"
+        known = run.view.manifest.get("encoders", {}).get(node_type)
+        name = "" if known is None else str(known["encoder"])
+        if name in ENCODERS and ENCODERS.get(name).feature_names is not Encoder.feature_names:
+            found[modality] = run.view.encoders[node_type].feature_names()
+    return found
 
 
 def _text(value: Any) -> str:

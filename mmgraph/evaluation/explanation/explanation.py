@@ -85,6 +85,7 @@ class Explanation:
         fidelity_of_neighbours: Of neighbours.
         features: By integrated gradients: ``modality``, ``whose`` and ``added``.
         own_features: By modality of the entity, what each of its features added, [D].
+        feature_names: By modality, of those of a table, what each of its features stands for, [D].
         gap: How far integrated gradients are from adding up.
         attention: Whom it looked at, of layers that fuse by attention.
         masks: What an explainer of PyG says, if one was asked.
@@ -114,6 +115,7 @@ class Explanation:
     fidelity_of_neighbours: Fidelity
     features: pd.DataFrame
     own_features: dict[str, np.ndarray[Any, Any]]
+    feature_names: dict[str, list[str]]
     gap: float
     attention: pd.DataFrame
     masks: pd.DataFrame
@@ -137,17 +139,29 @@ class Explanation:
         return _says(self.model, self.pair)
 
     def strongest_features(self, count: int = 5) -> pd.DataFrame:
-        """Return the features of the entity that added or took most: ``modality``, ``feature``, ``added``.
+        """Return the features of the entity that added or took most.
+
+        They are told by ``modality``, number (``feature``) and ``added``, and by ``name`` if any has one.
 
         Args:
             count: How many of each modality.
         """
         rows = [
-            {"modality": name, "feature": int(place), "added": float(added[place])}
+            {
+                "modality": name,
+                "feature": int(place),
+                **self._named(name, place),
+                "added": float(added[place]),
+            }
             for name, added in self.own_features.items()
             for place in np.argsort(-np.abs(added), kind="stable")[:count]
         ]
-        return pd.DataFrame(rows, columns=["modality", "feature", "added"])
+        named = ["name"] if self.feature_names else []
+        return pd.DataFrame(rows, columns=["modality", "feature", *named, "added"])
+
+    def _named(self, modality: str, place: int) -> dict[str, str]:
+        names = self.feature_names.get(modality, [])
+        return {"name": names[place] if names else ""} if self.feature_names else {}
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON."""

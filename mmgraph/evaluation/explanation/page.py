@@ -120,12 +120,19 @@ def _side(found: Explanation, run: Run) -> Side:
         parts=bars(found.parts, "name", "kind"),
         neighbours=bars(found.neighbours, "title", "relations"),
         features=bars(found.features, "modality", "whose"),
-        strongest=bars(found.strongest_features(), "modality", "feature"),
+        strongest=bars(_told_by_name(found.strongest_features()), "modality", "feature"),
         # Of those that have nothing to look at the picture and the table above say all.
         cards=near if any(one.pictures or one.texts for one in near) else [],
         spots=_spots(found, near),
         height=2 * (_ring(len(near)) + _MARGIN),
     )
+
+
+def _told_by_name(strongest: pd.DataFrame) -> pd.DataFrame:
+    """Return features by their names where they have one, else by their numbers."""
+    if "name" not in strongest:
+        return strongest
+    return strongest.assign(feature=strongest["name"].where(strongest["name"] != "", strongest["feature"]))
 
 
 def _neighbours(found: Explanation, run: Run) -> list[Sample]:
