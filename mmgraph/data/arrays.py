@@ -1,4 +1,4 @@
-"""Feature vectors from ``.npy``, ``.npz``, ``.safetensors`` and Parquet files; nothing is ever unpickled."""
+"""Feature vectors from ``.npy``, ``.npz``, ``.safetensors``, HDF5 and Parquet files, none of it unpickled."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from mmgraph.counted import counted
+from mmgraph.data import hdf5_file
 from mmgraph.data.columns import Column, pick, row_name, row_numbers, shorten
 from mmgraph.data.tables import read_table
 from mmgraph.errors import DataError, did_you_mean
 
-ARRAY_ENDINGS = (".npy", ".npz", ".safetensors")
+ARRAY_ENDINGS = (".npy", ".npz", ".safetensors", *hdf5_file.ENDINGS)
 _BLOCK = 1 << 22
 """Elements that are checked at a time, so that a memory-mapped array never has to fit into memory."""
 
@@ -27,7 +28,7 @@ def read_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
     """Return a two-dimensional array of numbers; ``.npy`` files are memory-mapped.
 
     Args:
-        path: A `.npy`, `.npz` or `.safetensors` file.
+        path: A `.npy`, `.npz`, `.safetensors`, `.h5` or `.hdf5` file.
         key: The array's name in a file that holds several.
         where: The modality in ``dataset.yaml``, for messages.
 
@@ -64,7 +65,7 @@ def open_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
     """Return an array of any shape and type; ``.npy`` files are memory-mapped.
 
     Args:
-        path: A `.npy`, `.npz` or `.safetensors` file.
+        path: A `.npy`, `.npz`, `.safetensors`, `.h5` or `.hdf5` file.
         key: The array's name in a file that holds several.
         where: The modality in ``dataset.yaml``, for messages.
 
@@ -240,6 +241,8 @@ def _open(path: Path, key: str | None, where: str) -> npt.NDArray[Any]:
                 return np.asarray(tensors.get_tensor(name))
             except (TypeError, AttributeError) as error:
                 raise ValueError(f"numpy has no such type ({error}); save it as float32") from None
+    if ending in hdf5_file.ENDINGS:
+        return hdf5_file.read_hdf5(path, lambda names: _only(key, names, path, where))
     raise DataError(
         f"has the ending {ending!r}; wanted one of {', '.join(ARRAY_ENDINGS)}, .parquet",
         where=str(path),

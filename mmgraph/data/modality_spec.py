@@ -134,19 +134,19 @@ def _of_kind(columns: Mapping[str, ColumnKind | OrdinalColumn], wanted: str) -> 
 
 
 class FeaturesModality(_Modality):
-    """Vectors computed elsewhere: `.npy`, `.npz`, `.safetensors` or `.parquet`.
+    """Vectors computed elsewhere: `.npy`, `.npz`, `.safetensors`, `.h5`, `.hdf5` or `.parquet`.
 
     Arrays have one row for each row of the entity table, in its order. A Parquet file has an id column, and
     an entity whose id is not in it lacks the modality.
 
     With `sequence: true` an entity has any number of vectors. A Parquet file then has a row for each, with
-    its position; a `.npz` or `.safetensors` file has the arrays `values` [M, D] and `offsets` [N + 1], where
-    the vectors of entity n are the rows from `offsets[n]` to before `offsets[n + 1]`.
+    its position; a `.npz`, `.safetensors` or HDF5 file has the arrays `values` [M, D] and `offsets` [N + 1],
+    where the vectors of entity n are the rows from `offsets[n]` to before `offsets[n + 1]`.
     """
 
     kind: Literal["features"]
     file: str = Field(description="The file, relative to the dataset folder.")
-    key: str | None = Field(None, description="The array's name in a `.npz` or `.safetensors` file.")
+    key: str | None = Field(None, description="The array's name in a `.npz`, `.safetensors` or HDF5 file.")
     present: str | None = Field(
         None, description="For arrays: a true/false column of the entity table; false is a missing modality."
     )

@@ -16,7 +16,7 @@ from mmgraph.data.tables import read_table
 from mmgraph.errors import DataError
 
 VALUES, OFFSETS = "values", "offsets"
-"""The names of the arrays of a `.npz` or `.safetensors` file: all vectors, and where each entity's begin."""
+"""The names of the arrays of a `.npz`, `.safetensors` or HDF5 file: all vectors, and where each begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Elements:
 def array_sequences(
     path: Path, *, ids: Sequence[str], where: str, rows: npt.NDArray[np.int64] | None = None
 ) -> Elements:
-    """Return the sequences of a `.npz` or `.safetensors` file.
+    """Return the sequences of a `.npz`, `.safetensors` or HDF5 file.
 
     It holds ``values`` [M, D], the vectors of all entities in the order of their table's file, and
     ``offsets`` [N + 1]: those of entity n are the rows from ``offsets[n]`` to before ``offsets[n + 1]``. An
