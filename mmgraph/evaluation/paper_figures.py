@@ -15,6 +15,8 @@ from mmgraph.evaluation.report_results import validation_curves
 
 _MOST_CLASSES = 30
 _COLUMNS = 3
+_LONGEST = 50
+"""Characters of a name that there is room for."""
 
 
 def means_figure(comparison: Comparison) -> Figure:
@@ -79,7 +81,8 @@ def confusion_figure(comparison: Comparison, entry: str) -> Figure | None:
         index=labels, columns=labels, fill_value=0
     )
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    side = 1.8 + 0.34 * len(labels)
+    named = [plain(label) for label in labels]
+    side = 1.2 + 0.34 * len(labels) + 0.075 * max(8, *map(len, named))
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -88,7 +91,6 @@ def confusion_figure(comparison: Comparison, entry: str) -> Figure | None:
             if count := int(counts.loc[label, other]):
                 colour = "white" if shares.loc[label, other] > 0.5 else "black"
                 axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize="x-small")
-    named = [plain(label) for label in labels]
     axes.set_xticks(range(len(labels)), named, rotation=90, fontsize="small")
     axes.set_yticks(range(len(labels)), named, fontsize="small")
     axes.set_xlabel("predicted")
@@ -111,5 +113,13 @@ def save_figure(figure: Figure, folder: Path, name: str) -> None:
 
 
 def plain(text: object) -> str:
-    """Return a text that matplotlib draws as it is: a dollar sign would begin a formula."""
-    return str(text).replace("$", r"\$")
+    """Return a text that matplotlib draws as it is, cut where it would leave no room for the figure.
+
+    A dollar sign would begin a formula.
+
+    Example:
+        >>> plain("5 $"), len(plain("x" * 300))
+        ('5 \\\\$', 50)
+    """
+    whole = str(text)
+    return (whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…").replace("$", r"\$")

@@ -54,6 +54,7 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
     if not found:
         return None
     if len(comparison.draws) > 1:
+        single = "splits"
         caption = (
             "Paired by split, each the mean over its seeds; the variance is corrected for what random splits "
             "have in common (Nadeau and Bengio). "
@@ -65,6 +66,7 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
             )
     else:
         within = entity_scores(comparison.of(subject), comparison.headline) is not None
+        single = f"trainings, each on as many other {comparison.tested}" if within else "trainings"
         caption = (
             "Between trainings on one split (Welch); the doubt which "
             f"{comparison.tested} are tested {'is' if within else 'is not'} in it. "
@@ -72,7 +74,7 @@ def contrasts_section(comparison: Comparison) -> Contrasts | None:
     caption += (
         "P-values are two-sided; Holm's correction is for all entries that leave out one part of the "
         "subject, and for all others. The effect is the difference in standard deviations of single "
-        f"{'splits' if len(comparison.draws) > 1 else 'trainings'}."
+        f"{single}."
     )
     rows = tuple(
         ContrastRow(

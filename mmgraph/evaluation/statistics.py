@@ -44,8 +44,8 @@ class Estimate:
         low: The lower end of its 95% interval.
         high: The upper end.
         p: The two-sided p-value of the mean being zero.
-        effect: The mean in standard deviations of single values; infinite where those do not differ and the
-            mean is not zero.
+        effect: The mean in standard deviations of single values, each on entities of its own; infinite where
+            those do not differ and the mean is not zero.
         degrees: Degrees of freedom of the t-distribution; infinite where there is no doubt.
         by_least: Whether single values differ by less than which entities are tested makes, so that this was
             taken as their standard deviation.
@@ -58,6 +58,11 @@ class Estimate:
     effect: float
     degrees: float
     by_least: bool = False
+
+    @property
+    def turned(self) -> Estimate:
+        """The same of the difference the other way round."""
+        return replace(self, mean=-self.mean, low=-self.high, high=-self.low, effect=-self.effect)
 
 
 def spread(values: Sequence[float]) -> float:
@@ -97,8 +102,8 @@ def over_seeds(values: Sequence[float], *, drawn: Part | None = None) -> Estimat
         drawn: The doubt that comes from which entities are tested, where it is known.
     """
     variance = spread(values)
-    parts = [Part(variance / len(values), len(values) - 1), *([] if drawn is None else [drawn])]
-    return estimate(float(np.mean(values)), parts, math.sqrt(variance))
+    own = Part(variance / len(values), len(values) - 1)
+    return _on_one_split(float(np.mean(values)), [own], variance, drawn)
 
 
 def between_seeds(first: Sequence[float], second: Sequence[float], *, drawn: Part | None = None) -> Estimate:
@@ -122,10 +127,22 @@ def between_seeds(first: Sequence[float], second: Sequence[float], *, drawn: Par
         for variance, values in zip(variances, (first, second), strict=True)
     ]
     scales = [v for v, values in zip(variances, (first, second), strict=True) if len(values) > 1]
-    pooled = math.sqrt(sum(scales) / len(scales)) if scales else 0.0
-    return estimate(
-        float(np.mean(first) - np.mean(second)), [*parts, *([] if drawn is None else [drawn])], pooled
-    )
+    pooled = sum(scales) / len(scales) if scales else 0.0
+    return _on_one_split(float(np.mean(first) - np.mean(second)), parts, pooled, drawn)
+
+
+def _on_one_split(mean: float, parts: list[Part], variance: float, drawn: Part | None) -> Estimate:
+    """Return the mean of trainings on one split.
+
+    Args:
+        mean: The mean.
+        parts: The doubt that comes from training.
+        variance: Of single trainings.
+        drawn: The doubt that comes from which entities are tested.
+    """
+    if drawn is None:
+        return estimate(mean, parts, math.sqrt(variance))
+    return estimate(mean, [*parts, drawn], math.sqrt(variance + drawn.variance))
 
 
 def estimate(mean: float, parts: Sequence[Part], scale: float) -> Estimate:

@@ -245,12 +245,34 @@ def _controls(comparison: Comparison, subject: str, others: Sequence[Contrast]) 
             )
     alone = [c for c in others if c.role.kind == "without_features"]
     if alone:
-        nearest = max(alone, key=_nearest)
-        kept = {1: "features add to that", 0: "features add nothing to that which can be told from chance"}
+        sentences += _relations_alone(comparison, max(alone, key=_nearest))
+    return sentences
+
+
+def _relations_alone(comparison: Comparison, alone: Contrast) -> list[str]:
+    """Return what the best entry without features says of relations and of features."""
+    if alone.sign > 0:
+        kept = "features add to that"
+    elif alone.gain.mean >= 0:
+        kept = "features add nothing to that which can be told from chance"
+    else:
+        more = f"{gain_in_words(comparison, alone.gain.turned)} more than both together"
+        kept = more if alone.sign < 0 else f"{more}, which cannot be told from chance"
+    sentences = [
+        f"Relations alone, without features, reach {value_in_words(comparison, alone.entry)} "
+        f"({alone.entry}); {kept} ({p_in_words(alone)})."
+    ]
+    against = [c for c in contrasts(comparison, alone.entry) if c.role.kind == "without_relations"]
+    nearest = max(against, key=_nearest, default=None)
+    if alone.gain.mean < 0 and nearest is not None and nearest.gain.mean > 0:
         sentences.append(
-            f"Relations alone, without features, reach {value_in_words(comparison, nearest.entry)} "
-            f"({nearest.entry}); {kept.get(nearest.sign, 'which is better than both together')} "
-            f"({p_in_words(nearest)})."
+            f"That is {gain_in_words(comparison, nearest.gain)} more than the best entry without relations, "
+            f"{nearest.entry} ({p_in_words(nearest)})"
+            + (
+                ": relations tell more than features here, and the subject does not make use of it."
+                if nearest.sign > 0
+                else "."
+            )
         )
     return sentences
 

@@ -118,3 +118,12 @@ def test_corrected_splits_rarely_see_what_is_not_there() -> None:
         for overlap in rates:
             rates[overlap] += over_splits(means, overlap).p < 0.05
     assert rates[0.25] / 400 < 0.08 < rates[0.0] / 400
+
+
+def test_effects_count_which_entities_are_tested() -> None:
+    first, second = [0.80, 0.82], [0.70, 0.72]
+    alone, drawn = between_seeds(first, second), between_seeds(first, second, drawn=Part(0.0016, 99))
+    assert alone.effect == pytest.approx(0.1 / np.sqrt(0.0002))
+    assert drawn.effect == pytest.approx(0.1 / np.sqrt(0.0002 + 0.0016))
+    turned = drawn.turned
+    assert (turned.mean, turned.low, turned.high, turned.p) == (-drawn.mean, -drawn.high, -drawn.low, drawn.p)

@@ -202,3 +202,22 @@ def test_the_document_holds_intervals_and_contrasts(make_comparison: Make) -> No
     assert found["results"][0]["interval"][0] < 0.7 < found["results"][0]["interval"][1]
     assert found["budget"]["mlp"] == {"parameters": 1000, "seconds": 12.0}
     json.dumps(found, allow_nan=False)
+
+
+def test_says_that_relations_alone_tell_more_than_all_else(make_comparison: Make) -> None:
+    names = ["mlp", "hetero_gat", TWIN, BARE]
+    values = dict(zip(names, _around(0.6, 0.62, 0.6, 0.8), strict=True))
+    verdict = judge(make_comparison(values, roles=ROLES, splits=True))
+    text = " ".join(verdict.sentences)
+    assert re.search(
+        r"Relations alone, .*; 1\d\.\d points \(95% CI [^)]*\) more than both together \(p", text
+    )
+    assert re.search(
+        r"That is (19|2\d)\.\d points \([^)]*\) more than the best entry without relations, ", text
+    )
+    assert "relations tell more than features here, and the subject does not make use of it." in text
+    # Where that may be chance, it is said to be.
+    scattered = {"mlp": [0.5, 0.7], "hetero_gat": [0.5, 0.68], BARE: [0.5, 0.78]}
+    text = " ".join(judge(make_comparison(scattered, roles=ROLES, splits=True)).sentences)
+    assert re.search(r"more than both together, which cannot be told from chance \(p = ", text)
+    assert "make use" not in text
