@@ -49,10 +49,8 @@ def write_robustness(found: Robustness, out: Path | None, *, json: bool) -> None
     _write_all(found.combinations, f"{metric} and others with these modalities alone")
     _write_all(found.neighbours, "by the number of edges that lead to an entity")
     for column, table in found.groups.groupby("column", sort=False) if len(found.groups) else ():
-        gap = found.gaps()[str(column)]
-        apart = (
-            "" if gap is None else f"; the best and the worst with ten or more are {readable(gap, 4)} apart"
-        )
+        gap = found.gaps[str(column)]
+        apart = "" if gap is None else f"; {gap.in_words(metric)}"
         _write_all(table.drop(columns="column"), f"by {column}{apart}")
     if found.calibration is not None:
         _write_calibration(found.calibration)

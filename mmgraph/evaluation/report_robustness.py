@@ -16,6 +16,7 @@ from mmgraph.evaluation.metric_groups import spoken
 from mmgraph.evaluation.robustness.folder import MARKER
 from mmgraph.evaluation.robustness.plots import AXES
 from mmgraph.evaluation.robustness.robustness import NAMES
+from mmgraph.evaluation.robustness.slices import Gap
 from mmgraph.readable import readable
 from mmgraph.tasks import MultiTask, Task
 from mmgraph.tasks.heads import Heads
@@ -148,8 +149,15 @@ def _section(found: Mapping[str, Any]) -> RobustnessSection:
             )
             if (table := _table(title, records)) is not None
         ),
-        notes=tuple(found["notes"]),
+        notes=(*_gaps(found), *found["notes"]),
     )
+
+
+def _gaps(found: Mapping[str, Any]) -> list[str]:
+    """Return how far groups are apart, in sentences."""
+    metric = spoken(found["metric"])
+    gaps = {column: Gap(**gap) for column, gap in found["gaps"].items() if isinstance(gap, dict)}
+    return [f"By {column}, {gap.in_words(metric)}." for column, gap in gaps.items()]
 
 
 def _curves(points: Sequence[Mapping[str, Any]]) -> list[tuple[str, LineChart]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,7 +12,7 @@ import pandas as pd
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.evaluation.robustness.calibration import Calibration, calibration, selective_curve
 from mmgraph.evaluation.robustness.changed_graphs import combinations, measure
-from mmgraph.evaluation.robustness.slices import by_degree, by_group, gap
+from mmgraph.evaluation.robustness.slices import Gap, by_degree, by_group
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.graph.known_columns import known_columns
 from mmgraph.progress import Progress
@@ -49,6 +49,8 @@ class Robustness:
             metrics.
         neighbours: Metrics by the number of edges, see :func:`by_degree`.
         groups: Metrics by the values of columns, see :func:`by_group`.
+        gaps: By column how far the best and the worst group of at least ten entities are apart in the metric,
+            and how often that is chance; nothing of fewer than two such groups.
         calibration: Of a classification.
         selective: Of a classification: ``coverage``, ``accuracy`` and ``confidence``.
         notes: What was not tried, and why.
@@ -67,6 +69,7 @@ class Robustness:
     combinations: pd.DataFrame
     neighbours: pd.DataFrame
     groups: pd.DataFrame
+    gaps: dict[str, Gap | None]
     calibration: Calibration | None
     selective: pd.DataFrame
     notes: tuple[str, ...]
@@ -100,7 +103,7 @@ class Robustness:
             "combinations": _records(self.combinations),
             "neighbours": _records(self.neighbours),
             "groups": _records(self.groups),
-            "gaps": self.gaps(),
+            "gaps": {column: None if gap is None else asdict(gap) for column, gap in self.gaps.items()},
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "selective": {
                 "area_under_risk_coverage": self.risk(),
@@ -109,15 +112,6 @@ class Robustness:
             if len(self.selective)
             else None,
             "notes": list(self.notes),
-        }
-
-    def gaps(self) -> dict[str, float | None]:
-        """Return by column how far the best and the worst group of at least ten entities are apart."""
-        if self.groups.empty:
-            return {}
-        return {
-            str(column): gap(table, self.metric[0])
-            for column, table in self.groups.groupby("column", sort=False)
         }
 
     def risk(self) -> float | None:
@@ -198,6 +192,7 @@ def robustness(
     held = calibration(subject, output) if classes and "calibration" in chosen else None
     if held is not None and held.fitted is None:
         notes.append("validation tells no temperature, so calibration is that of the run as it is")
+    grouped = {name: by_group(subject, output, name, columns[name], seed=seed) for name in groups}
     return Robustness(
         task=subject.task.labels.task,
         model=run.config.model.name,
@@ -211,7 +206,8 @@ def robustness(
         measurements=curves,
         combinations=combinations(subject) if "missing" in chosen else pd.DataFrame(),
         neighbours=by_degree(subject, output) if "neighbours" in chosen else pd.DataFrame(),
-        groups=_concat([by_group(subject, output, name, columns[name]) for name in groups]),
+        groups=_concat([table for table, _ in grouped.values()]),
+        gaps={name: gap for name, (_, gap) in grouped.items()},
         calibration=held,
         selective=selective_curve(subject, output) if classes and "selective" in chosen else pd.DataFrame(),
         notes=tuple(notes),

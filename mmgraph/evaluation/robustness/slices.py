@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,40 @@ from torch import Tensor
 
 from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.graph.graph import Graph
+from mmgraph.readable import readable
 from mmgraph.tasks import Regression
 
 FEWEST = 10
 """Groups with fewer entities than this do not count for the gap between groups."""
 
 _MOST_GROUPS = 100
+_GROUPINGS = 199
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far the best and the worst group of at least :data:`FEWEST` entities are apart.
+
+    Args:
+        apart: The difference of their metrics.
+        chance: The share of random groups of the same sizes that are as far apart, from 199 of them and the
+            groups themselves: the p-value of a permutation test.
+    """
+
+    apart: float
+    chance: float
+
+    def in_words(self, metric: str) -> str:
+        """Return it as a part of a sentence.
+
+        Example:
+            >>> Gap(0.2, 0.31).in_words("recall")
+            'in recall the best and the worst with ten or more are 0.200 apart, as 31.0% of random groups are'
+        """
+        return (
+            f"in {metric} the best and the worst with ten or more are {readable(self.apart)} apart, as "
+            f"{self.chance:.1%} of random groups are"
+        )
 
 
 def by_degree(subject: Subject, output: Tensor) -> pd.DataFrame:
@@ -71,8 +100,10 @@ def degrees(graph: Graph, entity: str) -> NDArray[np.int64]:
     return total
 
 
-def by_group(subject: Subject, output: Tensor, column: str, cells: pd.Series) -> pd.DataFrame:
-    """Return the metrics of entities by the value of a column, the worst group first.
+def by_group(
+    subject: Subject, output: Tensor, column: str, cells: pd.Series, *, seed: int = 0
+) -> tuple[pd.DataFrame, Gap | None]:
+    """Return the metrics of entities by the value of a column, the worst group first, and their gap.
 
     Args:
         subject: The run.
@@ -80,15 +111,18 @@ def by_group(subject: Subject, output: Tensor, column: str, cells: pd.Series) ->
         column: The name of the column.
         cells: Its cells, one for each entity of the type; an empty one is a group of its own. Numbers with
             more than twenty values are cut at their quartiles.
+        seed: Draws the random groups that the gap is held against.
 
     Returns:
-        ``column``, ``group``, ``entities`` and the metrics. The rarest of more than a hundred groups are one.
+        ``column``, ``group``, ``entities`` and the metrics; the rarest of more than a hundred groups are one.
+        Then the gap; nothing of fewer than two large groups.
     """
     codes, found = pd.factorize(group_names(cells.iloc[subject.entities]), sort=True)
     table = _sliced(subject, output, codes, "group", dict(enumerate(found)))
     table.insert(0, "column", column)
     metric, direction = subject.task.monitor
-    return table.sort_values(metric, ascending=direction == "max", kind="stable", ignore_index=True)
+    ordered = table.sort_values(metric, ascending=direction == "max", kind="stable", ignore_index=True)
+    return ordered, _gap(subject, output, codes, metric, seed)
 
 
 def group_names(cells: pd.Series, *, most: int = _MOST_GROUPS) -> pd.Series:
@@ -116,10 +150,21 @@ def group_names(cells: pd.Series, *, most: int = _MOST_GROUPS) -> pd.Series:
     return named
 
 
-def gap(table: pd.DataFrame, metric: str) -> float | None:
-    """Return how far the best and the worst group are apart; nothing of fewer than two large ones."""
-    counted = table.loc[table["entities"] >= FEWEST, metric].dropna()
-    return float(counted.max() - counted.min()) if len(counted) > 1 else None
+def _gap(subject: Subject, output: Tensor, codes: NDArray[np.int64], metric: str, seed: int) -> Gap | None:
+    """Return how far the best and the worst of the large groups are apart, and how often that is chance."""
+    large = np.flatnonzero(np.bincount(codes) >= FEWEST)
+    rng = np.random.default_rng(seed)
+
+    def apart(grouped: NDArray[np.int64]) -> float:
+        found = [_metrics(subject, output, np.flatnonzero(grouped == code))[metric] for code in large]
+        known = [value for value in found if value is not None]
+        return max(known) - min(known) if len(known) > 1 else math.nan
+
+    own = apart(codes)
+    if math.isnan(own):
+        return None
+    drawn = np.array([apart(rng.permutation(codes)) for _ in range(_GROUPINGS)])
+    return Gap(own, (1 + int((drawn >= own - 1e-12).sum())) / (_GROUPINGS + 1))
 
 
 def _sliced(

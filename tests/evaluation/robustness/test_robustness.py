@@ -7,9 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mmgraph.errors import ConfigError, UserError
 from mmgraph.evaluation.robustness.robustness import robustness
+from mmgraph.evaluation.robustness.slices import by_group
+from mmgraph.evaluation.robustness.subject import Subject
 from mmgraph.training import Run, train
 
 QUICK = ("model.hidden_channels=16", "model.dropout=0.1", "optimiser.lr=0.02", "max_epochs=15", "device=cpu")
@@ -77,8 +80,6 @@ def test_only_the_relation_that_carries_the_answer_is_missed(planted_run):
 
 
 def test_no_relation_is_edges_removed(graph, run):
-    from mmgraph.evaluation.robustness.subject import Subject
-
     found = robustness(run, aspects=["edges"], repeats=1)
     subject = Subject.of(run, "test", doing="test")
     output = subject.output(run.view.without_relations())
@@ -93,7 +94,8 @@ def test_groups_are_measured_apart(run, found):
         assert row.entities == len(own)
         assert row.accuracy == pytest.approx((own["prediction"] == own["target"]).mean())
     assert found.groups["accuracy"].is_monotonic_increasing
-    assert found.gaps()["script"] == pytest.approx(np.ptp(found.groups["accuracy"]))
+    assert found.gaps["script"].apart == pytest.approx(np.ptp(found.groups["accuracy"]))
+    assert 0 < found.gaps["script"].chance <= 1
 
 
 def test_columns_of_a_table_make_groups(run):
@@ -158,3 +160,22 @@ def test_a_pretraining_is_refused(graph):
     run = train(graph, task="pretrain", model="mlp", overrides=[*QUICK, "max_epochs=1"], seed=0)
     with pytest.raises(ConfigError, match="which has no answers; wanted one that predicts something"):
         robustness(run)
+
+
+def test_a_gap_by_chance_is_told_from_one_that_is_not(run):
+    subject = Subject.of(run, "test", doing="test")
+    truth = run.predictions().query("split == 'test'")["target"].map(run.task.classes.index).to_numpy()
+    half = len(truth) // 2
+    first = np.arange(len(truth)) < half
+    # Of one half of the entities every answer is right, of the other every third.
+    wrong = ~first & (np.arange(len(truth)) % 3 > 0)
+    output = torch.eye(len(run.task.classes))[(truth + wrong) % len(run.task.classes)]
+    cells = pd.Series("", index=range(len(run.graph.nodes[subject.entity])))
+    mixed = np.random.default_rng(0).permutation(first)
+    gaps = {}
+    for name, groups in (("told", first), ("drawn", mixed)):
+        cells.iloc[subject.entities] = np.where(groups, "a", "b")
+        gaps[name] = by_group(subject, output, name, cells)[1]
+    assert half >= 10
+    assert gaps["told"].apart == pytest.approx(wrong[~first].mean())
+    assert gaps["told"].chance < 0.05 < gaps["drawn"].chance
