@@ -14,7 +14,7 @@ import pandas as pd
 from mmgraph.atomic import atomic_folder, require_place
 from mmgraph.data.task_spec import PretrainingTaskSpec
 from mmgraph.errors import ConfigError
-from mmgraph.evaluation.comparison import Comparison, Trial
+from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.contrasts import over_entities
 from mmgraph.evaluation.entries import Entry
 from mmgraph.evaluation.metric_groups import spoken
@@ -30,7 +30,7 @@ from mmgraph.evaluation.report_results import curves_section
 from mmgraph.evaluation.report_retrieval import retrieval_section
 from mmgraph.evaluation.report_robustness import robustness_section
 from mmgraph.evaluation.report_slices import Slices, Slicing
-from mmgraph.evaluation.trials import ranks_of_run
+from mmgraph.evaluation.trials import trial_of_run
 from mmgraph.readable import interval_text, readable
 from mmgraph.training.run import Run
 from mmgraph.yaml_text import dump_yaml
@@ -169,16 +169,6 @@ def run_page(
 def as_comparison(run: Run) -> Comparison:
     """Return a run as a comparison of one entry, which the sections of a page are made of."""
     name = run.config.model.name
-    trial = Trial(
-        entry=name,
-        seed=run.config.seed,
-        metrics=run.metrics(),
-        predictions=run.predictions(),
-        history=run.history,
-        config=run.config.model_dump(mode="json"),
-        parameters=sum(weight.numel() for weight in run.module.parameters() if weight.requires_grad),
-        reciprocal_ranks=ranks_of_run(run),
-    )
     task = run.task.labels.task
     return Comparison(
         graph=run.graph.name,
@@ -189,7 +179,7 @@ def as_comparison(run: Run) -> Comparison:
         entries=(Entry(name, name),),
         overrides=(),
         seeds=(run.config.seed,),
-        trials=(trial,),
+        trials=(trial_of_run(run, name),),
     )
 
 

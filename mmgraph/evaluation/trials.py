@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,21 +154,25 @@ def _train(job: Job, ground: Ground, found: TrainConfig | None, began: float) ->
         # What was cut off goes on where it was.
         resume=job.folder is not None,
     )
+    trial = trial_of_run(run, job.entry.name)
+    return replace(trial, seed=job.seed, draw=job.draw, seconds=time.monotonic() - began)
+
+
+def trial_of_run(run: Run, entry: str) -> Trial:
+    """Return a run as the trial of an entry, on the first split."""
     return Trial(
-        entry=job.entry.name,
-        seed=job.seed,
+        entry=entry,
+        seed=run.config.seed,
         metrics=run.metrics(),
         predictions=run.predictions(),
         history=run.history,
         config=run.config.model_dump(mode="json"),
-        draw=job.draw,
         parameters=sum(weight.numel() for weight in run.module.parameters() if weight.requires_grad),
-        seconds=time.monotonic() - began,
-        reciprocal_ranks=ranks_of_run(run),
+        reciprocal_ranks=_ranks_of_run(run),
     )
 
 
-def ranks_of_run(run: Run) -> npt.NDArray[np.float64] | None:
+def _ranks_of_run(run: Run) -> npt.NDArray[np.float64] | None:
     """Return the reciprocal ranks of the test links of a run, float64 [L]; nothing of another task."""
     task = run.task
     if not isinstance(task, LinkPrediction) or "test" not in task.labelled_splits():
