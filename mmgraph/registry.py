@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from mmgraph.errors import ConfigError, UnknownNameError, did_you_mean
@@ -39,6 +39,7 @@ class Registry(Generic[T]):
         self._builtins = builtins
         self._group = group
         self._things: dict[str, T] = {}
+        self._broken: dict[str, ConfigError] = {}
         self._loaded = False
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -70,8 +71,11 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: If there is none; the message offers the nearest names.
+            ConfigError: If an installed package offers it, and cannot be loaded.
         """
         self._load()
+        if name in self._broken:
+            raise self._broken[name]
         if name not in self._things:
             raise UnknownNameError(
                 f"there is no {self.kind} {name!r}", where=where, fix=did_you_mean(name, self._things)
@@ -101,10 +105,22 @@ class Registry(Generic[T]):
             importlib.import_module(self._builtins)
             for entry in entry_points(group=self._group):
                 if entry.name not in self._things:
-                    self._things[entry.name] = entry.load()
+                    self._add(entry)
         except BaseException:
             self._loaded = False
             raise
+
+    def _add(self, entry: EntryPoint) -> None:
+        """Add what an installed package offers; one that cannot be loaded stops only whoever asks for it."""
+        try:
+            self._things[entry.name] = entry.load()
+        except Exception as error:
+            package = "" if entry.dist is None else f" of the package {entry.dist.name}"
+            self._broken[entry.name] = ConfigError(
+                f"the {self.kind} {entry.name!r}{package} cannot be loaded: {type(error).__name__}: {error}",
+                where=f"entry point {entry.value}",
+                fix="Mend the package, or uninstall it.",
+            )
 
 
 def _origin(thing: object) -> str:

@@ -87,3 +87,19 @@ def test_failed_import_is_not_forgotten() -> None:
     for _ in range(2):
         with pytest.raises(ModuleNotFoundError):
             broken.names()
+
+
+def test_a_broken_package_stops_only_whoever_asks_for_it(
+    shapes: Registry[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = [
+        EntryPoint("oval", "mmgraph.errors:NoSuchThing", "mmgraph.shapes"),
+        EntryPoint("square", "mmgraph.errors:DataError", "mmgraph.shapes"),
+    ]
+    monkeypatch.setattr(module, "entry_points", lambda group: installed if group == "mmgraph.shapes" else [])
+    assert shapes.names() == ["circle", "square"]
+    with pytest.raises(
+        ConfigError,
+        match=r"entry point mmgraph.errors:NoSuchThing: the shape 'oval' cannot be loaded: Attribute",
+    ):
+        shapes.get("oval")
