@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from mmgraph.counted import counted
 from mmgraph.data.choice import Choice
 from mmgraph.data.entity_table import EntityTable, read_entity_table, value_table
 from mmgraph.data.files import file_inside, raw_file_faults
 from mmgraph.data.id_index import IdIndex
-from mmgraph.data.modalities import RawModality, read_modality
+from mmgraph.data.modalities import RawModality, broken_files, read_modality
 from mmgraph.data.modality_spec import FeaturesModality, FileModality, PairModality, RegionsModality
 from mmgraph.data.pairs import paired
 from mmgraph.data.regions import regions_of
@@ -60,6 +61,7 @@ class Dataset:
         self._indices: dict[str, IdIndex] = {}
         self._splits: dict[str, npt.NDArray[np.str_]] = {}
         self._tables: dict[str, pd.DataFrame] = {}
+        self._broken: dict[tuple[str, str], dict[int, str]] = {}
 
     def __repr__(self) -> str:
         return f"Dataset({self.spec.name!r}, entities: {', '.join(self.spec.entities)})"
@@ -189,12 +191,35 @@ class Dataset:
         return table.column(column, where=f"{self.file}: entities.{entity}.time").times()
 
     def modality(self, entity: str, name: str) -> RawModality:
-        """Return the raw content of a modality.
+        """Return the raw content of a modality; with ``on_error: skip`` without files that cannot be read.
 
         Raises:
             ConfigError: If there is no such entity type or modality.
             DataError: If a column, a cell, a file or an array cannot be used.
         """
+        raw = self._content(entity, name)
+        if not self.may_skip(entity, name):
+            return raw
+        return raw.without(self._broken[entity, name])
+
+    def may_skip(self, entity: str, name: str) -> bool:
+        """Return whether a modality may be missing where its file cannot be read."""
+        spec = self._entity(entity).modalities[name]
+        return isinstance(spec, FileModality) and spec.on_error == "skip"
+
+    def leave_out(self, entity: str, name: str, broken: Mapping[int, str]) -> None:
+        """Take what an encoder cannot read for missing, from now on.
+
+        Args:
+            entity: The entity type.
+            name: A modality that may be missing where its file cannot be read.
+            broken: Why, by the rows of the entities.
+        """
+        assert self.may_skip(entity, name)
+        self._broken[entity, name] = {**self._broken[entity, name], **broken}
+
+    def _content(self, entity: str, name: str) -> RawModality:
+        """Return the raw content of a modality, with files that cannot be read; which they are is noted."""
         modalities = self._entity(entity).modalities
         if name not in modalities:
             raise ConfigError(
@@ -211,10 +236,23 @@ class Dataset:
         if not len(table) or (self.additional and without_file):
             return RawModality(spec.kind, np.empty(0, dtype=np.int64), [])
         raw = read_modality(spec, table, self.folder, where=where, may_be_empty=self.additional)
+        if self.may_skip(entity, name):
+            self._note_broken(entity, name, raw, where)
         if isinstance(spec, RegionsModality):
             boxes = table.column(spec.boxes, where=f"{where}.boxes")
             return regions_of(raw, boxes, sequence=spec.sequence, where=where, may_be_empty=self.additional)
         return raw
+
+    def _note_broken(self, entity: str, name: str, raw: RawModality, where: str) -> None:
+        """Find out which files cannot be read, if that is not known; all of them are an error."""
+        if (entity, name) not in self._broken:
+            self._broken[entity, name] = broken_files(raw)
+        if len(raw) and len(raw) == len(self._broken[entity, name]) and not self.additional:
+            raise DataError(
+                f"none of {counted(len(raw), 'file')} can be read",
+                where=where,
+                fix="Mend the files, or remove the modality.",
+            )
 
     def split(self, name: str) -> npt.NDArray[np.str_]:
         """Return the part of each entity, [N]: ``train``, ``validation``, ``test``, or nothing for none.
@@ -304,7 +342,7 @@ class Dataset:
                 names.add(spec.table)
             for name, modality in spec.modalities.items():
                 if isinstance(modality, FileModality):
-                    raw = self.modality(entity, name)
+                    raw = self._content(entity, name)
                     assert isinstance(raw.values, list)
                     names |= {str(Path(str(path)).relative_to(self.folder)) for path in raw.values}
                 elif isinstance(modality, FeaturesModality):

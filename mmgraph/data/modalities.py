@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, assert_never
@@ -84,6 +84,16 @@ class RawModality:
         position = None if self.position is None else self.position[rows]
         return replace(self, index=self.index[rows], values=some, position=position, skipped={})
 
+    def without(self, broken: Mapping[int, str]) -> RawModality:
+        """Return the items without those of some entities.
+
+        Args:
+            broken: Why they are left out, by the rows of the entities.
+        """
+        rows = np.fromiter(broken, dtype=np.int64, count=len(broken))
+        left = self.take(np.flatnonzero(~np.isin(self.index, rows)))
+        return replace(left, skipped={**self.skipped, **broken})
+
 
 def read_modality(
     spec: ReadModality, table: EntityTable, folder: Path, *, where: str, may_be_empty: bool = False
@@ -106,7 +116,6 @@ def read_modality(
         case FileModality():
             kind = "image" if isinstance(spec, RegionsModality) else spec.kind
             raw = _files(kind, table.column(spec.column, where=f"{where}.column"), folder)
-            raw = _without_broken(raw) if spec.on_error == "skip" else raw
         case TabularModality():
             raw = _tabular(spec, table, where)
         case FeaturesModality():
@@ -142,12 +151,10 @@ def _files(kind: str, column: Column, folder: Path) -> RawModality:
     return RawModality(kind, index, [folder / name for name in names])
 
 
-def _without_broken(raw: RawModality) -> RawModality:
-    """Return files without those that cannot be read."""
+def broken_files(raw: RawModality) -> dict[int, str]:
+    """Return why files cannot be read, by the rows of their entities."""
     problems = [content_problem(raw.kind, Path(str(path))) for path in raw.values]
-    sound = np.array([row for row, problem in enumerate(problems) if not problem], dtype=np.int64)
-    skipped = {int(row): problem for row, problem in zip(raw.index, problems, strict=True) if problem}
-    return replace(raw.take(sound), skipped=skipped)
+    return {int(row): problem for row, problem in zip(raw.index, problems, strict=True) if problem}
 
 
 def _file_faults(

@@ -14,6 +14,7 @@ from mmgraph.data.dataset import Dataset
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.modality_spec import Storage
 from mmgraph.elsewhere import Elsewhere
+from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.build import encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
@@ -83,7 +84,15 @@ def encode_modality(
             fix="Change the splits, or remove the modality.",
         )
     try:
-        described = _described(encoder, raw, storage, cache, progress or Progress(quiet=True), elsewhere)
+        described = None
+        while described is None:
+            try:
+                described = _described(
+                    encoder, raw, storage, cache, progress or Progress(quiet=True), elsewhere
+                )
+            except BrokenItemsError as error:
+                raw = left_out(error, raw, dataset, entity, modality)
+        training = dataset.training_rows(entity)[raw.index]
         encoder.fit(
             described.values[training[described.item]]
             if isinstance(described, Ragged)
@@ -92,6 +101,30 @@ def encode_modality(
         return _encoded(encoder, described, len(raw), storage if own else "float32")
     except MMGraphError as error:
         raise _placed(error, where) from error
+
+
+def left_out(
+    error: BrokenItemsError, raw: RawModality, dataset: Dataset, entity: str, modality: str
+) -> RawModality:
+    """Return a modality without items that cannot be read, which the dataset leaves out from now on.
+
+    Args:
+        error: What the encoder said.
+        raw: What it was to read.
+        dataset: The dataset.
+        entity: The entity type.
+        modality: The modality.
+
+    Raises:
+        BrokenItemsError: If the dataset wants files that cannot be read to be errors, or no item is left.
+    """
+    if not error.problems or not dataset.may_skip(entity, modality):
+        raise error
+    broken = {int(raw.index[position]): problem for position, problem in error.problems.items()}
+    if len(set(raw.index)) == len(broken) and not dataset.additional:
+        raise error
+    dataset.leave_out(entity, modality, broken)
+    return dataset.modality(entity, modality)
 
 
 def _encoded(encoder: Encoder[Any, Any], described: Any, num_items: int, storage: Storage) -> Encoded:

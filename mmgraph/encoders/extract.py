@@ -105,9 +105,10 @@ def _extraction(
     dataset: Dataset, entity: str, modality: str, cache: FeatureCache, progress: Progress, elsewhere: Any
 ) -> Extraction:
     begun = time.monotonic()
-    raw, ids = dataset.modality(entity, modality), dataset.entity_ids(entity)
-    encoder = modality_encoder(dataset, entity, modality)
+    ids, encoder = dataset.entity_ids(entity), modality_encoder(dataset, entity, modality)
     result = encode_modality(dataset, entity, modality, cache=cache, progress=progress, elsewhere=elsewhere)
+    # What the encoder cannot read has been left out by now.
+    raw = dataset.modality(entity, modality)
     described = cache.described if encoder.cached else len(raw)
     assert described is not None, "the cache was asked"
     distinct = cache.distinct if encoder.cached else len(raw)

@@ -25,6 +25,8 @@ from mmgraph.encoders import (
     encoder_faults,
     modality_encoder,
 )
+from mmgraph.encoders.broken_items import BrokenItemsError
+from mmgraph.encoders.encode import left_out
 from mmgraph.encoders.storage import rounded
 from mmgraph.errors import Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.lazy import LazyMapping
@@ -144,7 +146,7 @@ class NodeFactory:
         faults.found += encoder_faults(self.dataset)
         for name in self.modalities:
             try:
-                self.raw(name)
+                self._content(name)
             except MMGraphError as error:
                 faults.extend(error)
         faults.raise_if_any(GraphError)
@@ -185,15 +187,26 @@ class NodeFactory:
 
     def encode_by(self, node_type: str, encoder: Encoder[Any, Any]) -> NDArray[np.float32]:
         """Return the features that a fitted encoder gives a modality node type, float32 [N, D]."""
-        return self._encoded_anew(node_type, encoder).features
+        return self._encoded_anew(node_type, encoder, self.raw(node_type)).features
 
-    def _encoded_anew(self, node_type: str, encoder: Encoder[Any, Any]) -> Encoded:
-        if not len(self.raw(node_type)):
+    def _encoded_new(self, node_type: str, encoder: Encoder[Any, Any]) -> Encoded:
+        """Return the features of new entities, as many of them as can be read if others may be skipped."""
+        entity, modality = self.parts(node_type)
+        assert modality is not None
+        raw = self._content(node_type)
+        while True:
+            try:
+                return self._encoded_anew(node_type, encoder, raw)
+            except BrokenItemsError as error:
+                raw = left_out(error, raw, self.dataset, entity, modality)
+
+    def _encoded_anew(self, node_type: str, encoder: Encoder[Any, Any], raw: RawModality) -> Encoded:
+        if not len(raw):
             nothing = np.empty(0, dtype=np.int64) if encoder.several else None
             return Encoded(np.empty((0, encoder.channels), dtype=np.float32), encoder, nothing, nothing)
         return encode_new(
             encoder,
-            self.raw(node_type),
+            raw,
             storage=self._storage(node_type),
             cache=self._cache,
             progress=self._progress,
@@ -224,20 +237,28 @@ class NodeFactory:
     def _read(self, node_type: str) -> RawModality:
         entity, modality = self.parts(node_type)
         assert modality is not None
+        if self.dataset.may_skip(entity, modality):
+            # Which files its encoder cannot read is known once it has.
+            self.encoded(node_type)
+        return self._content(node_type)
+
+    def _content(self, node_type: str) -> RawModality:
+        entity, modality = self.parts(node_type)
+        assert modality is not None
         return self.dataset.modality(entity, modality)
 
     def _encode(self, node_type: str) -> Encoded:
         entity, modality = self.parts(node_type)
         assert modality is not None
         if self._encoders is not None:
-            found = self._encoded_anew(node_type, self._encoders[node_type])
+            found = self._encoded_new(node_type, self._encoders[node_type])
             return replace(found, features=rounded(found.features, self._storage(node_type)))
         cache = copy.copy(self._cache)
         result = encode_modality(
             self.dataset, entity, modality, cache=cache, progress=self._progress, elsewhere=self.elsewhere
         )
         self.from_cache[node_type] = None if cache is None else cache.found
-        skipped = len(self.raw(node_type).skipped)
+        skipped = len(self._content(node_type).skipped)
         self._progress.say(
             f"{node_type}: {counted(len(result.features), 'node')} with "
             f"{counted(result.features.shape[1], 'channel')}"

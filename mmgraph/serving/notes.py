@@ -73,7 +73,8 @@ def _note_modalities(
     for node_type in node_types:
         name, raw = str(node_type.modality), factory.raw(node_type.name)
         for row in np.setdiff1d(np.arange(len(parts)), raw.index):
-            missing[row].append(name)
+            why = raw.skipped.get(int(row))
+            missing[row].append(f"{name} ({why})" if why else name)
         if len(raw):
             for row, text in zip(raw.index, view.encoders[node_type.name].unseen(raw), strict=True):
                 unseen[row] += [f"{name}: {text}"] if text else []

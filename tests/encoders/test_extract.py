@@ -91,7 +91,7 @@ def test_where_none_can_be_read_the_modality_is_refused(folder, cache):
     for number in range(6):
         (folder / f"{number}.png").write_bytes(b"none")
     dataset = load_dataset(folder, overrides=["entities.item.modalities.picture.on_error=skip"])
-    with pytest.raises(DataError, match=r"picture: no entity of .* has this modality"):
+    with pytest.raises(DataError, match=r"picture: none of 6 files can be read"):
         extract(dataset, cache=cache)
     with pytest.raises(GraphError, match=r"no entity of .* has this modality"):
         build_graph(dataset, relations=["of"], cache=cache)
