@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,21 @@ def _files_of(value: Any) -> list[Path]:
     return [value.path] if isinstance(value, Regions) else [value] if isinstance(value, Path) else []
 
 
-def broken_items(problems: Mapping[int, str], raw: RawModality) -> BrokenItemsError:
+def broken_items(
+    problems: Mapping[int, str], raw: RawModality, row_name: Callable[[int], str] | None = None
+) -> BrokenItemsError:
     """Return one error for all items that cannot be read; it names the first few and counts them all.
 
     Args:
         problems: What is wrong, by the position of the item; at least one.
         raw: All items.
+        row_name: Names the row of an entity in its table, for messages.
     """
     values: Any = raw.values
-    told = [(f"{values[at]} (row {raw.index[at] + 1})", problem) for at, problem in sorted(problems.items())]
+    told = [
+        (f"{values[at]}{f', {row_name(int(raw.index[at]))}' if row_name else ''}", problem)
+        for at, problem in sorted(problems.items())
+    ]
     where, problem = told[0]
     what = "pairs" if raw.kind == "pair" else f"{raw.kind} files"
     if len(told) > 1:

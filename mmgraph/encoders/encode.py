@@ -14,7 +14,7 @@ from mmgraph.data.dataset import Dataset
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.modality_spec import Storage
 from mmgraph.elsewhere import Elsewhere
-from mmgraph.encoders.broken_items import BrokenItemsError
+from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.build import encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
@@ -108,6 +108,8 @@ def left_out(
 ) -> RawModality:
     """Return a modality without items that cannot be read, which the dataset leaves out from now on.
 
+    An error names them by their rows and ids.
+
     Args:
         error: What the encoder said.
         raw: What it was to read.
@@ -118,11 +120,12 @@ def left_out(
     Raises:
         BrokenItemsError: If the dataset wants files that cannot be read to be errors, or no item is left.
     """
-    if not error.problems or not dataset.may_skip(entity, modality):
+    if not error.problems:
         raise error
     broken = {int(raw.index[position]): problem for position, problem in error.problems.items()}
-    if len(set(raw.index)) == len(broken) and not dataset.additional:
-        raise error
+    none_left = len(set(raw.index)) == len(broken) and not dataset.additional
+    if none_left or not dataset.may_skip(entity, modality):
+        raise broken_items(error.problems, raw, dataset.entity_table(entity).row_name) from None
     dataset.leave_out(entity, modality, broken)
     return dataset.modality(entity, modality)
 

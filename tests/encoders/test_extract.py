@@ -64,7 +64,7 @@ def test_broken_files_are_told_together_when_all_others_are_encoded(folder, cach
     for number in (1, 4):
         (folder / f"{number}.png").write_bytes(b"none")
     with pytest.raises(
-        DataError, match=r"1\.png \(row 2\): is none of .*2 of 6 image.*4\.png .*on_error: skip"
+        DataError, match=r"1\.png, row 2 \(id 'b'\): is none of .*2 of 6 image.*4\.png .*on_error: skip"
     ):
         extract(load_dataset(folder), cache=cache)
     (picture,) = extract(
