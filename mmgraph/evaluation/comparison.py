@@ -35,7 +35,8 @@ class Trial:
         draw: The number of the split; 0 is the graph's own.
         parameters: How many weights were trained; nothing for a baseline.
         seconds: How long it took.
-        reciprocal_ranks: Of a link prediction, those of the test links, float64 [L].
+        unit_scores: What the main metric on test is the mean of, float64 [U], where predictions do not tell
+            it; see :func:`mmgraph.evaluation.unit_scores.unit_scores`.
     """
 
     entry: str
@@ -47,7 +48,7 @@ class Trial:
     draw: int = 0
     parameters: int | None = None
     seconds: float = 0.0
-    reciprocal_ranks: npt.NDArray[np.float64] | None = None
+    unit_scores: npt.NDArray[np.float64] | None = None
 
     @property
     def on_test(self) -> pd.DataFrame:

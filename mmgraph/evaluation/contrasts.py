@@ -139,18 +139,21 @@ def entity_scores(trials: Sequence[Trial], metric: str) -> npt.NDArray[np.float6
     Returns:
         More is better; up to a constant. Nothing for a metric that is no mean over entities.
     """
-    found = [
-        _reciprocal_ranks(trial) if metric == "mrr" else _scores(trial.predictions, metric)
-        for trial in trials
-    ]
+    found = [_scores_of(trial, metric) for trial in trials]
     known = [scores for scores in found if scores is not None]
     return np.mean(known, axis=0) if known and len(known) == len(found) else None
 
 
+def _scores_of(trial: Trial, metric: str) -> npt.NDArray[np.float64] | None:
+    if trial.unit_scores is not None and metric == next(iter(trial.metrics["test"])):
+        return trial.unit_scores
+    return _reciprocal_ranks(trial) if metric == "mrr" else _scores(trial.predictions, metric)
+
+
 def _reciprocal_ranks(trial: Trial) -> npt.NDArray[np.float64] | None:
-    """Return those of the test links, or of test entities the mean over both directions of a retrieval."""
-    if trial.reciprocal_ranks is not None or not {"rank", "rank_back"} <= set(trial.predictions):
-        return trial.reciprocal_ranks
+    """Return those of test entities, the mean over both directions of a retrieval."""
+    if not {"rank", "rank_back"} <= set(trial.predictions):
+        return None
     test = trial.on_test.sort_values("id", kind="stable")
     both = (1 / test[["rank", "rank_back"]].to_numpy(dtype=np.float64)).mean(axis=1)
     return both if np.isfinite(both).all() else None
@@ -231,13 +234,12 @@ def _least(scores: Sequence[npt.NDArray[np.float64] | None]) -> float:
 
 
 def _tested(trials: Sequence[Trial]) -> int:
-    """Return how many rows the metrics of one of the trials were measured on, at least 1."""
-    table, ranks = trials[0].predictions, trials[0].reciprocal_ranks
-    if ranks is not None:
-        return max(1, len(ranks))
+    """Return how many entities or links the metrics of one of the trials were measured on, at least 1."""
+    table, units = trials[0].predictions, trials[0].unit_scores
     if "split" not in table:
-        return max(1, len(table))
-    return max(1, len(with_target_on_test(table) if "target" in table else table[table["split"] == "test"]))
+        return max(1, len(table) if units is None else len(units))
+    test = with_target_on_test(table) if "target" in table else table[table["split"] == "test"]
+    return max(1, test["id"].nunique() if "id" in test else len(test))
 
 
 def _once(trials: Sequence[Trial]) -> bool:

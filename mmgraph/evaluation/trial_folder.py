@@ -24,8 +24,8 @@ NOTE = "trial.json"
 """The file that a trial's folder has once it is done; what it asked for is in it."""
 
 
-RANKS = "reciprocal_ranks.npy"
-"""The file with the reciprocal ranks of the test links of a link prediction."""
+UNITS = "unit_scores.npy"
+"""The file with what the main metric on test is the mean of."""
 
 
 def write_baseline(folder: Path, fitted: Fitted, metrics: dict[str, dict[str, float]]) -> None:
@@ -44,10 +44,10 @@ def note_done(folder: Path, trial: Trial, asked: dict[str, Any]) -> None:
         trial: The trial.
         asked: What it was asked to do, as JSON.
     """
-    if trial.reciprocal_ranks is not None:
+    if trial.unit_scores is not None:
         file = io.BytesIO()
-        np.save(file, trial.reciprocal_ranks, allow_pickle=False)
-        atomic_write(folder / RANKS, file.getvalue())
+        np.save(file, trial.unit_scores, allow_pickle=False)
+        atomic_write(folder / UNITS, file.getvalue())
     content = {
         "format": 1,
         "entry": trial.entry,
@@ -74,7 +74,7 @@ def read_trial(folder: Path, asked: dict[str, Any]) -> Trial | None:
             return None
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         predictions = read_parquet(folder / "predictions.parquet").to_pandas(use_threads=may_start_threads())
-        history, ranks = folder / "history.csv", folder / RANKS
+        history, units = folder / "history.csv", folder / UNITS
         return Trial(
             entry=note["entry"],
             seed=note["seed"],
@@ -85,7 +85,7 @@ def read_trial(folder: Path, asked: dict[str, Any]) -> Trial | None:
             draw=note["draw"],
             parameters=note["parameters"],
             seconds=note["seconds"],
-            reciprocal_ranks=np.load(ranks, allow_pickle=False) if ranks.is_file() else None,
+            unit_scores=np.load(units, allow_pickle=False) if units.is_file() else None,
         )
     except (OSError, ValueError, KeyError) as error:
         raise RunError(

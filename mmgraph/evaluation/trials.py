@@ -18,7 +18,7 @@ from mmgraph.evaluation.entries import Entry
 from mmgraph.evaluation.ground import Ground
 from mmgraph.evaluation.search import chosen_config, space_of
 from mmgraph.evaluation.trial_folder import NOTE, note_done, read_trial, write_baseline
-from mmgraph.tasks.link_prediction import LinkPrediction
+from mmgraph.evaluation.unit_scores import UNITED, unit_scores
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.run import Run
 from mmgraph.training.train import train
@@ -168,19 +168,17 @@ def trial_of_run(run: Run, entry: str) -> Trial:
         history=run.history,
         config=run.config.model_dump(mode="json"),
         parameters=sum(weight.numel() for weight in run.module.parameters() if weight.requires_grad),
-        reciprocal_ranks=_ranks_of_run(run),
+        unit_scores=_units_of_run(run),
     )
 
 
-def _ranks_of_run(run: Run) -> npt.NDArray[np.float64] | None:
-    """Return the reciprocal ranks of the test links of a run, float64 [L]; nothing of another task."""
-    task = run.task
-    if not isinstance(task, LinkPrediction) or "test" not in task.labelled_splits():
+def _units_of_run(run: Run) -> npt.NDArray[np.float64] | None:
+    if not isinstance(run.task, UNITED) or "test" not in run.task.labelled_splits():
         return None
-    rows = task.rows("test")
+    rows = run.task.rows("test")
     with torch.no_grad():
-        output = task.output(run.module.head, run.unify, rows)
-    return task.reciprocal_ranks(output, rows).numpy()
+        output = run.task.output(run.module.head, run.unify, rows)
+    return unit_scores(run.task, output, rows)
 
 
 def _fit(job: Job, ground: Ground, began: float) -> Trial:
@@ -200,7 +198,5 @@ def _fit(job: Job, ground: Ground, began: float) -> Trial:
         config=fitted.config,
         draw=job.draw,
         seconds=time.monotonic() - began,
-        reciprocal_ranks=task.reciprocal_ranks(outputs["test"], rows["test"]).numpy()
-        if isinstance(task, LinkPrediction)
-        else None,
+        unit_scores=unit_scores(task, outputs["test"], rows["test"]) if "test" in rows else None,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mmgraph.evaluation.comparison import Comparison, best, higher_is_better
-from mmgraph.evaluation.contrasts import Contrast, contrasts, interval
+from mmgraph.evaluation.contrasts import Contrast, contrasts, entity_scores, interval
 from mmgraph.evaluation.metric_range import metric_range
 from mmgraph.evaluation.parts import parts_sentences, twins
 from mmgraph.evaluation.wording import gain_in_words, has_room, listed, p_in_words, value_in_words, worth
@@ -286,8 +286,11 @@ def _meaning(comparison: Comparison) -> str:
             "(Nadeau and Bengio); p-values are corrected for several comparisons (Holm)."
             f"{few if len(comparison.draws) < _FEW_SPLITS else ''}"
         )
+    subject = comparison.of(subject_of(comparison))
+    told = entity_scores(subject, comparison.headline) is not None
+    tested = f" and of which {comparison.tested} are tested" if told else ""
     return (
-        "All trainings share one split: intervals hold the luck of training and, of a metric that is a mean "
-        "over entities, of which are tested, but not of which are trained on; random splits tell that. "
+        f"All trainings share one split: intervals hold the luck of training{tested}, but not of which are "
+        "trained on; random splits tell that. "
         "P-values are corrected for several comparisons (Holm)."
     )

@@ -8,11 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from mmgraph.evaluation.comparison import Comparison
 from mmgraph.evaluation.contrasts import contrasts, entity_scores, interval
 from mmgraph.evaluation.roles import Role
+from mmgraph.evaluation.unit_scores import pseudo_values
 
 Make = Callable[..., Comparison]
 
@@ -92,7 +95,7 @@ def test_reciprocal_ranks_have_the_doubt_which_of_them_are_tested(make_compariso
         mean = trial.metrics["test"]["mrr"]
         ranks = rng.choice([1.0, 1e9], len(trial.on_test), p=[mean, 1 - mean])
         if of == "links":
-            trials.append(replace(trial, reciprocal_ranks=1 / ranks))
+            trials.append(replace(trial, unit_scores=1 / ranks))
             continue
         table = trial.predictions.assign(rank=np.nan, rank_back=np.nan)
         table.loc[trial.on_test.index, "rank"] = ranks
@@ -165,3 +168,20 @@ def test_scores_of_entities_average_to_the_metric(make_comparison: Make, metric:
     scores = entity_scores([replace(comparison.trials[0], predictions=table)], metric)
     assert scores is not None
     assert scores.mean() == pytest.approx(wanted[metric])
+
+
+def test_pseudo_values_have_the_variance_of_an_auroc() -> None:
+    rng = np.random.default_rng(0)
+    drawn, told = [], []
+    for _ in range(200):
+        right, wrong = torch.from_numpy(rng.normal(0.5, 1, 60)), torch.from_numpy(rng.normal(0, 1, (60, 3)))
+
+        def auroc(kept: torch.Tensor, right: torch.Tensor = right, wrong: torch.Tensor = wrong) -> float:
+            scores = torch.cat([right[kept], wrong[kept].flatten()]).numpy()
+            return float(roc_auc_score(np.repeat([1, 0], [len(kept), 3 * len(kept)]), scores))
+
+        found = pseudo_values(auroc, 60)
+        assert found.mean() == pytest.approx(auroc(torch.arange(60)))
+        drawn.append(found.mean())
+        told.append(found.var(ddof=1) / len(found))
+    assert np.mean(told) == pytest.approx(np.var(drawn), rel=0.2)

@@ -145,8 +145,8 @@ def test_a_comparison_of_links(graph: Graph, tmp_path: Path) -> None:
     assert not comparison.failures
     assert comparison.headline == "mrr"
     for trial in comparison.trials:
-        assert trial.reciprocal_ranks is not None
-        assert trial.reciprocal_ranks.mean() == pytest.approx(trial.metrics["test"]["mrr"])
+        assert trial.unit_scores is not None
+        assert trial.unit_scores.mean() == pytest.approx(trial.metrics["test"]["mrr"])
     document = json.loads((tmp_path / "c" / "comparison.json").read_text())
     assert [entry["model"] for entry in document["results"]] == [*NAMES, "hetero_sage"]
     assert "on the test links" in document["verdict"]["text"]
