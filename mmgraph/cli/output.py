@@ -166,7 +166,9 @@ def _write_results(comparison: Comparison) -> None:
         "seconds": [f"{comparison.seconds(name):.1f}" for name in names],
     }
     for group in metric_groups(comparison.metrics):
-        scores = [[comparison.score(name, metric) or "failed" for name in names] for metric in group.metrics]
+        scores = [
+            [comparison.score_text(name, metric) or "failed" for name in names] for metric in group.metrics
+        ]
         columns = ("model", *group.headings, *sides)
         title = f"{comparison.task} (test){', ' if group.title else ''}{group.title}"
         write_table(columns, zip(names, *scores, *sides.values(), strict=True), title=title)

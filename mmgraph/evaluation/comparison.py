@@ -15,6 +15,7 @@ import pandas as pd
 from mmgraph.data.task_spec import AnyTaskSpec, LinkTaskSpec, MatchingTaskSpec
 from mmgraph.errors import Fault, MMGraphError, UserError
 from mmgraph.evaluation.entries import Entry
+from mmgraph.evaluation.metric_range import is_count
 from mmgraph.evaluation.roles import Role
 from mmgraph.readable import readable, with_spread
 
@@ -152,6 +153,13 @@ class Comparison:
         every = [trial.metrics["test"] for trial in self.trials]
         return [name for name in every[0] if all(name in found for found in every)] if every else []
 
+    def score_text(self, name: str, metric: str) -> str:
+        """Return the mean and spread of a metric of an entry as tables show them; nothing if it failed."""
+        score = self.score(name, metric)
+        if score is None:
+            return ""
+        return f"{score.mean:,.0f}" if is_count(metric) else str(score)
+
     @property
     def headline(self) -> str:
         """The metric that the verdict is about: the one that the task names first."""
@@ -283,7 +291,7 @@ def with_target_on_test(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def leaders(comparison: Comparison, names: Sequence[str]) -> dict[str, str]:
     """Return by metric which of some entries is the best on test; none of what is no merit of an entry."""
-    judged = [metric for metric in comparison.metrics if not metric.endswith("gallery_size")]
+    judged = [metric for metric in comparison.metrics if not is_count(metric)]
     return {metric: best(comparison, metric, names) for metric in judged}
 
 

@@ -10,6 +10,16 @@ _SHARE = re.compile(
 )
 
 
+def is_count(metric: str) -> bool:
+    """Return whether a metric counts what was asked about, and is no merit of a model.
+
+    Example:
+        >>> is_count("num_pairs"), is_count("image_to_text_gallery_size"), is_count("mrr")
+        (True, True, False)
+    """
+    return metric.endswith(("gallery_size", "num_pairs"))
+
+
 def metric_range(metric: str) -> tuple[float, float]:
     """Return the least and the most that a metric can be; infinite where there is no end, or none is known.
 

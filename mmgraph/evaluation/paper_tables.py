@@ -131,8 +131,8 @@ def results_tables(comparison: Comparison) -> list[PaperTable]:
 def _scores(comparison: Comparison, name: str, group: MetricGroup) -> list[Cell]:
     names = comparison.finished
     first = leaders(comparison, names)
-    scores = [(metric, comparison.score(name, metric)) for metric in group.metrics]
-    return [Cell(str(score), len(names) > 1 and first.get(metric) == name) for metric, score in scores]
+    scores = [(metric, comparison.score_text(name, metric)) for metric in group.metrics]
+    return [Cell(text, len(names) > 1 and first.get(metric) == name) for metric, text in scores]
 
 
 def contrasts_table(comparison: Comparison) -> PaperTable | None:

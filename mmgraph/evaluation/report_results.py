@@ -229,7 +229,8 @@ def _cell(comparison: Comparison, name: str, metric: str, leader: str | None) ->
     score = comparison.score(name, metric)
     if score is None:
         return None
-    return Cell(str(score), _bar(score) if metric == comparison.headline else None, name == leader)
+    text = comparison.score_text(name, metric)
+    return Cell(text, _bar(score) if metric == comparison.headline else None, name == leader)
 
 
 def _bar(score: Score) -> float | None:

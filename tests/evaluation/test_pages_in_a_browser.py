@@ -251,6 +251,40 @@ def test_dark_is_dark_and_print_is_light(opened: tuple[Any, list[str]]) -> None:
     assert not page.locator("nav").is_visible()
 
 
+@pytest.mark.parametrize(
+    ("groups", "rising"),
+    [
+        (["100", "9", "(empty)", "10", "-3", "1e3"], ["-3", "9", "10", "100", "1e3", "(empty)"]),
+        (["16-31", "4-7", "0", "(others)"], ["0", "4-7", "16-31", "(others)"]),
+        (["b", "(empty)", "a"], ["a", "b", "(empty)"]),
+    ],
+)
+def test_groups_sort_by_their_numbers(
+    groups: list[str], rising: list[str], browser: Any, comparison_page: Path
+) -> None:
+    page = browser.new_page()
+    page.goto(comparison_page.as_uri())
+    table = page.locator("#slices table").first
+    table.locator("tbody").evaluate(
+        """(body, groups) => {
+            const like = name => {
+                const row = body.rows[0].cloneNode(true);
+                row.cells[0].textContent = name;
+                return row;
+            };
+            body.replaceChildren(...groups.map(like));
+        }""",
+        groups,
+    )
+    names = table.locator("tbody tr > :first-child")
+    table.locator("thead button").first.click()
+    assert names.all_inner_texts() == rising
+    table.locator("thead button").first.click()
+    last = [name for name in rising if name.startswith("(")]
+    assert names.all_inner_texts() == [*reversed([name for name in rising if name not in last]), *last]
+    page.close()
+
+
 @pytest.mark.parametrize("made", ["run_page", "comparison_page", "link_page"])
 def test_printed_on_a4_no_table_is_cut(made: str, browser: Any, request: pytest.FixtureRequest) -> None:
     # 210 mm less two margins of 14 mm, at 96 pixels an inch.

@@ -4,7 +4,9 @@
   // Tables: a heading is a button that sorts by its column; empty cells stay at the end.
   const valueOf = (cell) => cell.dataset.value ?? cell.textContent.trim();
   const numberOf = (text) => parseFloat(text.replace(/,/g, "").replace(/^<\s*/, ""));
-  const compare = (a, b, numeric) => (numeric ? numberOf(a) - numberOf(b) : a.localeCompare(b));
+  // Groups without a name of their own stay at the end too.
+  const NAMELESS = ["(empty)", "(others)"];
+  const byText = (a, b) => a.localeCompare(b, undefined, { numeric: true });
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => {
@@ -20,9 +22,11 @@
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", rising ? "ascending" : "descending");
         const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row.cells[column]), row]);
-        const full = rows.filter(([text]) => (numeric ? !Number.isNaN(numberOf(text)) : text));
+        const full = rows.filter(([text]) => (numeric ? !Number.isNaN(numberOf(text)) : text && !NAMELESS.includes(text)));
         const empty = rows.filter((row) => !full.includes(row));
-        full.sort(([a], [b]) => (rising ? 1 : -1) * compare(a, b, numeric));
+        const counted = !numeric && full.every(([text]) => Number.isFinite(Number(text)));
+        const compare = numeric ? (a, b) => numberOf(a) - numberOf(b) : counted ? (a, b) => a - b : byText;
+        full.sort(([a], [b]) => (rising ? 1 : -1) * compare(a, b));
         table.tBodies[0].append(...[...full, ...empty].map(([, row]) => row));
       });
     });
