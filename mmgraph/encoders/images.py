@@ -74,7 +74,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Return an image of 16 or 32 bits a pixel as a grey one of 8 bits; Pillow would cut the rest off."""
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    values = np.asarray(image, dtype=np.float64)
+    known = values[np.isfinite(values)]
+    darkest, brightest = (known.min(), known.max()) if known.size else (0.0, 0.0)
+    values = np.nan_to_num(values, nan=0.0, posinf=brightest, neginf=darkest)
     grey = Image.fromarray((np.clip(values / _white(image.mode, values), 0, 1) * 255).astype(np.uint8))
     grey.info = dict(image.info)
     return grey

@@ -64,7 +64,8 @@ def test_broken_files_are_told_together_when_all_others_are_encoded(folder, cach
     for number in (1, 4):
         (folder / f"{number}.png").write_bytes(b"none")
     with pytest.raises(
-        DataError, match=r"1\.png, row 2 \(id 'b'\): is none of .*2 of 6 image.*4\.png .*on_error: skip"
+        DataError,
+        match=r"1\.png, row 2 \(id 'b'\): is .*2 of 6 image.*4\.png, row 5 \(id 'e'\): .*on_error: skip",
     ):
         extract(load_dataset(folder), cache=cache)
     (picture,) = extract(
@@ -75,6 +76,14 @@ def test_broken_files_are_told_together_when_all_others_are_encoded(folder, cach
     assert (picture.items, picture.encoded) == (4, 0)
     assert list(picture.skipped) == ["b", "e"]
     assert all(problem.startswith("is none of the image formats") for problem in picture.skipped.values())
+
+
+def test_broken_files_are_told_by_their_row_in_the_file(folder, cache):
+    table = pd.read_csv(folder / "items.csv")
+    table.iloc[::-1].to_csv(folder / "items.csv", index=False)
+    (folder / "1.png").write_bytes(b"none")
+    with pytest.raises(DataError, match=r"1\.png, row 5 \(id 'b'\)"):
+        extract(load_dataset(folder), cache=cache)
 
 
 def test_skipped_files_are_missing_modalities_of_a_graph(folder, cache, capsys):

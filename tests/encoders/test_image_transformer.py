@@ -105,8 +105,8 @@ def test_images_that_cannot_be_read_are_reported_together(folder_of, raw, files,
     encoder = ImageTransformer(model=str(folder_of("vit")))
     with pytest.raises(DataError, match="2 of 5 image files cannot be used") as caught:
         encoder.describe(raw("image", files), quiet)
-    assert "1.png (row 2)" in str(caught.value)
-    assert "3.png (row 4)" in str(caught.value)
+    assert "1.png" in str(caught.value)
+    assert "3.png" in str(caught.value)
 
 
 def test_a_model_of_texts_is_refused(tiny_models, raw, files, quiet, tmp_path):
