@@ -127,9 +127,9 @@ class TestPlantedFaults:
         with pytest.raises(DataError) as caught:
             encode_modality(dataset, "item", "seen")
         (fault,) = caught.value.faults
+        third = dataset.entity_ids("item")[2]
         assert (
-            fault.where
-            == f"{dataset.file}: entities.item.modalities.seen: {paths[2]}, row 3 (id {dataset.entity_ids('item')[3 - 1]!r})"
+            fault.where == f"{dataset.file}: entities.item.modalities.seen: {paths[2]}, row 3 (id {third!r})"  # noqa: E501
         )
         assert ("image" if keep else "is empty, it has 0 bytes") in fault.problem
         assert fault.fix
