@@ -129,7 +129,7 @@ class TestPlantedFaults:
         (fault,) = caught.value.faults
         third = dataset.entity_ids("item")[2]
         assert (
-            fault.where == f"{dataset.file}: entities.item.modalities.seen: {paths[2]}, row 3 (id {third!r})"  # noqa: E501
+            fault.where == f"{dataset.file}: entities.item.modalities.seen: {paths[2]}, row 3 (id {third!r})"
         )
         assert ("image" if keep else "is empty, it has 0 bytes") in fault.problem
         assert fault.fix
