@@ -16,7 +16,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.images import read_picture
-from mmgraph.encoders.pretrained import content_of
+from mmgraph.encoders.pretrained import content_of, require_no_adapter
 from mmgraph.encoders.token_batches import describe_tokens
 from mmgraph.encoders.tokenise import token_ids
 from mmgraph.errors import DataError, MissingDependencyError
@@ -210,9 +210,10 @@ def hub_model(
         tokenizer: The folder of its tokenizer; nothing if it is the same.
 
     Raises:
-        DataError: If it cannot be loaded.
+        DataError: If it cannot be loaded, or is an adapter of another model.
         MissingDependencyError: If transformers is not installed.
     """
+    require_no_adapter(folder, where=f"{where}: {folder}")
     content = content_of(folder) + (content_of(tokenizer) if tokenizer else "")
     return _loaded(folder, tokenizer or folder, content, kind, encoder_only, where)
 
@@ -238,7 +239,7 @@ def _loaded(
 
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     name = str(folder)
-    with _in_peace(), torch.random.fork_rng(devices=[]):
+    with in_peace(), torch.random.fork_rng(devices=[]):
         try:
             config = transformers.AutoConfig.from_pretrained(name, **local)
             only = encoder_only and getattr(config, "is_encoder_decoder", False)
@@ -267,7 +268,7 @@ def _preparation(transformers: Any, kind: str) -> Any:
 
 
 @contextlib.contextmanager
-def _in_peace() -> Iterator[None]:
+def in_peace() -> Iterator[None]:
     """Keep the library from reporting, and from looking for a network, while it loads."""
     from transformers.utils import logging
 
