@@ -61,9 +61,15 @@ def _text_config(architecture: str, size: int) -> Any:
 
 
 def image_model(architecture: str, folder: Path) -> Path:
-    """Save a model of an architecture (vit, dinov2) with its image processor."""
+    """Save a model of an architecture (vit, dinov2, resnet, convnext) with its image processor."""
     import transformers as t
 
+    config: Any
+    if architecture in ("resnet", "convnext"):
+        kind: Any = t.ResNetConfig if architecture == "resnet" else t.ConvNextConfig
+        own = {"embedding_size": 8, "layer_type": "basic"} if architecture == "resnet" else {"num_stages": 2}
+        config = kind(hidden_sizes=[8, 16], depths=[1, 1], **own)
+        return _saved(t.AutoModel.from_config, config, [processor("vit")], folder)
     config = (t.ViTConfig if architecture == "vit" else t.Dinov2Config)(**SMALL, **PICTURE)
     return _saved(t.AutoModel.from_config, config, [processor(architecture)], folder)
 
