@@ -17,6 +17,9 @@ import pyarrow.compute as pc
 from mmgraph.data.id_index import text_array
 from mmgraph.errors import DataError, did_you_mean
 
+MAX_CHARACTERS = 1_000_000
+"""Longer texts are refused before they are encoded: what counts n-grams takes some hundred bytes for each."""
+
 _SHOWN = 5
 _SCALARS = (str, int, float, bool, Decimal, np.generic, datetime.date, datetime.time)
 _NUMBER_FIX = "Write it as 1234.5, without units; leave the cell empty if it is missing."
@@ -101,6 +104,24 @@ class Column:
             if pd.api.types.infer_dtype(self.values, skipna=True) not in ("string", "empty"):
                 self._spell_out(cells, ~missing)
         cells[missing] = None
+        return cells
+
+    def bounded_text(self) -> npt.NDArray[np.object_]:
+        """Return what :meth:`text` does, for cells that encoders read.
+
+        Raises:
+            DataError: If a cell holds a list, a mapping or bytes, or more than a million characters.
+        """
+        cells = self.text()
+        lengths = np.fromiter((0 if cell is None else len(cell) for cell in cells), np.int64, len(cells))
+        longer = self.in_file(np.flatnonzero(lengths > MAX_CHARACTERS))
+        if len(longer):
+            raise DataError(
+                f"got a text of {lengths[longer[0]]:,} characters; wanted at most {MAX_CHARACTERS:,}"
+                f"{self.also(longer)}",
+                where=self.place(int(longer[0])),
+                fix="Shorten the text, cut it into several entities, or leave the cell empty.",
+            )
         return cells
 
     def _spell_out(self, cells: npt.NDArray[np.object_], present: npt.NDArray[np.bool_]) -> None:

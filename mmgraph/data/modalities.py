@@ -132,7 +132,7 @@ def read_modality(
 
 
 def _text(column: Column) -> RawModality:
-    cells = column.text()
+    cells = column.bounded_text()
     blank = pd.Series(cells, dtype=object).fillna("").str.strip() == ""
     index = np.flatnonzero(~blank.to_numpy(bool))
     return RawModality("text", index, list(cells[index]))
@@ -218,7 +218,7 @@ def _tabular_column(column: Column, kind: ColumnKind | OrdinalColumn) -> pd.Seri
         return pd.Series(column.numbers_between(*_DEGREES[kind]))
     if kind == "date":
         return column.dates()
-    return pd.Series(column.text(), dtype=object)
+    return pd.Series(column.bounded_text() if kind == "text" else column.text(), dtype=object)
 
 
 def _features(spec: FeaturesModality, table: EntityTable, folder: Path, where: str) -> RawModality:

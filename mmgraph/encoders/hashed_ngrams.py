@@ -12,11 +12,15 @@ from pydantic import Field
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.portions import portions
 from mmgraph.encoders.projected import ProjectedEncoder
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
 _TEXTS = 1024
+_CHARACTERS = 1 << 20
+"""About how many characters are counted at a time, which takes some hundred bytes for each."""
+
 _WORD = r"(?u)\w+"
 
 
@@ -57,9 +61,10 @@ class HashedNGrams(ProjectedEncoder):
         texts = [str(text) for text in raw.values]
         described = np.empty((len(texts), sum(self.widths)), dtype=np.float32)
         with progress.job("count n-grams", total=len(texts)) as advance:
-            for start in range(0, len(texts), _TEXTS):
-                some = texts[start : start + _TEXTS]
+            start = 0
+            for some in portions(texts, characters=_CHARACTERS, most=_TEXTS):
                 described[start : start + len(some)] = self._weights(some)
+                start += len(some)
                 advance(len(some))
         return described
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from mmgraph.data.image_file import open_image
 
 MAX_RATIO = 50
 """The most that an image may be longer than wide, for models that keep its shape."""
+
+_ROWS = 256
+"""So many rows of a picture are converted at a time where that takes many bytes for each pixel."""
 
 
 def read_image(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
@@ -48,7 +51,9 @@ def read_rgb(path: Path, *, at_least: tuple[int, int] | None = None) -> Image.Im
         if at_least is not None:
             image.draft(None, at_least)
         image.load()
-        return _on_white(ImageOps.exif_transpose(_eight_bits(image)))
+        upright = _eight_bits(image)
+        ImageOps.exif_transpose(upright, in_place=True)
+        return _on_white(upright)
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -74,18 +79,29 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Return an image of 16 or 32 bits a pixel as a grey one of 8 bits; Pillow would cut the rest off."""
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.asarray(image, dtype=np.float64)
-    known = values[np.isfinite(values)]
-    darkest, brightest = (known.min(), known.max()) if known.size else (0.0, 0.0)
-    values = np.nan_to_num(values, nan=0.0, posinf=brightest, neginf=darkest)
-    grey = Image.fromarray((np.clip(values / _white(image.mode, values), 0, 1) * 255).astype(np.uint8))
-    grey.info = dict(image.info)
-    return grey
+    greatest = max(_greatest(strip) for _, strip in _strips(image))
+    white = _white(image.mode, greatest)
+    grey = np.empty((image.height, image.width), dtype=np.uint8)
+    for top, strip in _strips(image):
+        grey[top : top + strip.height] = np.clip(_values(strip) / white, 0, 1) * 255
+    picture = Image.fromarray(grey)
+    picture.info = dict(image.info)
+    return picture
 
 
-def _white(mode: str, values: npt.NDArray[Any]) -> float:
+def _values(image: Image.Image) -> npt.NDArray[np.float64]:
+    """Return the pixels of a grey image, 0 for what is no number, [height, width]; some may be infinite."""
+    return np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+
+
+def _greatest(image: Image.Image) -> float:
+    """Return the greatest finite pixel of a grey image, at least 0."""
+    values = _values(image)
+    return float(values.max(initial=0.0, where=np.isfinite(values)))
+
+
+def _white(mode: str, greatest: float) -> float:
     """Return the value that stands for white: what the mode can hold, or the greatest if that is more."""
-    greatest = float(values.max(initial=0.0))
     if mode == "F":
         return 1.0 if greatest <= 1 else max(255.0, greatest)
     return max(65535.0, greatest)
@@ -94,6 +110,16 @@ def _white(mode: str, values: npt.NDArray[Any]) -> float:
 def _on_white(image: Image.Image) -> Image.Image:
     """Return an image as RGB, on white where it is transparent."""
     if not image.has_transparency_data:
-        return image.convert("RGB")
-    opaque = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
+        # A copy lets go of the decoder of WEBP, which holds two pictures as long as the image is there.
+        return image if image.mode == "RGB" and image.format != "WEBP" else image.convert("RGB")
+    picture = Image.new("RGB", image.size)
+    for top, strip in _strips(image):
+        white = Image.new("RGBA", strip.size, "white")
+        picture.paste(Image.alpha_composite(white, strip.convert("RGBA")).convert("RGB"), (0, top))
+    return picture
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield some rows of an image at a time, from above, each with the number of its first row."""
+    for top in range(0, image.height, _ROWS):
+        yield top, image.crop((0, top, image.width, min(top + _ROWS, image.height)))

@@ -143,17 +143,14 @@ def describe_pictures(
 
     Args:
         images: The encoder.
-        pictures: At least one, uint8 [height, width, 3]; some of them are held at a time.
+        pictures: At least one, uint8 [height, width, 3]; one of them is held at a time.
         folder: Where files may lie for a while.
 
     Raises:
         UnreadableFileError: If the encoder cannot read one of them.
     """
     waiting, described = iter(pictures), []
-    while some := list(itertools.islice(waiting, _AT_A_TIME)):
-        files = [folder / f"{number}.ppm" for number in range(len(some))]
-        for file, picture in zip(files, some, strict=True):
-            Image.fromarray(picture).save(file)
+    while files := _written(itertools.islice(waiting, _AT_A_TIME), folder):
         raw = RawModality("image", np.arange(len(files)), files)
         try:
             described.append(np.asarray(images.describe(raw, Progress(quiet=True))))
@@ -162,6 +159,16 @@ def describe_pictures(
             problem = next(iter(error.problems.values()))
             raise UnreadableFileError(f"has a part that {problem}") from None
     return np.concatenate(described)
+
+
+def _written(pictures: Iterable[npt.NDArray[np.uint8]], folder: Path) -> list[Path]:
+    """Return files that hold pictures; each is written as it comes, as a large one takes 100 MB."""
+    files: list[Path] = []
+    for number, picture in enumerate(pictures):
+        file = folder / f"{number}.ppm"
+        Image.fromarray(picture).save(file)
+        files.append(file)
+    return files
 
 
 def _flat(described: npt.NDArray[Any]) -> npt.NDArray[Any]:

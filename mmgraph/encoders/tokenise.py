@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from mmgraph.encoders.portions import portions
 
 CHARACTERS_A_TOKEN = 1_000
 """Of a text the tokens of so many characters for each that is kept can be among these."""
@@ -25,7 +27,7 @@ def token_ids(
         padding: As the tokenizer takes it.
     """
     found: list[list[int]] = []
-    for some in _portions([shortened(tokenizer, text, most) for text in texts]):
+    for some in portions([shortened(tokenizer, text, most) for text in texts], characters=_AT_A_TIME):
         found += tokenizer(some, truncation=True, max_length=most, padding=padding)["input_ids"]
     return found
 
@@ -43,17 +45,3 @@ def shortened(tokenizer: Any, text: str, most: int) -> str:
     if len(text) <= limit:
         return text
     return text[-limit:] if getattr(tokenizer, "truncation_side", "right") == "left" else text[:limit]
-
-
-def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Yield texts in their order, some at a time."""
-    some: list[str] = []
-    held = 0
-    for text in texts:
-        if some and held + len(text) > _AT_A_TIME:
-            yield some
-            some, held = [], 0
-        some.append(text)
-        held += len(text)
-    if some:
-        yield some

@@ -33,6 +33,20 @@ def test_text_without_content_is_missing(tmp_path: Path) -> None:
     assert raw.index.dtype == np.int64
 
 
+@pytest.mark.parametrize(
+    "spec", [{"kind": "text", "column": "t"}, {"kind": "tabular", "columns": {"t": "text"}}]
+)
+def test_a_text_that_is_too_long_is_refused_with_its_row_and_length(spec: Any, tmp_path: Path) -> None:
+    longest = "\u05d0" * 1_000_000
+    assert len(read({"t": [longest, "b"]}, tmp_path, **spec)) == 2
+    with pytest.raises(DataError) as caught:
+        read({"t": ["a", longest + "a", longest + longest]}, tmp_path, **spec)
+    assert str(caught.value) == (
+        "t.csv: column 't', row 2 (id 'i1'): got a text of 1,000,001 characters; wanted at most "
+        "1,000,000 (also in row 3). Shorten the text, cut it into several entities, or leave the cell empty."
+    )
+
+
 def test_files(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"a")
     raw = read({"f": [None, "a.wav"]}, tmp_path, kind="audio", column="f")

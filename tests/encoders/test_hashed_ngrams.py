@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from mmgraph.encoders import HashedNGrams
+from mmgraph.encoders import HashedNGrams, hashed_ngrams
 from mmgraph.errors import ConfigError
 
 TEXTS = ["red circle", "red red square", "green circle with a square", ""]
@@ -32,6 +32,18 @@ def test_a_word_that_no_training_text_has_still_counts(raw, quiet):
 def test_many_texts_have_the_bits_of_few(raw, quiet):
     many = HashedNGrams().describe(raw("text", TEXTS * 400), quiet)
     assert many[-4:].tobytes() == HashedNGrams().describe(raw("text", TEXTS), quiet).tobytes()
+
+
+def test_long_texts_are_counted_a_few_at_a_time_to_the_same_bits(raw, quiet, monkeypatch):
+    expected = HashedNGrams(buckets=64).describe(raw("text", TEXTS), quiet)
+    counted, weights = [], HashedNGrams._weights
+    monkeypatch.setattr(hashed_ngrams, "_CHARACTERS", 30)
+    monkeypatch.setattr(
+        HashedNGrams, "_weights", lambda self, texts: counted.append(list(texts)) or weights(self, texts)
+    )
+    described = HashedNGrams(buckets=64).describe(raw("text", TEXTS), quiet)
+    assert counted == [TEXTS[:2], TEXTS[2:]]
+    assert described.tobytes() == expected.tobytes()
 
 
 def test_wrong_parameters_are_refused():

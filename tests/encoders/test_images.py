@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
+import subprocess
+import sys
+import textwrap
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.image_file import MAX_PIXELS
+from mmgraph.encoders import images
 from mmgraph.encoders.images import read_image, read_rgb
 
 
@@ -35,6 +41,87 @@ def test_any_mode_gives_the_same_picture(mode, image_file, gradient):
     picture = read_image(image_file(f"a.{suffix}", grey), size=40)
     assert picture.dtype == np.uint8
     np.testing.assert_allclose(picture, np.repeat(gradient[..., 1:2], 3, axis=2), atol=2)
+
+
+def by_pillow(path):
+    """What Pillow makes of a file all at once."""
+    with Image.open(io.BytesIO(path.read_bytes())) as image:
+        image.load()
+        if image.mode.startswith(("I", "F")):
+            values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+            white = max(65535.0 if image.mode.startswith("I") else 255.0, values.max())
+            grey = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype(np.uint8))
+            grey.info, image = dict(image.info), grey
+        upright = ImageOps.exif_transpose(image)
+        if not upright.has_transparency_data:
+            return np.asarray(upright.convert("RGB"))
+        white = Image.new("RGBA", upright.size, "white")
+        return np.asarray(Image.alpha_composite(white, upright.convert("RGBA")).convert("RGB"))
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("a.png", "L", {"transparency": 60}),
+        ("a.png", "RGB", {"transparency": (60, 60, 60)}),
+        ("a.png", "RGBA", {}),
+        ("a.png", "LA", {}),
+        ("a.png", "P", {"transparency": 7}),
+        ("a.png", "P", {"transparency": bytes(range(256))}),
+        ("a.gif", "P", {"transparency": 7}),
+        ("a.png", "I;16", {}),
+        ("a.tiff", "I", {}),
+        ("a.tiff", "F", {}),
+        ("a.tiff", "CMYK", {}),
+        ("a.jpg", "RGB", {}),
+        ("a.webp", "RGBA", {"lossless": True}),
+        ("a.webp", "RGB", {}),
+    ],
+)
+def test_some_rows_at_a_time_a_picture_has_the_bits_that_it_has_at_once(
+    name, mode, options, turned, image_file, monkeypatch
+):
+    monkeypatch.setattr(images, "_ROWS", 7)
+    noise = np.random.default_rng(0).integers(0, 256, size=(40, 30, 4), dtype=np.uint8)
+    match mode:
+        case "I;16" | "I":
+            picture = Image.fromarray(noise[..., 0].astype(np.uint16 if mode == "I;16" else np.int32) * 300)
+        case "F":
+            picture = Image.fromarray(noise[..., 0] * np.float32(3.3))
+        case _:
+            picture = Image.fromarray(noise).convert(mode)
+    assert picture.mode == mode
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    if not name.endswith(".gif"):
+        options = options | {"exif": exif}
+    path = image_file(name, picture, **options)
+    np.testing.assert_array_equal(np.asarray(read_rgb(path)), by_pillow(path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process")
+@pytest.mark.parametrize(("mode", "at_most"), [("RGB", 320), ("RGBA", 640), ("I;16", 520)])
+def test_the_largest_picture_takes_less_than_a_gigabyte(mode, at_most, image_file):
+    pixels = np.zeros((8192, 8192), dtype=np.uint16)
+    picture = Image.fromarray(pixels) if mode == "I;16" else Image.new(mode, (8192, 8192), "red")
+    path = image_file("large.png", picture, compress_level=1)
+    code = """
+        import pathlib, re, sys
+        from mmgraph.encoders.images import read_image
+
+        def peak():
+            return int(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
+
+        before = peak()
+        read_image(pathlib.Path(sys.argv[1]), size=64)
+        print((peak() - before) // 1024)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), path], capture_output=True, text=True, check=True
+    )
+    assert 64 < int(done.stdout) < at_most
 
 
 def test_black_and_white(image_file):
