@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from mmgraph.encoders.encode import encode_modality
 from mmgraph.encoders.log_mel import LogMel
 from mmgraph.errors import ConfigError, DataError, MissingDependencyError
 
@@ -56,6 +57,46 @@ def test_silence_at_the_ends_changes_little(raw, sound_file, tone, quiet):
     )
     apart = [np.abs(rows[0] - rows[1]).max() for rows in (kept, trimmed)]
     assert apart[1] < 0.3 * apart[0]
+
+
+def test_parts_are_the_statistics_of_equal_runs_of_frames(raw, sound_file, tone, quiet):
+    import librosa
+
+    samples = np.concatenate([tone(300), tone(2000), tone(700)]).astype(np.float32)
+    item = raw("audio", [sound_file("a.wav", samples, subtype="FLOAT")])
+    described = LogMel(parts=3, trim=None).describe(item, quiet)
+    assert described.lengths.tolist() == [3]
+    mel = librosa.feature.melspectrogram(y=samples, sr=16_000, n_fft=512, hop_length=160, n_mels=64)
+    decibels = librosa.power_to_db(mel, top_db=60)
+    cuts = [0, 50, 100, 151]
+    assert decibels.shape[1] == cuts[-1]
+    for row, start, end in zip(described.values, cuts[:-1], cuts[1:], strict=True):
+        np.testing.assert_allclose(row[:64], decibels[:, start:end].mean(axis=1), atol=0.01)
+    assert described.values[:, :64].argmax(axis=1).tolist() == [
+        LogMel(trim=None).describe(raw("audio", [sound_file("b.wav", tone(hertz))]), quiet)[0, :64].argmax()
+        for hertz in (300, 2000, 700)
+    ]
+
+
+@pytest.mark.parametrize("length", [1, 100, 5_000])
+def test_a_sound_of_fewer_frames_than_parts_has_a_node_for_each(length, raw, sound_file, quiet):
+    described = LogMel(parts=60).describe(raw("audio", [sound_file("a.wav", np.zeros(length))]), quiet)
+    assert described.lengths.tolist() == [60]
+    assert np.isfinite(described.values).all()
+
+
+def test_each_part_is_a_node_with_a_position(make_dataset, sound_file, tone):
+    files = [sound_file(f"{hertz}.wav", tone(hertz)).name for hertz in (200, 400, 800, 1600)]
+    modality = {"kind": "audio", "column": "sound", "encoder": {"name": "log_mel", "parts": 20}}
+    encoded = encode_modality(make_dataset(modality, {"sound": files}, num_training=2), "item", "seen")
+    assert encoded.position.tolist() == [*range(20)] * 4
+    assert encoded.item.tolist() == np.repeat(range(4), 20).tolist()
+    assert encoded.features.shape == (80, encoded.encoder.channels)
+
+
+def test_what_sounds_had_before_they_could_have_parts_is_still_found():
+    assert "parts" not in LogMel().description_parameters()
+    assert LogMel(parts=2).description_parameters()["parts"] == 2
 
 
 @pytest.mark.parametrize("length", [1, 100, 5_000])
