@@ -33,6 +33,12 @@ def pretrained_folder(model: str, *, kind: str, where: str) -> Path:
     """
     if Path(model).is_dir():
         return Path(model)
+    if model.startswith((".", "~", "/")) or model.count("/") > 1:
+        raise DataError(
+            f"there is no folder {model!r} here",
+            where=where,
+            fix=f"Check the path, name a model of the hub, or take {without_download(kind)}.",
+        )
     return _from_package(model) or _from_cache(model, kind, where)
 
 
@@ -70,7 +76,9 @@ def without_download(kind: str) -> str:
         return "encoder: sentence_transformer (MiniLM, from the installed package)"
     if kind == "pair":
         return "an encoder for each of both modalities in place of the pair"
-    known = {"text": "tfidf", "image": "hog", "audio": "log_mel", "video": "frames"}
+    if kind == "text":
+        return "encoder: tfidf, or pip install 'mmgraph[minilm]' for sentence_transformer, a package"
+    known = {"image": "hog", "audio": "log_mel", "video": "frames"}
     return f"encoder: {known[kind]}" if kind in known else "the default encoder"
 
 
