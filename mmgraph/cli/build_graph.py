@@ -9,6 +9,8 @@ import typer
 
 from mmgraph.cli.options import (
     DatasetArgument,
+    EncodeDeviceOption,
+    EncodePrecisionOption,
     EngineOption,
     JsonOption,
     OverwriteOption,
@@ -57,6 +59,8 @@ def build_graph(
             help="How many relations to build at a time, or with --engine ray how many workers build each.",
         ),
     ] = 1,
+    device: EncodeDeviceOption = None,
+    precision: EncodePrecisionOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
@@ -83,6 +87,8 @@ def build_graph(
         overwrite=overwrite,
         engine=engine or "local",
         workers=workers,
+        device=device,
+        precision=precision,
         notes=notes,
     )
     nodes = sum(node_type.num_nodes for node_type in graph.schema.node_types)

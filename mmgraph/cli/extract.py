@@ -9,6 +9,8 @@ import typer
 
 from mmgraph.cli.options import (
     DatasetArgument,
+    EncodeDeviceOption,
+    EncodePrecisionOption,
     EngineOption,
     JsonOption,
     PluginOption,
@@ -48,6 +50,8 @@ def extract(
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, help="How many workers, with --engine ray.")
     ] = 1,
+    device: EncodeDeviceOption = None,
+    precision: EncodePrecisionOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     plugin: PluginOption = None,
@@ -68,7 +72,15 @@ def extract(
             if hasattr(modality_spec, "on_error")
         ]
         loaded = mg.load_dataset(dataset, overrides=[*(assignments or ()), *added], progress=progress)
-    found = mg.extract(loaded, modality, engine=engine or "local", workers=workers, progress=progress)
+    found = mg.extract(
+        loaded,
+        modality,
+        engine=engine or "local",
+        workers=workers,
+        device=device,
+        precision=precision,
+        progress=progress,
+    )
     if json:
         write_json({"dataset": loaded.spec.name, "modalities": [dataclasses.asdict(each) for each in found]})
         return

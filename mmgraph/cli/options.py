@@ -61,6 +61,23 @@ EngineOption = Annotated[
         help="Where workers run: local, or ray for a Ray cluster (RAY_ADDRESS, else this machine).",
     ),
 ]
+EncodeDeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="Where pre-trained models encode: auto (a GPU where there is one), cpu, cuda, or one of several "
+        "GPUs: cuda:1; by default what MMGRAPH_DEVICE says, or auto.",
+    ),
+]
+EncodePrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="What they compute in: 32 or bf16-mixed; by default bf16-mixed on a GPU that has it.",
+    ),
+]
 EntityOption = Annotated[
     str | None,
     typer.Option("--entity", metavar="TYPE", help="The entity type; by default that of the task."),

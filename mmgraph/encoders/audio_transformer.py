@@ -36,7 +36,7 @@ class AudioTransformer(PretrainedEncoder):
     Models of the transformers library that make a sequence of states of a sound: wav2vec 2.0 (`Baevski et al.
     2020 <https://arxiv.org/abs/2006.11477>`_), HuBERT, WavLM, and Whisper (`Radford et al. 2022
     <https://arxiv.org/abs/2212.04356>`_), of which only the encoder is used. Whisper pads sounds to half
-    a minute; the mean is over the states of the sound itself. The model stays as it is, and runs on the CPU.
+    a minute; the mean is over the states of the sound itself. The model stays as it is.
 
     Needs ``mmgraph[hub,audio]``. Nothing is downloaded: a model is a folder, or in the hub's cache already.
     Only safetensors weights are read, and no code that comes with a model is run.
@@ -99,14 +99,16 @@ class AudioTransformer(PretrainedEncoder):
 
     def _mean_state(self, found: HubModel, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the mean state, float32 [D], of a sound [L], or those of its parts, [parts, D]."""
-        import torch
-
         whole = found.model.config.is_encoder_decoder
         model = found.model.get_encoder() if whole else found.model
         inputs = found.prepare(sound, sampling_rate=found.prepare.sampling_rate, return_tensors="pt")
-        with torch.inference_mode():
-            states = getattr(model(inputs[model.main_input_name]), "last_hidden_state", None)
-        if states is None or states.dim() != 3:
+
+        def states_of(sounds: Any) -> Any:
+            made = getattr(model(sounds), "last_hidden_state", None)
+            return sounds.new_empty(0) if made is None else made
+
+        states = found.placed.computed(states_of, inputs[model.main_input_name])
+        if states.dim() != 3:
             raise ConfigError(
                 f"got a model of the type {found.model.config.model_type!r}, without states of sounds",
                 where=f"{_PLACE}: model",
@@ -116,7 +118,7 @@ class AudioTransformer(PretrainedEncoder):
             # Every state stands for as many samples of the padded sound.
             samples = found.prepare.n_samples / states.shape[1]
             states = states[:, : max(1, int(np.ceil(len(sound) / samples)))]
-        means: npt.NDArray[np.float32] = _means(states[0].float(), self.parts).numpy()
+        means: npt.NDArray[np.float32] = _means(states[0], self.parts).numpy()
         return means if self.several else means[0]
 
 

@@ -39,7 +39,7 @@ class ClapText(_Clap, TextSide):
 
     CLAP (`Wu et al. 2023 <https://arxiv.org/abs/2211.06687>`_). Where one model encodes both modalities, a
     text and a sound that it names are near to each other: `cross_modal` with ``space: shared`` ties them.
-    The model stays as it is, and runs on the CPU.
+    The model stays as it is.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already.
 
@@ -65,7 +65,7 @@ class ClapAudio(_Clap):
 
     CLAP (`Wu et al. 2023 <https://arxiv.org/abs/2211.06687>`_). It reads some seconds at a time, mostly ten:
     a shorter sound is repeated to fill them, and of a longer one it takes crops by chance, the same ones each
-    time. The model stays as it is, and runs on the CPU.
+    time. The model stays as it is.
 
     Needs ``mmgraph[hub,audio]``. Nothing is downloaded: a model is a folder, or in the hub's cache already.
 
@@ -97,8 +97,6 @@ class ClapAudio(_Clap):
             DataError: If sounds cannot be read, or the model cannot be found or loaded, or lacks weights.
             MissingDependencyError: If transformers, librosa or soundfile is not installed.
         """
-        import torch
-
         found = self._found()
         rate = found.prepare.sampling_rate
 
@@ -106,11 +104,13 @@ class ClapAudio(_Clap):
             sound = read_sound(path, sample_rate=rate, seconds=self.seconds)
             with _same_draws():
                 inputs = found.prepare(sound, sampling_rate=rate, return_tensors="pt")
-            with torch.inference_mode():
-                out = found.model.get_audio_features(
-                    input_features=inputs["input_features"].float(), is_longer=inputs["is_longer"]
-                )
-            vector: npt.NDArray[np.float32] = out.pooler_output[0].float().numpy()
+            vector: npt.NDArray[np.float32] = found.placed.computed(
+                lambda features, longer: found.model.get_audio_features(
+                    input_features=features, is_longer=longer
+                ).pooler_output[0],
+                inputs["input_features"].float(),
+                inputs["is_longer"],
+            ).numpy()
             return vector
 
         return of_each(raw, describe_one, progress=progress)

@@ -37,7 +37,7 @@ class ClipText(_Clip, TextSide):
     CLIP (`Radford et al. 2021 <https://arxiv.org/abs/2103.00020>`_) or SigLIP (`Zhai et al. 2023
     <https://arxiv.org/abs/2303.15343>`_). Where one model encodes both modalities, a text and an image that
     say the same are near to each other: `cross_modal` with ``space: shared`` ties them. The model stays as
-    it is, and runs on the CPU.
+    it is.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already.
 
@@ -64,7 +64,7 @@ class ClipImage(_Clip):
     """Images: in the space that a CLIP model has for text and images; its other half is `clip_text`.
 
     CLIP (`Radford et al. 2021 <https://arxiv.org/abs/2103.00020>`_) or SigLIP (`Zhai et al. 2023
-    <https://arxiv.org/abs/2303.15343>`_). The model stays as it is, and runs on the CPU.
+    <https://arxiv.org/abs/2303.15343>`_). The model stays as it is.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already.
 

@@ -11,6 +11,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import PARTS_A_WORKER, Elsewhere
 from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.encoder import Encoder
+from mmgraph.encoders.placement import Placement, placed, placement
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.errors import DataError
 from mmgraph.progress import Progress
@@ -35,7 +36,10 @@ def describe_elsewhere(
     rows = np.split(np.arange(len(raw)), range(size, len(raw), size))
     with progress.job(f"describe {raw.kind}", total=len(raw)) as advance:
         described = elsewhere.do(
-            _describe, encoder, [raw.take(some) for some in rows], lambda part: advance(len(rows[part]))
+            _describe,
+            (encoder, placement()),
+            [raw.take(some) for some in rows],
+            lambda part: advance(len(rows[part])),
         )
     if encoder.several:
         return Ragged.of([part for parts in described for part in parts])
@@ -43,9 +47,11 @@ def describe_elsewhere(
     return result
 
 
-def _describe(encoder: Encoder[Any, Any], raw: RawModality) -> Any:
+def _describe(common: tuple[Encoder[Any, Any], Placement], raw: RawModality) -> Any:
+    encoder, where = common
     try:
-        return encoder.describe(raw, Progress(quiet=True))
+        with placed(where):
+            return encoder.describe(raw, Progress(quiet=True))
     except BrokenItemsError as error:
         # The positions in it are those in this part, of which nobody else knows.
         raise DataError.of(error.faults) from None

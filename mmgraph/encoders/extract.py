@@ -17,6 +17,7 @@ from mmgraph.elsewhere import elsewhere_on
 from mmgraph.encoders.build import encoder_faults, encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.encode import encode_modality
+from mmgraph.encoders.placement import choose_placement, placed
 from mmgraph.errors import ConfigError, DataError, Faults, MMGraphError, did_you_mean
 from mmgraph.progress import Progress
 
@@ -54,6 +55,8 @@ def extract(
     cache: FeatureCache | None = None,
     engine: str = "local",
     workers: int = 1,
+    device: str | None = None,
+    precision: str | None = None,
     progress: Progress | None = None,
 ) -> list[Extraction]:
     """Encode modalities of a dataset, and keep what was made of each item.
@@ -69,10 +72,15 @@ def extract(
         cache: Where features are kept; nothing for mmgraph's own folder.
         engine: ``local``, or ``ray`` for the workers of a Ray cluster.
         workers: How many of those.
+        device: Where pre-trained models compute: ``auto`` for a GPU where there is one, ``cpu``, ``cuda`` or
+            e.g. ``cuda:1``; nothing for what ``MMGRAPH_DEVICE`` says, or else ``auto``.
+        precision: What they compute in: ``32`` or ``bf16-mixed``; nothing for ``bf16-mixed`` on a GPU that
+            has it, and ``32`` elsewhere.
         progress: Told what is going on.
 
     Raises:
-        ConfigError: If there is no such modality, or workers are wanted that are not of a cluster.
+        ConfigError: If there is no such modality, device or precision, or workers are wanted that are not of
+            a cluster.
         DataError: If items cannot be read, or an encoder cannot be used; all faults at once.
 
     Example:
@@ -96,7 +104,8 @@ def extract(
     faults.found += [f for f in encoder_faults(dataset) if modalities is None or _is_of(f.where, chosen)]
     faults.raise_if_any(DataError)
     kept, progress = cache or FeatureCache(), progress or Progress(quiet=True)
-    with elsewhere_on(engine, workers, dataset.folder) as elsewhere:
+    where = choose_placement(device, precision, engine=engine)
+    with placed(where), elsewhere_on(engine, workers, dataset.folder) as elsewhere:
         for name in chosen:
             try:
                 found.append(_extraction(dataset, *known[name], kept, progress, elsewhere))

@@ -1,4 +1,4 @@
-"""Models of the transformers library from a folder: on the CPU, frozen, complete, from safetensors."""
+"""Models of the transformers library from a folder: frozen, complete, from safetensors."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.images import read_picture
+from mmgraph.encoders.placement import Placement, placement
 from mmgraph.encoders.pretrained import content_of, require_no_adapter
 from mmgraph.encoders.token_batches import describe_tokens
 from mmgraph.encoders.tokenise import token_ids
@@ -40,12 +41,14 @@ class HubModel:
         prepare: Its tokenizer, image processor, feature extractor (of sounds) or processor (of pairs).
         where: The place that names it, for messages.
         absent: The names of weights that the folder does not hold, which are random.
+        placed: Where the model is, and in which precision it computes.
     """
 
     model: Any
     prepare: Any
     where: str
     absent: tuple[str, ...]
+    placed: Placement
 
     @property
     def max_tokens(self) -> int:
@@ -107,6 +110,7 @@ class HubModel:
             batch_size=batch_size,
             pad=self.prepare.pad_token_id or 0,
             most=self.max_tokens,
+            where=self.placed,
             progress=progress,
         )
 
@@ -126,12 +130,10 @@ class HubModel:
         Raises:
             DataError: If images cannot be read; it names the first few and counts them all.
         """
-        import torch
 
         def vector_of(path: Path) -> npt.NDArray[np.float32]:
             pixels = self.prepare(images=read_picture(path), return_tensors="pt")["pixel_values"]
-            with torch.inference_mode():
-                vector: npt.NDArray[np.float32] = vectors_of(pixels.float())[0].float().numpy()
+            vector: npt.NDArray[np.float32] = self.placed.computed(vectors_of, pixels.float())[0].numpy()
             return vector
 
         return of_each(raw, vector_of, progress=progress)
@@ -158,15 +160,13 @@ class HubModel:
             DataError: If videos cannot be read; it names the first few and counts them all.
             MissingDependencyError: If PyAV is not installed.
         """
-        import torch
 
         def vector_of(path: Path) -> npt.NDArray[np.float32]:
             video = list(read_frames(path, number=frames, seconds=seconds))
             pixels = self.prepare(video, return_tensors="pt")["pixel_values"].float()
             # Processors of images take the frames for a batch, those of videos for one video.
-            with torch.inference_mode():
-                out = vectors_of(pixels if pixels.dim() == 5 else pixels.unsqueeze(0))
-            vector: npt.NDArray[np.float32] = out.flatten().float().numpy()
+            out = self.placed.computed(vectors_of, pixels if pixels.dim() == 5 else pixels.unsqueeze(0))
+            vector: npt.NDArray[np.float32] = out.flatten().numpy()
             return vector
 
         return of_each(raw, vector_of, progress=progress)
@@ -209,7 +209,7 @@ def hub_model(
     """
     require_no_adapter(folder, where=f"{where}: {folder}")
     content = content_of(folder) + (content_of(tokenizer) if tokenizer else "")
-    return _loaded(folder, tokenizer or folder, content, kind, encoder_only, where)
+    return _loaded(folder, tokenizer or folder, content, kind, encoder_only, where, placement())
 
 
 @functools.lru_cache(maxsize=2)
@@ -220,6 +220,7 @@ def _loaded(
     kind: str,
     encoder_only: bool,
     where: str,
+    placed: Placement,
 ) -> HubModel:
     try:
         import transformers
@@ -250,7 +251,8 @@ def _loaded(
                 where=f"{where}: {folder}",
                 fix=f"Give a folder or a hub name of a model of {kind}s, with safetensors weights.",
             ) from None
-    return HubModel(model.eval().requires_grad_(False), prepare, where, tuple(sorted(absent)))
+    model = model.eval().requires_grad_(False)
+    return HubModel(placed.moved(model), prepare, where, tuple(sorted(absent)), placed)
 
 
 def _auto_model(transformers: Any, config: Any, kind: str, encoder_only: bool) -> Any:

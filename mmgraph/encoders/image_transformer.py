@@ -36,7 +36,7 @@ class ImageTransformer(TrainableEncoder):
 
     Any image model of the transformers library: ViT (`Dosovitskiy et al. 2021
     <https://arxiv.org/abs/2010.11929>`_), DINOv2 (`Oquab et al. 2024 <https://arxiv.org/abs/2304.07193>`_),
-    the image half of CLIP or SigLIP. It stays as it is, unless it is `trainable`, and runs on the CPU. Images
+    the image half of CLIP or SigLIP. It stays as it is, unless it is `trainable`. Images
     are resized and cropped as the model's own processor says, which works without torchvision.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mmgraph.encoders.frozen import FrozenEncoder
+from mmgraph.encoders.placement import placement
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
 
 
@@ -28,5 +29,5 @@ class PretrainedEncoder(FrozenEncoder):
         return content_of(pretrained_folder(self.model, kind=self.kind, where=self.place))
 
     def description_parameters(self) -> dict[str, Any]:
-        """Return the content of the model, and all else."""
-        return {**self.parameters(), "model": self.content()}
+        """Return the content of the model, where it computes, and all else."""
+        return {**self.parameters(), "model": self.content(), **placement().mark}

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from mmgraph.encoders.files import of_each
 from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.images import read_picture, read_rgb
 from mmgraph.encoders.of_pictures import OfPictures, describe_pictures
+from mmgraph.encoders.placement import placement
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
@@ -78,7 +80,7 @@ class DetectedRegions(OfPictures):
     A detector of the transformers library that needs no timm: YOLOS (`Fang et al. 2021
     <https://arxiv.org/abs/2106.00666>`_), or DETR (`Carion et al. 2020 <https://arxiv.org/abs/2005.12872>`_)
     with a backbone of the library's own. Where it finds nothing, the whole image is the region. It stays as
-    it is, and runs on the CPU.
+    it is.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only
     safetensors weights are read, and no code that comes with a model is run.
@@ -111,7 +113,7 @@ class DetectedRegions(OfPictures):
     def description_parameters(self) -> dict[str, Any]:
         """Return the content of the detector, and all else."""
         content = content_of(pretrained_folder(self.model, kind=self.kind, where=_DETECTOR))
-        return {**super().description_parameters(), "model": content}
+        return {**super().description_parameters(), "model": content, **placement().mark}
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the mean description of what is found in each image, float32 [M, 1, D].
@@ -152,10 +154,16 @@ def detected(found: HubModel, picture: Image.Image, *, threshold: float, most: i
     import torch
 
     inputs = found.prepare(images=picture, return_tensors="pt")
-    with torch.inference_mode():
-        out = found.model(**inputs)
+
+    def ends(*tensors: Any) -> tuple[Any, Any]:
+        out = found.model(**dict(zip(inputs, tensors, strict=True)))
+        return out.logits, out.pred_boxes
+
+    logits, edges = found.placed.computed(ends, *inputs.values())
     (result,) = found.prepare.post_process_object_detection(
-        out, threshold=threshold, target_sizes=[picture.size[::-1]]
+        SimpleNamespace(logits=logits, pred_boxes=edges),
+        threshold=threshold,
+        target_sizes=[picture.size[::-1]],
     )
     order = torch.argsort(result["scores"], descending=True, stable=True)[:most]
     width, height = picture.size

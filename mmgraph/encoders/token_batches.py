@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmgraph.encoders.placement import Placement
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.progress import Progress
 from mmgraph.worker_threads import for_each_on_single_cores
@@ -22,9 +23,12 @@ _TOKENS = 384
 """The most tokens of a batch of several texts: a product of matrices of so many rows is nearly as fast as one
 of more, and a single text, or the last ones of a width, pay for a whole batch."""
 
+_TOKENS_ON_GPU = 1 << 14
+"""The most there, where larger products are faster still."""
+
 
 def token_batches(
-    ids: Sequence[Sequence[int]], *, batch_size: int, pad: int, most: int
+    ids: Sequence[Sequence[int]], *, batch_size: int, pad: int, most: int, together: int = _TOKENS
 ) -> Iterator[tuple[Ids, Ids, Ids]]:
     """Yield the positions of some texts, int64 [B], with their tokens and their mask, both int64 [rows, L].
 
@@ -38,6 +42,7 @@ def token_batches(
         batch_size: The most rows.
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
+        together: The most tokens of a batch of several texts.
 
     Example:
         >>> batches = token_batches([[5, 6], [7] * 9, [8]], batch_size=2, pad=0, most=12)
@@ -48,7 +53,7 @@ def token_batches(
     order = np.argsort(-widths, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(widths[order])) + 1):
         width = int(widths[group[0]])
-        rows = rows_of(width, batch_size)
+        rows = rows_of(width, batch_size, together)
         for start in range(0, len(group), rows):
             batch = group[start : start + rows]
             filled = np.resize(batch, rows) if len(batch) < rows else batch
@@ -71,14 +76,14 @@ def width_of(length: int) -> int:
     return -(-length // step) * step
 
 
-def rows_of(width: int, batch_size: int) -> int:
+def rows_of(width: int, batch_size: int, together: int = _TOKENS) -> int:
     """Return how many rows the batches of a width have.
 
     Example:
         >>> [rows_of(width, 16) for width in (8, 48, 64, 600)]
         [16, 8, 6, 1]
     """
-    return min(batch_size, max(_TOKENS // max(width, 1), 1))
+    return min(batch_size, max(together // max(width, 1), 1))
 
 
 def describe_tokens(
@@ -88,13 +93,14 @@ def describe_tokens(
     batch_size: int,
     pad: int,
     most: int,
+    where: Placement,
     progress: Progress,
 ) -> Any:
     """Return what a model makes of texts, float32 [M, D], or of each of their tokens, a `Ragged`.
 
     Each batch is computed by one thread, and as many at a time as torch uses threads: the products of
     matrices are too small for two threads to share one well, and what one thread adds up does not depend on
-    how many cores there are.
+    how many cores there are. On a GPU they follow each other.
 
     Args:
         ids: The token ids of each text, at least one.
@@ -103,17 +109,20 @@ def describe_tokens(
         batch_size: Texts at a time, at most.
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
+        where: Where the model is.
         progress: Told about every batch.
     """
     import torch
 
+    batches = token_batches(
+        ids, batch_size=batch_size, pad=pad, most=most, together=_TOKENS if where.on_cpu else _TOKENS_ON_GPU
+    )
     rows: dict[int, npt.NDArray[np.float32]] = {}
     telling = threading.Lock()
 
     def describe(texts: tuple[Ids, Ids, Ids]) -> None:
         batch, tokens, mask = texts
-        with torch.inference_mode():
-            vectors = vectors_of(torch.from_numpy(tokens), torch.from_numpy(mask)).float().numpy()
+        vectors = where.computed(vectors_of, torch.from_numpy(tokens), torch.from_numpy(mask)).numpy()
         for row, vector in zip(batch.tolist(), vectors, strict=False):
             # A copy lets go of the batch, most of which may be padding.
             rows[row] = vector if vector.ndim == 1 else vector[: len(ids[row])].copy()
@@ -121,6 +130,10 @@ def describe_tokens(
             advance(len(batch))
 
     with progress.job("encode text", total=len(ids)) as advance:
-        for_each_on_single_cores(token_batches(ids, batch_size=batch_size, pad=pad, most=most), describe)
+        if where.on_cpu:
+            for_each_on_single_cores(batches, describe)
+        else:
+            for batch in batches:
+                describe(batch)
     parts = [rows[row] for row in range(len(ids))]
     return np.stack(parts) if parts[0].ndim == 1 else Ragged.of(parts)

@@ -30,7 +30,7 @@ class VideoTransformer(PretrainedEncoder):
     Models of the transformers library that make states of patches in space and time: VideoMAE (`Tong et al.
     2022 <https://arxiv.org/abs/2203.12602>`_), of which only the encoder is used, TimeSformer (`Bertasius et
     al. 2021 <https://arxiv.org/abs/2102.05095>`_) and their like. It looks at as many frames as it was
-    trained on, evenly spaced, stays as it is, and runs on the CPU.
+    trained on, evenly spaced, stays as it is.
 
     Needs ``mmgraph[hub,video]``. Nothing is downloaded: a model is a folder, or in the hub's cache already.
     Only safetensors weights are read, and no code that comes with a model is run.

@@ -31,7 +31,7 @@ class Vilt(PretrainedEncoder):
     """Pair of text and image: the pooled states of ViLT, which attends to words and patches together.
 
     ViLT (`Kim et al. 2021 <https://arxiv.org/abs/2102.03334>`_) needs no detector: patches of the image go
-    into one transformer with the words of the text. It stays as it is, and runs on the CPU, a pair at a time.
+    into one transformer with the words of the text. It stays as it is, and sees a pair at a time.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only
     safetensors weights are read, and no code that comes with a model is run.
@@ -82,15 +82,18 @@ class Vilt(PretrainedEncoder):
         def vector_of(pair: Pair) -> npt.NDArray[np.float32]:
             inputs = _prepared(found, pair)
             # The model puts its patches into a random order, which changes last bits.
-            with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=[] if found.placed.on_cpu else [found.placed.device]):
                 torch.manual_seed(0)
-                out = found.model(**inputs)
-            if self.pooling == "mean":
-                pooled = out.last_hidden_state.mean(dim=1)
-            else:
-                pooled = out.pooler_output if own_pooling else out.last_hidden_state[:, 0]
-            vector: npt.NDArray[np.float32] = pooled[0].float().numpy()
+                vector: npt.NDArray[np.float32] = found.placed.computed(
+                    lambda *tensors: pooled(found.model(**dict(zip(inputs, tensors, strict=True)))),
+                    *inputs.values(),
+                ).numpy()
             return vector
+
+        def pooled(out: Any) -> Any:
+            if self.pooling == "mean":
+                return out.last_hidden_state.mean(dim=1)[0]
+            return out.pooler_output[0] if own_pooling else out.last_hidden_state[0, 0]
 
         return of_each(raw, vector_of, progress=progress)
 

@@ -21,6 +21,7 @@ from mmgraph.encoders.frozen import FrozenEncoder
 from mmgraph.encoders.hub_model import HubModel, hub_model
 from mmgraph.encoders.images import read_rgb
 from mmgraph.encoders.of_pictures import describe_pictures, described_by, image_encoder
+from mmgraph.encoders.placement import placement
 from mmgraph.encoders.pretrained import content_of, pretrained_folder
 from mmgraph.encoders.regions import pictures_in
 from mmgraph.errors import ConfigError
@@ -39,7 +40,7 @@ class VisualBert(FrozenEncoder):
     for each region of an image, as a detector's network gives them. These come from a modality of the kind
     ``features``, as a sequence with any number of vectors for each entity or as one vector, or from boxes (a
     modality of the kind ``regions``) by an encoder of images, not scaled. They have to be as wide as those
-    that the model was trained on. It stays as it is, and runs on the CPU, a pair at a time.
+    that the model was trained on. It stays as it is, and sees a pair at a time.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only
     safetensors weights are read, and no code that comes with a model is run.
@@ -90,7 +91,7 @@ class VisualBert(FrozenEncoder):
         images: dict[str, Any] = {}
         if self.regions is not None and self._images is not None:
             images["regions"] = described_by(self._images, self.regions.name)
-        return {**self.parameters(), **content, **images}
+        return {**self.parameters(), **content, **images, **placement().mark}
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return the pooled states of each pair, float32 [M, D].
@@ -157,19 +158,22 @@ class VisualBert(FrozenEncoder):
 
         tokens = torch.tensor(found.tokens([text], most=found.max_tokens))
         regions = torch.from_numpy(vectors).unsqueeze(0)
-        ones = torch.ones(regions.shape[:-1])
-        with torch.inference_mode():
-            out = found.model(
-                input_ids=tokens,
-                attention_mask=torch.ones_like(tokens),
-                visual_embeds=regions,
-                visual_token_type_ids=ones.long(),
-                visual_attention_mask=ones,
-            )
-        if self.pooling == "mean":
-            pooled = out.last_hidden_state.mean(dim=1)
-        else:
-            random = any(name.startswith("pooler.") for name in found.absent)
-            pooled = out.last_hidden_state[:, 0] if random else out.pooler_output
-        vector: npt.NDArray[np.float32] = pooled[0].float().numpy()
+        vector: npt.NDArray[np.float32] = found.placed.computed(
+            lambda tokens, regions: self._pooled(found, tokens, regions), tokens, regions
+        ).numpy()
         return vector
+
+    def _pooled(self, found: HubModel, tokens: Any, regions: Any) -> Any:
+        """Return a vector [D] of token ids [1, L] and vectors of regions [1, R, V]."""
+        ones = regions.new_ones(regions.shape[:-1])
+        out = found.model(
+            input_ids=tokens,
+            attention_mask=tokens.new_ones(tokens.shape),
+            visual_embeds=regions,
+            visual_token_type_ids=ones.long(),
+            visual_attention_mask=ones,
+        )
+        if self.pooling == "mean":
+            return out.last_hidden_state.mean(dim=1)[0]
+        random = any(name.startswith("pooler.") for name in found.absent)
+        return out.last_hidden_state[0, 0] if random else out.pooler_output[0]

@@ -35,7 +35,7 @@ class XClipText(_XClip, TextSide):
     X-CLIP (`Ni et al. 2022 <https://arxiv.org/abs/2208.02816>`_). Where one model encodes both modalities, a
     text and a video that it tells of are near to each other: `cross_modal` with ``space: shared`` ties them.
     For its own likeness of a pair the model also changes the text by what it saw in the video, which a vector
-    of a text by itself cannot hold. The model stays as it is, and runs on the CPU.
+    of a text by itself cannot hold. The model stays as it is.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already.
 
@@ -60,7 +60,7 @@ class XClipVideo(_XClip):
     """Video: in the space that an X-CLIP model has for text and videos; its other half is `xclip_text`.
 
     X-CLIP (`Ni et al. 2022 <https://arxiv.org/abs/2208.02816>`_). It looks at as many frames as it was
-    trained on, mostly eight, evenly spaced. The model stays as it is, and runs on the CPU.
+    trained on, mostly eight, evenly spaced. The model stays as it is.
 
     Needs ``mmgraph[hub,video]``. Nothing is downloaded: a model is a folder, or in the hub's cache already.
 

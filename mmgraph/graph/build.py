@@ -15,6 +15,7 @@ from mmgraph.data.id_index import text_array
 from mmgraph.data.load import load_dataset
 from mmgraph.elsewhere import elsewhere_on
 from mmgraph.encoders import FeatureCache
+from mmgraph.encoders.placement import choose_placement, placed
 from mmgraph.errors import Fault, Faults, GraphError, MMGraphError
 from mmgraph.graph.assemble import assemble
 from mmgraph.graph.choose import ChosenRelation, RelationLike, choose_relations
@@ -51,6 +52,8 @@ def build_graph(
     overwrite: bool = False,
     engine: str = "local",
     workers: int = 1,
+    device: str | None = None,
+    precision: str | None = None,
     notes: BuildNotes | None = None,
 ) -> Graph:
     """Encode every modality of a dataset, build its relations, and return them as a graph.
@@ -81,6 +84,10 @@ def build_graph(
             the dataset describes raw content and looks for nearest neighbours by the exact search.
         workers: How many relations and modalities are built at a time; how many workers the cluster has for
             each of them.
+        device: Where pre-trained models encode: ``auto`` for a GPU where there is one, ``cpu``, ``cuda`` or
+            e.g. ``cuda:1``; nothing for what ``MMGRAPH_DEVICE`` says, or else ``auto``.
+        precision: What they compute in: ``32`` or ``bf16-mixed``; nothing for ``bf16-mixed`` on a GPU that
+            has it, and ``32`` elsewhere.
         notes: Is told what was built and what was taken over, and why.
 
     Returns:
@@ -101,7 +108,8 @@ def build_graph(
         dataset = load_dataset(dataset, progress=progress)
     chosen = choose_relations(dataset.spec.relations, relations, file=str(dataset.file))
     kept = FeatureCache() if cache is True else cache or None
-    with elsewhere_on(engine, workers, dataset.folder) as elsewhere:
+    where = choose_placement(device, precision, engine=engine)
+    with placed(where), elsewhere_on(engine, workers, dataset.folder) as elsewhere:
         factory = NodeFactory(dataset, cache=kept, progress=progress, elsewhere=elsewhere)
         at_a_time = workers if elsewhere is None else 1
         making = _Making(factory, chosen, previews, progress, at_a_time, notes or BuildNotes())

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mmgraph.encoders.cache import add_content
+from mmgraph.encoders.placement import placement
 from mmgraph.errors import MMGraphError
 from mmgraph.file_hashes import FileHashes
 from mmgraph.graph.fingerprint import add_text
@@ -105,6 +106,8 @@ class Inputs:
             case "content":
                 if factory.is_modality(name):
                     add_content(hasher, factory.raw(name))
+                    if mark := placement().mark:
+                        hasher.json(mark)
                     if (position := factory.position(name)) is not None:
                         hasher.array(position)
             case "file":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -52,5 +53,6 @@ def run_all(
     with ThreadPoolExecutor(workers) as threads:
         for number, item in enumerate(items):
             first = [futures[items.index(need)] for need in needs(item)]
-            futures[number] = threads.submit(after, item, first)
+            # What is set for this thread, such as where models compute, goes for those that it starts.
+            futures[number] = threads.submit(contextvars.copy_context().run, after, item, first)
         return [future.result() for future in futures.values()]

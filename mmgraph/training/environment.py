@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from mmgraph.counted import counted
+from mmgraph.devices import choose_device
 from mmgraph.errors import ConfigError
 from mmgraph.training.processes import Processes
 
@@ -27,30 +28,6 @@ def describe_environment() -> dict[str, Any]:
         **{library: version(library) for library in _LIBRARIES},
         "threads": torch.get_num_threads(),
     }
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` stands for.
-
-    Raises:
-        ConfigError: If there is no such device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        why = "is a build without CUDA" if torch.version.cuda is None else "finds no GPU or no driver"
-        raise ConfigError(
-            f"got {name}, but torch {torch.__version__} {why}; there is the cpu alone",
-            where="device",
-            fix="Set the device to cpu or auto, or install a build of torch for your GPU (pytorch.org).",
-        )
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        there = [f"cuda:{n} ({torch.cuda.get_device_name(n)})" for n in range(torch.cuda.device_count())]
-        raise ConfigError(
-            f"got {name}, which is not there", where="device", fix=f"There are: {', '.join(there)}."
-        )
-    return device
 
 
 def own_device(name: str, processes: Processes) -> torch.device:

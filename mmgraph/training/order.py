@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mmgraph.devices import choose_device
 from mmgraph.graph import Graph
 from mmgraph.progress import Progress
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.environment import choose_device, describe_environment
+from mmgraph.training.environment import describe_environment
 from mmgraph.training.run import Run
 from mmgraph.training.run_folder import MARKER
 from mmgraph.training.same_training import Training, finished_run

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmgraph.devices import choose_device
 from mmgraph.errors import ConfigError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.progress import Progress
@@ -15,7 +16,7 @@ from mmgraph.ray_cluster import ray_cluster, room_for
 from mmgraph.tasks import Task
 from mmgraph.training.assemble import assemble
 from mmgraph.training.config import TrainConfig
-from mmgraph.training.environment import choose_device, reproducible
+from mmgraph.training.environment import reproducible
 from mmgraph.training.logs import IN_THE_RUN_FOLDER, check_logs
 from mmgraph.training.resolve import resolve_config
 from mmgraph.tuning.objective import Objective

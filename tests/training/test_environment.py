@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from mmgraph.devices import choose_device
 from mmgraph.errors import ConfigError
 from mmgraph.training.environment import (
     check_precision,
-    choose_device,
     describe_environment,
     random_states,
     reproducible,
