@@ -19,26 +19,57 @@ PICTURE = {"image_size": 32, "patch_size": 8}
 
 
 def text_model(architecture: str, words: Sequence[str], folder: Path) -> Path:
-    """Save a model of an architecture (bert, gpt2, t5) for a few words, with its tokenizer."""
+    """Save a model of an architecture (bert, gpt2, t5, ...) for a few words, with its tokenizer."""
     import transformers as t
 
-    size = len(words) + 5
-    config: Any
-    if architecture == "bert":
-        config = t.BertConfig(vocab_size=size, max_position_embeddings=32, **SMALL)
-    elif architecture == "roberta":
-        config = t.RobertaConfig(vocab_size=size, max_position_embeddings=12, pad_token_id=0, **SMALL)
-    elif architecture == "gpt2":
-        config = t.GPT2Config(vocab_size=size, n_positions=32, n_embd=16, n_layer=2, n_head=2)
-    else:
-        config = t.T5Config(vocab_size=size, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
-    return _saved(t.AutoModel.from_config, config, [tokenizer(words, marks=architecture != "gpt2")], folder)
+    made = tokenizer(words, marks=architecture != "gpt2")
+    if architecture == "xlnet":
+        marks = ["<unk>", "<s>", "</s>", "<sep>", "<pad>", "<cls>", "<mask>", "<eop>", "<eod>"]
+        made = t.XLNetTokenizer(
+            vocab=[(word, 0.0) for word in [*marks, *(f"\u2581{word}" for word in words)]]
+        )
+    return _saved(t.AutoModel.from_config, _text_config(architecture, len(made)), [made], folder)
+
+
+def _text_config(architecture: str, size: int) -> Any:
+    """Return the config of a model that knows so many tokens; some count positions from padding on."""
+    import transformers as t
+
+    from_padding = {"vocab_size": size, "max_position_embeddings": 14, "pad_token_id": 1, **SMALL}
+    match architecture:
+        case "bert":
+            return t.BertConfig(vocab_size=size, max_position_embeddings=32, **SMALL)
+        case "roberta":
+            return t.RobertaConfig(vocab_size=size, max_position_embeddings=12, pad_token_id=0, **SMALL)
+        case "mpnet":
+            return t.MPNetConfig(**from_padding)
+        case "data2vec":
+            return t.Data2VecTextConfig(**from_padding)
+        case "longformer":
+            return t.LongformerConfig(attention_window=4, **from_padding)
+        case "bart" | "mbart":
+            layers = {f"{half}_{what}": n for half in ("encoder", "decoder") for what, n in _WHISPER.items()}
+            marks = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "decoder_start_token_id": 3}
+            kind = t.BartConfig if architecture == "bart" else t.MBartConfig
+            return kind(vocab_size=size, d_model=16, max_position_embeddings=12, **layers, **marks)
+        case "xlnet":
+            return t.XLNetConfig(vocab_size=size, d_model=16, n_layer=2, n_head=2, d_inner=32)
+        case "gpt2":
+            return t.GPT2Config(vocab_size=size, n_positions=32, n_embd=16, n_layer=2, n_head=2)
+        case _:
+            return t.T5Config(vocab_size=size, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
 
 
 def image_model(architecture: str, folder: Path) -> Path:
-    """Save a model of an architecture (vit, dinov2) with its image processor."""
+    """Save a model of an architecture (vit, dinov2, resnet, convnext) with its image processor."""
     import transformers as t
 
+    config: Any
+    if architecture in ("resnet", "convnext"):
+        kind: Any = t.ResNetConfig if architecture == "resnet" else t.ConvNextConfig
+        own = {"embedding_size": 8, "layer_type": "basic"} if architecture == "resnet" else {"num_stages": 2}
+        config = kind(hidden_sizes=[8, 16], depths=[1, 1], **own)
+        return _saved(t.AutoModel.from_config, config, [processor("vit")], folder)
     config = (t.ViTConfig if architecture == "vit" else t.Dinov2Config)(**SMALL, **PICTURE)
     return _saved(t.AutoModel.from_config, config, [processor(architecture)], folder)
 

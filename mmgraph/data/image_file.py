@@ -32,8 +32,13 @@ def open_image(path: Path | IO[bytes]) -> Iterator[Image.Image]:
             raise inside the block.
     """
     try:
-        # Warnings of decoders are about metadata that nobody needs here.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_formats()) as image:
+        # Warnings of decoders are about metadata that nobody needs here. Given the name of a file, Pillow
+        # maps some TIFF files into memory, and turns those that are to be turned wrongly.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            path.open("rb") if isinstance(path, Path) else contextlib.nullcontext(path) as file,
+            Image.open(file, formats=_formats()) as image,
+        ):
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableFileError(_too_large(image))
             yield image

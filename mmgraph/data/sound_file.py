@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +22,10 @@ MAX_SAMPLE = 1e12
 
 _LOOKED_AT = 60.0
 """Seconds that are decoded to see whether a file can be read at all."""
+
+_CLAIMED = re.compile(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN = 0x7FFF0000
+"""Programs that write to a pipe claim this much, or more."""
 
 _BLOCK = 1 << 20
 """How many numbers are decoded at a time, of all channels together."""
@@ -62,6 +67,7 @@ def read_samples(path: Path, *, seconds: float) -> tuple[npt.NDArray[np.float32]
     try:
         with soundfile.SoundFile(str(path)) as file:
             rate, channels = file.samplerate, file.channels
+            _refuse_cut_off(file.extra_info)
             if not RATES[0] <= rate <= RATES[1] or channels > MAX_CHANNELS:
                 raise UnreadableFileError(
                     f"has {counted(channels, 'channel')} at {rate:,} Hz; wanted at most "
@@ -98,6 +104,22 @@ def sound_problem(path: Path) -> str:
     except UnreadableFileError as error:
         return str(error)
     return ""
+
+
+def _refuse_cut_off(log: str) -> None:
+    """Refuse a WAV or AIFF file whose samples end before its header says.
+
+    Args:
+        log: What libsndfile noted while it opened the file.
+    """
+    found = _CLAIMED.search(log)
+    if found is None:
+        return
+    claimed, there = int(found[1]), int(found[2])
+    if there < claimed < _UNKNOWN:
+        raise UnreadableFileError(
+            f"is cut off: its header says {claimed:,} bytes of sound, and {there:,} are there"
+        )
 
 
 def _checked(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

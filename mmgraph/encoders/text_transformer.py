@@ -30,9 +30,9 @@ class TextTransformer(TrainableEncoder):
     """Text: the pooled token states of a pre-trained transformer, such as BERT, GPT-2 or the encoder of T5.
 
     Any text model of the transformers library: BERT (`Devlin et al. 2019 <https://arxiv.org/abs/1810.04805>`_),
-    GPT-2, T5 (`Raffel et al. 2020 <https://arxiv.org/abs/1910.10683>`_), of which only the encoder is loaded,
-    and the text half of CLIP. It stays as it is, unless it is `trainable`, and runs on the CPU. Texts of
-    about equally many tokens share a batch, and a text's vector does not depend on the texts around it.
+    GPT-2, XLNet, T5 (`Raffel et al. 2020 <https://arxiv.org/abs/1910.10683>`_) or BART, of which the encoder
+    alone is used, and the text half of CLIP. It stays as it is, unless it is `trainable`; it runs on the CPU.
+    Texts of about equally many tokens share a batch; a text's vector does not depend on the texts around it.
 
     Needs ``mmgraph[hub]``. Nothing is downloaded: a model is a folder, or in the hub's cache already. Only
     safetensors weights are read, and no code that comes with a model is run.
@@ -110,7 +110,7 @@ class TextTransformer(TrainableEncoder):
         folder = pretrained_folder(self.model, kind=self.kind, where=_PLACE)
         found = hub_model(folder, kind="text", encoder_only=True, where=_PLACE)
         found.require_complete(but=("pooler.",))
-        if self.pooling == "first" and found.prepare.cls_token_id is None:
+        if self.pooling == "first" and not _stands_first(found):
             raise ConfigError(
                 f"got first, but {self.model!r} has no token there that stands for the text",
                 where=f"{_PLACE}: pooling",
@@ -137,6 +137,12 @@ class TextTransformer(TrainableEncoder):
         if self.pooling == "max":
             return states.masked_fill(~real, float("-inf")).amax(dim=1)
         return states.masked_fill(~real, 0.0).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+def _stands_first(found: HubModel) -> bool:
+    """Return whether a token that stands for the whole text is the first one."""
+    mark = found.prepare.cls_token_id
+    return mark is not None and found.tokens(["a"], most=8)[0][0] == mark
 
 
 def _text_half(found: HubModel) -> Any:

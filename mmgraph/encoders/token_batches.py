@@ -78,7 +78,7 @@ def rows_of(width: int, batch_size: int) -> int:
         >>> [rows_of(width, 16) for width in (8, 48, 64, 600)]
         [16, 8, 6, 1]
     """
-    return min(batch_size, max(_TOKENS // width, 1))
+    return min(batch_size, max(_TOKENS // max(width, 1), 1))
 
 
 def describe_tokens(

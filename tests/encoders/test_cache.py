@@ -153,7 +153,7 @@ def test_a_file_that_is_gone_when_it_is_read_is_told_once_all_others_are_kept(
     with pytest.raises(BrokenItemsError) as caught:
         kept.description(HOG(), "hog", raw("image", files), describe, progress=QUIET)
     assert set(caught.value.problems) == {1, 3}
-    assert "1.png (row 2): cannot be opened: No such file" in str(caught.value)
+    assert "1.png: cannot be opened: No such file" in str(caught.value)
     assert "(2 of 4 image files cannot be used, also" in str(caught.value)
     seen.clear()
     rows = kept.description(HOG(), "hog", raw("image", [files[0], files[2]]), describe, progress=QUIET)

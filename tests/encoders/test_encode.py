@@ -127,7 +127,10 @@ class TestPlantedFaults:
         with pytest.raises(DataError) as caught:
             encode_modality(dataset, "item", "seen")
         (fault,) = caught.value.faults
-        assert fault.where == f"{dataset.file}: entities.item.modalities.seen: {paths[2]} (row 3)"
+        third = dataset.entity_ids("item")[2]
+        assert (
+            fault.where == f"{dataset.file}: entities.item.modalities.seen: {paths[2]}, row 3 (id {third!r})"
+        )
         assert ("image" if keep else "is empty, it has 0 bytes") in fault.problem
         assert fault.fix
         assert caught.value.exit_code == 2
@@ -135,7 +138,7 @@ class TestPlantedFaults:
     def test_file_that_is_no_image(self, pictures):
         dataset, paths = pictures()
         paths[5].write_text("<svg></svg>")
-        with pytest.raises(DataError, match=r"5\.png \(row 6\): is none of the image formats PNG, JPEG"):
+        with pytest.raises(DataError, match=r"5\.png, row 6 \(id '.+'\): is none of the image formats"):
             encode_modality(dataset, "item", "seen")
 
     def test_beside_broken_images_all_others_are_kept(self, pictures, tmp_path):
@@ -144,7 +147,10 @@ class TestPlantedFaults:
         paths[0].write_bytes(b"")
         paths[3].write_bytes(b"x")
         cache = FeatureCache(tmp_path / "cache")
-        with pytest.raises(DataError, match=r"0\.png \(row 1\): .* \(2 of 6 image files .*3\.png \(row 4\)"):
+        with pytest.raises(
+            DataError,
+            match=r"0\.png, row 1 .* \(2 of 6 image files .*3\.png, row 4 ",
+        ):
             encode_modality(dataset, "item", "seen", cache=cache)
         paths[0].write_bytes(content)
         paths[3].write_bytes(content)

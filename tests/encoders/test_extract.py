@@ -43,7 +43,7 @@ def test_each_picture_is_encoded_once_and_a_graph_finds_it(folder, cache, monkey
     picture, text = extract(dataset, cache=cache)
     assert (picture.modality, picture.encoder, text.modality) == ("item/picture", "hog", "item/text")
     assert (picture.items, picture.distinct, picture.encoded) == (6, 5, 5)
-    assert (text.items, text.encoded) == (6, 6)
+    assert (text.items, text.distinct, text.encoded) == (6, 2, 6)
     assert picture.channels > 1
     expected = build_graph(dataset, relations=["of"], cache=False).features["item/picture"]
     monkeypatch.setattr("mmgraph.encoders.HOG.describe", None)
@@ -51,6 +51,25 @@ def test_each_picture_is_encoded_once_and_a_graph_finds_it(folder, cache, monkey
     assert again.encoded == 0
     found = build_graph(dataset, relations=["of"], cache=cache).features["item/picture"]
     assert found.tobytes() == expected.tobytes()
+
+
+def test_what_keeps_no_cache_is_counted_too(tmp_path):
+    rows = {"id": list("abcd"), "n": [1.0, 1.0, 2.0, None], "c": ["x", "x", "x", "y"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "items.csv", index=False)
+    np.save(tmp_path / "v.npy", np.array([[1.0], [2.0], [1.0], [2.0]]))
+    modalities = {
+        "facts": {"kind": "tabular", "columns": {"n": "numeric", "c": "categorical"}},
+        "vector": {"kind": "features", "file": "v.npy"},
+    }
+    spec = {"name": "few", "entities": {"item": {"table": "items.csv", "modalities": modalities}}}
+    (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(spec))
+    facts, vector = extract(load_dataset(tmp_path))
+    assert (facts.distinct, vector.distinct) == (3, 2)
+
+
+def test_workers_are_those_of_a_cluster(folder):
+    with pytest.raises(ConfigError, match=r"--workers: got 2, .* add --engine ray"):
+        extract(load_dataset(folder), workers=2)
 
 
 def test_one_changed_picture_costs_one(folder, cache):
@@ -64,7 +83,8 @@ def test_broken_files_are_told_together_when_all_others_are_encoded(folder, cach
     for number in (1, 4):
         (folder / f"{number}.png").write_bytes(b"none")
     with pytest.raises(
-        DataError, match=r"1\.png, row 2 \(id 'b'\): is none of .*2 of 6 image.*4\.png .*on_error: skip"
+        DataError,
+        match=r"1\.png, row 2 \(id 'b'\): is .*2 of 6 image.*4\.png, row 5 \(id 'e'\): .*on_error: skip",
     ):
         extract(load_dataset(folder), cache=cache)
     (picture,) = extract(
@@ -75,6 +95,14 @@ def test_broken_files_are_told_together_when_all_others_are_encoded(folder, cach
     assert (picture.items, picture.encoded) == (4, 0)
     assert list(picture.skipped) == ["b", "e"]
     assert all(problem.startswith("is none of the image formats") for problem in picture.skipped.values())
+
+
+def test_broken_files_are_told_by_their_row_in_the_file(folder, cache):
+    table = pd.read_csv(folder / "items.csv")
+    table.iloc[::-1].to_csv(folder / "items.csv", index=False)
+    (folder / "1.png").write_bytes(b"none")
+    with pytest.raises(DataError, match=r"1\.png, row 5 \(id 'b'\)"):
+        extract(load_dataset(folder), cache=cache)
 
 
 def test_skipped_files_are_missing_modalities_of_a_graph(folder, cache, capsys):

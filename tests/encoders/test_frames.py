@@ -116,7 +116,7 @@ def test_broken_videos_are_reported_together_and_the_others_kept(clip, tmp_path,
         cache.description(
             encoder, "frames", items, lambda some: encoder.describe(some, quiet), progress=quiet
         )
-    assert caught.value.faults[0].where == f"{tmp_path / 'b.mp4'} (row 1)"
+    assert caught.value.faults[0].where == f"{tmp_path / 'b.mp4'}"
     cache.description(
         encoder, "frames", raw("video", [clip]), lambda some: encoder.describe(some, quiet), progress=quiet
     )

@@ -109,8 +109,8 @@ def test_images_that_cannot_be_read_are_reported_together(raw, files, quiet, tmp
         files[i].write_bytes(files[i].read_bytes()[:100])
     with pytest.raises(DataError, match="2 of 12 image files cannot be used") as caught:
         HOG().describe(raw("image", files), quiet)
-    assert "3.png (row 4)" in str(caught.value)
-    assert "7.png (row 8)" in str(caught.value)
+    assert "3.png" in str(caught.value)
+    assert "7.png" in str(caught.value)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_any_mode_gives_the_same_picture(mode, image_file, gradient):
 
 def by_pillow(path):
     """What Pillow makes of a file all at once."""
-    with Image.open(path) as image:
+    with Image.open(io.BytesIO(path.read_bytes())) as image:
         image.load()
         if image.mode.startswith(("I", "F")):
             values = np.nan_to_num(np.asarray(image, dtype=np.float64))
@@ -226,3 +227,40 @@ def test_damaged_bytes_end_in_a_picture_or_in_a_refusal(suffix, data, image_file
     path.write_bytes(bytes(content[: data.draw(st.integers(1, len(content)))]))
     with contextlib.suppress(UnreadableFileError):
         assert read_image(path, size=16).shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "I;16", "F", "RGB"])
+def test_a_tiff_file_is_turned_as_it_says(mode, turn, tmp_path):
+    upright = np.arange(32, dtype=np.float64).reshape(8, 4) * 8
+    # What a camera that was held so stores, by the order of rows and columns that TIFF says.
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: upright.T[::-1],
+        7: upright.T[::-1, ::-1],
+        8: upright.T[:, ::-1],
+    }[turn]
+    if mode == "RGB":
+        picture = Image.fromarray(np.repeat(stored[..., None], 3, axis=2).astype(np.uint8))
+    else:
+        kind = {"L": np.uint8, "I;16": np.uint16, "F": np.float32}[mode]
+        picture = Image.fromarray((stored * (257 if mode == "I;16" else 1)).astype(kind))
+    picture.save(tmp_path / "a.tif", tiffinfo={274: turn})
+    found = np.asarray(read_rgb(tmp_path / "a.tif"), dtype=np.float64)[..., 0]
+    assert found.shape == (8, 4)
+    # Brightness may be scaled, but its order is that of the picture.
+    assert np.corrcoef(found.ravel(), upright.ravel())[0, 1] > 0.999
+
+
+def test_infinite_pixels_are_as_bright_as_the_brightest(tmp_path):
+    values = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    values[0, 0], values[7, 7] = np.inf, -np.inf
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    found = np.asarray(read_rgb(tmp_path / "a.tif"))[..., 0]
+    assert found[0, 0] == found.max() >= 250
+    assert found[7, 7] == found.min()
+    assert found[3, 3] > 60

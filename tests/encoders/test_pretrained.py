@@ -10,7 +10,7 @@ from mmgraph.encoders import ClipImage, ImageTransformer, SentenceTransformer, T
 from mmgraph.encoders.pretrained import content_of, pretrained_folder, without_download
 from mmgraph.errors import DataError
 
-hub = pytest.importorskip("huggingface_hub")
+pytest.importorskip("huggingface_hub")
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture
 def hub_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
 
 
@@ -43,15 +43,22 @@ def test_a_model_that_is_not_here_is_one_error_and_no_request(encoder, no_networ
 
 def test_the_best_encoder_without_a_download_follows_from_what_is_installed(monkeypatch):
     monkeypatch.setattr(pretrained, "_from_package", lambda model: None)
-    assert without_download("text") == "encoder: tfidf"
+    assert without_download("text").startswith("encoder: tfidf, or pip install")
     monkeypatch.setattr(pretrained, "_from_package", lambda model: "here")
     assert without_download("text").startswith("encoder: sentence_transformer")
     assert without_download("image") == "encoder: hog"
 
 
 def test_a_name_that_cannot_be_one_is_the_same_error(no_network, hub_cache):
-    with pytest.raises(DataError, match="'no such/name/at all' is neither a folder nor"):
-        pretrained_folder("no such/name/at all", kind="text", where="here")
+    with pytest.raises(DataError, match="'no such/name' is neither a folder nor"):
+        pretrained_folder("no such/name", kind="text", where="here")
+
+
+@pytest.mark.parametrize("model", ["./nope", "/no/such", "models/bert/base"])
+def test_a_path_that_leads_nowhere_is_told_as_one(model, no_network, hub_cache):
+    with pytest.raises(DataError, match=r"there is no folder '.*' here. Check the path") as caught:
+        pretrained_folder(model, kind="text", where="here")
+    assert "hf download" not in str(caught.value)
 
 
 def test_a_model_in_the_cache_is_found(no_network, hub_cache):

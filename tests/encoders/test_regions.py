@@ -49,7 +49,7 @@ def test_what_lies_outside_is_left_out_and_a_box_outside_is_refused(picture, ima
         over[0, 0], hog_of(picture, [(0, 20, 20, 40)], image_file, raw, quiet)[0].astype(np.float32)
     )
     outside = Regions(picture, ((50.0, 0.0, 60.0, 10.0),))
-    with pytest.raises(DataError, match=r"gradient.png \(row 2\).*is 40 x 40 pixels large; the box \[50.0"):
+    with pytest.raises(DataError, match=r"gradient.png.*is 40 x 40 pixels large; the box \[50.0"):
         GivenRegions().describe(raw("regions", [Regions(picture, BOXES), outside]), quiet)
 
 
@@ -139,9 +139,7 @@ def test_regions_that_are_too_many_or_too_narrow_are_named(tiny_models, tmp_path
         encoder.describe(raw("regions", [Regions(thin, ((0.0, 0.0, 400.0, 4.0),))]), quiet)
     folder = tiny_models.pair_model("visual_bert", ["red"], tmp_path / "visual_bert")
     many = Pair("red", np.zeros((1001, 3), np.float32))
-    with pytest.raises(
-        DataError, match=r"vectors \(1001, 3\) \(row 1\).*has 1,001 regions; wanted at most 1,000"
-    ):
+    with pytest.raises(DataError, match=r"vectors \(1001, 3\).*has 1,001 regions; wanted at most 1,000"):
         VisualBert(model=str(folder), tokenizer=None).describe(raw("pair", [many]), quiet)
 
 

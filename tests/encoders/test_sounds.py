@@ -8,6 +8,7 @@ import pytest
 
 from mmgraph.data.files import UnreadableFileError
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.sound_file import read_samples
 from mmgraph.encoders import LogMel
 from mmgraph.encoders.sounds import audio_libraries, read_sound
 from mmgraph.errors import MissingDependencyError
@@ -122,3 +123,28 @@ def test_without_the_libraries_the_command_that_installs_them_is_given(library, 
     with pytest.raises(MissingDependencyError, match=r"pip install 'mmgraph\[audio\]'") as caught:
         audio_libraries()
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("ending", ["wav", "aiff"])
+def test_a_file_that_ends_before_its_header_says_is_refused(ending, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, np.sin(np.arange(8000) / 20), 8000, subtype="PCM_16")
+    whole = path.read_bytes()
+    read_samples(path, seconds=9)
+    path.write_bytes(whole[:5000])
+    with pytest.raises(UnreadableFileError, match=r"is cut off: its header says 16,0\d\d bytes"):
+        read_samples(path, seconds=9)
+
+
+@pytest.mark.parametrize("claimed", [0x7FFFF000, 0xFFFFFFFF])
+def test_a_length_that_is_not_known_yet_is_none(claimed, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.sin(np.arange(800) / 20), 8000, subtype="PCM_16")
+    whole = bytearray(path.read_bytes())
+    place = whole.find(b"data") + 4
+    whole[place : place + 4] = claimed.to_bytes(4, "little")
+    path.write_bytes(bytes(whole))
+    samples, rate = read_samples(path, seconds=9)
+    assert (len(samples), rate) == (800, 8000)

@@ -1,4 +1,4 @@
-"""Text by BERT, RoBERTa, GPT-2 and T5 of two small layers, each against the library's own documented use."""
+"""Text by models of two small layers, from BERT to XLNet, each against the library's own documented use."""
 
 from __future__ import annotations
 
@@ -45,13 +45,18 @@ def states(folder, texts):
     config = transformers.AutoConfig.from_pretrained(folder)
     kind = transformers.T5EncoderModel if config.model_type == "t5" else transformers.AutoModel
     model = kind.from_pretrained(folder).eval()
+    if config.model_type in ("bart", "mbart"):
+        model = model.get_encoder()
     inputs = tokenizer(texts, padding=True, return_tensors="pt")
     with torch.no_grad():
         out = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
     return out.last_hidden_state.numpy(), inputs["attention_mask"].numpy().astype(bool)
 
 
-@pytest.mark.parametrize("architecture", ["bert", "roberta", "gpt2", "t5"])
+ARCHITECTURES = ["bert", "roberta", "gpt2", "t5", "mpnet", "data2vec", "longformer", "bart", "mbart", "xlnet"]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_pooled_states_are_those_of_the_library(architecture, folder_of, raw, quiet):
     folder = folder_of(architecture)
     expected, mask = states(folder, TEXTS)
@@ -74,12 +79,47 @@ def test_the_first_token_is_berts(folder_of, raw, quiet):
     np.testing.assert_allclose(encoder.describe(raw("text", TEXTS), quiet), expected[:, 0], atol=1e-5)
 
 
-def test_a_first_token_that_stands_for_nothing_is_refused(folder_of, raw, quiet):
-    with pytest.raises(ConfigError, match=r"pooling: got first, but .*gpt2.* has no token there"):
-        TextTransformer(model=str(folder_of("gpt2")), pooling="first").describe(raw("text", TEXTS), quiet)
+@pytest.mark.parametrize("architecture", ["gpt2", "xlnet"])
+def test_a_first_token_that_stands_for_nothing_is_refused(architecture, folder_of, raw, quiet):
+    with pytest.raises(ConfigError, match=rf"pooling: got first, but .*{architecture}.* has no token there"):
+        TextTransformer(model=str(folder_of(architecture)), pooling="first").describe(
+            raw("text", TEXTS), quiet
+        )
 
 
-@pytest.mark.parametrize("architecture", ["bert", "gpt2", "t5"])
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "mpnet", "data2vec", "longformer", "bart"])
+def test_a_text_is_cut_where_the_positions_of_the_model_end(architecture, folder_of, raw, quiet):
+    folder = folder_of(architecture)
+    most = {"bert": 32, "roberta": 11}.get(architecture, 12)
+    words = [WORDS[i % len(WORDS)] for i in range(40)]
+    # [CLS] and [SEP] stand around what is left.
+    expected, _ = states(folder, [" ".join(words[: most - 2])])
+    assert expected.shape[1] == most
+    described = TextTransformer(model=str(folder)).describe(raw("text", [" ".join(words)]), quiet)
+    np.testing.assert_allclose(described[0], expected[0].mean(axis=0), atol=1e-5)
+
+
+def test_of_encoder_and_decoder_the_encoder_alone_has_to_be_whole(folder_of, raw, quiet, tmp_path):
+    import shutil
+
+    from safetensors.numpy import load_file, save_file
+
+    def without(half):
+        shutil.copytree(folder_of("bart"), tmp_path / half)
+        file = tmp_path / half / "model.safetensors"
+        left = {
+            name: array for name, array in load_file(file).items() if not name.startswith(f"{half}.layers.1")
+        }
+        save_file(left, file, metadata={"format": "pt"})
+        return TextTransformer(model=str(tmp_path / half)).describe(raw("text", TEXTS), quiet)
+
+    whole = TextTransformer(model=str(folder_of("bart"))).describe(raw("text", TEXTS), quiet)
+    np.testing.assert_array_equal(without("decoder"), whole)
+    with pytest.raises(DataError, match=r"text_transformer: the model lacks the weights encoder\.layers\.1"):
+        without("encoder")
+
+
+@pytest.mark.parametrize("architecture", ["bert", "gpt2", "t5", "longformer", "bart", "xlnet"])
 def test_a_text_has_the_same_bits_whatever_it_is_encoded_with(architecture, folder_of, raw, quiet):
     encoder = TextTransformer(model=str(folder_of(architecture)))
     together = encoder.describe(raw("text", TEXTS * 9), quiet)
@@ -101,7 +141,7 @@ def test_a_text_has_the_same_bits_on_any_number_of_cores(folder_of, raw, quiet):
     assert described[0].tobytes() == described[1].tobytes() == described[2].tobytes()
 
 
-@pytest.mark.parametrize("architecture", ["bert", "roberta", "gpt2", "t5"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_long_texts_are_cut_and_empty_ones_are_read(architecture, folder_of, raw, quiet):
     encoder = TextTransformer(model=str(folder_of(architecture)))
     long = "small red circle " * 7_000

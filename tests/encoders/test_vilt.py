@@ -75,7 +75,7 @@ def test_without_weights_for_pooling_the_first_state_is_taken(folder, pairs, raw
 def test_a_broken_picture_and_another_model_are_named(folder, pairs, tiny_models, raw, quiet, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     broken = [pairs[0], Pair("red", tmp_path / "broken.png")]
-    with pytest.raises(DataError, match=r"'red' with .*broken\.png \(row 2\)"):
+    with pytest.raises(DataError, match=r"'red' with .*broken\.png"):
         Vilt(model=str(folder)).describe(raw("pair", broken), quiet)
     images = tiny_models.joint_model("clip", WORDS, tmp_path / "clip")
     with pytest.raises((ConfigError, DataError), match=r"encoder vilt.*(Take ViLT|model of pairs)"):
@@ -120,7 +120,7 @@ def test_inputs_are_of_the_kinds_that_it_reads_in_this_order(folder, pairs, make
 @pytest.mark.parametrize(("size", "problem"), [((900, 4), "50 times as long"), ((320, 8), "cannot read")])
 def test_a_picture_that_is_too_narrow_is_named(folder, image_file, raw, quiet, size, problem):
     thin = image_file("thin.png", Image.new("RGB", size, "red"))
-    with pytest.raises(DataError, match=rf"thin\.png \(row 1\).*pixels large.*{problem}"):
+    with pytest.raises(DataError, match=rf"thin\.png.*pixels large.*{problem}"):
         Vilt(model=str(folder)).describe(raw("pair", [Pair("red", thin)]), quiet)
 
 
