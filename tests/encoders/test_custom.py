@@ -123,7 +123,7 @@ def test_a_graph_keeps_it_and_says_if_it_is_not_there(raw, quiet, tmp_path):
     with pytest.raises(GraphError, match="was fitted by version 1 of the encoder 'made'; this is version 2"):
         load_encoder(tmp_path / "kept")
     del ENCODERS._things["made"]
-    with pytest.raises(UnknownNameError, match=r"there is no encoder 'made'.*load the plugin \(--plugin FILE\)"):
+    with pytest.raises(UnknownNameError, match=r"there is no encoder 'made'.*load it \(--plugin FILE\)"):
         load_encoder(tmp_path / "kept")
 
 
