@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mmgraph.encoders import Encoder as Encoder
     from mmgraph.encoders import Extraction as Extraction
     from mmgraph.encoders import extract as extract
+    from mmgraph.encoders.custom import encoder as encoder
     from mmgraph.errors import ConfigError as ConfigError
     from mmgraph.errors import DataError as DataError
     from mmgraph.errors import GraphError as GraphError
@@ -136,6 +137,7 @@ _MODULES = {
     "data.spec": ("DatasetSpec",),
     "data.validation": ("validate_dataset",),
     "encoders": ("Encoder", "Extraction", "extract"),
+    "encoders.custom": ("encoder",),
     "errors": ("ConfigError", "DataError", "GraphError", "MMGraphError", "RunError", "UserError"),
     "evaluation.audit.audit": ("audit",),
     "evaluation.audit.report": ("AuditReport", "Finding"),

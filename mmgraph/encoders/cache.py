@@ -20,7 +20,7 @@ from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.shelf import Shelf
 from mmgraph.encoders.storage import as_kept
-from mmgraph.errors import UserError
+from mmgraph.errors import DataError, UserError
 from mmgraph.file_hashes import FileHashes
 from mmgraph.hashing import Hasher
 from mmgraph.paths import home
@@ -101,7 +101,7 @@ class FeatureCache:
         if encoder.several:
             found = Ragged.of([known[key] for key in keys])
             return Ragged(_widened(found.values), found.lengths)
-        return _widened(_stacked([known[key] for key in keys]))
+        return _widened(_stacked([known[key] for key in keys], name))
 
     def _keys(self, raw: RawModality, describe: Callable[[RawModality], object]) -> list[bytes]:
         """Return the hash of the content of each item.
@@ -197,12 +197,21 @@ class _Work:
             self._progress.say(f"Features are not cached: {error}")
 
 
-def _stacked(rows: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return arrays of one shape, at least one of them, as ``numpy.stack`` does in several times as long."""
+def _stacked(rows: list[npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
+    """Return arrays, at least one of them, as ``numpy.stack`` does in several times as long.
+
+    Raises:
+        DataError: If they are not of one shape.
+    """
     shape = rows[0].shape
-    if not shape or any(row.shape != shape for row in rows):
-        return np.stack(rows)
-    return np.concatenate(rows).reshape(len(rows), *shape)
+    for row in rows:
+        if row.shape != shape:
+            raise DataError(
+                f"described items by arrays of shape {list(shape)} and {list(row.shape)}; wanted one shape",
+                where=f"encoder {name}",
+                fix="Mend the encoder; if it describes items in another way than before, raise its version.",
+            )
+    return np.concatenate(rows).reshape(len(rows), *shape) if shape else np.stack(rows)
 
 
 def _kept(described: npt.NDArray[Any] | Ragged, storage: Storage) -> npt.NDArray[Any] | Ragged:

@@ -76,7 +76,7 @@ def load_encoder(folder: Path) -> Encoder[Any, Any]:
         raise UnknownNameError(
             f"there is no encoder {name!r}",
             where=str(file),
-            fix=f"{did_you_mean(name, ENCODERS.names())} If a plugin has it, load the plugin.",
+            fix=f"{did_you_mean(name, ENCODERS.names())} If a plugin has it, load it (--plugin FILE).",
         )
     found: type[Encoder[Any, Any]] = ENCODERS.get(name)
     if found.version != version:

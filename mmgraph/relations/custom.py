@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import re
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
-from pathlib import Path
-from typing import Any, ClassVar, Literal, get_type_hints
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic.errors import PydanticUserError
 
-from mmgraph.config_faults import NAME_PATTERN
+from mmgraph.custom_function import Function, Wanted, check_name, class_of, line_of
 from mmgraph.errors import ConfigError, Faults, GraphError, MMGraphError, did_you_mean
 from mmgraph.graph.attach_context import AttachContext
 from mmgraph.graph.context import BuildContext
@@ -23,11 +19,8 @@ from mmgraph.graph.relation import Attached, Edges, Fitted, Nodes, RelationBuild
 from mmgraph.registry import RELATIONS
 from mmgraph.relations.kept_column import keep_column, read_column
 
-_Function = Callable[..., Any]
 _COMMON = frozenset(field.name for field in fields(RelationBuilder))
 """The parameters of every relation builder, which are none of the function's."""
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class CustomRelation(RelationBuilder):
 
     kind: ClassVar[Literal["given", "derived"]] = "derived"
     uses_features: ClassVar[bool] = True
-    function: ClassVar[_Function]
+    function: ClassVar[Function]
     _name: ClassVar[str]
     _ends: ClassVar[tuple[str, str]]
     _symmetric: ClassVar[bool]
@@ -171,7 +164,7 @@ class CustomRelation(RelationBuilder):
             if isinstance(error, KeyError):
                 hint = "Mend the function; a column that it reads is named by @relation(..., columns=[...])."
             raise GraphError(
-                f"raised {type(error).__name__}: {error} ({_line(error, self.function)})",
+                f"raised {type(error).__name__}: {error} ({line_of(error, self.function)})",
                 where=where,
                 fix=hint,
             ) from error
@@ -190,6 +183,14 @@ class CustomRelation(RelationBuilder):
         )
 
 
+_WANTED = Wanted(
+    ("source", "target"),
+    "Take the source nodes and the target nodes, then '*', then what can be set in YAML.",
+    CustomRelation,
+    "relation builders",
+)
+
+
 def relation(
     name: str,
     *,
@@ -199,7 +200,7 @@ def relation(
     columns: Sequence[str] = (),
     inductive: bool = False,
     pure: bool = False,
-) -> Callable[[_Function], type[Any]]:
+) -> Callable[[Function], type[Any]]:
     """Return a decorator that makes a relation builder of a plain function.
 
     The function gets the nodes of both ends and returns edges. A tuple is columns: ``(source_index,
@@ -241,12 +242,7 @@ def relation(
         >>> same_width(tolerance=0.2).parameters()  # doctest: +ELLIPSIS
         {'allow_empty': False, 'filters': {...}, 'scope': 'all', 'tolerance': 0.2}
     """
-    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
-        raise ConfigError(
-            f"got the name {name!r}; wanted letters, digits and '_', beginning with a letter",
-            where="@relation",
-            fix="Rename the relation.",
-        )
+    check_name(name, thing="relation")
     where, faults = f"@relation {name}", Faults()
     ends: dict[str, Any] = {"source": source, "target": target}
     for parameter, end in ends.items():
@@ -258,16 +254,13 @@ def relation(
         faults.add(where, f"got {columns!r} as columns; wanted a list of names", fix)
     faults.raise_if_any(ConfigError)
 
-    def decorator(function: _Function) -> type[Any]:
-        builder = make_dataclass(
-            function.__name__,
-            _fields(function),
-            bases=(CustomRelation,),
+    def decorator(function: Function) -> type[Any]:
+        builder = class_of(
+            function,
+            _WANTED,
+            where=where,
             namespace={
                 "__doc__": inspect.getdoc(function) or f"The relation {name}.",
-                "__module__": function.__module__,
-                "__qualname__": function.__qualname__,
-                "function": staticmethod(function),
                 "_name": name,
                 "_ends": (source, target),
                 "_symmetric": symmetric,
@@ -276,17 +269,7 @@ def relation(
                 "pure": pure,
             },
             frozen=True,
-            kw_only=True,
         )
-        assert issubclass(builder, CustomRelation)
-        try:
-            builder.config_model()
-        except PydanticUserError as error:
-            raise ConfigError(
-                f"has a parameter of a type that YAML cannot give: {str(error).splitlines()[0]}",
-                where=where,
-                fix="Use text, numbers, true/false, lists and mappings.",
-            ) from None
         RELATIONS.register(name)(builder)
         return builder
 
@@ -296,47 +279,3 @@ def relation(
 def _kept_name(entity: str, column: str) -> str:
     """Return a name under which a column can be kept, whatever letters it has."""
     return f"{entity}__{column.encode().hex()}"
-
-
-def _fields(function: _Function) -> list[tuple[str, Any, Any]]:
-    """Return the keyword-only parameters of a function as fields of a dataclass."""
-    where = f"function {function.__name__}"
-    faults = Faults()
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise ConfigError(
-            f"has a type that cannot be read: {error}", where=where, fix="Import it at the top of the file."
-        ) from None
-    parameters = list(inspect.signature(function).parameters.values())
-    if [p.kind in _POSITIONAL for p in parameters] != [True, True, *[False] * (len(parameters) - 2)]:
-        faults.add(
-            where,
-            "its parameters are not (source, target, *, further ones)",
-            "Take the source nodes and the target nodes, then '*', then what can be set in YAML.",
-        )
-    fields = []
-    for parameter in parameters[2:]:
-        for problem, fix in _problems(parameter, hints):
-            faults.add(f"{where}, parameter {parameter.name!r}", problem, fix)
-        default = MISSING if parameter.default is parameter.empty else parameter.default
-        fields.append((parameter.name, hints.get(parameter.name), field(default=default)))
-    faults.raise_if_any(ConfigError)
-    return fields
-
-
-def _problems(parameter: inspect.Parameter, hints: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    name = parameter.name
-    if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-        yield "stands for any number of arguments", "Name every parameter."
-    elif name not in hints:
-        yield "has no type", f"Write e.g. '{name}: float'."
-    if name.startswith("_") or hasattr(CustomRelation, name):
-        yield "has a name that relation builders need for themselves", "Rename it."
-
-
-def _line(error: BaseException, function: _Function) -> str:
-    """Return the last line of the user's file that the error went through."""
-    file = function.__code__.co_filename
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f"line {frames[-1].lineno} of {Path(file).name}" if frames else function.__name__

@@ -26,6 +26,7 @@ from mmgraph.encoders import (
     load_encoder,
     save_encoder,
 )
+from mmgraph.encoders.custom import CustomEncoder
 from mmgraph.errors import ConfigError
 from mmgraph.registry import ENCODERS
 from mmgraph.testing import check_encoder
@@ -149,7 +150,8 @@ CASES = {
 
 
 def test_every_registered_encoder_has_a_case():
-    assert set(CASES) == set(ENCODERS.names())
+    # An example in a docstring may have registered a function of its own.
+    assert set(CASES) == {name for name, kind in ENCODERS.items() if not issubclass(kind, CustomEncoder)}
 
 
 @pytest.fixture(params=sorted(CASES))

@@ -147,14 +147,17 @@ def test_every_rule_has_a_case():
     assert {rule for _, rule in CASES.values()} == {rule.name for rule in ENCODER_RULES}
 
 
-def test_the_encoder_of_the_page_keeps_to_all_rules(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "decorator"), [("letters", "@mg.ENCODERS.register"), ("brightness", "@mg.encoder")]
+)
+def test_the_encoders_of_the_page_keep_to_all_rules(name, decorator, tmp_path, monkeypatch):
     page = Path(__file__).resolve().parents[2] / "docs" / "how_to" / "encoders.md"
     codes = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    (code,) = [code for code in codes if "@mg.ENCODERS.register" in code]
+    (code,) = [code for code in codes if decorator in code]
     monkeypatch.setattr(ENCODERS, "_things", dict(ENCODERS._things))
-    (tmp_path / "letters.py").write_text(code, encoding="utf-8")
-    load_plugin(tmp_path / "letters.py")
-    check_encoder("letters")
+    (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    load_plugin(tmp_path / f"{name}.py")
+    check_encoder(name)
 
 
 @pytest.mark.parametrize("name", ["tfidf", "hog", "columns", "standardise"])
