@@ -51,7 +51,9 @@ def logistic_regression(task: Task, features: Features) -> Fitted:
             # Stopping early only regularises a little more, and validation judges the result.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(features[train], task.target[train].numpy())
-        outputs[strength] = torch.from_numpy(model.predict_log_proba(features))
+        # Of a class that is out of the question the probability is 0, whose logarithm is none.
+        probabilities = np.maximum(model.predict_proba(features), np.finfo(np.float64).tiny)
+        outputs[strength] = torch.from_numpy(np.log(probabilities))
     chosen = best_on_validation(task, outputs)
     return fitted_entities(task, outputs[chosen], {"name": "logistic_regression", "C": chosen})
 

@@ -26,14 +26,14 @@ def test_the_verdict_is_right(case: str, missed: set[str], tmp_path: Path) -> No
         task="kind",
         models=["hetero_gat"],
         controls="all",
-        splits=3,
+        splits=5,
         dataset=dataset,
         seeds=1,
         overrides=truths["SHORT"],
         out=tmp_path / "out",
     )
-    assert len(found.trials) == 3 * len(found.entries)
     assert found.failures == ()
+    assert len(found.trials) == 5 * len(found.entries)
     verdict = judge(found)
     assert (verdict.answer == "yes") == ("at" in missed), verdict.sentences
     assert verdict.answer in {"yes", "no", "not_shown"}
