@@ -172,6 +172,6 @@ def test_a_cluster_builds_the_same_graph(pictures, tmp_path, two_nodes, monkeypa
     with elsewhere_on("ray", 2, pictures) as elsewhere:
         raw = load_dataset(pictures).modality("item", "look")
         (pictures / "7.png").write_bytes(b"no picture")
-        with pytest.raises(DataError, match=r"7\.png \(row 8\)"):
+        with pytest.raises(DataError, match=r"7\.png, row 8 "):
             describe_elsewhere(HOG(), raw, elsewhere, QUIET)
     assert elsewhere.number == 2

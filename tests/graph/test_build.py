@@ -92,7 +92,7 @@ def test_files_that_cannot_be_read_are_told_of_all_modalities_and_all_others_are
         "picture",
         "again",
     ]
-    assert all("(row " in fault.where and "(2 of " in fault.problem for fault in caught.value.faults)
+    assert all(", row " in fault.where and "(2 of " in fault.problem for fault in caught.value.faults)
     for path, content in zip(broken, whole, strict=True):
         path.write_bytes(content)
     quiet, raw = Progress(quiet=True), shop.modality("product", "picture")
