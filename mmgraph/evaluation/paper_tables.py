@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mmgraph.counted import counted
 from mmgraph.evaluation.comparison import Comparison, leaders
-from mmgraph.evaluation.contrasts import interval
+from mmgraph.evaluation.contrasts import interval, over_entities
 from mmgraph.evaluation.metric_groups import MetricGroup, metric_groups, spoken
 from mmgraph.evaluation.report_classes import classes_section
 from mmgraph.evaluation.report_contrasts import contrasts_section
@@ -102,9 +102,15 @@ def results_tables(comparison: Comparison) -> list[PaperTable]:
     over = f"mean ± standard deviation over {counted(len(comparison.seeds), 'seed')} on {splits}"
     what = f"{comparison.task} in {comparison.graph}: test metrics"
     reaches = {name: interval(comparison, name, comparison.headline) for name in comparison.finished}
+    told = f"95% confidence intervals of {headline}"
+    if len(comparison.trials) == 1:
+        # Of a run: other test entities are the doubt that it knows of.
+        (single,) = comparison.trials
+        reaches = {single.entry: over_entities(single, comparison.headline)}
+        over, told = "one training", f"{told}, as far as other test {comparison.tested} would move it"
     first = PaperTable(
         "Results",
-        f"{what}, {over}; 95% confidence intervals of {headline}.",
+        f"{what}, {over}; {told}.",
         ("model", "runs", f"{headline}, 95% CI", *together.headings),
         tuple(
             (

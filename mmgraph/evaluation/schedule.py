@@ -19,6 +19,7 @@ from mmgraph.graph.store import load_graph
 from mmgraph.progress import Advance, Progress
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.launch import as_told
+from mmgraph.training.unfinished import remove_empty
 
 R = TypeVar("R")
 
@@ -80,6 +81,9 @@ def run_all(
     grounds = _grounds(plan, folder, progress)
     work = _work(plan, folder, list(grounds))
     trials = {job: trial for job in work if (trial := find_trial(job, grounds[job.draw])) is not None}
+    for job in trials:
+        if job.folder is not None:
+            remove_empty(job.folder)
     left = [job for job in work if job not in trials]
     if trials:
         progress.say(f"{len(trials)} of {len(work)} runs are done already")

@@ -232,6 +232,19 @@ def remove_unfinished(run: Path, asked: Training, *, patience: float) -> None:
                 UnfinishedRun(folder, asked).clear()
 
 
+def remove_empty(run: Path) -> None:
+    """Remove the folder of a training that is done, if it was killed before it could; others' is left alone.
+
+    Args:
+        run: The run folder.
+    """
+    folder = unfinished_folder(run)
+    if folder.is_dir() and {item.name for item in folder.iterdir()} <= {_LOCK}:
+        # Who has it removes it.
+        with contextlib.suppress(RunError), _locked(run, 0):
+            pass
+
+
 @contextlib.contextmanager
 def _locked(run: Path, patience: float) -> Iterator[None]:
     """Make the folder of a run's training, let nobody else in, and remove it if nothing is left in it."""

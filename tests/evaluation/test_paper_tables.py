@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mmgraph.evaluation.comparison import Comparison
-from mmgraph.evaluation.contrasts import interval
+from mmgraph.evaluation.contrasts import interval, over_entities
 from mmgraph.evaluation.paper_tables import Cell, PaperTable, contrasts_table, results_tables
 
 Make = Callable[..., Comparison]
@@ -52,3 +52,12 @@ def test_results_and_differences_are_those_of_the_comparison(make_comparison: Ma
 
 def test_one_training_makes_no_differences(make_comparison: Make) -> None:
     assert contrasts_table(make_comparison({"mlp": [0.7], "hetero_gat": [0.9]})) is None
+
+
+def test_a_run_has_the_interval_that_other_test_entities_would_move_it_in(make_comparison: Make) -> None:
+    comparison = make_comparison({"mlp": [0.7]})
+    (table,) = results_tables(comparison)
+    reach = over_entities(comparison.trials[0], "accuracy")
+    assert reach is not None
+    assert table.rows[0][2].text == f"{reach.low:.3f} to {reach.high:.3f}"
+    assert "as far as other test entities would move it" in table.caption

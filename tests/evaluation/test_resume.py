@@ -95,6 +95,16 @@ def test_models_and_seeds_can_be_added(
     pd.testing.assert_frame_equal(found.table(), whole)
 
 
+def test_what_a_killed_training_leaves_beside_its_run_is_removed(place: Path, tmp_path: Path) -> None:
+    asked = {**ASKED, "models": ["mlp"], "seeds": 1}
+    compare(place, **asked, out=tmp_path / "out")
+    left = tmp_path / "out" / "runs" / "mlp" / "0.unfinished"
+    left.mkdir()
+    (left / "lock").touch()
+    compare(place, **asked, out=tmp_path / "out", resume=True)
+    assert [folder.name for folder in (tmp_path / "out" / "runs" / "mlp").iterdir()] == ["0"]
+
+
 def test_another_comparison_is_refused(place: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     compare(place, task="script", models=["logistic_regression"], seeds=1, out=out)
