@@ -170,6 +170,14 @@ def test_a_retrieval_that_the_graph_need_not_be_told_of_is_compared(
     result = call("compare", graph, "--task", "retrieval:sans,name", *models, "--out", str(out))
     assert result.code == 0, result.err
     assert "entities (glyph)" in (out / "report.html").read_text(encoding="utf-8")
-    # Fifteen metrics stand one below the other.
-    rows = [line for line in result.out.splitlines() if "sans_to_name_recall@10" in line]
-    assert [cell.strip() for cell in rows[0].split("│")[1:2]] == ["sans_to_name_recall@10"]
+    # The metrics of each direction stand in a table of their own, and none is lost.
+    tables = result.out.split("retrieval:sans,name (test)")[1:]
+    titles = [table.splitlines()[0].strip(", ") for table in tables]
+    assert titles == ["", "sans to name", "name to sans"]
+    for table in tables[1:]:
+        heading = next(line for line in table.splitlines() if "model" in line)
+        assert [word in heading for word in ("mrr", "recall@10", "ndcg@10", "median rank")] == [True] * 4
+        assert [line.split("│")[1].strip() for line in table.splitlines() if line.startswith("│")][:2] == [
+            "chance",
+            "linear_map",
+        ]

@@ -107,7 +107,7 @@ def test_a_broken_video_is_an_error_or_a_missing_modality(
 ) -> None:
     monkeypatch.setenv("MMGRAPH_HOME", str(tmp_path / "home"))
     (small / "clips" / "sans_A_left_0.mp4").write_text("hello")
-    with pytest.raises(DataError, match=r"sans_A_left_0\.mp4 .*cannot be read as video"):
+    with pytest.raises(DataError, match=r"sans_A_left_0\.mp4, row .*cannot be read as video"):
         mg.extract(mg.load_dataset(small), ["clip/look"])
     lenient = mg.load_dataset(small, overrides=["entities.clip.modalities.look.on_error=skip"])
     (found,) = mg.extract(lenient, ["clip/look"])
