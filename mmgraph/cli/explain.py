@@ -32,7 +32,7 @@ EXAMPLES = (
     "mmgraph explain run --entity U+0041",
     "mmgraph explain run --entity U+0041 --class greek --page why.html --json",
     "mmgraph explain run --entity U+0041 --explainer gnn_explainer",
-    "mmgraph explain links --entity NOR --answer SWE --page why-link.html",
+    "mmgraph explain cases --entity U+0041 --answer U+0061 --page why-link.html",
     "mmgraph explain run --sample 5",
     "mmgraph explain run --class latin --split train --sample 5 --json",
 )

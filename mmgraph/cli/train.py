@@ -30,7 +30,8 @@ EXAMPLES = (
     "mmgraph train glyphs-graph --task script --batch-size 256 --fanout 15,10 --set max_epochs=3",
     "mmgraph train glyphs-graph --task script --seed 2 --device cpu --precision bf16-mixed --max-time 5s",
     "mmgraph train glyphs-graph --task script --set max_epochs=3 --out run-3 --resume",
-    "mmgraph train glyphs-graph --task link:case_pair --set links.decoder=distmult --set max_epochs=3",
+    "mmgraph train glyphs-graph --task link:case_pair --set links.decoder=distmult --set max_epochs=3 "
+    "--out cases",
     "mmgraph train glyphs-graph --task picture_to_name --set contrastive.loss=sigmoid --out pairs",
     "mmgraph train glyphs-graph --task pretrain_for_script --set objectives.contrastive=1 --out pretrained",
     "mmgraph train glyphs-graph --task script --init-from pretrained --set finetune=frozen --out frozen",
