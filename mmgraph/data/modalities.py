@@ -26,6 +26,7 @@ from mmgraph.data.modality_spec import (
     TabularModality,
     TextModality,
     VideoModality,
+    places_in,
 )
 from mmgraph.data.raw_content import content_problem
 from mmgraph.data.sequences import array_sequences, table_sequences
@@ -187,7 +188,7 @@ def _tabular(spec: TabularModality, table: EntityTable, where: str) -> RawModali
             faults.extend(error)
     faults.raise_if_any(DataError)
     frame = pd.DataFrame(columns)
-    for names in spec.places:
+    for names in places_in(spec.kinds):
         _whole_places(table, frame, names, where)
     index = np.flatnonzero(frame.notna().any(axis=1).to_numpy(bool))
     present = frame.iloc[index].reset_index(drop=True)

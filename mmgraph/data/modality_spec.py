@@ -112,9 +112,9 @@ class TabularModality(_Modality):
     def _places_are_whole(
         cls, columns: dict[str, ColumnKind | OrdinalColumn]
     ) -> dict[str, ColumnKind | OrdinalColumn]:
-        north, east = (_of_kind(columns, kind) for kind in ("latitude", "longitude"))
-        if len(north) != len(east):
-            raise ValueError(f"got latitude {len(north)} and longitude {len(east)} times; a place has both")
+        north, east = (list(columns.values()).count(kind) for kind in ("latitude", "longitude"))
+        if north != east:
+            raise ValueError(f"got latitude {north} and longitude {east} times; a place has both")
         return columns
 
     @property
@@ -122,15 +122,21 @@ class TabularModality(_Modality):
         """How each column is read, in a word."""
         return {name: kind if isinstance(kind, str) else kind.kind for name, kind in self.columns.items()}
 
-    @property
-    def places(self) -> list[tuple[str, str]]:
-        """The columns of a latitude and a longitude that belong together."""
-        north, east = (_of_kind(self.columns, kind) for kind in ("latitude", "longitude"))
-        return list(zip(north, east, strict=True))
 
+def places_in(kinds: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the columns of a latitude and a longitude that belong together, in their order.
 
-def _of_kind(columns: Mapping[str, ColumnKind | OrdinalColumn], wanted: str) -> list[str]:
-    return [name for name, kind in columns.items() if kind == wanted]
+    Args:
+        kinds: How each column is read.
+
+    Example:
+        >>> places_in({"y": "latitude", "price": "numeric", "x": "longitude"})
+        [('y', 'x')]
+    """
+    north, east = (
+        [name for name, kind in kinds.items() if kind == wanted] for wanted in ("latitude", "longitude")
+    )
+    return list(zip(north, east, strict=True))
 
 
 class FeaturesModality(_Modality):

@@ -29,7 +29,7 @@ class Cells:
 
     @classmethod
     def ragged(cls, table: pd.DataFrame) -> Ragged:
-        """Return the cells of a table as rows of its items; an item of which no cell is known is an error.
+        """Return the cells of a table as rows of its items.
 
         Args:
             table: Each row holds something.

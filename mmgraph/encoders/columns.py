@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.data.modality_spec import places_in
 from mmgraph.encoders.cells import Cells
 from mmgraph.encoders.column_codes import CategoryCode, ColumnCode, DateCode, NumberCode, OrdinalCode
 from mmgraph.encoders.encoder import Arrays, Encoder, State
@@ -33,7 +34,6 @@ _TYPES: dict[str, Any] = {
     "date": "datetime64[us]",
     "text": _TEXT,
 }
-_DEGREES = ("latitude", "longitude")
 
 
 @dataclass(frozen=True)
@@ -213,14 +213,13 @@ class Columns(Encoder[Any, TableCode]):
 
 def _typed(values: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     """Return columns of the types that say how they were read; a latitude and a longitude as one column."""
-    north, east = ([name for name, kind in kinds.items() if kind == wanted] for wanted in _DEGREES)
-    pairs = dict(zip(north, east, strict=True))
+    pairs = dict(places_in(kinds))
     table = {}
     for name, kind in kinds.items():
         if name in pairs:
             table[f"{name}, {pairs[name]}"] = places(values[name], values[pairs[name]])
         elif kind == "ordinal":
             table[name] = values[name]
-        elif kind not in _DEGREES:
+        elif kind in _TYPES:
             table[name] = values[name].astype(_TYPES[kind])
     return pd.DataFrame(table, index=values.index)

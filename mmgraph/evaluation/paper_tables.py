@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmgraph.counted import counted
@@ -102,6 +102,7 @@ def results_tables(comparison: Comparison) -> list[PaperTable]:
     over = f"mean ± standard deviation over {counted(len(comparison.seeds), 'seed')} on {splits}"
     what = f"{comparison.task} in {comparison.graph}: test metrics"
     reaches = {name: interval(comparison, name, comparison.headline) for name in comparison.finished}
+    first_of = leaders(comparison, comparison.finished)
     told = f"95% confidence intervals of {headline}"
     if len(comparison.trials) == 1:
         # Of a run: other test entities are the doubt that it knows of.
@@ -117,7 +118,7 @@ def results_tables(comparison: Comparison) -> list[PaperTable]:
                 Cell(name),
                 Cell(str(len(comparison.of(name)))),
                 Cell("" if reach is None else interval_text(reach.low, reach.high)),
-                *_scores(comparison, name, together),
+                *_scores(comparison, name, together, first_of),
             )
             for name, reach in reaches.items()
         ),
@@ -127,18 +128,17 @@ def results_tables(comparison: Comparison) -> list[PaperTable]:
             f"Results, {group.title}",
             f"{what}, {group.title}, {over}.",
             ("model", *group.headings),
-            tuple((Cell(name), *_scores(comparison, name, group)) for name in reaches),
+            tuple((Cell(name), *_scores(comparison, name, group, first_of)) for name in reaches),
         )
         for group in others
     ]
     return [first, *further]
 
 
-def _scores(comparison: Comparison, name: str, group: MetricGroup) -> list[Cell]:
-    names = comparison.finished
-    first = leaders(comparison, names)
+def _scores(comparison: Comparison, name: str, group: MetricGroup, first_of: Mapping[str, str]) -> list[Cell]:
+    several = len(comparison.finished) > 1
     scores = [(metric, comparison.score_text(name, metric)) for metric in group.metrics]
-    return [Cell(text, len(names) > 1 and first.get(metric) == name) for metric, text in scores]
+    return [Cell(text, several and first_of.get(metric) == name) for metric, text in scores]
 
 
 def contrasts_table(comparison: Comparison) -> PaperTable | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmgraph.evaluation.comparison import Comparison, higher_is_better
 from mmgraph.evaluation.contrasts import Contrast, interval
+from mmgraph.evaluation.metric_groups import spoken
 from mmgraph.evaluation.metric_range import metric_range
 from mmgraph.evaluation.statistics import Estimate
 from mmgraph.readable import interval_text, readable
@@ -68,4 +69,4 @@ def value_in_words(comparison: Comparison, entry: str) -> str:
     score, own = comparison.score(entry, metric), interval(comparison, entry, metric)
     assert score is not None
     reach = "" if own is None else f" (95% CI {interval_text(own.low, own.high)})"
-    return f"{metric.replace('_', ' ')} {readable(score.mean)}{reach}"
+    return f"{spoken(metric)} {readable(score.mean)}{reach}"
