@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from torch import Tensor
 
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.evaluation.comparison import Trial
@@ -18,7 +19,8 @@ from mmgraph.evaluation.entries import Entry
 from mmgraph.evaluation.ground import Ground
 from mmgraph.evaluation.search import chosen_config, space_of
 from mmgraph.evaluation.trial_folder import NOTE, note_done, read_trial, write_baseline
-from mmgraph.evaluation.unit_scores import UNITED, unit_scores
+from mmgraph.evaluation.unit_scores import unit_scores
+from mmgraph.tasks import Task
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.run import Run
 from mmgraph.training.train import train
@@ -160,33 +162,33 @@ def _train(job: Job, ground: Ground, found: TrainConfig | None, began: float) ->
 
 def trial_of_run(run: Run, entry: str) -> Trial:
     """Return a run as the trial of an entry, on the first split."""
+    metrics, units = _measured(run.task, {split: run.output(split) for split in run.task.labelled_splits()})
     return Trial(
         entry=entry,
         seed=run.config.seed,
-        metrics=run.metrics(),
+        metrics=metrics,
         predictions=run.predictions(),
         history=run.history,
         config=run.config.model_dump(mode="json"),
         parameters=sum(weight.numel() for weight in run.module.parameters() if weight.requires_grad),
-        unit_scores=_units_of_run(run),
+        unit_scores=units,
     )
 
 
-def _units_of_run(run: Run) -> npt.NDArray[np.float64] | None:
-    if not isinstance(run.task, UNITED) or "test" not in run.task.labelled_splits():
-        return None
-    rows = run.task.rows("test")
-    with torch.no_grad():
-        output = run.task.output(run.module.head, run.unify, rows)
-    return unit_scores(run.task, output, rows)
+def _measured(
+    task: Task, outputs: Mapping[str, Tensor]
+) -> tuple[dict[str, dict[str, float]], npt.NDArray[np.float64] | None]:
+    """Return the metrics of outputs by split, and what the main one is the mean of on test."""
+    metrics = {split: task.metrics(output, task.rows(split)) for split, output in outputs.items()}
+    test = outputs.get("test")
+    return metrics, None if test is None else unit_scores(task, test, task.rows("test"))
 
 
 def _fit(job: Job, ground: Ground, began: float) -> Trial:
     baseline, task = BASELINES[job.entry.model], ground.task
     fitted = baseline.fit(task, ground.features if baseline.reads_features else None, ground.view)
-    rows = {split: task.rows(split) for split in task.labelled_splits()}
-    outputs = {split: fitted.output(of) for split, of in rows.items()}
-    metrics = {split: task.metrics(outputs[split], of) for split, of in rows.items()}
+    outputs = {split: fitted.output(task.rows(split)) for split in task.labelled_splits()}
+    metrics, units = _measured(task, outputs)
     if job.folder is not None:
         write_baseline(job.folder, fitted, metrics)
     return Trial(
@@ -198,5 +200,5 @@ def _fit(job: Job, ground: Ground, began: float) -> Trial:
         config=fitted.config,
         draw=job.draw,
         seconds=time.monotonic() - began,
-        unit_scores=unit_scores(task, outputs["test"], rows["test"]) if "test" in rows else None,
+        unit_scores=units,
     )

@@ -11,9 +11,6 @@ from torch import Tensor
 
 from mmgraph.tasks import LinkPrediction, Matching, MultiLabel, MultiTask, Task
 
-UNITED = (LinkPrediction, Matching, MultiLabel, MultiTask)
-"""The tasks whose predictions do not tell what their main metric is the mean of."""
-
 _MOST_UNITS = 50
 
 
@@ -35,7 +32,7 @@ def unit_scores(task: Task, output: Tensor, rows: Tensor) -> npt.NDArray[np.floa
     """
     if isinstance(task, LinkPrediction):
         return task.reciprocal_ranks(output, rows).numpy()
-    if not isinstance(task, UNITED) or len(rows) < 3:
+    if not isinstance(task, (Matching, MultiLabel, MultiTask)) or len(rows) < 3:
         return None
     metric = task.monitor[0]
     return pseudo_values(lambda kept: task.metrics(output[kept], rows[kept])[metric], len(rows))

@@ -90,7 +90,15 @@ class Run:
         return self._last_weights
 
     def evaluate(self, split: str = "test") -> dict[str, float]:
-        """Return the metrics of one split under torchmetrics' names.
+        """Return the metrics of one split under torchmetrics' names; see :meth:`output` for what it raises.
+
+        Args:
+            split: ``train``, ``validation`` or ``test``.
+        """
+        return self.task.metrics(self.output(split), self.task.rows(split))
+
+    def output(self, split: str) -> Tensor:
+        """Return what the task makes of one split's rows, which its metrics are made of, [R, ...].
 
         Args:
             split: ``train``, ``validation`` or ``test``.
@@ -112,7 +120,7 @@ class Run:
             raise self._not_finite(
                 f"the output for the {split} split", self.task.labels.entity, ids, len(rows)
             )
-        return self.task.metrics(output, rows)
+        return output
 
     def metrics(self) -> dict[str, dict[str, float]]:
         """Return the metrics of every split that has labelled entities; see :meth:`evaluate`."""
