@@ -122,8 +122,9 @@ def _read(file: Path) -> tuple[list[bytes], Described | Ragged]:
     """Return the keys and the descriptions of one file; none of a damaged one, which is deleted."""
     rows: Any
     try:
-        with safe_open(file, framework="numpy") as opened:
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+        # As tensors they are parts of the file, and as arrays they would be copies.
+        with safe_open(file, framework="pt") as opened:
+            arrays = {name: opened.get_tensor(name).numpy() for name in opened.keys()}  # noqa: SIM118 - no mapping
         keys, rows = arrays["keys"], arrays["rows"]
         if "lengths" in arrays:
             lengths = arrays["lengths"].astype(np.int64)
@@ -132,8 +133,8 @@ def _read(file: Path) -> tuple[list[bytes], Described | Ragged]:
             rows = Ragged(rows, lengths)
         if keys.dtype != np.uint8 or keys.shape != (len(rows), _KEY_BYTES):
             raise ValueError("keys and rows do not fit")
-    except FileNotFoundError:
-        # Another process has put it into a larger file.
+    except (FileNotFoundError, RuntimeError):
+        # Another process has put it into a larger file; torch has no error of its own for that.
         return [], np.empty(0)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError):
         file.unlink(missing_ok=True)
