@@ -54,6 +54,10 @@ def _text_config(architecture: str, size: int) -> Any:
             return kind(vocab_size=size, d_model=16, max_position_embeddings=12, **layers, **marks)
         case "xlnet":
             return t.XLNetConfig(vocab_size=size, d_model=16, n_layer=2, n_head=2, d_inner=32)
+        case "fnet":
+            return t.FNetConfig(vocab_size=size, max_position_embeddings=32, **SMALL)
+        case "convbert":
+            return t.ConvBertConfig(vocab_size=size, max_position_embeddings=32, **SMALL)
         case "gpt2":
             return t.GPT2Config(vocab_size=size, n_positions=32, n_embd=16, n_layer=2, n_head=2)
         case _:

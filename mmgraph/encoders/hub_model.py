@@ -16,6 +16,7 @@ from mmgraph.data.modalities import RawModality
 from mmgraph.data.video_file import read_frames
 from mmgraph.encoders.files import of_each
 from mmgraph.encoders.images import read_picture
+from mmgraph.encoders.padding import TRIED, sees_padding
 from mmgraph.encoders.placement import Placement, placement
 from mmgraph.encoders.pretrained import content_of, require_no_adapter
 from mmgraph.encoders.token_batches import describe_tokens
@@ -30,6 +31,9 @@ _UNLIMITED = 1 << 30
 
 _PADDED = ("siglip", "siglip2")
 """Models that were trained on texts padded to the full length, and see no mask."""
+
+_BY_LENGTH = ("big_bird", "bigbird_pegasus")
+"""Models in which the length of a long text, padding included, decides which tokens see which."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,29 @@ class HubModel:
     def padded(self) -> bool:
         """Whether texts are padded to the full length, without a mask."""
         return self.model.config.model_type in _PADDED
+
+    @property
+    def text_half(self) -> Any:
+        """The part of the model that reads texts."""
+        return getattr(self.model, "text_model", self.model)
+
+    @functools.cached_property
+    def sees_padding(self) -> bool:
+        """Whether padding behind a text changes what the model makes of it."""
+        if self.padded:
+            return False
+        return self.model.config.model_type in _BY_LENGTH or sees_padding(
+            lambda ids, mask: self.text_half(input_ids=ids, attention_mask=mask).last_hidden_state,
+            self.tokens([TRIED], most=self.max_tokens)[0],
+            pad=self.pad,
+            most=self.max_tokens,
+            where=self.placed,
+        )
+
+    @property
+    def pad(self) -> int:
+        """The token that stands behind the last one of a text."""
+        return self.prepare.pad_token_id or 0
 
     def tokens(self, texts: Sequence[str], *, most: int) -> list[list[int]]:
         """Return the token ids of each text.
@@ -108,9 +135,10 @@ class HubModel:
             self.tokens([str(text) for text in raw.values], most=max_tokens),
             lambda tokens, mask: vectors_of(tokens, None if self.padded else mask),
             batch_size=batch_size,
-            pad=self.prepare.pad_token_id or 0,
+            pad=self.pad,
             most=self.max_tokens,
             where=self.placed,
+            padded=not self.sees_padding,
             progress=progress,
         )
 
@@ -267,6 +295,9 @@ def _auto_model(transformers: Any, config: Any, kind: str, encoder_only: bool) -
 def _encoder_of(model: Any, absent: set[str]) -> tuple[Any, set[str]]:
     """Return the encoder of a model of encoder and decoder, and which of the absent weights are its own."""
     encoder = model.get_encoder()
+    if not hasattr(encoder, "config"):
+        # FSMT's has none of its own.
+        encoder.config = model.config
     own = {id(weight) for weight in encoder.parameters()}
     named = dict(model.named_parameters(remove_duplicate=False))
     return encoder, {name for name in absent if name in named and id(named[name]) in own}

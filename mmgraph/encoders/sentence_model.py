@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmgraph.encoders.hub_model import in_peace
+from mmgraph.encoders.padding import TRIED, sees_padding
 from mmgraph.encoders.placement import Placement
 from mmgraph.encoders.pretrained import require_no_adapter
 from mmgraph.encoders.tokenise import token_ids
@@ -29,7 +30,7 @@ _ROWS = {"input_ids", "attention_mask", "token_type_ids"}
 _BAGS = {"input_ids", "offsets"}
 """What static embeddings are looked up by: the tokens of all texts, and where each text begins."""
 
-_UNLIMITED = 1 << 62
+_UNLIMITED = 1 << 30
 _MOST_TRIED = 1 << 15
 
 
@@ -57,12 +58,23 @@ class SentenceModel:
         """The most tokens of a text."""
         if self.bags:
             return _UNLIMITED
-        return int(self.model.max_seq_length or self.model.tokenizer.model_max_length)
+        return int(min(self.model.max_seq_length or self.model.tokenizer.model_max_length, _UNLIMITED))
 
     @property
     def pad(self) -> int:
         """The token that stands behind the last one of a text."""
         return 0 if self.bags else int(self.model.tokenizer.pad_token_id or 0)
+
+    @functools.cached_property
+    def sees_padding(self) -> bool:
+        """Whether padding behind a text changes what the model makes of it."""
+        return not self.bags and sees_padding(
+            lambda ids, mask: self.vectors(self.model, ids, mask),
+            self.tokens([TRIED])[0],
+            pad=self.pad,
+            most=self.max_tokens,
+            where=self.placed,
+        )
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text behind the prompt."""
@@ -129,7 +141,7 @@ def sentence_model(
             where=place,
             fix="Give a folder or a hub name of a model of sentence-transformers with safetensors weights.",
         ) from None
-    return _understood(placed.moved(model), place, placed)
+    return _understood(placed.moved(model.eval()), place, placed)
 
 
 def _understood(model: Any, place: str, placed: Placement) -> SentenceModel:
@@ -171,7 +183,8 @@ def _require_safetensors(folder: Path, place: str) -> None:
     """
     for module in _module_folders(folder):
         require_no_adapter(module, where=place)
-        if (module / "pytorch_model.bin").is_file() and not any(module.glob("*.safetensors")):
+        safe = any((module / f"model.safetensors{end}").is_file() for end in ("", ".index.json"))
+        if (module / "pytorch_model.bin").is_file() and not safe:
             name = module.relative_to(folder).as_posix()
             raise DataError(
                 f"the weights of module {name} are in pytorch_model.bin alone; only safetensors are read",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.padding import require_blind_to_padding
 from mmgraph.encoders.placement import placement
 from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.sentence_model import SentenceModel, sentence_model
@@ -53,7 +54,7 @@ class SentenceTransformer(TrainableEncoder):
 
     kind: ClassVar[str] = "text"
     place: ClassVar[str] = _PLACE
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
         "sentence-transformers/all-MiniLM-L6-v2"
@@ -75,6 +76,7 @@ class SentenceTransformer(TrainableEncoder):
             pad=found.pad,
             most=found.max_tokens,
             where=found.placed,
+            padded=not found.sees_padding,
             progress=progress,
         )
         return described
@@ -87,10 +89,15 @@ class SentenceTransformer(TrainableEncoder):
         return ids
 
     def network(self) -> nn.Module:
-        """Return a copy of the model that makes vectors [B, D] of token ids [B, L]."""
+        """Return a copy of the model that makes vectors [B, D] of token ids [B, L].
+
+        Raises:
+            ConfigError: If padding changes what the model makes of a text, as a training's batches have some.
+        """
         from mmgraph.encoders.networks import TokenNetwork
 
         found = self._found()
+        require_blind_to_padding(self.model, found.sees_padding, where=_PLACE)
         return TokenNetwork(copy.deepcopy(found.model), found.vectors, pad=found.pad)
 
     def _found(self) -> SentenceModel:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.hub_model import HubModel, hub_model
+from mmgraph.encoders.padding import require_blind_to_padding
 from mmgraph.encoders.pretrained import pretrained_folder
 from mmgraph.encoders.trainable import TrainableEncoder, padded
 from mmgraph.errors import ConfigError
@@ -55,7 +56,7 @@ class TextTransformer(TrainableEncoder):
 
     kind: ClassVar[str] = "text"
     place: ClassVar[str] = _PLACE
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("transformers",)
 
     model: Annotated[str, Field(min_length=1, description="A folder, or a name on the Hugging Face hub.")] = (
@@ -82,10 +83,9 @@ class TextTransformer(TrainableEncoder):
             MissingDependencyError: If transformers is not installed.
         """
         found = self._found()
-        half = _text_half(found)
         return found.describe_texts(
             raw,
-            lambda tokens, mask: self._vectors(half, tokens, mask),
+            lambda tokens, mask: self._vectors(found.text_half, tokens, mask),
             max_tokens=self.max_tokens,
             batch_size=self.batch_size,
             progress=progress,
@@ -99,12 +99,17 @@ class TextTransformer(TrainableEncoder):
         return ids
 
     def network(self) -> nn.Module:
-        """Return a copy of the model that makes vectors [B, D] of token ids [B, L]."""
+        """Return a copy of the model that makes vectors [B, D] of token ids [B, L].
+
+        Raises:
+            ConfigError: If padding changes what the model makes of a text, as a training's batches have some.
+        """
         from mmgraph.encoders.networks import TokenNetwork
 
         found = self._found()
-        half = copy.deepcopy(_text_half(found))
-        return TokenNetwork(half, self._vectors, pad=found.prepare.pad_token_id or 0, masked=not found.padded)
+        require_blind_to_padding(self.model, found.sees_padding, where=_PLACE)
+        half = copy.deepcopy(found.text_half)
+        return TokenNetwork(half, self._vectors, pad=found.pad, masked=not found.padded)
 
     def _found(self) -> HubModel:
         folder = pretrained_folder(self.model, kind=self.kind, where=_PLACE)
@@ -143,7 +148,3 @@ def _stands_first(found: HubModel) -> bool:
     """Return whether a token that stands for the whole text is the first one."""
     mark = found.prepare.cls_token_id
     return mark is not None and found.tokens(["a"], most=8)[0][0] == mark
-
-
-def _text_half(found: HubModel) -> Any:
-    return getattr(found.model, "text_model", found.model)

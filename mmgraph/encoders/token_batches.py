@@ -28,7 +28,13 @@ _TOKENS_ON_GPU = 1 << 14
 
 
 def token_batches(
-    ids: Sequence[Sequence[int]], *, batch_size: int, pad: int, most: int, together: int = _TOKENS
+    ids: Sequence[Sequence[int]],
+    *,
+    batch_size: int,
+    pad: int,
+    most: int,
+    together: int = _TOKENS,
+    padded: bool = True,
 ) -> Iterator[tuple[Ids, Ids, Ids]]:
     """Yield the positions of some texts, int64 [B], with their tokens and their mask, both int64 [rows, L].
 
@@ -43,13 +49,16 @@ def token_batches(
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
         together: The most tokens of a batch of several texts.
+        padded: Whether texts of about equally many tokens may share a batch; if not, of equally many.
 
     Example:
         >>> batches = token_batches([[5, 6], [7] * 9, [8]], batch_size=2, pad=0, most=12)
         >>> [(rows.tolist(), tokens.shape) for rows, tokens, _ in batches]
         [([1], (2, 12)), ([0, 2], (2, 2))]
     """
-    widths = np.array([min(width_of(len(row)), max(most, len(row))) for row in ids])
+    widths = np.array(
+        [min(width_of(len(row)), max(most, len(row))) if padded else len(row) for row in ids], dtype=np.int64
+    )
     order = np.argsort(-widths, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(widths[order])) + 1):
         width = int(widths[group[0]])
@@ -94,6 +103,7 @@ def describe_tokens(
     pad: int,
     most: int,
     where: Placement,
+    padded: bool = True,
     progress: Progress,
 ) -> Any:
     """Return what a model makes of texts, float32 [M, D], or of each of their tokens, a `Ragged`.
@@ -110,12 +120,18 @@ def describe_tokens(
         pad: The token that stands behind the last one of a text.
         most: The most tokens that the model reads.
         where: Where the model is.
+        padded: Whether padding may stand behind texts.
         progress: Told about every batch.
     """
     import torch
 
     batches = token_batches(
-        ids, batch_size=batch_size, pad=pad, most=most, together=_TOKENS if where.on_cpu else _TOKENS_ON_GPU
+        ids,
+        batch_size=batch_size,
+        pad=pad,
+        most=most,
+        together=_TOKENS if where.on_cpu else _TOKENS_ON_GPU,
+        padded=padded,
     )
     rows: dict[int, npt.NDArray[np.float32]] = {}
     telling = threading.Lock()

@@ -137,6 +137,32 @@ def test_a_module_whose_weights_are_no_safetensors_is_refused(nested, bert, save
         described(folder, raw, quiet)
 
 
+def test_weights_beside_another_file_of_safetensors_are_refused(saved, raw, quiet):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    file = saved(modules.Dense(16, 8)) / "2_Dense" / "model.safetensors"
+    torch.save(load_file(file), file.parent / "pytorch_model.bin")
+    save_file({"x": torch.zeros(1)}, file.parent / "other.safetensors")
+    file.unlink()
+    with pytest.raises(DataError, match=r"Dense are in pytorch_model.bin alone"):
+        described(file.parent.parent, raw, quiet)
+
+
+def test_nothing_is_dropped_at_random(saved, raw, quiet):
+    folder = saved(modules.Dropout(0.5))
+    np.testing.assert_allclose(described(folder, raw, quiet), library(folder), atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["xlnet", "convbert"])
+def test_models_without_an_end_and_those_that_see_padding(architecture, tiny_models, tmp_path, raw, quiet):
+    made = tiny_models.text_model(architecture, WORDS, tmp_path / "made")
+    parts = [modules.Transformer(str(made)), modules.Pooling(16)]
+    sentence_transformers.SentenceTransformer(modules=parts, device="cpu").save(str(tmp_path / "model"))
+    expected = np.concatenate([library(tmp_path / "model", [text]) for text in TEXTS])
+    np.testing.assert_allclose(described(tmp_path / "model", raw, quiet), expected, atol=1e-5)
+
+
 def test_weights_in_both_formats_are_read_as_safetensors(saved, raw, quiet):
     import torch
 

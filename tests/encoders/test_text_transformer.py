@@ -47,7 +47,7 @@ def states(folder, texts):
     model = kind.from_pretrained(folder).eval()
     if config.model_type in ("bart", "mbart"):
         model = model.get_encoder()
-    inputs = tokenizer(texts, padding=True, return_tensors="pt")
+    inputs = tokenizer(texts, padding=len(texts) > 1, return_tensors="pt")
     with torch.no_grad():
         out = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
     return out.last_hidden_state.numpy(), inputs["attention_mask"].numpy().astype(bool)
@@ -71,6 +71,19 @@ def test_pooled_states_are_those_of_the_library(architecture, folder_of, raw, qu
         np.testing.assert_allclose(described, wanted, atol=1e-5, err_msg=pooling)
     assert described.dtype == np.float32
     assert len(np.unique(described.round(3), axis=0)) == len(TEXTS)
+
+
+@pytest.mark.parametrize("architecture", ["fnet", "convbert"])
+def test_a_model_that_sees_padding_gets_none(architecture, folder_of, raw, quiet):
+    folder = folder_of(architecture)
+    expected = np.stack([states(folder, [text])[0][0].mean(axis=0) for text in TEXTS])
+    encoder = TextTransformer(model=str(folder))
+    np.testing.assert_allclose(encoder.describe(raw("text", TEXTS), quiet), expected, atol=1e-5)
+    together, mask = states(folder, TEXTS)
+    padded = np.stack([row[real].mean(axis=0) for row, real in zip(together, mask, strict=True)])
+    assert np.abs(padded - expected).max() > 0.01, "padding changes nothing, so that this shows nothing"
+    with pytest.raises(ConfigError, match="cannot be trained here: it reads the padding behind a text"):
+        encoder.network()
 
 
 def test_the_first_token_is_berts(folder_of, raw, quiet):
