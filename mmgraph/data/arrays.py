@@ -255,6 +255,8 @@ def _only(key: str | None, names: list[str], path: Path, where: str) -> str:
     if key is None and len(names) == 1:
         return names[0]
     if key is None:
+        if not names:
+            raise DataError("holds no array", where=str(path), fix="Save the features in the file itself.")
         raise DataError(
             f"is missing, but {path} holds {counted(len(names), 'array')}",
             where=f"{where}.key",

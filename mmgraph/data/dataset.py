@@ -200,11 +200,14 @@ class Dataset:
         raw = self._content(entity, name)
         if not self.may_skip(entity, name):
             return raw
-        return raw.without(self._broken[entity, name])
+        return raw.without(self._broken.get((entity, name), {}))
 
     def may_skip(self, entity: str, name: str) -> bool:
-        """Return whether a modality may be missing where its file cannot be read."""
+        """Return whether a modality may be missing where its file cannot be read; a pair, where one of its
+        own may be."""
         spec = self._entity(entity).modalities[name]
+        if isinstance(spec, PairModality):
+            return any(self.may_skip(entity, part) for part in spec.inputs)
         return isinstance(spec, FileModality) and spec.on_error == "skip"
 
     def leave_out(self, entity: str, name: str, broken: Mapping[int, str]) -> None:
@@ -216,7 +219,7 @@ class Dataset:
             broken: Why, by the rows of the entities.
         """
         assert self.may_skip(entity, name)
-        self._broken[entity, name] = {**self._broken[entity, name], **broken}
+        self._broken[entity, name] = {**self._broken.get((entity, name), {}), **broken}
 
     def _content(self, entity: str, name: str) -> RawModality:
         """Return the raw content of a modality, with files that cannot be read; which they are is noted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,9 @@ from mmgraph.errors import DataError, MissingDependencyError
 ENDINGS = (".h5", ".hdf5")
 _MOST_PER_BYTE = 1_100
 """How many bytes a byte of a file can hold at most: what deflate reaches."""
+
+_MOST_NAMES = 10_000
+"""How many names are looked at."""
 
 
 def hdf5_library() -> ModuleType:
@@ -43,13 +46,14 @@ def read_hdf5(path: Path, choose: Callable[[list[str]], str]) -> npt.NDArray[Any
         choose: Given the names of all arrays, ``group/array`` inside groups, returns that of the one to read.
 
     Raises:
-        DataError: If the array lies in another file, or is far larger than the file could hold.
+        DataError: If the array lies in another file, or is far larger than the file could hold, or the file
+            holds too many to look through.
         MissingDependencyError: If h5py is not installed.
         OSError: If the file is broken.
     """
     library = hdf5_library()
     with library.File(path, "r") as file:
-        name = choose(list(_names(library, file, "")))
+        name = choose(_names(library, file, path))
         array = file[name]
         if array.is_virtual or array.external is not None:
             raise DataError(
@@ -67,13 +71,35 @@ def read_hdf5(path: Path, choose: Callable[[list[str]], str]) -> npt.NDArray[Any
         return np.asarray(array[()])
 
 
-def _names(library: ModuleType, group: Any, before: str) -> Iterator[str]:
-    """Yield the names of all arrays of a group and its groups; links are not followed."""
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), library.HardLink):
-            continue
-        kind = group.get(name, getclass=True)
-        if kind is library.Dataset:
-            yield f"{before}{name}"
-        elif kind is library.Group:
-            yield from _names(library, group[name], f"{before}{name}/")
+def _names(library: ModuleType, file: Any, path: Path) -> list[str]:
+    """Return the names of all arrays of a file; each group is gone through once, and links are not followed.
+
+    Raises:
+        DataError: If there are too many.
+    """
+    found, looked_at = [], 0
+    groups, seen = [("", file)], {_place(library, file)}
+    while groups:
+        before, group = groups.pop()
+        for name in group:
+            looked_at += 1
+            if looked_at > _MOST_NAMES:
+                raise DataError(
+                    f"holds more than {_MOST_NAMES:,} arrays and groups",
+                    where=str(path),
+                    fix="Write the features to a file of their own.",
+                )
+            if not isinstance(group.get(name, getlink=True), library.HardLink):
+                continue
+            kind = group.get(name, getclass=True)
+            if kind is library.Dataset:
+                found.append(f"{before}{name}")
+            elif kind is library.Group and (place := _place(library, inner := group[name])) not in seen:
+                seen.add(place)
+                groups.append((f"{before}{name}/", inner))
+    return sorted(found)
+
+
+def _place(library: ModuleType, group: Any) -> int:
+    """Return where in its file a group stands, which is the same by whatever name one came to it."""
+    return int(library.h5o.get_info(group.id).addr)

@@ -20,7 +20,11 @@ _MONTHS, _LONGEST_MONTH, _LONGEST_YEAR, _WEEK, _DAY = 12, 31, 366, 7, 86_400
 
 
 class ColumnCode(ABC):
-    """Turns the cells of a column into ``width`` numbers each; an empty cell becomes zeros."""
+    """Turns the cells of a column into ``width`` numbers each.
+
+    An empty cell becomes the mean of the training cells where these have one: of a number, a rank or a place.
+    The others become zeros, which no cell of theirs has.
+    """
 
     kind: ClassVar[str]
     """How the column is read, as ``dataset.yaml`` has it."""
@@ -159,10 +163,20 @@ class OrdinalCode(ColumnCode):
 
     Args:
         order: The categories, from the least to the most.
+        reached: The share of the training cells that reach each step, which an empty cell becomes.
     """
 
     kind: ClassVar[str] = "ordinal"
     order: list[str]
+    reached: list[float]
+
+    @classmethod
+    def fit(cls, cells: pd.Series[Any]) -> OrdinalCode:
+        """Return the code that suits training cells, which are of a type with categories."""
+        order = [str(name) for name in cells.cat.categories]
+        known = cells.dropna()
+        steps = cls(order, [0.5] * (len(order) - 1))
+        return cls(order, steps(known).mean(axis=0).tolist()) if len(known) else steps
 
     @property
     def width(self) -> int:
@@ -170,13 +184,13 @@ class OrdinalCode(ColumnCode):
         return len(self.order) - 1
 
     def __call__(self, cells: pd.Series[Any]) -> npt.NDArray[np.float64]:
-        """Return zeros and ones, [M, width]; all zeros where a cell is empty."""
+        """Return zeros and ones, [M, width], and shares of the training cells where a cell is empty."""
         position = {category: i for i, category in enumerate(self.order)}
         ranks = np.array(
             [-1 if pd.isna(cell) else position.get(str(cell), -1) for cell in cells], dtype=np.int64
-        )
-        reached: npt.NDArray[np.bool_] = ranks[:, None] > np.arange(self.width)
-        return reached.astype(np.float64)
+        )[:, None]
+        steps: npt.NDArray[np.float64] = (ranks > np.arange(self.width)).astype(np.float64)
+        return np.where(ranks < 0, np.array(self.reached), steps)
 
     def names(self) -> list[str]:
         """Return from which category on each of the numbers is one."""

@@ -60,8 +60,8 @@ class TableCode:
 class Columns(Encoder[Any, TableCode]):
     """Table columns: scaled numbers, categories, ranks, dates, places, short texts, and what is missing.
 
-    An empty cell becomes the mean of the training rows, and where some of those are empty too, an indicator
-    says so.
+    An empty number, rank or place becomes the mean of the training rows, another empty cell zeros, and where
+    some training cells are empty too, an indicator says so.
 
     With ``tokens`` each cell that is not empty is a node. Its vector holds the numbers of the cell where its
     column has them, zeros elsewhere, and a one for the column at the end. The linear map by which a model
@@ -199,7 +199,7 @@ class Columns(Encoder[Any, TableCode]):
 
     def _code(self, cells: pd.Series[Any]) -> ColumnCode:
         if isinstance(cells.dtype, pd.CategoricalDtype):
-            return OrdinalCode(list(cells.dtype.categories))
+            return OrdinalCode.fit(cells)
         if pd.api.types.is_complex_dtype(cells):
             return PlaceCode.fit(cells, frequencies=self.frequencies)
         if pd.api.types.is_datetime64_any_dtype(cells):
@@ -217,9 +217,17 @@ def _typed(values: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     table = {}
     for name, kind in kinds.items():
         if name in pairs:
-            table[f"{name}, {pairs[name]}"] = places(values[name], values[pairs[name]])
+            table[_pair_name(name, pairs[name], kinds)] = places(values[name], values[pairs[name]])
         elif kind == "ordinal":
             table[name] = values[name]
         elif kind in _TYPES:
             table[name] = values[name].astype(_TYPES[kind])
     return pd.DataFrame(table, index=values.index)
+
+
+def _pair_name(latitude: str, longitude: str, kinds: Mapping[str, str]) -> str:
+    """Return a name for a column of places that no other column has."""
+    name = f"{latitude}, {longitude}"
+    while name in kinds:
+        name += " (place)"
+    return name

@@ -30,6 +30,9 @@ from mmgraph.registry import ENCODERS
 
 _PLACE = "encoder visual_bert"
 
+_TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
+_BERTS = "google-bert/bert-base-uncased"
+
 
 @ENCODERS.register("visual_bert")
 @dataclass(kw_only=True, eq=False)
@@ -47,7 +50,8 @@ class VisualBert(FrozenEncoder):
 
     Args:
         model: A folder, or a name on the Hugging Face hub.
-        tokenizer: The same of its tokenizer, which mostly is BERT's; nothing for the model's own folder.
+        tokenizer: The same of its tokenizer; nothing for the one in the model's own folder, or where that
+            holds none, as those on the hub do not, BERT's.
         regions: The encoder of images that makes a vector of each box; nothing where there are none.
         pooling: ``model`` for what the model itself pools, or its first state where the folder holds no
             weights for that; ``mean`` over the words and regions.
@@ -56,8 +60,8 @@ class VisualBert(FrozenEncoder):
         ConfigError: If parameters cannot be used.
 
     Example:
-        >>> VisualBert(pooling="mean").tokenizer
-        'google-bert/bert-base-uncased'
+        >>> VisualBert(pooling="mean").model
+        'uclanlp/visualbert-vqa-coco-pre'
     """
 
     kind: ClassVar[str] = "pair"
@@ -69,8 +73,9 @@ class VisualBert(FrozenEncoder):
         "uclanlp/visualbert-vqa-coco-pre"
     )
     tokenizer: Annotated[
-        str | None, Field(min_length=1, description="The same of its tokenizer; null for the model's folder.")
-    ] = "google-bert/bert-base-uncased"
+        str | None,
+        Field(min_length=1, description="The same of its tokenizer; without it, the model's own or BERT's."),
+    ] = None
     regions: Annotated[
         Choice | None, Field(description="The encoder of images that makes a vector of each box.")
     ] = None
@@ -85,9 +90,10 @@ class VisualBert(FrozenEncoder):
 
     def description_parameters(self) -> dict[str, Any]:
         """Return the content of the model and of its tokenizer, and all else."""
-        content = {"model": content_of(self._folder(self.model))}
-        if self.tokenizer is not None:
-            content["tokenizer"] = content_of(self._folder(self.tokenizer))
+        folder = self._folder(self.model)
+        content = {"model": content_of(folder)}
+        if (beside := self._tokenizer(folder)) != folder:
+            content["tokenizer"] = content_of(beside)
         images: dict[str, Any] = {}
         if self.regions is not None and self._images is not None:
             images["regions"] = described_by(self._images, self.regions.name)
@@ -136,12 +142,19 @@ class VisualBert(FrozenEncoder):
                 fix="Give the vectors of the network that it was trained with, or another model.",
             )
 
-    def _folder(self, name: str) -> Any:
+    def _folder(self, name: str) -> Path:
         return pretrained_folder(name, kind=self.kind, where=_PLACE)
 
+    def _tokenizer(self, folder: Path) -> Path:
+        """Return the folder of the tokenizer of a model in a folder."""
+        if self.tokenizer is None and any((folder / name).is_file() for name in _TOKENIZERS):
+            return folder
+        where = f"{_PLACE}: tokenizer"
+        return pretrained_folder(self.tokenizer or _BERTS, kind=self.kind, where=where)
+
     def _found(self) -> HubModel:
-        beside = None if self.tokenizer is None else self._folder(self.tokenizer)
         folder = self._folder(self.model)
+        beside = self._tokenizer(folder)
         found = hub_model(folder, kind="text", encoder_only=False, where=_PLACE, tokenizer=beside)
         if (kind := found.model.config.model_type) != "visual_bert":
             raise ConfigError(

@@ -15,6 +15,10 @@ def cells(*values, dtype=object):
     return pd.Series(values, dtype=dtype)
 
 
+def sizes(*values):
+    return pd.Series(pd.Categorical(values, categories=["S", "M", "L"], ordered=True))
+
+
 def dates(*values):
     return pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601")
 
@@ -76,7 +80,7 @@ def test_an_empty_date_is_zeros():
         DateCode.fit(dates("2000-01-01", "2020-12-31")),
         DateCode.fit(dates("2000-01-01T08:30", "2020-12-31")),
         NumberCode.fit(cells(1.0, 5.0, dtype=float), method="log", frequencies=3),
-        OrdinalCode(["S", "M", "L"]),
+        OrdinalCode.fit(sizes("S", "M", "L", "L")),
         PlaceCode.fit(
             places(cells(52.5, -33.9, dtype=float), cells(13.4, 151.2, dtype=float)), frequencies=1
         ),
@@ -109,8 +113,10 @@ def test_a_date_code_of_before_there_were_times_makes_what_it_made():
 
 
 def test_ranks_are_the_steps_that_are_reached():
-    code = OrdinalCode(["S", "M", "L"])
-    assert code(cells("S", "M", "L", None)).tolist() == [[0, 0], [1, 0], [1, 1], [0, 0]]
+    code = OrdinalCode.fit(sizes("S", "M", "L", "L", None))
+    assert code(sizes("S", "M", "L")).tolist() == [[0, 0], [1, 0], [1, 1]]
+    assert code(sizes(None)).tolist() == [[0.75, 0.5]], "the mean of the training cells, not the least rank"
+    assert OrdinalCode.fit(sizes(None))(sizes(None)).tolist() == [[0.5, 0.5]]
 
 
 def test_waves_are_sines_and_cosines_and_none_of_an_empty_cell():

@@ -126,10 +126,20 @@ def test_ranks_texts_places_and_waves_stand_side_by_side(table):
     names = encoder.feature_names()
     assert features.shape == (4, encoder.channels) == (4, len(names))
     assert names[:2] == ["size: M or more", "size: L or more"]
-    assert features[:, :2].tolist() == [[0, 0], [1, 1], [0, 0], [1, 0]]
+    np.testing.assert_allclose(features[:, :2], [[0, 0], [1, 1], [2 / 3, 1 / 3], [1, 0]])
     assert {"note: component 1", "north, east: x", "price", "price: sine of 1", "price: empty"} <= set(names)
     assert features[2, [names.index(f"north, east: {axis}") for axis in "xyz"]].tolist() == [0, 0, 0]
     assert features[2, names.index("north, east: empty")] == 1
+
+
+def test_a_place_is_kept_apart_from_a_column_that_is_named_like_it(table):
+    both = RICH[["north", "east"]].assign(**{"north, east": RICH["price"]})
+    encoder = Columns()
+    kinds = {"north": "latitude", "east": "longitude", "north, east": "numeric"}
+    described = table(both, kinds)
+    encoder.fit(described)
+    assert list(encoder.fitted.columns) == ["north, east (place)", "north, east"]
+    assert encoder.fitted.width == 4
 
 
 def test_all_kinds_come_back_from_their_state(table):
@@ -157,6 +167,7 @@ def test_each_filled_cell_is_a_token_of_its_column(raw, quiet):
     whole.fit(described)
     rows = whole.transform(described)
     summed = np.stack([tokens[cells.item == row].sum(axis=0) for row in range(4)])
+    rows[2, :2] = 0.0  # the mean rank, which an empty cell is; a token it is not
     assert summed[:, :-4] == pytest.approx(rows[:, : whole.fitted.width])
     for token, column in zip(tokens, there.argmax(axis=1), strict=True):
         own = list(encoder.fitted.columns)[column]

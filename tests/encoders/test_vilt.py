@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from mmgraph.data.load import load_dataset
 from mmgraph.data.pairs import Pair
 from mmgraph.encoders import FeatureCache, Vilt, encode_modality
+from mmgraph.encoders.extract import extract
 from mmgraph.errors import ConfigError, DataError
 
 transformers = pytest.importorskip("transformers")
@@ -102,6 +103,28 @@ def test_a_pair_is_encoded_once_whatever_it_stands_among(folder, pairs, make_dat
     Image.new("RGB", (40, 40), "red").save(pairs[0].second)
     encode_modality(load_dataset(dataset.folder, overrides=overrides), "item", "both", cache=cache)
     assert cache.described == 1
+
+
+def test_a_pair_is_missing_where_its_picture_is_broken_and_may_be(folder, pairs, make_dataset, tmp_path):
+    table = {"text": [pair.first for pair in pairs], "picture": [pair.second.name for pair in pairs]}
+    dataset = make_dataset({"kind": "text", "column": "text"}, table, num_training=1)
+    # hog reads so narrow a picture, and ViLT cannot.
+    Image.new("RGB", (4000, 10), "red").save(pairs[1].second)
+    encoder = f"{{name: vilt, model: {folder}}}"
+    picture = "{kind: image, column: picture, on_error: ON_ERROR}"
+    overrides = [
+        f"entities.item.modalities.picture={picture}",
+        f"entities.item.modalities.both={{kind: pair, inputs: [seen, picture], encoder: {encoder}}}",
+    ]
+    settings = {which: [o.replace("ON_ERROR", which) for o in overrides] for which in ("fail", "skip")}
+    cache = FeatureCache(tmp_path / "cache")
+    with pytest.raises(DataError, match=pairs[1].second.name):
+        extract(load_dataset(dataset.folder, overrides=settings["fail"]), cache=cache)
+    found = {one.modality: one for one in extract(load_dataset(dataset.folder, overrides=settings["skip"]))}
+    assert found["item/picture"].items == 3
+    assert not found["item/picture"].skipped
+    assert found["item/both"].items == 2
+    assert len(found["item/both"].skipped) == 1
 
 
 def test_inputs_are_of_the_kinds_that_it_reads_in_this_order(folder, pairs, make_dataset):
