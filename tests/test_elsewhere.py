@@ -16,6 +16,7 @@ from mmgraph.data import load_dataset
 from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import RayData, elsewhere_on
 from mmgraph.encoders import HOG
+from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
 from mmgraph.encoders.sentence_transformer import SentenceTransformer
 from mmgraph.errors import ConfigError, DataError, RunError
@@ -88,6 +89,19 @@ def test_parts_of_pictures_are_described_as_all_are(pictures):
     described = describe_elsewhere(HOG(), raw, here, QUIET)
     assert here.sizes == [3, 3, 3, 3, 3, 3, 2]
     np.testing.assert_array_equal(described, HOG().describe(raw, QUIET))
+
+
+def test_what_others_cannot_read_is_told_as_the_encoder_tells_it(pictures):
+    for number in (3, 11, 19):
+        (pictures / f"{number}.png").write_bytes(b"no picture")
+    raw = load_dataset(pictures).modality("item", "look")
+    with pytest.raises(BrokenItemsError) as alone:
+        HOG().describe(raw, QUIET)
+    with pytest.raises(BrokenItemsError) as together:
+        describe_elsewhere(HOG(), raw, Here(), QUIET)
+    assert together.value.problems == alone.value.problems
+    assert sorted(together.value.problems) == [3, 11, 19]
+    assert str(together.value) == str(alone.value)
 
 
 def test_texts_stay_in_the_batches_that_they_are_padded_in(make_sentence_transformer):
@@ -172,6 +186,6 @@ def test_a_cluster_builds_the_same_graph(pictures, tmp_path, two_nodes, monkeypa
     with elsewhere_on("ray", 2, pictures) as elsewhere:
         raw = load_dataset(pictures).modality("item", "look")
         (pictures / "7.png").write_bytes(b"no picture")
-        with pytest.raises(DataError, match=r"7\.png, row 8 "):
+        with pytest.raises(DataError, match=r"7\.png: is none of the image formats"):
             describe_elsewhere(HOG(), raw, elsewhere, QUIET)
     assert elsewhere.number == 2

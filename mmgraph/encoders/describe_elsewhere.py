@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,10 @@ import numpy.typing as npt
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import PARTS_A_WORKER, Elsewhere
-from mmgraph.encoders.broken_items import BrokenItemsError
+from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.placement import Placement, placed, placement
 from mmgraph.encoders.ragged import Ragged
-from mmgraph.errors import DataError
 from mmgraph.progress import Progress
 
 
@@ -29,7 +30,7 @@ def describe_elsewhere(
         progress: Told about every part.
 
     Raises:
-        DataError: If items cannot be read.
+        DataError: If items cannot be read; it tells which, as the encoder itself does.
         MissingDependencyError: If an optional library is needed and not installed.
     """
     size = -(-len(raw) // (PARTS_A_WORKER * elsewhere.number))
@@ -41,6 +42,14 @@ def describe_elsewhere(
             [raw.take(some) for some in rows],
             lambda part: advance(len(rows[part])),
         )
+    problems = {
+        int(rows[part][position]): problem
+        for part, found in enumerate(described)
+        if isinstance(found, _Broken)
+        for position, problem in found.problems.items()
+    }
+    if problems:
+        raise broken_items(problems, raw)
     if encoder.several:
         return Ragged.of([part for parts in described for part in parts])
     result: npt.NDArray[Any] = np.concatenate(described)
@@ -53,5 +62,13 @@ def _describe(common: tuple[Encoder[Any, Any], Placement], raw: RawModality) -> 
         with placed(where):
             return encoder.describe(raw, Progress(quiet=True))
     except BrokenItemsError as error:
-        # The positions in it are those in this part, of which nobody else knows.
-        raise DataError.of(error.faults) from None
+        if not error.problems:
+            raise
+        return _Broken(error.problems)
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """What is wrong with items of a part, by their positions in it; an error would not come back whole."""
+
+    problems: Mapping[int, str]

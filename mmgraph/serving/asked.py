@@ -90,7 +90,7 @@ def read_question(
     """
     given = {"text": text, "image": image, "audio": audio, "video": video}
     described = any(given.values())
-    name = None if query is None or query.lstrip().startswith("{") else query
+    name = query if query is not None and _is_id(search, query) else None
     if name is not None and not described:
         if weight:
             raise ConfigError(
@@ -129,6 +129,12 @@ def read_question(
         row[asked.column(modality)] = file
     pictures = tuple((modality, files[modality]) for modality in files if kinds[modality] == "image")
     return Question(name, row, folder, _weights(weight, kinds, asked), tuple(words), pictures)
+
+
+def _is_id(search: VectorSearch, query: str) -> bool:
+    """Return whether a text is an id: what could be JSON only if there is such an entity."""
+    ids = search.run.graph.nodes[search.entity]["id"]
+    return not query.lstrip().startswith("{") or bool((ids == query).any())
 
 
 def _weights(given: Sequence[str], kinds: Mapping[str, str], query: Query) -> dict[str, float]:

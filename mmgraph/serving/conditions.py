@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,13 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
+    "~": operator.contains,
 }
-_PATTERN = re.compile(r"\s*([^=!<>]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_PATTERN = re.compile(r"\s*([^=!<>~]+?)\s*(==|!=|<=|>=|=>|=<|<>|~|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_MEANT = {"==": "=", "<>": "!=", "=>": ">=", "=<": "<="}
+"""Signs of other languages, by which nothing else can be meant."""
+
+_MOST_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,15 @@ class Condition:
 
     Args:
         column: The column.
-        sign: ``=``, ``!=``, ``<``, ``<=``, ``>`` or ``>=``.
-        value: What a cell is compared with; numbers if both are numbers. An empty cell meets only ``=`` with
-            nothing.
+        sign: ``=``, ``!=``, ``<``, ``<=``, ``>`` or ``>=``; ``~`` for text that holds another.
+        value: What a cell is compared with: as numbers or as dates where both sides are such. An empty cell
+            meets only ``=`` with nothing.
 
     Example:
         >>> Condition.of("price <= 9.5")
         Condition(column='price', sign='<=', value='9.5')
+        >>> Condition.of("price=>9.5").sign
+        '>='
     """
 
     column: str
@@ -59,31 +66,60 @@ class Condition:
                 where="--where",
                 fix="Write e.g. --where 'colour=red' or --where 'price<10'.",
             )
-        return cls(*match.groups())
+        column, sign, value = match.groups()
+        return cls(column, _MEANT.get(sign, sign), value)
 
     def met(self, cells: pd.Series[Any]) -> NDArray[np.bool_]:
         """Return which cells meet it, bool [N].
 
         Raises:
-            ConfigError: If ``<`` and its like are asked of something that is no number.
+            ConfigError: If ``<`` and its like are asked of something that is neither number nor date.
         """
         column = Column(cells, self.column, "the entities")
         missing, compare = column.missing, _OPERATORS[self.sign]
         if not self.value:
             return missing if self.sign == "=" else ~missing
-        text = column.text()
-        numbers = pd.to_numeric(pd.Series(text, dtype=object), errors="coerce").to_numpy(np.float64)
-        wanted = pd.to_numeric(self.value, errors="coerce")
-        comparable = not np.isnan(wanted) and not np.isnan(numbers[~missing]).any()
-        if not comparable and self.sign not in ("=", "!="):
-            came = f"{self.value!r}" if np.isnan(wanted) else f"the column {self.column!r}, which holds text"
+        text, given = column.text(), ~missing
+        if self.sign == "~":
+            return np.array([cell is not None and self.value in cell for cell in text], dtype=bool)
+        both = _measured([*text[given], self.value])
+        if both is not None:
+            met = np.zeros(len(text), dtype=bool)
+            met[given] = compare(both[:-1], both[-1])
+            return met
+        if self.sign not in ("=", "!="):
             raise ConfigError(
-                f"got {came}; wanted numbers to compare by {self.sign}",
+                f"got {self.value!r} and cells such as {next(iter(text[given]), '')!r}; wanted numbers, or "
+                f"dates, to compare by {self.sign}",
                 where=f"--where {self.column}{self.sign}{self.value}",
-                fix="Compare text by = or !=.",
+                fix="Compare text by =, != or ~; write dates as 2024-01-31.",
             )
-        result = compare(numbers, wanted) if comparable else compare(text, self.value)
-        return np.asarray(result, dtype=bool) & ~missing
+        return np.asarray(compare(text, self.value), dtype=bool) & given
+
+    def hint(self, cells: pd.Series[Any]) -> str:
+        """Return which values there are where no cell has the one that is wanted; nothing if one has."""
+        if self.sign != "=" or not self.value or self.met(cells).any():
+            return ""
+        values = sorted({cell for cell in Column(cells, self.column, "the entities").text() if cell})
+        alike = [value for value in values if value.casefold() == self.value.casefold()]
+        near = f"Did you mean {alike[0]!r}?" if alike else ""
+        if not alike and len(values) <= _MOST_NAMED:
+            near = did_you_mean(self.value, values)
+        return f"no entity has the {self.column} {self.value!r}. {near}".rstrip()
+
+
+def _measured(cells: list[str]) -> NDArray[np.float64] | None:
+    """Return cells as numbers, as seconds if all are dates, or as ones and zeros if all are true or false;
+    nothing if they are neither."""
+    series = pd.Series(cells, dtype=object)
+    numbers = pd.to_numeric(series, errors="coerce").to_numpy(np.float64)
+    if not np.isnan(numbers).any():
+        return numbers
+    folded = series.str.casefold()
+    if folded.isin(["true", "false"]).all():
+        return np.asarray(folded == "true", dtype=np.float64)
+    dates = pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
+    return None if dates.isna().any() else np.asarray(dates.astype("int64"), dtype=np.float64)
 
 
 def rows_that_meet(table: pd.DataFrame, where: Sequence[str]) -> NDArray[np.int64]:
@@ -107,3 +143,9 @@ def rows_that_meet(table: pd.DataFrame, where: Sequence[str]) -> NDArray[np.int6
             faults.extend(error)
     faults.raise_if_any(ConfigError)
     return np.flatnonzero(met)
+
+
+def hints(table: pd.DataFrame, where: Iterable[str]) -> list[str]:
+    """Return why some conditions that can be read leave nothing, each in a sentence; see `Condition.hint`."""
+    conditions = [Condition.of(text) for text in where]
+    return [hint for each in conditions if (hint := each.hint(table[each.column]))]

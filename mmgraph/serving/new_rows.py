@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -92,9 +92,7 @@ def _with_all_columns(
     modal = _modality_columns(graph, spec, entity)
     related = set(_column_names(graph))
     hidden = {column for modality in described.modalities.values() for column in columns_of(modality)}
-    targets = {task.target for task in graph.entity_tasks.values() if task.entity == entity}
-    read = {described.id, described.title, *modal, *related, *hidden, *targets}
-    unread = [str(name) for name in frame.columns if name not in read]
+    unread = unread_columns(frame.columns, graph, spec, entity)
     faults = Faults()
     for name in unread:
         absent = [column for column in modal if column not in frame.columns]
@@ -111,6 +109,15 @@ def _with_all_columns(
     new = list(dict.fromkeys(name for name in wanted if name not in frame.columns))
     empty = pd.DataFrame(None, index=frame.index, columns=new, dtype=object)
     return pd.concat([frame, empty], axis=1) if new else frame
+
+
+def unread_columns(columns: Iterable[Any], graph: Graph, spec: DatasetSpec, entity: str) -> list[str]:
+    """Return those of some columns of new entities that no part of a graph is read from."""
+    described = spec.entities[entity]
+    hidden = {column for modality in described.modalities.values() for column in columns_of(modality)}
+    targets = {task.target for task in graph.entity_tasks.values() if task.entity == entity}
+    read = {described.id, described.title, *_column_names(graph), *hidden, *targets}
+    return [str(name) for name in columns if name not in read]
 
 
 def _modality_columns(graph: Graph, spec: DatasetSpec, entity: str) -> list[str]:

@@ -10,6 +10,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from mmgraph.atomic import atomic_write
 from mmgraph.evaluation.samples import data_address, show_entities
 from mmgraph.serving.asked import Question
+from mmgraph.serving.query import row_of
 from mmgraph.serving.search import Found, VectorSearch
 
 
@@ -32,6 +33,7 @@ def search_page(search: VectorSearch, found: Found, question: Question, *, where
     targets = [f"{similarity:.3f}" for similarity in found.table["similarity"]]
     view = search.run.graph.view(search.run.task.labels.task)
     samples = show_entities(view, search.entity, found.rows.tolist(), targets=targets)
+    known = [] if question.name is None else [row_of(view, search.entity, question.name)]
     # Autoescape for every template: by name, only those that end in .html would be escaped.
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("mmgraph.serving"), PackageLoader("mmgraph.evaluation")]),
@@ -43,7 +45,9 @@ def search_page(search: VectorSearch, found: Found, question: Question, *, where
         entity=search.entity,
         index=found.index,
         side=found.side,
-        words=question.words,
+        known=show_entities(view, search.entity, known, targets=[""] * len(known)),
+        words=[(name, text) for name, text in question.words if not known or text != question.name],
+        weights=[(name, f"{weight:g}") for name, weight in question.weights.items()],
         pictures=[(name, data_address(png)) for name, png in question.thumbnails()],
         where=where,
         notes=found.notes,

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmgraph.data.files import no_such_file
 from mmgraph.data.spec import EntitySpec
 from mmgraph.errors import ConfigError, Faults, did_you_mean
 from mmgraph.graph import Graph
 from mmgraph.graph.attach import spec_of_new
-from mmgraph.serving.new_rows import columns_of
+from mmgraph.serving.new_rows import columns_of, unread_columns
 from mmgraph.serving.predictor import Predictor
 from mmgraph.serving.vector_index import as_units
 
@@ -116,10 +117,14 @@ class Query:
         given = [name for name in names if self._has(row, name)]
         if not given:
             what = "modality" if self._sides is None else "side"
+            columns = [column for name in names for column in columns_of(self.modalities[name])]
+            near = {column for name in row for column in difflib.get_close_matches(name, columns, n=1)}
             raise ConfigError(
                 f"got no {what}; wanted at least one of {', '.join(names)}",
                 where="query",
-                fix="Give --text, --image, --audio, --video, or a JSON row with the columns of one.",
+                fix=f"Did you mean {' and '.join(map(repr, sorted(near)))}?"
+                if near
+                else "Give --text, --image, --audio, --video, or a JSON row with the columns of one.",
             )
         return given
 
@@ -146,12 +151,13 @@ class Query:
         """
         row = {name: value for name, value in row.items() if name != self._spec.id}
         given = self.parts(row)
+        unread = self._unread(row)
         if weights:
             _check_weights(weights, given if known is None else [*given, KNOWN])
         if not weights and self._sides is None:
             unit, notes = self._embedded(row, folder)
             if known is None:
-                return unit, notes
+                return unit, [*unread, *notes]
             units, counts = [unit], [1.0]
         else:
             parts = [self._embedded(self._alone(row, name), folder, side=name) for name in given]
@@ -167,7 +173,13 @@ class Query:
         if known is not None:
             units, counts = [*units, known], [*counts, (weights or {}).get(KNOWN, 1.0)]
         mean = np.average(units, axis=0, weights=counts)
-        return as_units(mean[None].astype(np.float32))[0], notes
+        return as_units(mean[None].astype(np.float32))[0], [*unread, *notes]
+
+    def _unread(self, row: Mapping[str, Any]) -> list[str]:
+        """Return a note for each column that nothing reads."""
+        view = self._predictor.view
+        unread = unread_columns(row, view, spec_of_new(view), self._entity)
+        return [f"the column {name!r} is read by nothing" for name in unread]
 
     def _embedded(
         self, row: Mapping[str, Any], folder: str | Path | None, side: str | None = None
@@ -225,7 +237,7 @@ def files_together(files: Mapping[str, Path]) -> tuple[Path, dict[str, str]]:
     for name, file in files.items():
         real[name] = file.resolve()
         if not real[name].is_file():
-            faults.add(str(file), "there is no such file", "Check the path.")
+            faults.extend(no_such_file(file))
     faults.raise_if_any(ConfigError)
     parents = [set(file.parents) for file in real.values()]
     folder = max(set.intersection(*parents), key=lambda path: len(path.parts)) if parents else Path()

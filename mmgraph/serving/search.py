@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mmgraph.errors import ConfigError, did_you_mean
 from mmgraph.graph.known_columns import known_columns
 from mmgraph.progress import Progress
-from mmgraph.serving.conditions import rows_that_meet
+from mmgraph.serving.conditions import hints, rows_that_meet
 from mmgraph.serving.predictor import Predictor
 from mmgraph.serving.query import Query, row_of
 from mmgraph.serving.vector_index import VectorIndex, open_index
@@ -256,7 +256,9 @@ class VectorSearch:
         # Who lacks the side that is searched is not among them in any case.
         without = without if without is not None and without in known else None
         if where:
-            rows = rows_that_meet(known_columns(self.run.graph, self.entity, self._table), where)
+            columns = known_columns(self.run.graph, self.entity, self._table)
+            rows = rows_that_meet(columns, where)
+            notes = [*notes, *(hints(columns, where) if not len(rows) else [])]
             among = np.flatnonzero(np.isin(known, rows[rows != without] if without is not None else rows))
         places, cosines = self.index(side).nearest(unit, k + (without is not None), among=among)
         rows = known[places]

@@ -5,6 +5,7 @@ Shapes: N entities, R of them that are asked for, C channels of the model, D of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -88,6 +89,20 @@ class Retrieval(PairTask):
     def monitor(self) -> tuple[str, Direction]:
         """The mean reciprocal rank of both directions, the more the better."""
         return "mrr", "max"
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the metrics should know: who lacks a modality, and who shares it with another."""
+        rows, notes = self.rows("test"), list(super().notes)
+        for modality, content in zip(self.names, self.content, strict=True):
+            held = Counter(vector.tobytes() for vector in content.of(rows).cpu().numpy())
+            shared = sum(count for count in held.values() if count > 1)
+            if shared:
+                notes.append(
+                    f"{shared:,} of {len(rows):,} test entities share their {modality} with another one, as "
+                    "far as its features tell: finding that one counts as wrong"
+                )
+        return notes
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the maps of both sides into the common space, with fresh weights."""

@@ -114,15 +114,54 @@ def test_conditions_leave_the_nearest_of_those_that_meet_them(run, shop_folder):
     ("where", "wanted"),
     [
         ("colur=red", "there is no column 'colur'. Did you mean 'colour'?"),
-        ("colour", "wanted a column, one of = != < <= > >=, and a value"),
-        ("colour<red", "got 'red'; wanted numbers to compare by <"),
-        ("colour<3", "got the column 'colour', which holds text; wanted numbers"),
+        ("colour", "wanted a column, one of = != < <= > >= ~, and a value"),
+        ("colour<red", "got 'red' and cells such as"),
+        ("colour<3", "wanted numbers, or dates, to compare by <. Compare text by =, != or ~"),
     ],
 )
 def test_conditions_that_cannot_be_used_say_why(search, where, wanted):
     with pytest.raises(MMGraphError) as caught:
         search.like("p7", where=[where])
     assert wanted in str(caught.value)
+
+
+def test_conditions_on_dates_and_on_what_is_true(run):
+    ids = [f"p{number}" for number in range(4)]
+    facts = pd.DataFrame(
+        {
+            "sku": ids,
+            "sold": ["2022-01-31", "2021-12-31T23:00", None, "2022-02-01"],
+            "made": pd.to_datetime(["2022-01-31", "2021-12-31", None, "2022-02-01"]),
+            "stock": [True, False, True, False],
+            "tags": ["red|sale", "sale", "red", None],
+        }
+    )
+    search = VectorSearch(run, table=facts)
+
+    def meets(*where):
+        return sorted(search.like("p9", k=99, where=where).table["id"])
+
+    for column in ("sold", "made"):
+        assert meets(f"{column}<2022-01-31") == ["p1"]
+        assert meets(f"{column}>=2022-01-31T00:00") == ["p0", "p3"]
+        assert meets(f"{column}=2022-02-01") == ["p3"]
+    assert meets("stock=true") == meets("stock==True") == ["p0", "p2"]
+    assert meets("tags~sale") == ["p0", "p1"]
+    assert meets("tags~red", "sold=>2022-01-01") == ["p0"]
+
+
+def test_a_value_that_no_entity_has_is_told(search):
+    found = search.like("p7", where=["colour=RED"])
+    assert found.table.empty
+    assert found.notes == ["no entity has the colour 'RED'. Did you mean 'red'?"]
+    assert search.like("p7", where=["colour=red", "colour=blue"]).notes == []
+
+
+def test_a_column_of_a_query_that_nothing_reads_is_told(search):
+    notes = search.find({"title": "red mug", "colr": "x"}).notes
+    assert "the column 'colr' is read by nothing" in notes
+    with pytest.raises(MMGraphError, match=r"got no modality.*Did you mean 'title'\?"):
+        search.find({"titel": "red mug"})
 
 
 def test_the_index_is_kept_until_the_weights_change(make_run, tmp_path):

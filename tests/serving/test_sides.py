@@ -13,6 +13,7 @@ import mmgraph as mg
 from mmgraph.errors import ConfigError
 from mmgraph.graph import build_graph
 from mmgraph.graph.attach import attach
+from mmgraph.graph.nodes import NodeFactory
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.serving import Predictor
 from mmgraph.serving.answers import plain_answers
@@ -84,6 +85,20 @@ def test_words_may_find_words_and_both_may_be_weighed(search, shop_folder, retri
     alone = search.find({"title": "warm fire item1"}, side="name", k=1)
     assert alone.table["similarity"].item() > 0.9
     assert alone.notes == []
+
+
+def test_what_a_side_does_not_see_is_not_encoded(retrieval, shop_folder, monkeypatch):
+    predictor, encoded = Predictor(retrieval), []
+    original = NodeFactory.encoded
+    monkeypatch.setattr(
+        NodeFactory, "encoded", lambda self, name: encoded.append(name) or original(self, name)
+    )
+    whole = predictor.embed(ROWS, side="name", folder=shop_folder)
+    assert "product/picture" not in encoded
+    assert "product/name" in encoded
+    names = [{name: value for name, value in row.items() if name in ("sku", "title")} for row in ROWS]
+    alone = predictor.embed(names, side="name", folder=shop_folder)
+    np.testing.assert_array_equal(alone.vectors, whole.vectors)
 
 
 def test_a_known_entity_adds_the_side_that_a_description_has_not(search, retrieval):

@@ -335,6 +335,16 @@ def test_a_run_says_what_it_is_about(graph, run):
     assert any(note.startswith(f"{lacking} entities lack image or text") for note in run.module.notes)
 
 
+def test_content_that_two_entities_share_is_told(graph, run):
+    task, rows = run.task, rows_of(graph, "test")
+    for modality, content in zip(("image", "text"), task.content, strict=True):
+        vectors = content.of(torch.from_numpy(np.asarray(rows))).numpy()
+        alike = (vectors[:, None] == vectors[None]).all(axis=2).sum(axis=1) > 1
+        told = [note for note in task.notes if f"share their {modality} with another one" in note]
+        assert bool(told) == bool(alike.any())
+        assert not told or told[0].startswith(f"{alike.sum()} of {len(rows)} test entities")
+
+
 def test_predicting_single_entities_is_refused(run):
     with pytest.raises(ConfigError, match="is retrieval, which says nothing of a single entity"):
         mg.predict(run, [{"id": "new"}])

@@ -61,6 +61,9 @@ class LogitScale(nn.Module):
             one: Vectors of any length, [R, D].
             other: Vectors to compare them with, [S, D].
         """
+        if self.training:
+            # Beyond the limit there would be no gradient that leads back.
+            self.log_scale.data.clamp_(max=_LARGEST)
         left, right = self.factor * functional.normalize(one, dim=1), functional.normalize(other, dim=1)
         bias = left.new_zeros(()) if self.bias is None else self.bias.to(left)
         return (

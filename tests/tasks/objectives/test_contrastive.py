@@ -346,3 +346,14 @@ def test_pairs_of_different_folds_are_not_compared(logits, kin, loss, related):
     # What the logits of other folds are, says nothing.
     other = logits.masked_fill(~same, 5.0)
     assert contrast.of(*given(other), kin, fold).item() == pytest.approx(wanted.item(), abs=1e-12)
+
+
+def test_a_temperature_at_its_limit_can_rise_again():
+    scale = LogitScale()
+    with torch.no_grad():
+        scale.log_scale.fill_(7.0)
+    one, other = scale(torch.eye(2), torch.eye(2).flip(0))
+    assert scale.log_scale.item() == pytest.approx(math.log(100))
+    # All pairs are wrong, so that less certainty is better.
+    F.cross_entropy(one @ other.T, torch.arange(2)).backward()
+    assert scale.log_scale.grad.item() > 0.1
