@@ -20,6 +20,7 @@ from mmgraph.encoders.number_scale import Method
 from mmgraph.encoders.place_code import PlaceCode, places
 from mmgraph.encoders.text_code import TextCode
 from mmgraph.errors import DataError, did_you_mean
+from mmgraph.hashing import Hasher
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
@@ -153,6 +154,10 @@ class Columns(Encoder[Any, TableCode]):
         if self.tokens:
             return [*names, *(f"{column}: there" for column in self.fitted.columns)]
         return [*names, *(f"{column}: empty" for column in self.fitted.indicated)]
+
+    def meaning(self) -> str:
+        """Return a hash of what each number stands for; another scale changes no meaning."""
+        return Hasher().json(["columns", self.version, self.feature_names()]).hexdigest()
 
     def unseen(self, raw: RawModality) -> list[str]:
         """Return the categories of each row that no training row had."""

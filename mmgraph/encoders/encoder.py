@@ -15,6 +15,7 @@ import pandas as pd
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.errors import ConfigError
+from mmgraph.hashing import Hasher
 from mmgraph.parameters import WithParameters
 from mmgraph.progress import Progress
 
@@ -168,6 +169,21 @@ class Encoder(WithParameters, ABC, Generic[Described, Fitted]):
         """
         fitted, arrays = self.fitted_state()
         return {"parameters": self.parameters(), "fitted": fitted}, arrays
+
+    def meaning(self) -> str:
+        """Return a hash of what each number of a vector means.
+
+        Weights that were learnt on the features of one fitted encoder fit those of another one that has the
+        same. Here that takes the same fit, as principal components of other items are other directions.
+
+        Raises:
+            ConfigError: If the encoder is not fitted.
+        """
+        state, arrays = self.state()
+        hasher = Hasher().json({"encoder": type(self).__name__, "version": self.version, **state})
+        for name in sorted(arrays):
+            hasher.text(name).array(arrays[name])
+        return hasher.hexdigest()
 
     @classmethod
     def from_state(cls, state: State, arrays: Arrays, *, where: str = "state") -> Self:

@@ -22,6 +22,7 @@ from mmgraph.encoders.build import build_encoder
 from mmgraph.encoders.encoder import Arrays, Encoder, State
 from mmgraph.encoders.trainable import require_frozen
 from mmgraph.errors import ConfigError
+from mmgraph.hashing import Hasher
 from mmgraph.progress import Progress
 
 _AT_A_TIME = 8
@@ -75,6 +76,11 @@ class OfPictures(Encoder[npt.NDArray[Any], Encoder[Any, Any]]):
         """Return the vectors of the parts side by side, float32 [M, parts * C]."""
         vectors: npt.NDArray[np.float32] = self.fitted.transform(_flat(described))
         return vectors.reshape(len(described), -1)
+
+    def meaning(self) -> str:
+        """Return a hash of what the vectors of all parts mean."""
+        parts = [type(self).__name__, self.version, self._num_parts, self.fitted.meaning()]
+        return Hasher().json(parts).hexdigest()
 
     @property
     def channels(self) -> int:

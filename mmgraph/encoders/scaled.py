@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from mmgraph.encoders.affine import Affine
 from mmgraph.encoders.encoder import Arrays, Encoder, State
-from mmgraph.errors import DataError
+from mmgraph.errors import DataError, MMGraphError
+from mmgraph.hashing import Hasher
 
 
 @dataclass(kw_only=True, eq=False)
@@ -40,6 +41,15 @@ class ScaledEncoder(Encoder[npt.NDArray[Any], Affine]):
                 fix=self._fix,
             )
         return scale(described).astype(np.float32)
+
+    def meaning(self) -> str:
+        """Return a hash of what describes the items: another shift and scale change no meaning."""
+        try:
+            described = self.description_parameters()
+        except MMGraphError:
+            # The files of a model may be gone, and its name is what is left.
+            described = self.parameters()
+        return Hasher().json([type(self).__name__, self.version, self.channels, described]).hexdigest()
 
     @property
     def channels(self) -> int:

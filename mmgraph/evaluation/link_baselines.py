@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
-from sklearn.decomposition import TruncatedSVD
+from numpy.typing import NDArray
 
+from mmgraph.evaluation.factorisation import factorisations
 from mmgraph.tasks.link_prediction import LinkPrediction
 from mmgraph.tasks.link_ranking import Score
 from mmgraph.tasks.link_structure import LinkStructure, by_degree
-
-_COMPONENTS = (4, 8, 16, 32, 64, 128)
 
 Found = tuple[Score, dict[str, Any]]
 """A score of targets, and what was chosen on validation."""
@@ -50,27 +48,28 @@ def popularity(task: LinkPrediction) -> Found:
 
 
 def matrix_factorisation(task: LinkPrediction) -> Found:
-    """Return the training links by a truncated singular value decomposition, its rank chosen on validation.
+    """Return the training links by the matrix factorisation that is best on validation.
+
+    Tried are truncated singular value decompositions, of the links as they are and divided by degrees, and
+    alternating least squares; see :func:`~mmgraph.evaluation.factorisation.factorisations`.
 
     Args:
         task: The task.
     """
     adjacency, rows = LinkStructure(task.links, np.ones_like).adjacency, task.rows("validation")
-    most = min(adjacency.shape) - 1
-    scores: dict[int, Score] = {}
-    found: dict[int, float] = {}
-    for components in sorted({min(number, most) for number in _COMPONENTS}):
-        scores[components] = _factorised(adjacency, components)
-        found[components] = task.metrics(task.rank(scores[components], rows), rows)[task.monitor[0]]
-    chosen = max(found, key=lambda number: found[number])
-    return scores[chosen], {"components": chosen}
+    best: tuple[float, Score, dict[str, Any]] | None = None
+    for chosen, factors in factorisations(adjacency):
+        score = _by_factors(*factors)
+        reached = task.metrics(task.rank(score, rows), rows)[task.monitor[0]]
+        if best is None or reached > best[0]:
+            best = reached, score, chosen
+    assert best is not None, "some are always tried"
+    return best[1], best[2]
 
 
-def _factorised(adjacency: sp.csr_array, components: int) -> Score:
-    model = TruncatedSVD(components, random_state=0)
-    source = torch.from_numpy(model.fit_transform(adjacency))
-    target = torch.from_numpy(model.components_)
-    return lambda sources: source[sources] @ target
+def _by_factors(source: NDArray[np.float64], target: NDArray[np.float64]) -> Score:
+    left, right = torch.from_numpy(source), torch.from_numpy(np.ascontiguousarray(target.T))
+    return lambda sources: left[sources] @ right
 
 
 def _by_paths(structure: LinkStructure) -> Score:

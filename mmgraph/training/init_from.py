@@ -8,16 +8,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmgraph.counted import counted
+from mmgraph.counted import agreed, counted
 from mmgraph.errors import ConfigError, RunError
 from mmgraph.graph import Graph
 from mmgraph.training.config import TrainConfig
 from mmgraph.training.module import TaskModule
-from mmgraph.training.run_folder import BEST, read_record, read_weights
+from mmgraph.training.run_folder import BEST, meanings, read_record, read_weights
 
 _OF_THE_MODEL = "model."
 _OF_THE_GRAPH = "featureless."
 _OF_ENCODERS = "encoders."
+_READS_FEATURES = "projection.linear."
 _SHOWN = 5
 
 
@@ -26,7 +27,8 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
 
     A weight is taken where the run's model has one of the same name and shape: those of modalities and
     relations that both graphs have. The head begins anew. Learned vectors of nodes are of their graph alone,
-    and what was learnt of a pre-trained encoder is of its files alone.
+    what was learnt of a pre-trained encoder is of its files alone, and what reads features, of features that
+    mean the same.
 
     Args:
         module: The model, with fresh weights, and its head.
@@ -52,6 +54,8 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
     record, _ = read_record(folder)
     of_the_graph = record.graph.fingerprint == graph.fingerprint()
     there = read_weights(folder / BEST)
+    fitted_anew = [] if of_the_graph else _of_another_meaning(record.graph.features, meanings(graph))
+    unlike = tuple(f"{_READS_FEATURES}{name}." for name in fitted_anew)
     others = tuple(f"{_OF_ENCODERS}{name}." for name in _encoders_of_other_files(module, there))
     taken, new = [], []
     for name, own in module.model.named_parameters():
@@ -60,7 +64,9 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
             continue
         other = there.get(f"{_OF_THE_MODEL}{name}")
         fits = other is not None and other.shape == own.shape
-        elsewhere = name.startswith(others) or (name.startswith(_OF_THE_GRAPH) and not of_the_graph)
+        elsewhere = name.startswith((*others, *unlike)) or (
+            name.startswith(_OF_THE_GRAPH) and not of_the_graph
+        )
         if other is None or not fits or elsewhere:
             new.append(name)
             continue
@@ -87,10 +93,23 @@ def initialise(module: TaskModule, graph: Graph, config: TrainConfig) -> str | N
     fresh = f"; new are {', '.join(new[:_SHOWN])}{more}" if new else ""
     unread = [name for name in _origins(there) if name not in module.model.encoders]
     left = f"; its fine-tuned encoders of {', '.join(unread)} are left out" if unread else ""
+    anew = ""
+    if fitted_anew:
+        number = len(fitted_anew)
+        anew = (
+            f"; {agreed(number, 'the encoder', 'the encoders')} of {', '.join(fitted_anew)} "
+            f"{agreed(number, 'was', 'were')} fitted to other items there, so that "
+            f"{agreed(number, 'its', 'their')} numbers mean something else: what reads them begins anew"
+        )
     return (
         f"began with {len(taken)} of {counted(len(taken) + len(new), 'weight')} of the run "
-        f"{record.task}, {config.finetune}{fresh}{left}"
+        f"{record.task}, {config.finetune}{fresh}{left}{anew}"
     )
+
+
+def _of_another_meaning(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+    """Return the modality node types that both graphs have, and whose features do not mean the same."""
+    return sorted(name for name in here if name in there and here[name] != there[name])
 
 
 def _origins(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

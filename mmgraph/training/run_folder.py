@@ -39,6 +39,9 @@ class GraphRecord(Config):
     path: str | None = Field(
         None, description="Its address, or where it is, from the run folder; nothing if not on disk."
     )
+    features: dict[str, str] = Field(
+        {}, description="By modality node type, a hash of what its features mean, where that is known."
+    )
 
 
 class RunRecord(Config):
@@ -91,7 +94,10 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
     record = RunRecord(
         **run.describe(),
         graph=GraphRecord(
-            name=run.graph.manifest["name"], fingerprint=run.graph.fingerprint(), path=graph_path
+            name=run.graph.manifest["name"],
+            fingerprint=run.graph.fingerprint(),
+            path=graph_path,
+            features=meanings(run.graph),
         ),
         environment=describe_environment(),
     )
@@ -103,6 +109,11 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
     _write_json(folder / "metrics.json", metrics)
     run.predictions().to_parquet(folder / "predictions.parquet", index=False)
     run.history.to_csv(folder / "history.csv", index=False)
+
+
+def meanings(graph: Graph) -> dict[str, str]:
+    """Return by modality node type a hash of what its features mean; none where its encoder is not kept."""
+    return {name: encoder.meaning() for name, encoder in graph.encoders.items()}
 
 
 def write_best(run: Run, folder: Path) -> None:

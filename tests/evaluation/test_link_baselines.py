@@ -9,11 +9,13 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import torch
 
 from mmgraph.errors import ConfigError
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.evaluation.compare import compare
+from mmgraph.evaluation.factorisation import factorisations, least_squares
 from mmgraph.evaluation.link_baselines import (
     adamic_adar,
     common_neighbours,
@@ -25,6 +27,7 @@ from mmgraph.graph.exchange.parts import Modality, Parts
 from mmgraph.graph.graph import Graph
 from mmgraph.graph.relation import Edges
 from mmgraph.tasks import LinkPrediction
+from mmgraph.tasks.link_structure import LinkStructure
 from mmgraph.tasks.task import Task
 
 PEOPLE, BOOKS = 40, 15
@@ -104,10 +107,18 @@ def test_popularity_is_the_degree_in_training(graph: Graph) -> None:
     assert torch.equal(popularity(task)[0](torch.tensor([0, 9])), degree.double().expand(2, -1))
 
 
-def test_factorisation_chooses_its_rank_on_validation(graph: Graph) -> None:
+def test_factorisation_is_the_best_on_validation(graph: Graph) -> None:
     task = _task(graph, "reads")
     score, chosen = matrix_factorisation(task)
-    assert chosen["components"] in (4, 8, 14)
+    asked = task.rows("validation")
+    reached = task.metrics(task.rank(score, asked), asked)["mrr"]
+    tried = list(factorisations(LinkStructure(task.links, np.ones_like).adjacency))
+    assert {each["by"] for each, _ in tried} == {"svd", "als"}
+    assert chosen in [each for each, _ in tried]
+    for _, (source, target) in tried:
+        scores = torch.from_numpy(source @ target.T)
+        other = task.metrics(task.rank(lambda some, scores=scores: scores[some], asked), asked)["mrr"]
+        assert other <= reached + 1e-9
     rows = task.rows("test")
     metrics = task.metrics(task.rank(score, rows), rows)
     by_chance = task.metrics(task.rank(lambda sources: torch.zeros(len(sources), BOOKS), rows), rows)
@@ -163,3 +174,16 @@ def test_a_baseline_of_another_kind_is_refused(graph: Graph) -> None:
     with pytest.raises(ConfigError, match="Use 'common_neighbours' or 'adamic_adar' or"):
         plan_comparison(graph, "link:knows", Request(["ridge"], 1))
     assert set(NAMES) <= set(BASELINES)
+
+
+def test_least_squares_ends_where_neither_end_can_be_better() -> None:
+    rng = np.random.default_rng(0)
+    links = sp.csr_array((rng.random((12, 9)) < 0.3).astype(float))
+    source, target = least_squares(links, rank=3, penalty=0.5, confidence=10.0)
+    # The last step was that of the targets: each is the weighted ridge regression on all sources.
+    dense = links.toarray()
+    for column in range(9):
+        weight = np.diag(1 + 10.0 * dense[:, column])
+        left = source.T @ weight @ source + 0.5 * np.eye(3)
+        expected = np.linalg.solve(left, source.T @ weight @ dense[:, column])
+        np.testing.assert_allclose(target[column], expected, atol=1e-8)
