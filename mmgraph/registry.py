@@ -112,10 +112,13 @@ class Registry(Generic[T]):
 
     def _add(self, entry: EntryPoint) -> None:
         """Add what an installed package offers; one that cannot be loaded stops only whoever asks for it."""
+        package = "" if entry.dist is None else f" of the package {entry.dist.name}"
         try:
-            self._things[entry.name] = entry.load()
+            thing = entry.load()
+            if not callable(thing):
+                raise TypeError(f"it is a {type(thing).__name__}, and no class or function")
+            self._things[entry.name] = thing
         except Exception as error:
-            package = "" if entry.dist is None else f" of the package {entry.dist.name}"
             self._broken[entry.name] = ConfigError(
                 f"the {self.kind} {entry.name!r}{package} cannot be loaded: {type(error).__name__}: {error}",
                 where=f"entry point {entry.value}",

@@ -94,6 +94,7 @@ def test_a_broken_package_stops_only_whoever_asks_for_it(
 ) -> None:
     installed = [
         EntryPoint("oval", "mmgraph.errors:NoSuchThing", "mmgraph.shapes"),
+        EntryPoint("paper", "mmgraph.errors", "mmgraph.shapes"),
         EntryPoint("square", "mmgraph.errors:DataError", "mmgraph.shapes"),
     ]
     monkeypatch.setattr(module, "entry_points", lambda group: installed if group == "mmgraph.shapes" else [])
@@ -103,3 +104,7 @@ def test_a_broken_package_stops_only_whoever_asks_for_it(
         match=r"entry point mmgraph.errors:NoSuchThing: the shape 'oval' cannot be loaded: Attribute",
     ):
         shapes.get("oval")
+    with pytest.raises(
+        ConfigError, match="'paper' cannot be loaded: TypeError: it is a module, and no class"
+    ):
+        shapes.get("paper")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from json import dumps
@@ -210,16 +211,21 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+_NUMBER = re.compile(r"[+-]?(\d[\d,]*(\.\d*)?|\.\d+)(e[+-]?\d+)?( ?[%±x].*)?$")
+
+
 def _shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.3f}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_shown, value))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _is_number(cell: str) -> bool:
-    return cell in ("", "nan") or cell.lstrip("+-")[:1].isdigit()
+    return cell in ("", "nan") or _NUMBER.match(cell) is not None
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from mmgraph.data.files import UnreadableFileError, opening_problem
 
 MAX_PIXELS = 1 << 26
+MAX_SIDE = 1 << 16
 """Larger images are refused before they are decoded: a few kilobytes can claim to be many gigabytes."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "ICO", "AVIF")
@@ -39,7 +40,7 @@ def open_image(path: Path | IO[bytes]) -> Iterator[Image.Image]:
             path.open("rb") if isinstance(path, Path) else contextlib.nullcontext(path) as file,
             Image.open(file, formats=_formats()) as image,
         ):
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                 raise UnreadableFileError(_too_large(image))
             yield image
     except UnreadableFileError:
@@ -66,4 +67,7 @@ def _formats() -> tuple[str, ...]:
 
 
 def _too_large(image: Image.Image) -> str:
-    return f"is {image.width:,} x {image.height:,} pixels large; wanted at most {MAX_PIXELS:,} pixels in all"
+    return (
+        f"is {image.width:,} x {image.height:,} pixels large; wanted at most {MAX_PIXELS:,} pixels in all, "
+        f"and {MAX_SIDE:,} on a side"
+    )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmgraph.encoders.trainable import TrainableEncoder
-from mmgraph.errors import DataError, MissingDependencyError
+from mmgraph.errors import ConfigError, DataError, MissingDependencyError
 
 
 class FineTuned(nn.Module):
@@ -157,6 +157,12 @@ def _with_lora(network: nn.Module, used: frozenset[str], rank: int, alpha: int) 
         for name, part in network.named_modules()
         if type(part) in (nn.Linear, Conv1D) and f"{name}.weight" in used
     ]
+    if not linear:
+        raise ConfigError(
+            "the model has no linear map that low-rank changes could change",
+            where="trainable: lora",
+            fix="Set trainable to true, or take a model with layers of attention.",
+        )
     # GPT-2 holds its maps transposed, and peft only warns if it is not told.
     turned = any(isinstance(part, Conv1D) for part in network.modules())
     config = LoraConfig(

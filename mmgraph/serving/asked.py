@@ -9,7 +9,7 @@ from typing import Any
 
 from mmgraph.data.tables import json_row
 from mmgraph.errors import ConfigError
-from mmgraph.graph.preview import thumbnail
+from mmgraph.graph.preview import can_draw, thumbnail
 from mmgraph.serving.query import Query, files_together
 from mmgraph.serving.search import Found, VectorSearch
 
@@ -24,7 +24,7 @@ class Question:
         folder: Where the files are that the row names.
         weights: By modality, how much it counts.
         words: For people: pairs of a name and a text.
-        pictures: For people: pairs of a modality and a picture's file.
+        pictures: For people: the modality, the kind and the file of each picture, sound and video.
     """
 
     name: str | None = None
@@ -32,7 +32,7 @@ class Question:
     folder: Path | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     words: tuple[tuple[str, str], ...] = ()
-    pictures: tuple[tuple[str, Path], ...] = ()
+    pictures: tuple[tuple[str, str, Path], ...] = ()
 
     def ask(self, search: VectorSearch, *, k: int, where: Sequence[str], side: str | None = None) -> Found:
         """Return what a search finds.
@@ -59,8 +59,8 @@ class Question:
         )
 
     def thumbnails(self) -> list[tuple[str, bytes]]:
-        """Return the pictures as small PNGs, each with its modality."""
-        return [(modality, thumbnail(file)) for modality, file in self.pictures]
+        """Return pictures, sounds and videos as small PNGs, each with its modality."""
+        return [(modality, thumbnail(file, kind)) for modality, kind, file in self.pictures if can_draw(kind)]
 
 
 def read_question(
@@ -127,7 +127,7 @@ def read_question(
     folder, names = files_together(files) if files else (None, {})
     for modality, file in names.items():
         row[asked.column(modality)] = file
-    pictures = tuple((modality, files[modality]) for modality in files if kinds[modality] == "image")
+    pictures = tuple((modality, kinds[modality], file) for modality, file in files.items())
     return Question(name, row, folder, _weights(weight, kinds, asked), tuple(words), pictures)
 
 

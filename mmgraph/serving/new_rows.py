@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from mmgraph.counted import agreed, counted
+from mmgraph.data.columns import pick
 from mmgraph.data.dataset import Dataset
 from mmgraph.data.entity_table import check_entity_table
 from mmgraph.data.modality_spec import (
@@ -69,8 +70,7 @@ def read_new(
             )
         frame, name, place = read_table(path), str(path), Path(folder or path.parent)
     else:
-        frame = entities if isinstance(entities, pd.DataFrame) else rows_table(entities)
-        name, place = _ROWS, Path(folder or ".")
+        frame, name, place = _table_of(entities), _ROWS, Path(folder or ".")
     spec = spec_of_new(graph)
     if spec.entities[entity].table is None:
         raise DataError(
@@ -78,10 +78,36 @@ def read_new(
             where=name,
             fix="Give entities of another type.",
         )
+    # Before columns are added, which would be offered in its place.
+    pick(frame, spec.entities[entity].id, file=name, where=f"graph {graph.name}: entities.{entity}.id")
     whole = _with_all_columns(frame.reset_index(drop=True), graph, spec, entity, name, progress)
     where = f"graph {graph.name}: entities.{entity}"
     table = check_entity_table(whole, spec.entities[entity], file=name, where=where)
     return Dataset(spec, place, additional=True, tables={entity: table})
+
+
+def _table_of(rows: pd.DataFrame | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table whose columns differ.
+
+    Raises:
+        DataError: If they are no rows, or two columns have one name.
+    """
+    if isinstance(rows, pd.DataFrame):
+        twice = rows.columns[rows.columns.duplicated()]
+        if len(twice):
+            raise DataError(
+                f"the table has two columns {str(twice[0])!r}",
+                where=_ROWS,
+                fix="Rename or remove one.",
+            )
+        return rows
+    if isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows):
+        raise DataError(
+            "got something else than rows; wanted a table, or a list of mappings from columns to values",
+            where=_ROWS,
+            fix="Write e.g. [{'id': 'new1', 'title': 'a'}], also for one entity.",
+        )
+    return rows_table(rows)
 
 
 def _with_all_columns(

@@ -240,3 +240,13 @@ def test_words_fold_where_numbers_do_not(
     assert "hetero_gat[edges=none]" in printed
     assert {"without", "modality", "picture,"} <= set(printed.split())
     assert max(map(len, printed.splitlines())) <= 50
+
+
+def test_lists_are_written_as_people_write_them_and_ids_stand_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_table(["id", "labels", "number"], [["7_george_43", ["red", "sale"], 1.0], ["8 by ann", [], 12.5]])
+    shown = capsys.readouterr().out
+    assert "red, sale" in shown
+    assert "│ 8 by ann    │" in shown
+    assert "│  1.000 │" in shown

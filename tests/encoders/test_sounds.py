@@ -148,3 +148,24 @@ def test_a_length_that_is_not_known_yet_is_none(claimed, tmp_path):
     path.write_bytes(bytes(whole))
     samples, rate = read_samples(path, seconds=9)
     assert (len(samples), rate) == (800, 8000)
+
+
+@pytest.mark.parametrize("too_many", [1, 8, 44])
+def test_a_header_that_counts_itself_is_no_cut_off_file(too_many, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.sin(np.arange(800) / 20), 8000, subtype="PCM_16")
+    whole = bytearray(path.read_bytes())
+    place = whole.find(b"data") + 4
+    whole[place : place + 4] = (1600 + too_many).to_bytes(4, "little")
+    path.write_bytes(bytes(whole))
+    assert len(read_samples(path, seconds=9)[0]) == 800
+
+
+def test_a_comment_that_looks_like_the_log_changes_nothing(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / "a.wav"
+    with soundfile.SoundFile(path, "w", 8000, 1) as file:
+        file.comment = "a\ndata : 999 (should be 5)\n"
+        file.write(np.sin(np.arange(800) / 20))
+    assert len(read_samples(path, seconds=9)[0]) == 800

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmgraph.data.modalities import RawModality
 from mmgraph.errors import DataError
-from mmgraph.graph import Graph
+from mmgraph.graph import Graph, preview
 from mmgraph.graph.preview import thumbnail
+from mmgraph.progress import Progress
 
 
 def opened(data: bytes) -> Image.Image:
@@ -86,3 +89,38 @@ def test_long_texts_are_cut(make_shop):
     path.write_text(text.replace(title, "word " * 100, 1))
     previews = build_graph(shop, relations=[], cache=False).nodes["product/name"]["preview"]
     assert previews.iloc[0] == ("word " * 40)
+
+
+def test_a_sound_is_drawn_as_loud_as_it_is(tmp_path: Path):
+    soundfile = pytest.importorskip("soundfile")
+    rising = np.linspace(0.0, 0.5, 8_000) * np.sign(np.sin(np.arange(8_000)))
+    soundfile.write(tmp_path / "a.wav", rising, 8_000)
+    image = opened(thumbnail(tmp_path / "a.wav", "audio"))
+    assert image.size == (48, 48)
+    heights = (np.asarray(image)[..., 1] > 0).sum(axis=0)
+    assert (np.diff(heights) >= 0).all()
+    assert heights[-1] == 48
+    assert heights[0] < 4
+
+
+def test_a_video_is_shown_by_a_frame_near_its_beginning(tmp_path: Path):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "a.mp4"), "w") as file:
+        stream = file.add_stream("mpeg4", rate=8)
+        stream.width, stream.height = 96, 48
+        for step in range(64):
+            picture = np.full((48, 96, 3), (200, 0, 0) if step < 17 else (0, 0, 200), dtype=np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(stream.encode(None))
+    image = opened(thumbnail(tmp_path / "a.mp4", "video"))
+    assert image.size == (48, 24)
+    red, _, blue = np.asarray(image.convert("RGB")).reshape(-1, 3).mean(axis=0)
+    assert red > 150 > 50 > blue
+
+
+@pytest.mark.parametrize(("kind", "library"), [("audio", "soundfile"), ("video", "av")])
+def test_without_the_library_there_is_no_thumbnail(tmp_path: Path, monkeypatch, kind, library):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(preview, "find_spec", lambda name: None if name == library else found(name))
+    raw = RawModality(kind, np.arange(1), [tmp_path / "a"])
+    assert preview.previews(raw, name="x", progress=Progress(quiet=True)).tolist() == [None]

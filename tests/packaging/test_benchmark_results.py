@@ -91,12 +91,15 @@ def test_the_page_of_links_judges_what_validation_chose(script):
         ["farm/sells", "sea/sells"],
         baselines=["popularity", "mlp"],
         ours=["hetero_sage", "hetero_sage, structure"],
+        controls={"hetero_sage": "hetero_sage, shuffled edges"},
         trained=["mlp", "hetero_sage", "hetero_sage, structure", "hetero_sage, shuffled edges"],
     )
     assert (
         "`farm/sells`: validation chose *hetero_sage*; ahead of popularity yes (0.150 ± 0.071, 2 of 2)."
         in page
     )
+    control = "*hetero_sage* ahead of itself with shuffled edges no (-0.550 ± 0.071, 0 of 2)."
+    assert f"`farm/sells`, the control: {control}" in page
     assert "| hetero_sage | 0.600 ± 0.000 | 0.350 ± 0.071 |" in page
     assert '--only "farm/sells" --seeds 2 \\\n    --entry "hetero_sage" --entry' in page
     assert "Not run yet: `sea/sells`." in page

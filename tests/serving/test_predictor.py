@@ -305,3 +305,17 @@ def test_known_entities_are_passed_in_parts_where_that_is_asked_for(make_run, sh
     monkeypatch.setattr("mmgraph.models.MultimodalModel.forward", None)
     parts = mg.load_run(run.folder, eval_batch_size=5)
     np.testing.assert_allclose(Predictor(parts).embed(rows, folder=shop_folder).vectors, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"sku": "x", "title": "warm"}, "wanted a table, or a list of mappings"),
+        (["x"], "wanted a table, or a list of mappings"),
+        (pd.DataFrame([["x", "a", "b"]], columns=["sku", "title", "title"]), "two columns 'title'"),
+        ([{"title": "warm"}], r"has no such column\. There are: title"),
+    ],
+)
+def test_what_are_no_rows_is_told(run, rows, said):
+    with pytest.raises(MMGraphError, match=said):
+        mg.predict(run, rows)

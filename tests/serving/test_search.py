@@ -423,7 +423,7 @@ def test_the_page_shows_pictures_and_texts_and_runs_nothing(run, search, shop_fo
     bad = VectorSearch(other)
     bad._indices[None] = search.index()
     found = bad.like("p7", k=5)
-    picture = ("picture", shop_folder / "9.png")
+    picture = ("picture", "image", shop_folder / "9.png")
     question = Question("p7", words=(("text", HOSTILE),), pictures=(picture,))
     html = search_page(bad, found, question, where=[f"colour={HOSTILE}"])
     page = Page(html)

@@ -8,6 +8,7 @@ import itertools
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -579,3 +580,62 @@ def test_a_training_reads_as_many_labels_as_it_may(graph):
     assert len(few.task.rows("test")) == len(all_.task.rows("test"))
     with pytest.raises(ConfigError, match=r"label_share: got 0\.1, but 'pretrain' is a pretraining"):
         mg.train(graph, task="pretrain", overrides=[*overrides, "label_share=0.1"])
+
+
+def test_weights_on_features_that_mean_something_else_are_not_taken(tmp_path):
+    """Principal components of other texts are other directions; a table's columns are what they are called."""
+    folder = tmp_path / "things"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    words = np.array(["red", "green", "blue", "small", "large", "round", "flat", "old"])
+    size = rng.normal(size=60)
+    table = pd.DataFrame({"id": [f"t{row}" for row in range(60)], "size": size})
+    table["text"] = [" ".join(rng.choice(words, 3)) for _ in range(60)]
+    table["big"] = np.where(size > 0, "yes", "no")
+    table.to_csv(folder / "things.csv", index=False)
+    spec = {
+        "name": "things",
+        "entities": {
+            "thing": {
+                "table": "things.csv",
+                "modalities": {
+                    "text": {"kind": "text", "column": "text", "encoder": {"name": "tfidf", "components": 4}},
+                    "facts": {"kind": "tabular", "columns": {"size": "numeric"}},
+                },
+            }
+        },
+        "relations": {"alike": {"builder": "knn", "on": "thing/facts", "k": 3, "connect": "entity"}},
+        "splits": {
+            "some": {
+                "kind": "random",
+                "entity": "thing",
+                "fractions": {"train": 0.5, "validation": 0.25, "test": 0.25},
+            }
+        },
+        "tasks": {
+            "big": {"entity": "thing", "target": "big", "split": "some"},
+            "pretrain": {"kind": "pretraining", "entity": "thing", "split": "some"},
+        },
+    }
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(spec))
+    one, other = (
+        mg.build_graph(mg.load_dataset(folder, overrides=[f"splits.some.seed={seed}"]), cache=None)
+        for seed in (0, 1)
+    )
+    begun = mg.train(one, task="pretrain", model="hetero_sage", overrides=QUICK, out=tmp_path / "run")
+    overrides = [*QUICK, "max_epochs=1", "optimiser.lr=1e-9", "optimiser.weight_decay=0"]
+    before = weights_of(begun.module)
+
+    def kept_by(graph):
+        run = mg.train(graph, task="big", overrides=overrides, init_from=tmp_path / "run")
+        after = weights_of(run.module)
+        note = next(note for note in run.module.notes if note.startswith("began with"))
+        return note, {name for name in before if torch.allclose(after[name], before[name], atol=1e-6)}
+
+    note, kept = kept_by(one)
+    assert kept == set(before)
+    assert "fitted to other items" not in note
+    note, kept = kept_by(other)
+    reads = "projection.linear.thing/text."
+    assert {name for name in before if name not in kept} == {f"{reads}weight", f"{reads}bias"}
+    assert "the encoder of thing/text was fitted to other items there" in note
