@@ -78,5 +78,5 @@ def test_no_listed_format_starts_another_program() -> None:
 
 def test_a_picture_that_is_all_width_is_refused(tmp_path: Path) -> None:
     Image.new("1", (70_000, 1)).save(tmp_path / "line.png")
-    with pytest.raises(UnreadableFileError, match="70,000 x 1 pixels large; wanted .* and 65,536 on a side"):
+    with pytest.raises(UnreadableFileError, match=r"70,000 x 1 pixels large; wanted .* and 65,536 on a side"):
         _read(tmp_path / "line.png")

@@ -583,7 +583,7 @@ def test_a_training_reads_as_many_labels_as_it_may(graph):
 
 
 def test_weights_on_features_that_mean_something_else_are_not_taken(tmp_path):
-    """Principal components of other texts are other directions; a table's columns are what they are called."""
+    """Principal components of other texts are other directions; columns are what they are called."""
     folder = tmp_path / "things"
     folder.mkdir()
     rng = np.random.default_rng(0)
