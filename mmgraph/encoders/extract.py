@@ -120,7 +120,8 @@ def _distinct(raw: RawModality) -> int:
     if isinstance(raw.values, pd.DataFrame):
         return len(raw.values.drop_duplicates())
     if isinstance(raw.values, np.ndarray):
-        return len(np.unique(raw.values, axis=0))
+        # Hashes, as the rows themselves may be more than memory holds.
+        return len({hash(row.tobytes()) for row in raw.values})
     return len({str(value) for value in raw.values})
 
 

@@ -16,6 +16,7 @@ from pydantic import Field
 
 import mmgraph as mg
 from mmgraph.data.choice import Choice
+from mmgraph.data.modalities import RawModality
 from mmgraph.encoders import FeatureCache, build_encoder, encode, encode_modality, load_encoder, save_encoder
 from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.cache import maker_key
@@ -295,3 +296,11 @@ def test_it_reads_its_own_kind_alone():
     made(lengths)
     with pytest.raises(ConfigError, match="the encoder 'made' reads text; the modality is image"):
         build_encoder(Choice(name="made"), "image", where="a.yaml")
+
+
+def test_a_function_keeps_to_the_rules_whatever_its_numbers_and_without_descriptions():
+    @mg.encoder("made", kind="text")
+    def made(texts: list[str], *, power: int = 1):
+        return [[float(len(text) ** power), 1.0] for text in texts]
+
+    check_encoder(made, items=RawModality("text", np.arange(8), ["ab", "abcd"] * 4))
