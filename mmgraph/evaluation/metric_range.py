@@ -6,7 +6,7 @@ import math
 import re
 
 _SHARE = re.compile(
-    r"(\w+_)?(accuracy|f1_score|average_precision|auroc|roc_auc|mrr|(hits|recall|ndcg|precision)@\d+)"
+    r"(\w+_)?(accuracy|f1_score|average_precision|auroc|roc_auc|mrr|map|(hits|recall|ndcg|precision)@\d+)"
 )
 
 

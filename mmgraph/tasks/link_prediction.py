@@ -248,7 +248,7 @@ class LinkPrediction(Task):
         return self.options.loss_of(output[:, :2])
 
     def metrics(self, output: Tensor, rows: Tensor) -> dict[str, float]:
-        """Return ``mrr``, ``hits@1``, ``hits@3``, ``hits@10``, ``recall@10``, ``ndcg@10`` and curves.
+        """Return ``mrr``, ``hits@k``, ``recall@10``, ``ndcg@10``, ``map``, ``median_rank`` and curves.
 
         Where some links are cold starts, ``cold_start_mrr`` and ``cold_start_hits@10`` are of these alone.
         """
@@ -256,9 +256,11 @@ class LinkPrediction(Task):
         ranking = ranked.ranking(self.links.source[rows])
         metrics = {
             "mrr": ranking.mrr(),
-            **{f"hits@{k}": ranking.hits(k) for k in (1, 3, 10)},
+            **{f"hits@{k}": ranking.hits(k) for k in (1, 3, 5, 10)},
             "recall@10": ranking.recall(10),
             "ndcg@10": ranking.ndcg(10),
+            "map": ranking.mean_average_precision(),
+            "median_rank": ranking.median_rank(),
             **ranked.curves(),
         }
         cold = self.links.cold[rows]

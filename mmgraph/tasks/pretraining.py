@@ -96,6 +96,7 @@ class Pretraining(Task):
             links=_links(view, spec.entity, weights),
             classes=read_classes(graph, labels, options) if "supervised_contrastive" in weights else None,
         )
+        options.contrast.require_relations(view.schema, spec.entity)
         return cls(labels, subject, weights)
 
     @property
@@ -216,7 +217,7 @@ def _refuse_unread(options: TaskOptions, labels: Labels, weights: Iterable[str])
     refuse_set(labels, "begins with no regression", ridge)
     if "contrastive" not in weights:
         contrast, usual = asdict(options.contrast), asdict(Contrast())
-        unread = ("related", "share", "hard_negatives", "context", "chunk")
+        unread = ("related", "related_by", "share", "hard_negatives", "context", "chunk")
         settings = {f"contrastive.{key}": (contrast[key], usual[key]) for key in unread}
         refuse_set(labels, "aligns no modalities", settings)
     if "mask_share" not in read:

@@ -82,6 +82,7 @@ class Retrieval(PairTask):
         """
         labels, spec = read_pairs(graph, name)
         options.refuse_others(labels, "contrast")
+        options.contrast.require_relations(graph.view(name).schema, spec.entity)
         content = Content.in_graph(graph, spec.entity, {spec.query, spec.answer})
         return cls(labels, spec, graph.view(name).schema, options.contrast, content)
 

@@ -28,6 +28,12 @@ class ContrastiveConfig(Config):
         description="What two entities are that an edge ties: `negative`, wrong answers as any others; "
         "`ignored`, neither right nor wrong; or `shared`, right in part.",
     )
+    related_by: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="The relations whose edges count as ties; if nothing is set, all between two entities. "
+        "Neighbours in common (`hard_negatives`) are those by any relation.",
+    )
     share: float = Field(
         default=0.1,
         gt=0,

@@ -24,7 +24,7 @@ def linked(call: Call, graph: str, tmp_path_factory: pytest.TempPathFactory) -> 
     assert result.code == 0, result.err
     document = json.loads(result.out)
     assert (document["task"], document["split"]) == ("link:case_pair", "test")
-    assert list(document["metrics"])[:4] == ["mrr", "hits@1", "hits@3", "hits@10"]
+    assert list(document["metrics"])[:5] == ["mrr", "hits@1", "hits@3", "hits@5", "hits@10"]
     return out
 
 

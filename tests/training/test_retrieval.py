@@ -18,6 +18,7 @@ from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import Task, gallery, gathered
 from mmgraph.tasks.content import Content
+from mmgraph.tasks.objectives import related_in
 from mmgraph.tasks.ranking import rank
 from mmgraph.training import resolve_config
 from mmgraph.training.assemble import assemble
@@ -224,6 +225,38 @@ def test_what_the_graph_says_of_pairs_takes_part(graph, loss, related):
     losses = [run.history["train_loss"].iloc[0] for run in (plain, aware)]
     assert np.isfinite(losses).all()
     assert losses[0] != losses[1]
+
+
+def test_relations_that_make_entities_related_can_be_named(graph):
+    overrides = [*QUICK, "contrastive.related=ignored", "max_epochs=2"]
+    ties = sorted({t.relation for t in graph.schema.edge_types if (t.source, t.target) == ("thing", "thing")})
+
+    def first_loss(*more):
+        run = mg.train(graph, task="image_to_text", overrides=[*overrides, *more])
+        return run.history["train_loss"].iloc[0]
+
+    every = first_loss()
+    assert first_loss(f"contrastive.related_by=[{', '.join(ties)}]") == every
+    with pytest.raises(ConfigError, match=r"contrastive\.related_by: got 'nothing', which is no relation"):
+        first_loss("contrastive.related_by=[nothing]")
+    with pytest.raises(ConfigError, match="nothing is made of who is tied"):
+        first_loss(f"contrastive.related_by=[{ties[0]}]", "contrastive.related=negative")
+
+
+def test_only_named_relations_tie():
+    batch = GraphBatch(
+        {"thing": torch.empty(4, 0)},
+        {
+            ("thing", "near", "thing"): torch.tensor([[0], [1]]),
+            ("thing", "rev_near", "thing"): torch.tensor([[1], [0]]),
+            ("thing", "far", "thing"): torch.tensor([[2], [3]]),
+        },
+        {},
+        {},
+    )
+    everybody = torch.arange(4)
+    assert related_in(batch, "thing", everybody).tolist() == [[0, 1, 2, 3], [1, 0, 3, 2]]
+    assert related_in(batch, "thing", everybody, by=["near"]).tolist() == [[0, 1], [1, 0]]
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from mmgraph.errors import ConfigError, did_you_mean
+from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks.labels import Labels
 from mmgraph.tasks.objectives.info_nce import info_nce
@@ -42,6 +44,7 @@ class Contrast:
         temperature: Of the logits at the beginning; it is learnt.
         related: What two entities are that an edge ties: ``negative``, as any others; ``ignored``, no
             negatives of each other; or ``shared``, right answers in part.
+        related_by: The relations whose edges tie them; nothing for all between two entities.
         share: With ``shared``, the part of the target that an entity's relatives have together.
         hard_negatives: How much an entity counts as a negative that has a neighbour in common with the other
             one, of whichever type, and is no relative of it; 1 as any other.
@@ -56,6 +59,7 @@ class Contrast:
     loss: ContrastName = "info_nce"
     temperature: float = 0.07
     related: Related = "negative"
+    related_by: tuple[str, ...] | None = None
     share: float = 0.1
     hard_negatives: float = 1.0
     channels: int = 128
@@ -76,6 +80,31 @@ class Contrast:
         settings = {f"contrastive.{key}": (value, getattr(usual, key)) for key, value in asdict(self).items()}
         refuse_set(labels, "has no contrastive loss", settings)
 
+    def require_relations(self, schema: GraphSchema, entity: str) -> None:
+        """Refuse relations that tie no two entities of a type.
+
+        Args:
+            schema: The node types and edge types of the graph.
+            entity: The entity type.
+
+        Raises:
+            ConfigError: If there are any.
+        """
+        tying = sorted({t.relation for t in schema.edge_types if (t.source, t.target) == (entity, entity)})
+        for name in self.related_by or ():
+            if name not in tying:
+                raise ConfigError(
+                    f"got {name!r}, which is no relation that ties two {entity!r} entities",
+                    where="contrastive.related_by",
+                    fix=did_you_mean(name, tying),
+                )
+        if self.related_by is not None and self.related == "negative" and self.hard_negatives == 1:
+            raise ConfigError(
+                f"got {', '.join(self.related_by)}, but nothing is made of who is tied",
+                where="contrastive.related_by",
+                fix="Set contrastive.related to ignored or shared, or contrastive.hard_negatives above 1.",
+            )
+
     def kin_in(self, batch: GraphBatch, entity: str, here: Tensor) -> Kin | None:
         """Return what matters of what a graph says about pairs of entities; nothing where nothing does.
 
@@ -86,7 +115,7 @@ class Contrast:
         """
         if self.related == "negative" and self.hard_negatives == 1:
             return None
-        related = related_in(batch, entity, here)
+        related = related_in(batch, entity, here, by=self.related_by)
         if self.hard_negatives == 1:
             return Kin(related, related[:, :0])
         return Kin(related, two_steps_away(neighbours_in(batch, entity, here), related, len(here)))

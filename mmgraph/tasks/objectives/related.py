@@ -5,7 +5,7 @@ Shapes: R entities, N nodes, E edges.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -73,15 +73,20 @@ def _of_keys(keys: Tensor, count: int) -> Tensor:
     return torch.stack([keys // max(count, 1), keys % max(count, 1)])
 
 
-def related_in(batch: GraphBatch, entity: str, here: Tensor) -> Tensor:
+def related_in(batch: GraphBatch, entity: str, here: Tensor, *, by: Collection[str] | None = None) -> Tensor:
     """Return the pairs of some entities that a relation between entities ties, int64 [2, P].
 
     Args:
         batch: The graph, or a sample of it.
         entity: The entity type.
         here: The entities as the batch numbers them, each once, int64 [R].
+        by: The relations that count; all by default.
     """
-    edges = [e for t, e in batch.edge_index_dict.items() if (t[0], t[2]) == (entity, entity)]
+    edges = [
+        index
+        for (source, name, target), index in batch.edge_index_dict.items()
+        if (source, target) == (entity, entity) and (by is None or name.removeprefix("rev_") in by)
+    ]
     return related_pairs(here, edges, batch.x_dict[entity].shape[0])
 
 
