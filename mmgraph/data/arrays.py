@@ -242,7 +242,7 @@ def _open(path: Path, key: str | None, where: str) -> npt.NDArray[Any]:
             except (TypeError, AttributeError) as error:
                 raise ValueError(f"numpy has no such type ({error}); save it as float32") from None
     if ending in hdf5_file.ENDINGS:
-        return hdf5_file.read_hdf5(path, lambda names: _only(key, names, path, where))
+        return hdf5_file.read_hdf5(path, key, lambda names: _only(key, names, path, where))
     raise DataError(
         f"has the ending {ending!r}; wanted one of {', '.join(ARRAY_ENDINGS)}, .parquet",
         where=str(path),

@@ -38,11 +38,12 @@ def hdf5_library() -> ModuleType:
     return library
 
 
-def read_hdf5(path: Path, choose: Callable[[list[str]], str]) -> npt.NDArray[Any]:
+def read_hdf5(path: Path, key: str | None, choose: Callable[[list[str]], str]) -> npt.NDArray[Any]:
     """Return one array of an HDF5 file.
 
     Args:
         path: The file.
+        key: The name of the array, where it is known.
         choose: Given the names of all arrays, ``group/array`` inside groups, returns that of the one to read.
 
     Raises:
@@ -53,7 +54,8 @@ def read_hdf5(path: Path, choose: Callable[[list[str]], str]) -> npt.NDArray[Any
     """
     library = hdf5_library()
     with library.File(path, "r") as file:
-        name = choose(_names(library, file, path))
+        known = key is not None and _is_array(library, file, key)
+        name = key if known and key is not None else choose(_names(library, file, path))
         array = file[name]
         if array.is_virtual or array.external is not None:
             raise DataError(
@@ -69,6 +71,22 @@ def read_hdf5(path: Path, choose: Callable[[list[str]], str]) -> npt.NDArray[Any
                 fix="Write the file anew from the features.",
             )
         return np.asarray(array[()])
+
+
+def _is_array(library: ModuleType, file: Any, name: str) -> bool:
+    """Return whether a name is that of an array, by no link that may lead elsewhere."""
+    group, parts = file, name.split("/")
+    for part in parts[:-1]:
+        if not _holds(library, group, part, library.Group):
+            return False
+        group = group[part]
+    return _holds(library, group, parts[-1], library.Dataset)
+
+
+def _holds(library: ModuleType, group: Any, name: str, kind: type) -> bool:
+    if name in ("", ".") or not isinstance(group.get(name, getlink=True), library.HardLink):
+        return False
+    return group.get(name, getclass=True) is kind
 
 
 def _names(library: ModuleType, file: Any, path: Path) -> list[str]:
