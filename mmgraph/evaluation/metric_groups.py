@@ -48,8 +48,9 @@ def metric_groups(metrics: Sequence[str]) -> list[MetricGroup]:
     groups = [MetricGroup("", (first, *beside), tuple(map(spoken, (first, *beside))))]
     for shared, names in by_beginning.items():
         title = spoken(shared).rstrip(" /") or "further metrics"
-        for start in range(0, len(names), _IN_ANOTHER):
-            part = tuple(names[start : start + _IN_ANOTHER])
+        size = -(-len(names) // -(-len(names) // _IN_ANOTHER))
+        for start in range(0, len(names), size):
+            part = tuple(names[start : start + size])
             groups.append(MetricGroup(title, part, tuple(spoken(name.removeprefix(shared)) for name in part)))
     return groups
 

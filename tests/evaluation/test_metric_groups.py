@@ -35,4 +35,9 @@ def test_several_tasks_stand_apart() -> None:
 
 def test_no_table_has_more_than_ten_columns() -> None:
     groups = metric_groups([f"hits@{k}" for k in range(25)])
-    assert [len(group.metrics) for group in groups] == [1, 9, 9, 6]
+    assert [len(group.metrics) for group in groups] == [1, 8, 8, 8]
+
+
+def test_what_is_too_much_for_one_table_is_dealt_out_evenly():
+    names = [f"metric{number}" for number in range(11)]
+    assert [len(group.metrics) for group in metric_groups(names)] == [1, 5, 5]
