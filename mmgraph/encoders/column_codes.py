@@ -202,8 +202,8 @@ class OrdinalCode(ColumnCode):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], arrays: Arrays) -> OrdinalCode:  # noqa: ARG003 - JSON holds all
-        """Return the code with this order."""
-        return cls(**state)
+        """Return the code with this order; to one that kept no shares an empty cell is the least."""
+        return cls(state["order"], state.get("reached", [0.0] * (len(state["order"]) - 1)))
 
 
 @dataclass(frozen=True)

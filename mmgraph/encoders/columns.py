@@ -156,8 +156,17 @@ class Columns(Encoder[Any, TableCode]):
         return [*names, *(f"{column}: empty" for column in self.fitted.indicated)]
 
     def meaning(self) -> str:
-        """Return a hash of what each number stands for; another scale changes no meaning."""
-        return Hasher().json(["columns", self.version, self.feature_names()]).hexdigest()
+        """Return a hash of what each number stands for; another scale changes no meaning.
+
+        Components of texts are those of the training texts, as those of :class:`~mmgraph.encoders.TfIdf` are.
+        """
+        hasher = Hasher().json(["columns", self.version, self.feature_names()])
+        for code in self.fitted.columns.values():
+            if isinstance(code, TextCode):
+                hasher.json(code.state())
+                for name, array in sorted(code.arrays().items()):
+                    hasher.text(name).array(array)
+        return hasher.hexdigest()
 
     def unseen(self, raw: RawModality) -> list[str]:
         """Return the categories of each row that no training row had."""

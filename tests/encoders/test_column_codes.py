@@ -159,3 +159,8 @@ def test_a_column_without_any_text_is_no_column():
     code = TextCode.fit(cells(None, None), components=4)
     assert code(cells("x")).shape == (1, 0)
     assert TextCode.from_state(code.state(), {}).width == 0
+
+
+def test_a_rank_code_of_before_there_were_shares_makes_what_it_made():
+    code = OrdinalCode.from_state({"order": ["S", "M", "L"]}, {})
+    assert code(sizes("M", None)).tolist() == [[1, 0], [0, 0]]

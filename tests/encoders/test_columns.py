@@ -182,3 +182,17 @@ def test_tokens_are_fitted_on_the_rows_they_are_given_of(raw, quiet):
     encoder.fit(cells.values[training[cells.item]])
     price = encoder.fitted.columns["price"]
     assert price.scale.mean == 1.5
+
+
+def test_what_the_numbers_mean_is_what_they_are_called_but_for_texts(table):
+    def meaning(values, kinds):
+        encoder = Columns(text_components=2)
+        encoder.fit(table(values, kinds))
+        return encoder.meaning()
+
+    facts = {name: kind for name, kind in RICH_KINDS.items() if name != "note"}
+    cheaper = RICH.assign(price=RICH["price"] / 2)
+    assert meaning(RICH[[*facts]], facts) == meaning(cheaper[[*facts]], facts)
+    assert meaning(RICH, RICH_KINDS) == meaning(cheaper, RICH_KINDS)
+    others = RICH.assign(note=["warm lamp", None, "cold lamp", "old chair"])
+    assert meaning(RICH, RICH_KINDS) != meaning(others, RICH_KINDS)
