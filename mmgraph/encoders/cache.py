@@ -45,12 +45,13 @@ class FeatureCache:
     Attributes:
         described: How many items had to be described when it was last asked; nothing if it never was.
         distinct: How many different items it was last asked for.
+        made: How many descriptions it has had made in all.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or home() / "features"
         self.described: int | None = None
-        self.distinct = 0
+        self.distinct = self.made = 0
 
     @property
     def found(self) -> bool | None:
@@ -96,8 +97,11 @@ class FeatureCache:
         self.described, self.distinct = len(lacking), len(rows)
         work = _Work(shelf, raw, keys, lambda some: _kept(describe(some), storage), progress)
         if lacking:
-            with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
-                known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
+            try:
+                with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
+                    known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
+            finally:
+                self.made += work.made
         if encoder.several:
             found = Ragged.of([known[key] for key in keys])
             return Ragged(_widened(found.values), found.lengths)
@@ -140,7 +144,7 @@ class _Work:
     ) -> None:
         self._shelf, self._raw, self._keys = shelf, raw, keys
         self._describe, self._progress = describe, progress
-        self._kept = True
+        self._kept, self.made = True, 0
 
     def do(self, rows: list[int], size: int, advance: Advance) -> dict[bytes, npt.NDArray[Any]]:
         """Return the descriptions of some rows, by key.
@@ -157,6 +161,7 @@ class _Work:
             good, described = self._part(part, problems)
             keys = [self._keys[row] for row in good]
             done |= zip(keys, described, strict=True)
+            self.made += len(keys)
             self._keep(keys, described)
             advance(len(part))
             start += len(part)

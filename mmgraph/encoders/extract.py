@@ -135,11 +135,12 @@ def _extraction(
 ) -> Extraction:
     begun = time.monotonic()
     ids, encoder = dataset.entity_ids(entity), modality_encoder(dataset, entity, modality)
+    before = cache.made
     result = encode_modality(dataset, entity, modality, cache=cache, progress=progress, elsewhere=elsewhere)
     # What the encoder cannot read has been left out by now.
     raw = dataset.modality(entity, modality)
-    described = cache.described if encoder.cached else len(raw)
-    assert described is not None, "the cache was asked"
+    # With items that cannot be read, the cache was asked again for the others.
+    described = cache.made - before if encoder.cached else len(raw)
     distinct = cache.distinct if encoder.cached else _distinct(raw)
     name = f"{entity}/{modality}"
     progress.say(f"{name}: {counted(len(raw), 'item')}, {described:,} encoded now")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from mmgraph.atomic import atomic_folder
 from mmgraph.config import Config, parse, read_yaml
-from mmgraph.errors import DivergedError, Fault, RunError
+from mmgraph.errors import DivergedError, Fault, MMGraphError, RunError
 from mmgraph.graph import Graph, load_graph
 from mmgraph.graph.fetched import is_address
 from mmgraph.tasks.fold_maps import Shaped
@@ -112,8 +113,13 @@ def write_run(run: Run, folder: Path, *, destination: Path) -> None:
 
 
 def meanings(graph: Graph) -> dict[str, str]:
-    """Return by modality node type a hash of what its features mean; none where its encoder is not kept."""
-    return {name: encoder.meaning() for name, encoder in graph.encoders.items()}
+    """Return by modality node type a hash of what its features mean; none where nobody can tell: its encoder
+    is not kept, of a version that is no more, or of a plugin that is not here."""
+    found = {}
+    for name in graph.encoders:
+        with contextlib.suppress(MMGraphError, OSError):
+            found[name] = graph.encoders[name].meaning()
+    return found
 
 
 def write_best(run: Run, folder: Path) -> None:

@@ -72,6 +72,9 @@ def test_what_an_encoder_cannot_read_is_skipped(clips: Path, tmp_path: Path) -> 
     found = {one.modality: one for one in extract(load_dataset(clips), cache=cache)}
     assert sorted(found["clip/seen"].skipped) == ["c4", "c7"]
     assert found["clip/seen"].items == 6
+    assert found["clip/seen"].encoded == 0, "the first time has kept all others"
+    anew = {one.modality: one for one in extract(load_dataset(clips), cache=FeatureCache(tmp_path / "new"))}
+    assert anew["clip/seen"].encoded == 6
     graph = mg.build_graph(load_dataset(clips), cache=cache)
     assert sorted(graph.nodes["clip/seen"]["id"]) == ["c2", "c3", "c5", "c6", "c8", "c9"]
     assert len(graph.nodes["clip/said"]) == 8

@@ -15,6 +15,7 @@ import yaml
 
 import mmgraph as mg
 from mmgraph.errors import ConfigError, MMGraphError, RunError
+from mmgraph.graph.lazy import LazyMapping
 from mmgraph.graph.schema import GraphSchema
 from mmgraph.models.graph_batch import GraphBatch
 from mmgraph.tasks import Task, TaskOptions
@@ -639,3 +640,17 @@ def test_weights_on_features_that_mean_something_else_are_not_taken(tmp_path):
     reads = "projection.linear.thing/text."
     assert {name for name in before if name not in kept} == {f"{reads}weight", f"{reads}bias"}
     assert "the encoder of thing/text was fitted to other items there" in note
+
+
+def test_a_run_is_written_where_nobody_can_tell_what_features_mean(graph, tmp_path, monkeypatch):
+    """An encoder may be of a plugin that is not here, or of a version that is no more."""
+
+    def lost(name):
+        raise ConfigError("there is no encoder 'mine'", where="graph", fix="Load the plugin.")
+
+    encoders = LazyMapping([*graph.encoders], lost)
+    other = dataclasses.replace(graph, encoders=encoders)
+    run = mg.train(other, task="pretrain", model="hetero_sage", overrides=QUICK, out=tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["graph"]["features"] == {}
+    again = mg.train(other, task="colour", overrides=[*QUICK, "max_epochs=1"], init_from=run.folder)
+    assert any(note.startswith("began with") for note in again.module.notes)
