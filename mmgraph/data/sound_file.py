@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,10 @@ _UNKNOWN = 0x7FFF0000
 
 _MISCOUNTED = 64
 """By so many bytes, those of a header or two, a count may be wrong in a file that is whole."""
+
+_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4}
+_BYTES |= {"FLOAT": 4, "DOUBLE": 8}
+"""How many bytes a sample takes by how it is written."""
 
 _BLOCK = 1 << 20
 """How many numbers are decoded at a time, of all channels together."""
@@ -70,7 +75,7 @@ def read_samples(path: Path, *, seconds: float) -> tuple[npt.NDArray[np.float32]
     try:
         with soundfile.SoundFile(str(path)) as file:
             rate, channels = file.samplerate, file.channels
-            _refuse_cut_off(file.extra_info, path.stat().st_size)
+            _refuse_cut_off(file.extra_info, _bytes_of(file))
             if not RATES[0] <= rate <= RATES[1] or channels > MAX_CHANNELS:
                 raise UnreadableFileError(
                     f"has {counted(channels, 'channel')} at {rate:,} Hz; wanted at most "
@@ -109,22 +114,29 @@ def sound_problem(path: Path) -> str:
     return ""
 
 
-def _refuse_cut_off(log: str, size: int) -> None:
+def _refuse_cut_off(log: str, read: int | None) -> None:
     """Refuse a WAV or AIFF file whose samples end before its header says.
 
     Args:
         log: What libsndfile noted while it opened the file.
-        size: How many bytes the file has.
+        read: How many bytes of sound it finds there, where that is known.
     """
     found = _CLAIMED.search(log)
     if found is None:
         return
     claimed, there = int(found[1]), int(found[2])
-    # A comment may look like the log's own line, but the size of the file is none of its words.
-    if there + _MISCOUNTED < claimed < _UNKNOWN and claimed > size - _MISCOUNTED:
+    # A comment may look like the log's own line, but what is found is none of its words.
+    said_by_the_log = read is None or abs(there - read) <= _MISCOUNTED
+    if there + _MISCOUNTED < claimed < _UNKNOWN and said_by_the_log:
         raise UnreadableFileError(
             f"is cut off: its header says {claimed:,} bytes of sound, and {there:,} are there"
         )
+
+
+def _bytes_of(file: Any) -> int | None:
+    """Return how many bytes the samples of a sound file take in it; nothing where they are compressed."""
+    each = _BYTES.get(file.subtype)
+    return None if each is None else int(file.frames) * int(file.channels) * each
 
 
 def _checked(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -150,6 +150,18 @@ def test_a_length_that_is_not_known_yet_is_none(claimed, tmp_path):
     assert (len(samples), rate) == (800, 8000)
 
 
+def test_a_cut_off_file_is_told_whatever_stands_before_the_sound(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.sin(np.arange(8000) / 20), 8000, subtype="PCM_16")
+    whole = path.read_bytes()
+    place = whole.find(b"data")
+    junk = b"JUNK" + (20_000).to_bytes(4, "little") + bytes(20_000)
+    path.write_bytes(whole[:place] + junk + whole[place:-8000])
+    with pytest.raises(UnreadableFileError, match="is cut off"):
+        read_samples(path, seconds=9)
+
+
 @pytest.mark.parametrize("too_many", [1, 8, 44])
 def test_a_header_that_counts_itself_is_no_cut_off_file(too_many, tmp_path):
     soundfile = pytest.importorskip("soundfile")
