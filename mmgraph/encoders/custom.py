@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import CodeType
@@ -18,12 +19,14 @@ from mmgraph.data.columns import shorten
 from mmgraph.data.modalities import RawModality
 from mmgraph.encoders.broken_items import broken_items
 from mmgraph.encoders.build import KINDS
+from mmgraph.encoders.encoder import Arrays, State
 from mmgraph.encoders.standardise import Standardise
 from mmgraph.errors import ConfigError, DataError, MMGraphError, did_you_mean
 from mmgraph.hashing import Hasher
 from mmgraph.progress import Progress
 from mmgraph.registry import ENCODERS
 
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _FILES = ("image", "audio", "video", "regions")
 _ABOUT_METHOD = (
     "Args:\n    method: ``standard``, or ``none`` to leave the vectors as the function makes them."
@@ -45,11 +48,33 @@ class CustomEncoder(Standardise):
     function: ClassVar[Function]
     _where: ClassVar[str | None]
     _fix: ClassVar[str] = "Mend the function, and raise its version."
+    _has_changed = False
+    """Whether the function does something else than when this was fitted, as far as its code tells."""
 
     def description_parameters(self) -> dict[str, Any]:
         """Return the function's own parameters, and what its code does."""
         own = {name: value for name, value in self.parameters().items() if name != "method"}
-        return {**own, "function": Hasher().json(_spelled(self.function.__code__)).hexdigest()}
+        return {**own, "function": self._code()}
+
+    def fitted_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return mean and spread, and what the function's code does."""
+        state, arrays = super().fitted_state()
+        return {**state, "function": self._code(), "python": _PYTHON}, arrays
+
+    def restore(self, state: State, arrays: Arrays) -> None:
+        """Take over mean and spread; whether the function is still the same is told of new items."""
+        super().restore(state, arrays)
+        # Another Python spells the same code in another way.
+        comparable = state.get("python") == _PYTHON
+        self._has_changed = comparable and state["function"] != self._code()
+
+    def unseen(self, raw: RawModality) -> list[str]:
+        """Return for each item that the function has changed, if it has."""
+        note = "the code of its encoder has changed since the graph was built" if self._has_changed else ""
+        return [note] * len(raw)
+
+    def _code(self) -> str:
+        return Hasher().json(_spelled(self.function.__code__)).hexdigest()
 
     def describe(self, raw: RawModality, progress: Progress) -> npt.NDArray[np.float32]:
         """Return what the function makes of the items, float32 [M, D].

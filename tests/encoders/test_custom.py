@@ -304,3 +304,18 @@ def test_a_function_keeps_to_the_rules_whatever_its_numbers_and_without_descript
         return [[float(len(text) ** power), 1.0] for text in texts]
 
     check_encoder(made, items=RawModality("text", np.arange(8), ["ab", "abcd"] * 4))
+
+
+def test_new_items_are_told_that_the_function_has_changed(make_dataset, tmp_path):
+    made(letters)
+    encoder = encode_modality(seen(make_dataset, TEXTS), "item", "seen").encoder
+    save_encoder(encoder, tmp_path / "kept")
+    new = RawModality("text", np.arange(2), ["a", "b"])
+    assert load_encoder(tmp_path / "kept").unseen(new) == ["", ""]
+    made(
+        lambda texts: [
+            [float(text.count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts
+        ]
+    )
+    notes = load_encoder(tmp_path / "kept").unseen(new)
+    assert notes == ["the code of its encoder has changed since the graph was built"] * 2
