@@ -36,7 +36,7 @@ def sees_padding(
 
     length = len(tokens)
     behind = min(length + _BEHIND, most) - length
-    if behind <= 0:
+    if behind <= 0 or not length:
         return False
     alone = torch.tensor([list(tokens)])
     ids = torch.nn.functional.pad(alone, (0, behind), value=pad)

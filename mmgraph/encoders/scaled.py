@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mmgraph.encoders.affine import Affine
 from mmgraph.encoders.encoder import Arrays, Encoder, State
-from mmgraph.errors import DataError, MMGraphError
+from mmgraph.errors import DataError
 from mmgraph.hashing import Hasher
 
 
@@ -43,12 +43,13 @@ class ScaledEncoder(Encoder[npt.NDArray[Any], Affine]):
         return scale(described).astype(np.float32)
 
     def meaning(self) -> str:
-        """Return a hash of what describes the items: another shift and scale change no meaning."""
-        try:
-            described = self.description_parameters()
-        except MMGraphError:
-            # The files of a model may be gone, and its name is what is left.
-            described = self.parameters()
+        """Return a hash of what describes the items: another shift and scale change no meaning.
+
+        Raises:
+            ConfigError: If the encoder is not fitted.
+            DataError: If the files of a model are gone.
+        """
+        described = self.description_parameters()
         return Hasher().json([type(self).__name__, self.version, self.channels, described]).hexdigest()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,9 +123,9 @@ def _read(file: Path) -> tuple[list[bytes], Described | Ragged]:
     """Return the keys and the descriptions of one file; none of a damaged one, which is deleted."""
     rows: Any
     try:
-        # As tensors they are parts of the file, and as arrays they would be copies.
-        with safe_open(file, framework="pt") as opened:
-            arrays = {name: opened.get_tensor(name).numpy() for name in opened.keys()}  # noqa: SIM118 - no mapping
+        # As tensors they are parts of the file, and as arrays copies, for which nobody has to wait for torch.
+        with safe_open(file, framework="pt" if "torch" in sys.modules else "numpy") as opened:
+            arrays = {name: np.asarray(opened.get_tensor(name)) for name in opened.keys()}  # noqa: SIM118 - no mapping
         keys, rows = arrays["keys"], arrays["rows"]
         if "lengths" in arrays:
             lengths = arrays["lengths"].astype(np.int64)

@@ -24,9 +24,12 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "~": operator.contains,
 }
-_PATTERN = re.compile(r"\s*([^=!<>~]+?)\s*(==|!=|<=|>=|=>|=<|<>|~|=|<|>)\s*(.*?)\s*", re.DOTALL)
-_MEANT = {"==": "=", "<>": "!=", "=>": ">=", "=<": "<="}
+_PATTERN = re.compile(r"\s*([^=!<>~]+?)\s*(==|!=|<=|>=|<>|~|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_MEANT = {"==": "=", "<>": "!="}
 """Signs of other languages, by which nothing else can be meant."""
+
+_TURNED = {">": ">=", "<": "<="}
+"""What ``=>`` and ``=<`` mean before a number or a date; before anything else, the value begins so."""
 
 _MOST_NAMED = 12
 
@@ -67,6 +70,8 @@ class Condition:
                 fix="Write e.g. --where 'colour=red' or --where 'price<10'.",
             )
         column, sign, value = match.groups()
+        if sign == "=" and value[:1] in _TURNED and _measured([value[1:].strip()]) is not None:
+            sign, value = _TURNED[value[0]], value[1:].strip()
         return cls(column, _MEANT.get(sign, sign), value)
 
     def met(self, cells: pd.Series[Any]) -> NDArray[np.bool_]:
@@ -88,19 +93,27 @@ class Condition:
             met[given] = compare(both[:-1], both[-1])
             return met
         if self.sign not in ("=", "!="):
+            unlike = next((cell for cell in text[given] if _measured([cell, self.value]) is None), "")
             raise ConfigError(
-                f"got {self.value!r} and cells such as {next(iter(text[given]), '')!r}; wanted numbers, or "
-                f"dates, to compare by {self.sign}",
+                f"got {self.value!r} and a cell {unlike!r}; wanted numbers, or dates, to compare by "
+                f"{self.sign}",
                 where=f"--where {self.column}{self.sign}{self.value}",
                 fix="Compare text by =, != or ~; write dates as 2024-01-31.",
             )
-        return np.asarray(compare(text, self.value), dtype=bool) & given
+        # Of a column that is not all numbers, those that are may be written in several ways.
+        numbers = pd.to_numeric(pd.Series([*text, self.value], dtype=object), errors="coerce").to_numpy()
+        equal = np.asarray(text == self.value, dtype=bool) | (numbers[:-1] == numbers[-1])
+        return np.asarray(equal if self.sign == "=" else ~equal, dtype=bool) & given
 
     def hint(self, cells: pd.Series[Any]) -> str:
         """Return which values there are where no cell has the one that is wanted; nothing if one has."""
-        if self.sign != "=" or not self.value or self.met(cells).any():
+        if self.sign not in ("=", "~") or not self.value or self.met(cells).any():
             return ""
         values = sorted({cell for cell in Column(cells, self.column, "the entities").text() if cell})
+        if self.sign == "~":
+            return f"no entity has a {self.column} that holds {self.value!r}."
+        if any(self.value in value for value in values):
+            return f"no entity has the {self.column} {self.value!r}. Did you mean {self.column}~{self.value}?"
         alike = [value for value in values if value.casefold() == self.value.casefold()]
         near = f"Did you mean {alike[0]!r}?" if alike else ""
         if not alike and len(values) <= _MOST_NAMED:

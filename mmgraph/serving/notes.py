@@ -80,7 +80,9 @@ def _note_modalities(
                 unseen[row] += [f"{name}: {text}"] if text else []
     for part, names, texts in zip(parts, missing, unseen, strict=True):
         if names:
-            part.append("no modality" if len(names) == len(node_types) else f"no {', '.join(names)}")
+            told = any("(" in name for name in names)
+            every = "no modality" + (f": {', '.join(names)}" if told else "")
+            part.append(every if len(names) == len(node_types) else f"no {', '.join(names)}")
         part += texts
 
 

@@ -118,7 +118,8 @@ class Query:
         if not given:
             what = "modality" if self._sides is None else "side"
             columns = [column for name in names for column in columns_of(self.modalities[name])]
-            near = {column for name in row for column in difflib.get_close_matches(name, columns, n=1)}
+            absent = [column for column in columns if column not in row]
+            near = {column for name in row for column in difflib.get_close_matches(name, absent, n=1)}
             raise ConfigError(
                 f"got no {what}; wanted at least one of {', '.join(names)}",
                 where="query",

@@ -115,7 +115,7 @@ def test_conditions_leave_the_nearest_of_those_that_meet_them(run, shop_folder):
     [
         ("colur=red", "there is no column 'colur'. Did you mean 'colour'?"),
         ("colour", "wanted a column, one of = != < <= > >= ~, and a value"),
-        ("colour<red", "got 'red' and cells such as"),
+        ("colour<red", "got 'red' and a cell '"),
         ("colour<3", "wanted numbers, or dates, to compare by <. Compare text by =, != or ~"),
     ],
 )
@@ -134,6 +134,7 @@ def test_conditions_on_dates_and_on_what_is_true(run):
             "made": pd.to_datetime(["2022-01-31", "2021-12-31", None, "2022-02-01"]),
             "stock": [True, False, True, False],
             "tags": ["red|sale", "sale", "red", None],
+            "size": ["2", "2.0", "<none>", "> 5"],
         }
     )
     search = VectorSearch(run, table=facts)
@@ -148,6 +149,11 @@ def test_conditions_on_dates_and_on_what_is_true(run):
     assert meets("stock=true") == meets("stock==True") == ["p0", "p2"]
     assert meets("tags~sale") == ["p0", "p1"]
     assert meets("tags~red", "sold=>2022-01-01") == ["p0"]
+    assert meets("size=2") == ["p0", "p1"]
+    assert meets("size!=2") == ["p2", "p3"]
+    assert meets("size=<none>") == ["p2"]
+    with pytest.raises(MMGraphError, match="and a cell '<none>'; wanted numbers, or dates, to compare by <"):
+        meets("size<3")
 
 
 def test_a_value_that_no_entity_has_is_told(search):
@@ -155,6 +161,12 @@ def test_a_value_that_no_entity_has_is_told(search):
     assert found.table.empty
     assert found.notes == ["no entity has the colour 'RED'. Did you mean 'red'?"]
     assert search.like("p7", where=["colour=red", "colour=blue"]).notes == []
+    assert search.like("p7", where=["colour~green-ish"]).notes == [
+        "no entity has a colour that holds 'green-ish'."
+    ]
+    assert search.like("p7", where=["colour=re"]).notes == [
+        "no entity has the colour 're'. Did you mean colour~re?"
+    ]
 
 
 def test_a_column_of_a_query_that_nothing_reads_is_told(search):
