@@ -13,6 +13,7 @@ import scipy.sparse as sp
 import torch
 
 from mmgraph.errors import ConfigError
+from mmgraph.evaluation import factorisation
 from mmgraph.evaluation.baselines import BASELINES
 from mmgraph.evaluation.compare import compare
 from mmgraph.evaluation.factorisation import factorisations, least_squares
@@ -187,3 +188,17 @@ def test_least_squares_ends_where_neither_end_can_be_better() -> None:
         left = source.T @ weight @ source + 0.5 * np.eye(3)
         expected = np.linalg.solve(left, source.T @ weight @ dense[:, column])
         np.testing.assert_allclose(target[column], expected, atol=1e-8)
+
+
+def test_few_factorisations_are_tried_of_many_nodes_and_some_of_a_single_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    links = sp.csr_array((np.random.default_rng(0).random((12, 9)) < 0.3).astype(float))
+    assert len(list(factorisations(links))) == 2 * 2 * 3 + 12
+    monkeypatch.setattr(factorisation, "_FEW", 19)
+    assert [chosen["by"] for chosen, _ in factorisations(links)].count("als") == 1
+    monkeypatch.setattr(factorisation, "_MANY", 19)
+    assert {chosen["by"] for chosen, _ in factorisations(links)} == {"svd"}
+    single = sp.csr_array(np.array([[1.0, 0.0, 1.0]]))
+    monkeypatch.undo()
+    assert {chosen["by"] for chosen, _ in factorisations(single)} == {"als"}
