@@ -195,9 +195,9 @@ def test_few_factorisations_are_tried_of_many_nodes_and_some_of_a_single_one(
 ) -> None:
     links = sp.csr_array((np.random.default_rng(0).random((12, 9)) < 0.3).astype(float))
     assert len(list(factorisations(links))) == 2 * 2 * 3 + 12
-    monkeypatch.setattr(factorisation, "_FEW", 19)
+    monkeypatch.setattr(factorisation, "_FEW", 18)
     assert [chosen["by"] for chosen, _ in factorisations(links)].count("als") == 1
-    monkeypatch.setattr(factorisation, "_MANY", 19)
+    monkeypatch.setattr(factorisation, "_MANY", 18)
     assert {chosen["by"] for chosen, _ in factorisations(links)} == {"svd"}
     single = sp.csr_array(np.array([[1.0, 0.0, 1.0]]))
     monkeypatch.undo()
