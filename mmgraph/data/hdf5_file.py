@@ -54,8 +54,9 @@ def read_hdf5(path: Path, key: str | None, choose: Callable[[list[str]], str]) -
     """
     library = hdf5_library()
     with library.File(path, "r") as file:
-        known = key is not None and _is_array(library, file, key)
-        name = key if known and key is not None else choose(_names(library, file, path))
+        name = (
+            key if key is not None and _is_array(library, file, key) else choose(_names(library, file, path))
+        )
         array = file[name]
         if array.is_virtual or array.external is not None:
             raise DataError(
@@ -77,16 +78,17 @@ def _is_array(library: ModuleType, file: Any, name: str) -> bool:
     """Return whether a name is that of an array, by no link that may lead elsewhere."""
     group, parts = file, name.split("/")
     for part in parts[:-1]:
-        if not _holds(library, group, part, library.Group):
+        if _kind(library, group, part) is not library.Group:
             return False
         group = group[part]
-    return _holds(library, group, parts[-1], library.Dataset)
+    return _kind(library, group, parts[-1]) is library.Dataset
 
 
-def _holds(library: ModuleType, group: Any, name: str, kind: type) -> bool:
+def _kind(library: ModuleType, group: Any, name: str) -> Any:
+    """Return the class of what a group holds under a name; nothing for nothing, and for links."""
     if name in ("", ".") or not isinstance(group.get(name, getlink=True), library.HardLink):
-        return False
-    return group.get(name, getclass=True) is kind
+        return None
+    return group.get(name, getclass=True)
 
 
 def _names(library: ModuleType, file: Any, path: Path) -> list[str]:
@@ -107,9 +109,7 @@ def _names(library: ModuleType, file: Any, path: Path) -> list[str]:
                     where=str(path),
                     fix="Write the features to a file of their own.",
                 )
-            if not isinstance(group.get(name, getlink=True), library.HardLink):
-                continue
-            kind = group.get(name, getclass=True)
+            kind = _kind(library, group, name)
             if kind is library.Dataset:
                 found.append(f"{before}{name}")
             elif kind is library.Group and (place := _place(library, inner := group[name])) not in seen:

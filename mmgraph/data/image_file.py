@@ -14,8 +14,10 @@ from PIL import Image, UnidentifiedImageError
 from mmgraph.data.files import UnreadableFileError, opening_problem
 
 MAX_PIXELS = 1 << 26
-MAX_SIDE = 1 << 16
 """Larger images are refused before they are decoded: a few kilobytes can claim to be many gigabytes."""
+
+MAX_SIDE = 1 << 16
+"""Longer ones too: what decoders keep of each row or column takes several times the pixels then."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "ICO", "AVIF")
 """What is read, as far as Pillow was built with it. It knows more, and starts other programs for some."""

@@ -93,7 +93,7 @@ class Condition:
             met[given] = compare(both[:-1], both[-1])
             return met
         if self.sign not in ("=", "!="):
-            unlike = next((cell for cell in text[given] if _measured([cell, self.value]) is None), "")
+            unlike = next(iter(text[given][_unlike(text[given], self.value)]), "")
             raise ConfigError(
                 f"got {self.value!r} and a cell {unlike!r}; wanted numbers, or dates, to compare by "
                 f"{self.sign}",
@@ -121,6 +121,20 @@ class Condition:
         return f"no entity has the {self.column} {self.value!r}. {near}".rstrip()
 
 
+def _unlike(cells: NDArray[np.object_], value: str) -> NDArray[np.bool_]:
+    """Return which cells are no number beside a number or no date beside a date; all beside another value."""
+    series = pd.Series(cells, dtype=object)
+    if not np.isnan(pd.to_numeric(value, errors="coerce")):
+        return pd.to_numeric(series, errors="coerce").isna().to_numpy(bool)
+    if _measured([value]) is None:
+        return np.ones(len(cells), dtype=bool)
+    return _as_dates(series).isna().to_numpy(bool)
+
+
+def _as_dates(cells: pd.Series[Any]) -> pd.Series[Any]:
+    return pd.to_datetime(cells, errors="coerce", format="ISO8601", utc=True)
+
+
 def _measured(cells: list[str]) -> NDArray[np.float64] | None:
     """Return cells as numbers, as seconds if all are dates, or as ones and zeros if all are true or false;
     nothing if they are neither."""
@@ -131,7 +145,7 @@ def _measured(cells: list[str]) -> NDArray[np.float64] | None:
     folded = series.str.casefold()
     if folded.isin(["true", "false"]).all():
         return np.asarray(folded == "true", dtype=np.float64)
-    dates = pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
+    dates = _as_dates(series)
     return None if dates.isna().any() else np.asarray(dates.astype("int64"), dtype=np.float64)
 
 

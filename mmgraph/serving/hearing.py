@@ -76,7 +76,8 @@ class Hearing:
         edges = {t.triple: edges_of_new(self._view, t, attached.relations, factory) for t in edge_types}
         heard = self._heard(edges)
         new = {name: factory.num_nodes(name) for name in self._sizes}
-        batch = self._batch(attached, edges, heard, new, self._out_of_sight(space))
+        hidden = frozenset[str]() if space is None else space.side.hidden
+        batch = self._batch(attached, edges, heard, new, hidden)
         if space is not None:
             batch = space.side.without(batch, self._hidden(space, heard, new))
         index, weight, attr = batch.edge_index_dict, batch.edge_weight_dict, batch.edge_attr_dict
@@ -103,7 +104,7 @@ class Hearing:
         edges: dict[Triple, Edges],
         heard: dict[str, NDArray[np.int64]],
         new: dict[str, int],
-        out_of_sight: set[str],
+        hidden: frozenset[str],
     ) -> GraphBatch:
         """Return the new nodes, behind those that they hear from, and the edges that lead to them."""
         index, weight, attr = {}, {}, {}
@@ -116,14 +117,7 @@ class Hearing:
                 weight[triple] = _floats(found.weight, (0,))
             if edge_type.attr_names:
                 attr[triple] = _floats(found.attr, (0, len(edge_type.attr_names)))
-        return GraphBatch(self._features(attached, heard, new, out_of_sight), index, weight, attr)
-
-    def _out_of_sight(self, space: CommonSpace | None) -> set[str]:
-        """Return the node types of what a side does not see of the entities that are looked at from it."""
-        if space is None:
-            return set()
-        own = [t for t in self._view.schema.node_types if t.entity == space.task.labels.entity and t.modality]
-        return {t.name for t in own if t.modality not in space.side.modalities}
+        return GraphBatch(self._features(attached, heard, new, hidden), index, weight, attr)
 
     def _heard(self, edges: dict[Triple, Edges]) -> dict[str, NDArray[np.int64]]:
         """Return by node type the known nodes that edges lead from, ascending, int64 [K]."""
@@ -146,7 +140,7 @@ class Hearing:
         attached: AttachedGraph,
         heard: dict[str, NDArray[np.int64]],
         new: dict[str, int],
-        out_of_sight: set[str],
+        hidden: frozenset[str],
     ) -> States:
         x_dict, tuned = {}, new_features(self._model, attached)
         for node_type in self._view.schema.node_types:
@@ -155,7 +149,7 @@ class Hearing:
                 x_dict[name] = torch.empty(len(heard[name]) + new[name], 0)
             else:
                 known = self._view.features_of(name, heard[name])
-                if name in out_of_sight:
+                if name in hidden:
                     # What nobody looks at need not be encoded.
                     fresh = np.zeros((new[name], self._view.schema.channels[name]), dtype=np.float32)
                 else:

@@ -32,6 +32,7 @@ class Side:
     Attributes:
         modalities: The modalities that are seen, by their names.
         relations: The relations that are seen, by their names.
+        hidden: The node types of the modalities that are not seen, by their names.
         origins: The modality node types and relations that what is seen goes back to, each with what it is
             seen by: itself, a pair that it is in, or a relation that was made from it.
     """
@@ -47,6 +48,7 @@ class Side:
         self._entity, self.modalities = entity, frozenset(modalities)
         self._owned = [t.name for t in schema.node_types if t.entity == entity and t.modality is not None]
         self._seen = {f"{entity}/{name}" for name in modalities}
+        self.hidden = frozenset(self._owned) - self._seen
         kept = [t for t in schema.edge_types if self._stays(t, relations)]
         self._kept = {t.triple for t in kept}
         tied = [t for t in kept if t.kind != OF]
@@ -61,7 +63,7 @@ class Side:
     def _stays(self, edge_type: EdgeType, relations: Collection[str]) -> bool:
         """Return whether an edge type stays at entities that are looked at from this side."""
         if edge_type.kind == OF:
-            return not {edge_type.source, edge_type.target} & (set(self._owned) - self._seen)
+            return not {edge_type.source, edge_type.target} & self.hidden
         made_from = set(edge_type.made_from)
         return edge_type.relation in relations or (bool(made_from) and made_from <= self._seen)
 
