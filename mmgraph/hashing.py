@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
+
+HASH_BYTES = 16
 
 
 class Hasher:
@@ -20,7 +25,7 @@ class Hasher:
     """
 
     def __init__(self) -> None:
-        self._hash = hashlib.blake2b(digest_size=16)
+        self._hash = hashlib.blake2b(digest_size=HASH_BYTES)
 
     def bytes(self, data: bytes) -> Hasher:
         """Add raw bytes."""
@@ -54,6 +59,26 @@ class Hasher:
             self._hash.update(block)
         return self
 
+    def digest(self) -> builtins.bytes:
+        """Return the hash so far, 16 bytes."""
+        return self._hash.digest()
+
     def hexdigest(self) -> str:
         """Return the hash so far, 32 hexadecimal digits."""
         return self._hash.hexdigest()
+
+
+def joined_hashes(hashes: Iterable[bytes]) -> npt.NDArray[np.uint8]:
+    """Return hashes as an array, uint8 [N, 16]."""
+    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES)
+
+
+def split_hashes(hashes: npt.NDArray[np.uint8]) -> list[bytes]:
+    """Return the rows of an array, uint8 [N, 16], as hashes.
+
+    Example:
+        >>> split_hashes(joined_hashes([b"one" + bytes(13), bytes(16)]))[0][:3]
+        b'one'
+    """
+    split: list[bytes] = np.ascontiguousarray(hashes).view(f"V{HASH_BYTES}").ravel().tolist()
+    return split

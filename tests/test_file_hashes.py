@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from mmgraph import file_hashes
 from mmgraph.file_hashes import FileHashes
@@ -82,8 +83,8 @@ def test_one_file_of_many_that_changed_is_read(tmp_path: Path, reads: list[Path]
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"picture {number}")
     first = FileHashes(tmp_path / "kept").of(paths)
-    assert first == [Hasher().file(path).hexdigest() for path in paths]
-    assert len(list((tmp_path / "kept").iterdir())) == 2, "one for each folder"
+    assert first == [Hasher().file(path).digest() for path in paths]
+    assert len(list((tmp_path / "kept").iterdir())) == 1, "one for the folder that all are in"
     reads.clear()
     paths[4].write_text("another picture")
     again = FileHashes(tmp_path / "kept").of([*paths, paths[0]])
@@ -94,7 +95,7 @@ def test_one_file_of_many_that_changed_is_read(tmp_path: Path, reads: list[Path]
 
 def test_a_file_that_is_asked_for_twice_is_read_once(old: Path, reads: list[Path], tmp_path: Path) -> None:
     first, second = FileHashes(tmp_path / "kept").of([old, old])
-    assert first == second == Hasher().file(old).hexdigest()
+    assert first == second == Hasher().file(old).digest()
     assert len(reads) == 1
 
 
@@ -108,10 +109,35 @@ def test_names_without_a_folder_are_those_of_the_present_one(
     assert len(reads) == 1
 
 
-@pytest.mark.parametrize("entry", [[[1, 2, 3, 4, 5], "00"], "", 7, None])
-def test_an_entry_of_another_form_is_not_believed(entry, old: Path, tmp_path: Path, monkeypatch) -> None:
+HASHES = np.zeros((1, 16), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"states": np.zeros(1, np.int64)},
+        {"states": np.zeros(1, np.int32), "hashes": HASHES},
+        {"states": np.zeros(2, np.int64), "hashes": HASHES},
+        {"states": np.array(0), "hashes": HASHES},
+        {"states": np.zeros(1, np.int64), "hashes": HASHES[:, :8]},
+    ],
+)
+def test_what_is_kept_in_another_form_is_not_believed(arrays, old: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(file_hashes, "_TICK", -1)
+    monkeypatch.setattr(file_hashes, "_states", lambda stats: (0 for _ in stats))
     true = FileHashes(tmp_path / "kept").get(old)
     (place,) = (tmp_path / "kept").iterdir()
-    place.write_text(json.dumps({old.name: entry}))
-    assert FileHashes(tmp_path / "kept").get(old) == true
+    place.write_bytes(save(arrays))
+    assert FileHashes(tmp_path / "kept").get(old) == true == Hasher().file(old).hexdigest()
+
+
+def test_a_file_that_took_the_place_of_another_is_read(old: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    other = tmp_path / "other.csv"
+    other.write_text("two")
+    hashes = FileHashes(tmp_path / "kept")
+    first, second = hashes.of([old, other])
+    stat = old.stat()
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(old)
+    assert hashes.of([old]) == [second] != [first]

@@ -16,11 +16,12 @@ from mmgraph.data.modality_spec import Storage
 from mmgraph.data.pairs import Pair
 from mmgraph.data.regions import Regions
 from mmgraph.encoders.broken_items import BrokenItemsError, broken_items, unopened
+from mmgraph.encoders.descriptions import Descriptions
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.shelf import Shelf
 from mmgraph.encoders.storage import as_kept
-from mmgraph.errors import DataError, UserError
+from mmgraph.errors import UserError
 from mmgraph.file_hashes import FileHashes
 from mmgraph.hashing import Hasher
 from mmgraph.paths import home
@@ -89,23 +90,25 @@ class FeatureCache:
                 encoder, name, some, describe, storage=storage, at_once=at_once, progress=progress
             ),
         )
-        # Of items that are alike the first.
-        rows = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
         shelf = Shelf(self._place(maker_key(encoder, name, raw, storage)))
-        known = shelf.read(rows)
-        lacking = sorted((row for key, row in rows.items() if key not in known), key=_length_in(raw))
-        self.described, self.distinct = len(lacking), len(rows)
+        known = shelf.read()
+        distinct = set(keys)
+        absent = known.lacking(distinct)
+        # Of items that are alike the first.
+        first = (
+            {keys[row]: row for row in range(len(keys) - 1, -1, -1) if keys[row] in absent} if absent else {}
+        )
+        lacking = sorted(first.values(), key=_length_in(raw))
+        self.described, self.distinct = len(lacking), len(distinct)
         work = _Work(shelf, raw, keys, lambda some: _kept(describe(some), storage), progress)
         if lacking:
             try:
                 with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
-                    known |= work.do(lacking, len(lacking) if at_once else _FIRST, advance)
+                    work.do(lacking, len(lacking) if at_once else _FIRST, known, advance)
             finally:
                 self.made += work.made
-        if encoder.several:
-            found = Ragged.of([known[key] for key in keys])
-            return Ragged(_widened(found.values), found.lengths)
-        return _widened(_stacked([known[key] for key in keys], name))
+        found = known.of(keys, f"encoder {name}")
+        return Ragged(_widened(found.values), found.lengths) if isinstance(found, Ragged) else _widened(found)
 
     def _keys(self, raw: RawModality, describe: Callable[[RawModality], object]) -> list[bytes]:
         """Return the hash of the content of each item.
@@ -146,13 +149,18 @@ class _Work:
         self._describe, self._progress = describe, progress
         self._kept, self.made = True, 0
 
-    def do(self, rows: list[int], size: int, advance: Advance) -> dict[bytes, npt.NDArray[Any]]:
-        """Return the descriptions of some rows, by key.
+    def do(self, rows: list[int], size: int, known: Descriptions, advance: Advance) -> None:
+        """Have some rows described.
+
+        Args:
+            rows: The rows.
+            size: How many the first part has.
+            known: Takes the descriptions.
+            advance: Told of every part.
 
         Raises:
             DataError: If items cannot be read; it names the first few and counts them all.
         """
-        done: dict[bytes, npt.NDArray[Any]] = {}
         problems: dict[int, str] = {}
         start = 0
         while start < len(rows):
@@ -160,7 +168,7 @@ class _Work:
             begun = time.monotonic()
             good, described = self._part(part, problems)
             keys = [self._keys[row] for row in good]
-            done |= zip(keys, described, strict=True)
+            known.add(keys, described)
             self.made += len(keys)
             self._keep(keys, described)
             advance(len(part))
@@ -172,7 +180,6 @@ class _Work:
             why = {self._keys[row]: problem for row, problem in problems.items()}
             everywhere = {row: why[key] for row, key in enumerate(self._keys) if key in why}
             raise broken_items(everywhere, self._raw)
-        return done
 
     def _part(self, rows: list[int], problems: dict[int, str]) -> tuple[list[int], npt.NDArray[Any] | Ragged]:
         """Return the rows of a part that can be described, and their descriptions; note the others."""
@@ -200,23 +207,6 @@ class _Work:
         except (UserError, OSError) as error:
             self._kept = False
             self._progress.say(f"Features are not cached: {error}")
-
-
-def _stacked(rows: list[npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
-    """Return arrays, at least one of them, as ``numpy.stack`` does in several times as long.
-
-    Raises:
-        DataError: If they are not of one shape.
-    """
-    shape = rows[0].shape
-    for row in rows:
-        if row.shape != shape:
-            raise DataError(
-                f"described items by arrays of shape {list(shape)} and {list(row.shape)}; wanted one shape",
-                where=f"encoder {name}",
-                fix="Mend the encoder; if it describes items in another way than before, raise its version.",
-            )
-    return np.concatenate(rows).reshape(len(rows), *shape) if shape else np.stack(rows)
 
 
 def _kept(described: npt.NDArray[Any] | Ragged, storage: Storage) -> npt.NDArray[Any] | Ragged:
@@ -260,14 +250,13 @@ def item_keys(raw: RawModality, hashes: FileHashes | None = None) -> list[bytes]
         raw: The items.
         hashes: Knows the hashes of files that nobody has touched; nothing to read all of them.
     """
-    if hashes is not None and isinstance(raw.values, list):
-        files = [value for value in raw.values if isinstance(value, Path)]
-        if files and len(files) == len(raw.values):
-            return [bytes.fromhex(found) for found in hashes.of(files)]
+    values: Any = raw.values
+    if hashes is not None and all(issubclass(kind, Path) for kind in set(map(type, values))):
+        return hashes.of(values)
     if isinstance(raw.values, pd.DataFrame):
         parts = [raw.take(np.array([row])) for row in range(len(raw))]
-        return [bytes.fromhex(add_content(Hasher(), part).hexdigest()) for part in parts]
-    return [bytes.fromhex(_add_item(Hasher(), value).hexdigest()) for value in raw.values]
+        return [add_content(Hasher(), part).digest() for part in parts]
+    return [_add_item(Hasher(), value).digest() for value in raw.values]
 
 
 def add_content(hasher: Hasher, raw: RawModality) -> Hasher:

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
+import json
+import mmap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from mmgraph.atomic import atomic_write
+from mmgraph.encoders.descriptions import Described, Descriptions
 from mmgraph.encoders.ragged import Ragged
-from mmgraph.hashing import Hasher
+from mmgraph.hashing import HASH_BYTES, Hasher, joined_hashes, split_hashes
 
 _SMALL = 64 << 20
 _MOST_SMALL = 16
-_KEY_BYTES = 16
 
-Described = npt.NDArray[Any]
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "U64": "<u8",
+    "I32": "<i4",
+    "U32": "<u4",
+    "I16": "<i2",
+    "U16": "<u2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+    "C64": "<c8",
+}
+"""NumPy's names of the types that the library saves arrays of."""
 
 
 class Shelf:
@@ -35,25 +50,19 @@ class Shelf:
     Example:
         >>> shelf = Shelf(getfixture("tmp_path") / "shelf")
         >>> shelf.add([bytes(16)], np.ones((1, 2)))
-        >>> {key.hex(): row.tolist() for key, row in shelf.read([bytes(16), b"x" * 16]).items()}
-        {'00000000000000000000000000000000': [1.0, 1.0]}
+        >>> found = shelf.read()
+        >>> found.of([bytes(16)], "here").tolist(), found.lacking({b"x" * 16})
+        ([[1.0, 1.0]], {b'xxxxxxxxxxxxxxxx'})
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, keys: Iterable[bytes]) -> dict[bytes, Described]:
-        """Return the descriptions that are there, by key.
-
-        Args:
-            keys: Hashes of 16 bytes.
-        """
-        wanted, found = set(keys), {}
+    def read(self) -> Descriptions:
+        """Return the descriptions that are there; their rows are not read before somebody asks for them."""
+        found = Descriptions()
         for file in self._files():
-            there, rows = _read(file)
-            for key, row in zip(there, rows, strict=True):
-                if key in wanted:
-                    found[key] = row
+            found.add(*_read(file))
         return found
 
     def add(self, keys: Sequence[bytes], rows: Described | Ragged) -> None:
@@ -66,7 +75,7 @@ class Shelf:
         Raises:
             UserError: If the folder cannot be written.
         """
-        joined = _joined(keys)
+        joined = joined_hashes(keys)
         values = rows.values if isinstance(rows, Ragged) else rows
         arrays = {"keys": joined, "rows": np.ascontiguousarray(values)}
         if isinstance(rows, Ragged):
@@ -82,19 +91,17 @@ class Shelf:
         small = [file for file in self._files() if _size(file) < _SMALL]
         if len(small) <= _MOST_SMALL:
             return
-        merged: dict[bytes, Described] = {}
-        ragged = False
+        merged = Descriptions()
         read = []
         for file in small:
             keys, rows = _read(file)
-            merged.update(zip(keys, rows, strict=True))
-            ragged = ragged or isinstance(rows, Ragged)
+            merged.add(keys, rows)
             read += [file] if keys else []
-        if not merged:
+        keys = list(merged)
+        if not keys:
             return
-        parts = list(merged.values())
-        self.add(list(merged), Ragged.of(parts) if ragged else np.stack(parts))
-        kept = self._file_of(_joined(list(merged)))
+        self.add(keys, merged.of(keys, str(self._folder)))
+        kept = self._file_of(joined_hashes(keys))
         # What was not there to be read may have come since, from another process.
         for file in read:
             if file != kept:
@@ -115,30 +122,44 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _joined(keys: Sequence[bytes]) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, _KEY_BYTES)
-
-
-def _read(file: Path) -> tuple[list[bytes], Described | Ragged]:
+def _read(file: Path) -> tuple[list[bytes], Described]:
     """Return the keys and the descriptions of one file; none of a damaged one, which is deleted."""
-    rows: Any
     try:
-        # As tensors they are parts of the file, and as arrays copies, for which nobody has to wait for torch.
-        with safe_open(file, framework="pt" if "torch" in sys.modules else "numpy") as opened:
-            arrays = {name: np.asarray(opened.get_tensor(name)) for name in opened.keys()}  # noqa: SIM118 - no mapping
+        arrays = _mapped(file)
         keys, rows = arrays["keys"], arrays["rows"]
+        described: Described = rows
         if "lengths" in arrays:
             lengths = arrays["lengths"].astype(np.int64)
             if (lengths < 1).any() or lengths.sum() != len(rows):
                 raise ValueError("lengths and rows do not fit")
-            rows = Ragged(rows, lengths)
-        if keys.dtype != np.uint8 or keys.shape != (len(rows), _KEY_BYTES):
+            described = Ragged(rows, lengths)
+        if keys.dtype != np.uint8 or keys.shape != (len(described), HASH_BYTES):
             raise ValueError("keys and rows do not fit")
-    except (FileNotFoundError, RuntimeError):
-        # Another process has put it into a larger file; torch has no error of its own for that.
+    except FileNotFoundError:
+        # Another process has put it into a larger file.
         return [], np.empty(0)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         file.unlink(missing_ok=True)
         return [], np.empty(0)
-    data = keys.tobytes()
-    return [data[start : start + _KEY_BYTES] for start in range(0, len(data), _KEY_BYTES)], rows
+    return split_hashes(keys), described
+
+
+def _mapped(file: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a safetensors file as parts of it, of which only what is used is read.
+
+    The library copies arrays unless they are torch's, for which it takes three times as long as this.
+
+    Raises:
+        OSError: If it cannot be read.
+        Other errors: If it is damaged.
+    """
+    with file.open("rb") as opened:
+        content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(bytes(content[8:start]))
+    arrays = {}
+    for name, array in header.items():
+        begin, end = array["data_offsets"]
+        data = np.frombuffer(content[start + begin : start + end], _DTYPES[array["dtype"]])
+        arrays[name] = data.reshape(array["shape"])
+    return arrays

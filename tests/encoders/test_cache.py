@@ -14,6 +14,7 @@ from mmgraph.encoders import HOG, FeatureCache, HashedNGrams, cache, encode
 from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.cache import item_keys, maker_key
 from mmgraph.encoders.shelf import Shelf
+from mmgraph.errors import DataError
 from mmgraph.paths import home
 from mmgraph.progress import Progress
 
@@ -172,9 +173,37 @@ def test_many_small_files_become_one(tmp_path):
         shelf.add([key], np.full((1, 3), number, dtype=np.float16))
     shelf.tidy()
     assert len(list(tmp_path.iterdir())) == 1
-    found = shelf.read(keys)
-    assert [found[key].tolist() for key in keys] == [[number] * 3 for number in range(20)]
-    assert found[keys[0]].dtype == np.float16
+    found = shelf.read().of(keys, "here")
+    assert found.tolist() == [[number] * 3 for number in range(20)]
+    assert found.dtype == np.float16
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 0), (5, 2, 3)])
+@pytest.mark.parametrize(
+    "dtype", ["f8", "f4", "f2", "i8", "u8", "i4", "u4", "i2", "u2", "i1", "u1", "?", "c8"]
+)
+def test_any_array_that_is_kept_comes_back(shape, dtype, tmp_path):
+    rows = (np.arange(np.prod(shape)).reshape(shape) * 3).astype(dtype)
+    keys = [bytes([number] * 16) for number in range(5)]
+    Shelf(tmp_path).add(keys, rows)
+    found = Shelf(tmp_path).read().of(keys[::-1], "here")
+    assert found.dtype == rows.dtype
+    np.testing.assert_array_equal(found, rows[::-1])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_file_with_a_damaged_byte_is_read_or_forgotten(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    shelf, key = Shelf(tmp_path), bytes(16)
+    shelf.add([key], np.ones((1, 3)))
+    (file,) = tmp_path.iterdir()
+    whole = bytearray(file.read_bytes())
+    for place in range(whole.index(b"}}") + 2):
+        damaged = whole.copy()
+        damaged[place] = rng.integers(256)
+        file.write_bytes(damaged)
+        lacking = shelf.read().lacking({key})
+        assert file.is_file() or lacking == {key}
 
 
 def _add_many(folder) -> None:
@@ -191,8 +220,19 @@ def test_processes_share_it(tmp_path):
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    found = Shelf(tmp_path).read(bytes([number] * 16) for number in range(20))
-    assert {key[0]: row.mean() for key, row in found.items()} == {n: n for n in range(20)}
+    found = Shelf(tmp_path).read().of([bytes([number] * 16) for number in range(20)], "here")
+    assert found.mean(axis=1).tolist() == list(range(20))
+
+
+def test_descriptions_of_another_shape_than_before_are_an_error(tmp_path, raw):
+    def described(width: int, texts: list[str]) -> object:
+        return FeatureCache(tmp_path).description(
+            HashedNGrams(), "n", raw("text", texts), lambda some: np.ones((len(some), width)), progress=QUIET
+        )
+
+    described(3, TEXTS[:5])
+    with pytest.raises(DataError, match=r"encoder n: described items by arrays of shape \[3\] and \[4\]"):
+        described(4, TEXTS)
 
 
 def test_features_do_not_depend_on_what_is_kept(tmp_path, raw):

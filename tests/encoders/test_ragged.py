@@ -43,9 +43,12 @@ def test_a_shelf_keeps_as_many_rows_as_each_item_has(tmp_path):
         shelf.add([key], Ragged.of([np.full((1 + number % 3, 2), number, np.float16)]))
     shelf.tidy()
     assert len(list(tmp_path.iterdir())) == 1
-    found = shelf.read(KEYS)
-    assert [found[key].tolist() for key in KEYS] == [[[n, n]] * (1 + n % 3) for n in range(40)]
-    assert found[KEYS[0]].dtype == np.float16
+    shelf.add([b"another" + bytes(9)], Ragged.of([np.full((2, 2), 40, np.float16)]))
+    keys = [*KEYS, b"another" + bytes(9)]
+    order = np.random.default_rng(0).permutation(41)
+    found = shelf.read().of([keys[n] for n in order], "here")
+    assert [rows.tolist() for rows in found] == [[[n, n]] * (2 if n == 40 else 1 + n % 3) for n in order]
+    assert found.values.dtype == np.float16
 
 
 @pytest.fixture(scope="module")
