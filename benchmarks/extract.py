@@ -81,8 +81,8 @@ _TAIL = """
 - *found again* are the same descriptions from the cache: files are looked at, not read, as nobody has touched
   them. *encoded again* adds the projection on principal components, or the scale, which is made either way.
   What a command costs before it begins, and reading tables, is in neither.
-- To ask whether a file is as it was takes about two microseconds, and its description takes as long to come
-  into memory. Where describing is cheap, as for thumbnails, that is a larger share.
+- About half of the time in which a file's description is found again is the system's answer whether the file
+  is as it was. Where describing is cheap, as for thumbnails, that is a larger share.
 """
 
 
