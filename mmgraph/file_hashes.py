@@ -56,6 +56,8 @@ class FileHashes:
         """
         # As text, and without a loop: that takes longer than all else here but asking the system.
         texts = [str(path) for path in paths]
+        if not texts:
+            return []
         place = self._place(texts)
         known = _read(place)
         with contextlib.suppress(KeyError):
@@ -69,7 +71,8 @@ class FileHashes:
                 begun = time.time_ns()
                 found = read[text] = Hasher().file(Path(text)).digest()
                 old = begun - max(stat.st_mtime_ns, stat.st_ctime_ns) > _TICK
-                if old and [state] == list(_states([os.stat(text)])):  # noqa: PTH116
+                # Where a system does not number files they cannot be told apart.
+                if old and stat.st_ino and [state] == list(_states([os.stat(text)])):  # noqa: PTH116
                     fresh[state] = found
             hashes.append(found)
         if fresh:

@@ -233,17 +233,22 @@ def _described(
 
 
 def _as_said(encoder: Encoder[Any, Any], described: Any, num_items: int) -> Any:
-    """Return a description that has several rows for an item just where the encoder says so."""
+    """Return a description of all items that has several rows for an item just where the encoder says so."""
     several = isinstance(described, Ragged)
-    if several is not encoder.several or (several and len(described) != num_items):
-        came = f"several rows of {counted(len(described), 'item')}" if several else "one row for an item"
-        wanted = f"several rows of {counted(num_items, 'item')}" if encoder.several else "one row for an item"
+    # What is not cached may be anything that the encoder itself reads.
+    described_items = len(described) if isinstance(described, Ragged | np.ndarray) else num_items
+    if several is not encoder.several or described_items != num_items:
+        came, wanted = _rows_of(several, described_items), _rows_of(encoder.several, num_items)
         raise DataError(
             f"got {came}; wanted {wanted}",
             where=type(encoder).__name__,
             fix="Mend the encoder's describe, or what its property several says.",
         )
     return described
+
+
+def _rows_of(several: bool, num_items: int) -> str:
+    return f"{'several rows' if several else 'one row'} for each of {counted(num_items, 'item')}"
 
 
 def _checked(

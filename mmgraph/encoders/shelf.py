@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from safetensors.numpy import save
 
 from mmgraph.atomic import atomic_write
@@ -83,17 +83,29 @@ class Shelf:
         atomic_write(self._file_of(joined), save(arrays))
 
     def tidy(self) -> None:
-        """Put many small files into one.
+        """Put many small files into few larger ones.
 
         Raises:
             UserError: If the folder cannot be written.
         """
-        small = [file for file in self._files() if _size(file) < _SMALL]
+        small = {file: size for file in self._files() if 0 < (size := _size(file)) < _SMALL}
         if len(small) <= _MOST_SMALL:
             return
+        some: list[Path] = []
+        total = 0
+        for file, size in small.items():
+            some.append(file)
+            total += size
+            if total >= _SMALL:
+                self._merge(some)
+                some, total = [], 0
+        if len(some) > 1:
+            self._merge(some)
+
+    def _merge(self, files: Sequence[Path]) -> None:
         merged = Descriptions()
         read = []
-        for file in small:
+        for file in files:
             keys, rows = _read(file)
             merged.add(keys, rows)
             read += [file] if keys else []
@@ -135,10 +147,10 @@ def _read(file: Path) -> tuple[list[bytes], Described]:
             described = Ragged(rows, lengths)
         if keys.dtype != np.uint8 or keys.shape != (len(described), HASH_BYTES):
             raise ValueError("keys and rows do not fit")
-    except FileNotFoundError:
-        # Another process has put it into a larger file.
+    except OSError:
+        # It cannot be read now: another process has put it into a larger one, or it is somebody else's.
         return [], np.empty(0)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         file.unlink(missing_ok=True)
         return [], np.empty(0)
     return split_hashes(keys), described
@@ -153,8 +165,9 @@ def _mapped(file: Path) -> dict[str, npt.NDArray[Any]]:
         OSError: If it cannot be read.
         Other errors: If it is damaged.
     """
-    with file.open("rb") as opened:
-        content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+    # Python's own maps keep a file open each, of which there may be a thousand.
+    with pa.memory_map(str(file)) as opened:
+        content = memoryview(opened.read_buffer())
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(bytes(content[8:start]))
     arrays = {}

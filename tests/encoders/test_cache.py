@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from mmgraph.encoders import HOG, FeatureCache, HashedNGrams, cache, encode
@@ -176,6 +179,45 @@ def test_many_small_files_become_one(tmp_path):
     found = shelf.read().of(keys, "here")
     assert found.tolist() == [[number] * 3 for number in range(20)]
     assert found.dtype == np.float16
+
+
+def test_what_becomes_one_file_is_about_as_large_as_a_file_is_to_be(tmp_path, monkeypatch):
+    monkeypatch.setattr("mmgraph.encoders.shelf._SMALL", 10_000)
+    shelf = Shelf(tmp_path)
+    keys = [bytes([number] * 16) for number in range(100)]
+    for key in keys:
+        shelf.add([key], np.full((1, 100), key[0], np.int64))
+    shelf.tidy()
+    sizes = sorted(file.stat().st_size for file in tmp_path.iterdir())
+    assert len(sizes) == 10
+    assert all(8_000 < size < 12_000 for size in sizes[1:])
+    assert shelf.read().of(keys, "here")[:, 0].tolist() == list(range(100))
+
+
+def test_any_number_of_files_is_read(tmp_path):
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    shelf, keys = Shelf(tmp_path), [bytes([number] * 16) for number in range(100)]
+    for key in keys:
+        shelf.add([key], np.full((1, 3), key[0]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/dev/fd").iterdir())) + 20, limit[1]))
+    try:
+        found = shelf.read().of(keys, "here")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert found[:, 0].tolist() == list(range(100))
+
+
+def test_a_file_that_cannot_be_read_now_stays(tmp_path, monkeypatch):
+    shelf, key = Shelf(tmp_path), bytes(16)
+    shelf.add([key], np.ones((1, 3)))
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pyarrow, "memory_map", refuse)
+        assert shelf.read().lacking({key})
+    assert not shelf.read().lacking({key})
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 0), (5, 2, 3)])

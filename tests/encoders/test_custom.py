@@ -17,7 +17,15 @@ from pydantic import Field
 import mmgraph as mg
 from mmgraph.data.choice import Choice
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders import FeatureCache, build_encoder, encode, encode_modality, load_encoder, save_encoder
+from mmgraph.encoders import (
+    FeatureCache,
+    HashedNGrams,
+    build_encoder,
+    encode,
+    encode_modality,
+    load_encoder,
+    save_encoder,
+)
 from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.cache import maker_key
 from mmgraph.errors import ConfigError, DataError, GraphError, UnknownNameError
@@ -230,6 +238,15 @@ def test_pictures_that_become_no_numbers_are_broken(raw, quiet, image_file):
     with pytest.raises(BrokenItemsError, match=r"0\.png.* became numbers that are not finite") as caught:
         made(dividing, "image")().describe(raw("image", [white, black]), quiet)
     assert list(caught.value.problems) == [1]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_description_that_leaves_items_out_is_an_error(cached, raw, tmp_path, monkeypatch):
+    encoder = HashedNGrams(buckets=16)
+    encoder.fit(np.ones((2, 32), np.float32))
+    monkeypatch.setattr(HashedNGrams, "describe", lambda self, some, progress: np.ones((1, 32)))
+    with pytest.raises(DataError, match="got one row for each of 1 item; wanted one row for each of 2 items"):
+        encode(encoder, raw("text", ["one", "two"]), cache=FeatureCache(tmp_path) if cached else None)
 
 
 def test_widths_that_differ_between_parts_are_told(make_dataset, tmp_path):

@@ -157,6 +157,6 @@ def test_an_encoder_that_does_not_do_what_it_says_is_refused(says, lengths, raw)
                 return np.ones((len(raw), 2), np.float32)
             return Ragged.of([np.ones((length, 2), np.float32) for length in lengths])
 
-    wanted = "several rows of 2 items" if says else "one row for an item"
+    wanted = f"{'several rows' if says else 'one row'} for each of 2 items"
     with pytest.raises(DataError, match=rf"Odd: got (several|one) row.*; wanted {wanted}\. Mend"):
         encode(Odd(), raw("text", ["one", "two"]))
