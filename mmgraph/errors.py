@@ -48,8 +48,8 @@ class MMGraphError(Exception):
 
     @classmethod
     def of(cls, faults: Iterable[Fault]) -> MMGraphError:
-        """Return one error that reports all of ``faults``."""
-        collected = tuple(faults)
+        """Return one error that reports all of ``faults``, each once."""
+        collected = tuple(dict.fromkeys(faults))
         error = cls("")
         error.faults = collected
         if len(collected) == 1:

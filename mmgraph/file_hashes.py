@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -21,6 +23,9 @@ from mmgraph.paths import home
 # A file that changed so shortly before it was read may have changed once more within one tick of the clock.
 _TICK = 2_000_000_000
 
+_SECONDS = 10.0
+"""How long the work is that a kill may lose."""
+
 _TOLD = attrgetter("st_ino", "st_dev", "st_size", "st_mtime_ns", "st_ctime_ns")
 
 Known = dict[int, bytes]
@@ -30,8 +35,7 @@ Known = dict[int, bytes]
 class FileHashes:
     """Hashes files, or knows their hashes by what the system says of them: number, size and times.
 
-    What it knows is in one file for all that is in a folder, which may be deleted at any time; then files are
-    read again.
+    What it knows is in one file for each folder, which may be deleted at any time; then files are read again.
 
     Args:
         folder: Where to keep hashes; nothing for ``builds/files`` in mmgraph's own folder.
@@ -54,38 +58,51 @@ class FileHashes:
         Raises:
             OSError: If one of them cannot be read.
         """
-        # As text, and without a loop: that takes longer than all else here but asking the system.
+        # As text, and for those of one folder without a loop: that takes longer than all else here but asking
+        # the system.
         texts = [str(path) for path in paths]
         if not texts:
             return []
-        place = self._place(texts)
+        together = os.path.commonprefix([min(texts), max(texts)])  # noqa: RUF071 - cut to whole parts below
+        folder = together[: together.rfind(os.sep) + 1]
+        if "".join(texts).count(os.sep) == len(texts) * folder.count(os.sep):
+            return self._in_one(folder, texts)
+        rows: defaultdict[str, list[int]] = defaultdict(list)
+        for row, text in enumerate(texts):
+            rows[text[: text.rfind(os.sep) + 1]].append(row)
+        found = [b""] * len(texts)
+        for folder, some in rows.items():
+            for row, known in zip(some, self._in_one(folder, [texts[row] for row in some]), strict=True):
+                found[row] = known
+        return found
+
+    def _in_one(self, folder: str, files: Sequence[str]) -> list[bytes]:
+        """Return the hashes of files of one folder, and keep what was worked out, every few seconds."""
+        place = (
+            self._folder / f"{Hasher().bytes(os.fsencode(Path(folder).resolve())).hexdigest()}.safetensors"
+        )
         known = _read(place)
         with contextlib.suppress(KeyError):
-            return list(map(known.__getitem__, _states(map(os.stat, texts))))
-        fresh, read, hashes = Known(), dict[str, bytes](), []
-        for text in texts:
-            stat = os.stat(text)  # noqa: PTH116
+            return list(map(known.__getitem__, _states(map(os.stat, files))))
+        read, hashes, kept, last = dict[str, bytes](), [], len(known), time.monotonic()
+        for file in files:
+            stat = os.stat(file)  # noqa: PTH116
             (state,) = _states([stat])
-            found = known.get(state) or read.get(text)
+            found = known.get(state) or read.get(file)
             if found is None:
                 begun = time.time_ns()
-                found = read[text] = Hasher().file(Path(text)).digest()
+                found = read[file] = Hasher().file(Path(file)).digest()
                 old = begun - max(stat.st_mtime_ns, stat.st_ctime_ns) > _TICK
                 # Where a system does not number files they cannot be told apart.
-                if old and stat.st_ino and [state] == list(_states([os.stat(text)])):  # noqa: PTH116
-                    fresh[state] = found
+                if old and stat.st_ino and [state] == list(_states([os.stat(file)])):  # noqa: PTH116
+                    known[state] = found
+                if len(known) > kept and time.monotonic() - last > _SECONDS:
+                    _keep(place, known)
+                    kept, last = len(known), time.monotonic()
             hashes.append(found)
-        if fresh:
-            # Where they cannot be kept they are read again another time.
-            with contextlib.suppress(UserError, OSError):
-                atomic_write(place, _packed(known | fresh))
+        if len(known) > kept:
+            _keep(place, known)
         return hashes
-
-    def _place(self, files: Sequence[str]) -> Path:
-        """Return where the hashes of some files are kept: by the folder that all of them are in."""
-        together = os.path.commonprefix([min(files), max(files)])  # noqa: RUF071 - cut to whole parts below
-        folder = Path(together[: together.rfind(os.sep) + 1]).resolve()
-        return self._folder / f"{Hasher().text(str(folder)).hexdigest()}.safetensors"
 
 
 def _states(stats: Iterable[os.stat_result]) -> Iterator[int]:
@@ -97,13 +114,12 @@ def _states(stats: Iterable[os.stat_result]) -> Iterator[int]:
     return map(hash, map(_TOLD, stats))
 
 
-def _packed(known: Known) -> bytes:
-    return save(
-        {
-            "states": np.array(list(known), np.int64),
-            "hashes": joined_hashes(known.values()),
-        }
-    )
+def _keep(place: Path, known: Known) -> None:
+    states, hashes = np.array(list(known), np.int64), joined_hashes(known.values())
+    content = save({"states": states, "hashes": hashes, "check": _check(states, hashes)})
+    # Where they cannot be kept they are read again another time.
+    with contextlib.suppress(UserError, OSError):
+        atomic_write(place, content)
 
 
 def _read(place: Path) -> Known:
@@ -111,9 +127,13 @@ def _read(place: Path) -> Known:
     try:
         arrays = load(place.read_bytes())
         states, hashes = arrays["states"], arrays["hashes"]
+        whole = np.array_equal(arrays["check"], _check(states, hashes))
     except (OSError, KeyError, SafetensorError):
         return {}
-    right = states.dtype == np.int64 and hashes.dtype == np.uint8
-    if not right or states.ndim != 1 or hashes.shape != (len(states), HASH_BYTES):
+    if not whole or hashes.shape != (*states.shape, HASH_BYTES):
         return {}
     return dict(zip(states.tolist(), split_hashes(hashes), strict=True))
+
+
+def _check(states: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return joined_hashes([Hasher().array(states).array(hashes).digest()])

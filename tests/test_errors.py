@@ -34,6 +34,10 @@ def test_error_of_several_faults() -> None:
     assert str(ConfigError.of([Fault("a", "first")])) == "a: first"
 
 
+def test_a_fault_that_is_found_twice_is_told_once() -> None:
+    assert str(MMGraphError.of([Fault("a", "first"), Fault("a", "first")])) == "a: first"
+
+
 def test_exit_codes() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, UserError)]
     assert len(kinds) >= 7

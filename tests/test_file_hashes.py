@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from mmgraph import file_hashes
 from mmgraph.file_hashes import FileHashes
@@ -84,7 +84,7 @@ def test_one_file_of_many_that_changed_is_read(tmp_path: Path, reads: list[Path]
         path.write_text(f"picture {number}")
     first = FileHashes(tmp_path / "kept").of(paths)
     assert first == [Hasher().file(path).digest() for path in paths]
-    assert len(list((tmp_path / "kept").iterdir())) == 1, "one for the folder that all are in"
+    assert len(list((tmp_path / "kept").iterdir())) == 2, "one for each folder"
     reads.clear()
     paths[4].write_text("another picture")
     again = FileHashes(tmp_path / "kept").of([*paths, paths[0]])
@@ -109,26 +109,58 @@ def test_names_without_a_folder_are_those_of_the_present_one(
     assert len(reads) == 1
 
 
-HASHES = np.zeros((1, 16), np.uint8)
-
-
-@pytest.mark.parametrize(
-    "arrays",
-    [
-        {"states": np.zeros(1, np.int64)},
-        {"states": np.zeros(1, np.int32), "hashes": HASHES},
-        {"states": np.zeros(2, np.int64), "hashes": HASHES},
-        {"states": np.array(0), "hashes": HASHES},
-        {"states": np.zeros(1, np.int64), "hashes": HASHES[:, :8]},
-    ],
-)
-def test_what_is_kept_in_another_form_is_not_believed(arrays, old: Path, tmp_path: Path, monkeypatch) -> None:
+def test_what_is_kept_in_another_form_is_not_believed(old: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(file_hashes, "_TICK", -1)
-    monkeypatch.setattr(file_hashes, "_states", lambda stats: (0 for _ in stats))
     true = FileHashes(tmp_path / "kept").get(old)
     (place,) = (tmp_path / "kept").iterdir()
-    place.write_bytes(save(arrays))
-    assert FileHashes(tmp_path / "kept").get(old) == true == Hasher().file(old).hexdigest()
+    whole = load(place.read_bytes())
+    damaged: list[dict[str, object]] = [
+        {name: whole[name] for name in whole if name != left} for left in whole
+    ]
+    damaged += [whole | {name: np.zeros_like(whole[name])} for name in ("hashes", "check")]
+    damaged += [whole | {name: whole[name][:0]} for name in whole]
+    for arrays in damaged:
+        place.write_bytes(save(arrays))
+        assert FileHashes(tmp_path / "kept").get(old) == true == Hasher().file(old).hexdigest()
+
+
+def test_some_of_the_files_of_several_folders_are_known_from_all(
+    tmp_path: Path, reads: list[Path], monkeypatch
+) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    paths = [tmp_path / place for place in ("a/1", "a/b/2", "c/3", "4")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(path.name)
+    hashes = FileHashes(tmp_path / "kept")
+    whole = hashes.of(paths)
+    assert len(reads) == 4
+    assert [hashes.of([path]) for path in paths] == [[each] for each in whole]
+    assert hashes.of(paths[2:]) == whole[2:]
+    assert hashes.of([]) == []
+    assert len(reads) == 4
+
+
+def test_hashes_are_kept_while_others_are_worked_out(tmp_path: Path, reads: list[Path], monkeypatch) -> None:
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    monkeypatch.setattr(file_hashes, "_SECONDS", -1)
+    paths = [tmp_path / str(number) for number in range(3)]
+    for path in paths[:2]:
+        path.write_text(path.name)
+    with pytest.raises(FileNotFoundError):
+        FileHashes(tmp_path / "kept").of(paths)
+    FileHashes(tmp_path / "kept").of(paths[:2])
+    assert len(reads) == 2
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this system has no such names")
+    (folder / "one").write_text("one")
+    assert FileHashes(tmp_path / "kept").get(folder / "one") == Hasher().file(folder / "one").hexdigest()
 
 
 def test_a_file_that_took_the_place_of_another_is_read(old: Path, tmp_path: Path, monkeypatch) -> None:

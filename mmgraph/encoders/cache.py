@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from safetensors import SafetensorError
 
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.modality_spec import Storage
@@ -27,6 +28,7 @@ from mmgraph.hashing import Hasher
 from mmgraph.paths import home
 from mmgraph.progress import Advance, Progress
 
+_OF_FILES = ("image", "audio", "video", "regions", "pair")
 _FIRST, _MOST = 16, 4096
 _SECONDS = 3.0
 """About how long the work is that a kill may lose."""
@@ -100,7 +102,7 @@ class FeatureCache:
         )
         lacking = sorted(first.values(), key=_length_in(raw))
         self.described, self.distinct = len(lacking), len(distinct)
-        work = _Work(shelf, raw, keys, lambda some: _kept(describe(some), storage), progress)
+        work = _Work(shelf, raw, keys, lambda some: _kept(describe(some), storage), self._files, progress)
         if lacking:
             try:
                 with progress.job(f"encode {raw.kind}", total=len(lacking)) as advance:
@@ -122,7 +124,7 @@ class FeatureCache:
             DataError: If items cannot be read.
         """
         try:
-            return item_keys(raw, FileHashes(self.folder / "files"))
+            return item_keys(raw, self._files)
         except OSError:
             problems = unopened(raw)
             if not problems:
@@ -135,6 +137,10 @@ class FeatureCache:
                 problems |= {others[row]: problem for row, problem in error.problems.items()}
             raise broken_items(problems, raw) from None
 
+    @property
+    def _files(self) -> FileHashes:
+        return FileHashes(self.folder / "files")
+
     def _place(self, maker: str) -> Path:
         return self.folder / maker[:2] / maker
 
@@ -143,10 +149,16 @@ class _Work:
     """The description of items in parts that take some seconds each, each kept once it is done."""
 
     def __init__(
-        self, shelf: Shelf, raw: RawModality, keys: list[bytes], describe: Describe, progress: Progress
+        self,
+        shelf: Shelf,
+        raw: RawModality,
+        keys: list[bytes],
+        describe: Describe,
+        files: FileHashes,
+        progress: Progress,
     ) -> None:
         self._shelf, self._raw, self._keys = shelf, raw, keys
-        self._describe, self._progress = describe, progress
+        self._describe, self._files, self._progress = describe, files, progress
         self._kept, self.made = True, 0
 
     def do(self, rows: list[int], size: int, known: Descriptions, advance: Advance) -> None:
@@ -170,7 +182,7 @@ class _Work:
             keys = [self._keys[row] for row in good]
             known.add(keys, described)
             self.made += len(keys)
-            self._keep(keys, described)
+            self._keep(good, described)
             advance(len(part))
             start += len(part)
             seconds = max(time.monotonic() - begun, 1e-3)
@@ -193,7 +205,18 @@ class _Work:
                 rows = [row for row in rows if row not in problems]
         return [], np.empty(0)
 
-    def _keep(self, keys: list[bytes], described: npt.NDArray[Any] | Ragged) -> None:
+    def _keep(self, rows: list[int], described: npt.NDArray[Any] | Ragged) -> None:
+        """Keep descriptions, but for those of files that changed since their keys were made."""
+        keys = [self._keys[row] for row in rows]
+        if self._raw.kind in _OF_FILES:
+            try:
+                now = item_keys(self._raw.take(np.array(rows, np.int64)), self._files)
+            except OSError:
+                return
+            same = [place for place, (key, other) in enumerate(zip(keys, now, strict=True)) if key == other]
+            if len(same) < len(keys):
+                keys = [keys[place] for place in same]
+                described = _some(described, same)
         if keys and self._kept:
             self._try(lambda: self._shelf.add(keys, described))
 
@@ -204,9 +227,16 @@ class _Work:
     def _try(self, write: Callable[[], None]) -> None:
         try:
             write()
-        except (UserError, OSError) as error:
+        except (UserError, OSError, SafetensorError) as error:
             self._kept = False
             self._progress.say(f"Features are not cached: {error}")
+
+
+def _some(described: npt.NDArray[Any] | Ragged, places: list[int]) -> npt.NDArray[Any] | Ragged:
+    if not isinstance(described, Ragged):
+        return described[places]
+    each = list(described)
+    return Ragged.of([each[place] for place in places]) if places else described
 
 
 def _kept(described: npt.NDArray[Any] | Ragged, storage: Storage) -> npt.NDArray[Any] | Ragged:
@@ -251,12 +281,25 @@ def item_keys(raw: RawModality, hashes: FileHashes | None = None) -> list[bytes]
         hashes: Knows the hashes of files that nobody has touched; nothing to read all of them.
     """
     values: Any = raw.values
-    if hashes is not None and all(issubclass(kind, Path) for kind in set(map(type, values))):
-        return hashes.of(values)
-    if isinstance(raw.values, pd.DataFrame):
+    if isinstance(values, pd.DataFrame):
         parts = [raw.take(np.array([row])) for row in range(len(raw))]
         return [add_content(Hasher(), part).digest() for part in parts]
-    return [_add_item(Hasher(), value).digest() for value in raw.values]
+    if hashes is None or raw.kind not in _OF_FILES:
+        return [_add_item(Hasher(), value).digest() for value in values]
+    if raw.kind not in ("regions", "pair"):
+        return hashes.of(values)
+    files = list(dict.fromkeys(file for value in values for file in _files_of(value)))
+    known = dict(zip(files, hashes.of(files), strict=True))
+    return [_add_item(Hasher(), value, known).digest() for value in values]
+
+
+def _files_of(value: Any) -> list[Path]:
+    """Return the files that an item is read from."""
+    if isinstance(value, Pair):
+        return [*_files_of(value.first), *_files_of(value.second)]
+    if isinstance(value, Regions):
+        return [value.path]
+    return [value] if isinstance(value, Path) else []
 
 
 def add_content(hasher: Hasher, raw: RawModality) -> Hasher:
@@ -278,13 +321,20 @@ def add_content(hasher: Hasher, raw: RawModality) -> Hasher:
     return hasher
 
 
-def _add_item(hasher: Hasher, value: str | Path | npt.NDArray[Any] | Regions | Pair) -> Hasher:
-    if isinstance(value, Regions):
-        return hasher.file(value.path).array(np.array(value.boxes, dtype=np.float64))
+def _add_item(hasher: Hasher, value: Any, known: Mapping[Path, bytes] | None = None) -> Hasher:
+    """Add a text, a path, a row of numbers, regions or a pair to a hash.
+
+    Args:
+        hasher: The hash.
+        value: The item.
+        known: The hashes of the files that regions and pairs are read from; nothing to read these.
+    """
     if isinstance(value, Pair):
-        return _add_item(_add_item(hasher, value.first), value.second)
+        return _add_item(_add_item(hasher, value.first, known), value.second, known)
+    if isinstance(value, Regions):
+        return _add_item(hasher, value.path, known).array(np.array(value.boxes, dtype=np.float64))
     if isinstance(value, Path):
-        return hasher.file(value)
+        return hasher.file(value) if known is None else hasher.bytes(known[value])
     return hasher.array(value) if isinstance(value, np.ndarray) else hasher.text(str(value))
 
 

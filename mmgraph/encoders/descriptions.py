@@ -72,7 +72,7 @@ class Descriptions:
             if len(into):
                 taken.append((part, numbers[into] - start, into))
         taken.sort(key=lambda each: int(each[2][0]))
-        shapes = list(dict.fromkeys(_shape(part) for part, _, _ in taken))
+        shapes = list(dict.fromkeys(shape_of(part) for part, _, _ in taken))
         if len(shapes) > 1:
             one, other = (f"[{', '.join(map(str, shape))}]" for shape in shapes[:2])
             raise DataError(
@@ -113,7 +113,8 @@ def _of_several(taken: Sequence[_Taken], num_items: int) -> Ragged:
     return Ragged(_gathered(inner, int(lengths.sum())), lengths)
 
 
-def _shape(part: Described) -> tuple[int | str, ...]:
+def shape_of(part: Described) -> tuple[int | str, ...]:
+    """Return the shape of each description of a part; ``*`` stands for any number of rows."""
     return ("*", *part.values.shape[1:]) if isinstance(part, Ragged) else part.shape[1:]
 
 

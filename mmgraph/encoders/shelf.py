@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pyarrow as pa
 from safetensors.numpy import save
 
 from mmgraph.atomic import atomic_write
-from mmgraph.encoders.descriptions import Described, Descriptions
+from mmgraph.encoders.descriptions import Described, Descriptions, shape_of
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.hashing import HASH_BYTES, Hasher, joined_hashes, split_hashes
 
@@ -41,8 +43,9 @@ _DTYPES = {
 class Shelf:
     """A folder of descriptions that one encoder made, in files of some items each.
 
-    Several processes may share it, and end at any time: a file is there whole or not at all. What is damaged
-    counts as absent, and may be deleted.
+    Several processes may share it, and end at any time: a file is there whole or not at all, after a power
+    cut too. One that is no such file counts as absent, and may be deleted; that somebody changed rows in a
+    file is not noticed.
 
     Args:
         folder: Its folder, which need not be there.
@@ -60,9 +63,12 @@ class Shelf:
 
     def read(self) -> Descriptions:
         """Return the descriptions that are there; their rows are not read before somebody asks for them."""
-        found = Descriptions()
-        for file in self._files():
-            found.add(*_read(file))
+        found, seen = Descriptions(), set[Path]()
+        # Another process may put files into a larger one meanwhile.
+        while new := [file for file in self._files() if file not in seen]:
+            for file in new:
+                found.add(*_read(file))
+            seen.update(new)
         return found
 
     def add(self, keys: Sequence[bytes], rows: Described | Ragged) -> None:
@@ -80,7 +86,7 @@ class Shelf:
         arrays = {"keys": joined, "rows": np.ascontiguousarray(values)}
         if isinstance(rows, Ragged):
             arrays["lengths"] = rows.lengths
-        atomic_write(self._file_of(joined), save(arrays))
+        atomic_write(self._file_of(joined), save(arrays), sync=True)
 
     def tidy(self) -> None:
         """Put many small files into few larger ones.
@@ -103,27 +109,33 @@ class Shelf:
             self._merge(some)
 
     def _merge(self, files: Sequence[Path]) -> None:
-        merged = Descriptions()
+        """Put files into one for each shape of descriptions, as those of small pictures are smaller."""
+        merged: defaultdict[tuple[int | str, ...], Descriptions] = defaultdict(Descriptions)
         read = []
         for file in files:
-            keys, rows = _read(file)
-            merged.add(keys, rows)
-            read += [file] if keys else []
-        keys = list(merged)
-        if not keys:
-            return
-        self.add(keys, merged.of(keys, str(self._folder)))
-        kept = self._file_of(joined_hashes(keys))
+            keys, described = _read(file)
+            if keys:
+                merged[shape_of(described)].add(keys, described)
+                read.append(file)
+        kept = set()
+        for some in merged.values():
+            keys = list(some)
+            self.add(keys, some.of(keys, str(self._folder)))
+            kept.add(self._file_of(joined_hashes(keys)))
         # What was not there to be read may have come since, from another process.
         for file in read:
-            if file != kept:
+            if file not in kept:
                 file.unlink(missing_ok=True)
 
     def _file_of(self, keys: npt.NDArray[np.uint8]) -> Path:
-        return self._folder / f"{Hasher().array(keys).hexdigest()}.safetensors"
+        return self._folder / f"{_name_of(keys)}.safetensors"
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("*.safetensors"))
+
+
+def _name_of(keys: npt.NDArray[np.uint8]) -> str:
+    return Hasher().array(keys).hexdigest()
 
 
 def _size(file: Path) -> int:
@@ -147,11 +159,14 @@ def _read(file: Path) -> tuple[list[bytes], Described]:
             described = Ragged(rows, lengths)
         if keys.dtype != np.uint8 or keys.shape != (len(described), HASH_BYTES):
             raise ValueError("keys and rows do not fit")
+        if file.stem != _name_of(keys):
+            raise ValueError("keys and name do not fit")
     except OSError:
         # It cannot be read now: another process has put it into a larger one, or it is somebody else's.
         return [], np.empty(0)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            file.unlink()
         return [], np.empty(0)
     return split_hashes(keys), described
 

@@ -14,7 +14,8 @@ from mmgraph.errors import DataError
 def rounded(values: npt.NDArray[Any], storage: Storage) -> npt.NDArray[Any]:
     """Return numbers as they come back from where they are kept, of the type that they were given in.
 
-    Half precision has 11 bits: a number changes by at most one part in 2,048 (IEEE 754-2019, binary16).
+    Half precision has 11 bits: a number changes by at most one part in 2,048, or where it is smaller than
+    6e-5 by at most 3e-8 (IEEE 754-2019, binary16).
 
     Args:
         values: Features or descriptions; those that are no floating-point numbers are kept as they are.
@@ -45,9 +46,9 @@ def as_kept(values: npt.NDArray[Any], storage: Storage) -> npt.NDArray[Any]:
     if storage == "float32" or not np.issubdtype(values.dtype, np.floating):
         return values
     most = float(np.finfo(np.float16).max)
-    furthest = float(np.abs(values).max(initial=0.0))
     # What is not finite to begin with is for others to report.
-    if most < furthest < np.inf:
+    furthest = float(np.abs(values).max(initial=0.0, where=np.isfinite(values)))
+    if furthest > most:
         raise DataError(
             f"got float16, which holds numbers up to {most:,.0f}; there is one of {furthest:.3g}",
             where="storage",

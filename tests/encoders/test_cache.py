@@ -13,11 +13,15 @@ import pandas as pd
 import pyarrow
 import pytest
 
+from mmgraph import file_hashes
+from mmgraph.data.pairs import Pair
+from mmgraph.data.regions import Regions
 from mmgraph.encoders import HOG, FeatureCache, HashedNGrams, cache, encode
 from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.cache import item_keys, maker_key
 from mmgraph.encoders.shelf import Shelf
 from mmgraph.errors import DataError
+from mmgraph.file_hashes import FileHashes
 from mmgraph.paths import home
 from mmgraph.progress import Progress
 
@@ -218,6 +222,79 @@ def test_a_file_that_cannot_be_read_now_stays(tmp_path, monkeypatch):
         patched.setattr(pyarrow, "memory_map", refuse)
         assert shelf.read().lacking({key})
     assert not shelf.read().lacking({key})
+
+
+def test_descriptions_of_each_shape_become_a_file(tmp_path):
+    shelf = Shelf(tmp_path)
+    keys = [bytes([number] * 16) for number in range(20)]
+    for key in keys:
+        shelf.add([key], np.full((1, 2 + key[0] % 2), key[0]))
+    shelf.tidy()
+    assert len(list(tmp_path.iterdir())) == 2
+    assert shelf.read().of(keys[::2], "here")[:, 0].tolist() == list(range(0, 20, 2))
+
+
+def test_a_file_under_another_name_and_what_is_no_file_count_as_absent(tmp_path):
+    shelf, key = Shelf(tmp_path), bytes(16)
+    shelf.add([key], np.ones((1, 3)))
+    (file,) = tmp_path.iterdir()
+    file.rename(tmp_path / "other.safetensors")
+    (tmp_path / "folder.safetensors").mkdir()
+    assert shelf.read().lacking({key})
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.safetensors"]
+
+
+def test_what_another_process_puts_together_meanwhile_is_found(tmp_path, monkeypatch):
+    shelf, keys = Shelf(tmp_path), [bytes([number] * 16) for number in range(20)]
+    for key in keys:
+        shelf.add([key], np.full((1, 3), key[0]))
+    listed = Shelf._files
+
+    def slow(self):
+        files = listed(self)
+        if len(files) == len(keys):
+            with monkeypatch.context() as patched:
+                patched.setattr(Shelf, "_files", listed)
+                Shelf(tmp_path).tidy()
+        return files
+
+    monkeypatch.setattr(Shelf, "_files", slow)
+    assert shelf.read().of(keys, "here")[:, 0].tolist() == list(range(20))
+
+
+def test_a_picture_that_is_replaced_before_it_is_described_is_not_kept_under_its_old_content(
+    tmp_path, raw, image_file, gradient
+):
+    files = [image_file(f"{n}.png", gradient[: 10 + n]) for n in range(3)]
+    before = files[1].read_bytes()
+
+    def describe(some):
+        files[1].write_bytes(files[2].read_bytes())
+        return HOG().describe(some, QUIET)
+
+    def asked_for(describe):
+        kept = FeatureCache(tmp_path / "kept")
+        return kept.description(HOG(), "hog", raw("image", files), describe, progress=QUIET), kept
+
+    asked_for(describe)
+    files[1].write_bytes(before)
+    again, kept = asked_for(lambda some: HOG().describe(some, QUIET))
+    assert kept.described == 1
+    np.testing.assert_array_equal(again, HOG().describe(raw("image", files), QUIET))
+
+
+def test_regions_and_pairs_of_files_that_nobody_touched_are_not_read(
+    tmp_path, raw, image_file, gradient, monkeypatch
+):
+    monkeypatch.setattr(file_hashes, "_TICK", -1)
+    files = [image_file(f"{n}.png", gradient[: 10 + n]) for n in range(2)]
+    regions = raw("regions", [Regions(file, ((0, 0, size, 2),)) for file in files for size in (2, 3)])
+    pairs = raw("pair", [Pair("a text", file) for file in files])
+    hashes = FileHashes(tmp_path / "kept")
+    first = [item_keys(regions, hashes), item_keys(pairs, hashes)]
+    assert [len(set(keys)) for keys in first] == [4, 2]
+    monkeypatch.setattr(file_hashes.Hasher, "stream", lambda *_: pytest.fail("a file is read"))
+    assert [item_keys(regions, hashes), item_keys(pairs, hashes)] == first
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 0), (5, 2, 3)])

@@ -13,7 +13,8 @@ from safetensors.numpy import load_file
 import mmgraph as mg
 from mmgraph.data.dataset import Dataset
 from mmgraph.encoders import FeatureCache, encode_modality
-from mmgraph.errors import ConfigError, MMGraphError
+from mmgraph.encoders.storage import as_kept
+from mmgraph.errors import ConfigError, DataError, MMGraphError
 from mmgraph.graph import Graph, build_graph, load_graph
 from mmgraph.sampling import BatchLoader, NeighbourSampler, features
 from mmgraph.sampling.features import Features
@@ -156,3 +157,8 @@ def test_what_half_precision_cannot_hold_is_refused(shop_folder, half_shop, tmp_
         build_graph(mg.load_dataset(shop.folder, overrides=overrides), relations=["made_by"], cache=False)
     with pytest.raises(ConfigError, match="storage: got 'float8'; wanted one of 'float32' or 'float16'"):
         mg.load_dataset(shop.folder, overrides=["storage=float8"])
+
+
+def test_a_number_beyond_half_precision_is_told_beside_one_that_is_none():
+    with pytest.raises(DataError, match="one of 1e\\+06"):
+        as_kept(np.array([1e6, np.inf, np.nan]), "float16")
