@@ -78,9 +78,8 @@ class FileHashes:
 
     def _in_one(self, folder: str, files: Sequence[str]) -> list[bytes]:
         """Return the hashes of files of one folder, and keep what was worked out, every few seconds."""
-        place = (
-            self._folder / f"{Hasher().bytes(os.fsencode(Path(folder).resolve())).hexdigest()}.safetensors"
-        )
+        name = Hasher().bytes(os.fsencode(Path(folder).resolve())).hexdigest()
+        place = self._folder / f"{name}.safetensors"
         known = _read(place)
         with contextlib.suppress(KeyError):
             return list(map(known.__getitem__, _states(map(os.stat, files))))

@@ -207,6 +207,8 @@ class _Work:
 
     def _keep(self, rows: list[int], described: npt.NDArray[Any] | Ragged) -> None:
         """Keep descriptions, but for those of files that changed since their keys were made."""
+        if not rows or not self._kept:
+            return
         keys = [self._keys[row] for row in rows]
         if self._raw.kind in _OF_FILES:
             try:
@@ -217,7 +219,7 @@ class _Work:
             if len(same) < len(keys):
                 keys = [keys[place] for place in same]
                 described = _some(described, same)
-        if keys and self._kept:
+        if keys:
             self._try(lambda: self._shelf.add(keys, described))
 
     def _tidy(self) -> None:
