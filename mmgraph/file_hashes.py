@@ -28,8 +28,8 @@ _SECONDS = 10.0
 
 _TOLD = attrgetter("st_ino", "st_dev", "st_size", "st_mtime_ns", "st_ctime_ns")
 
-Known = dict[int, bytes]
-"""By what :func:`_states` says of a file its hash."""
+States = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint8]
 
 
 class FileHashes:
@@ -80,20 +80,22 @@ class FileHashes:
         """Return the hashes of files of one folder, and keep what was worked out, every few seconds."""
         name = Hasher().bytes(os.fsencode(Path(folder).resolve())).hexdigest()
         place = self._folder / f"{name}.safetensors"
-        known = _read(place)
-        with contextlib.suppress(KeyError):
-            return list(map(known.__getitem__, _states(map(os.stat, files))))
+        kept_states, kept_hashes = _read(place)
+        states = np.fromiter(_states(map(os.stat, files)), np.int64, len(files))
+        rows = kept_states.searchsorted(states)
+        if len(kept_states) > rows.max() and (kept_states[rows] == states).all():
+            return split_hashes(kept_hashes[rows])
+        known = dict(zip(kept_states.tolist(), split_hashes(kept_hashes), strict=True))
         read, hashes, kept, last = dict[str, bytes](), [], len(known), time.monotonic()
-        for file in files:
-            stat = os.stat(file)  # noqa: PTH116
-            (state,) = _states([stat])
+        for file, state in zip(files, states.tolist(), strict=True):
             found = known.get(state) or read.get(file)
             if found is None:
                 begun = time.time_ns()
                 found = read[file] = Hasher().file(Path(file)).digest()
+                stat = os.stat(file)  # noqa: PTH116
                 old = begun - max(stat.st_mtime_ns, stat.st_ctime_ns) > _TICK
                 # Where a system does not number files they cannot be told apart.
-                if old and stat.st_ino and [state] == list(_states([os.stat(file)])):  # noqa: PTH116
+                if old and stat.st_ino and [state] == list(_states([stat])):
                     known[state] = found
                 if len(known) > kept and time.monotonic() - last > _SECONDS:
                     _keep(place, known)
@@ -113,26 +115,26 @@ def _states(stats: Iterable[os.stat_result]) -> Iterator[int]:
     return map(hash, map(_TOLD, stats))
 
 
-def _keep(place: Path, known: Known) -> None:
-    states, hashes = np.array(list(known), np.int64), joined_hashes(known.values())
+def _keep(place: Path, known: dict[int, bytes]) -> None:
+    """Keep the hashes of files, by what :func:`_states` says of them, in whose order they are kept."""
+    states = np.array(sorted(known), np.int64)
+    hashes = joined_hashes([known[state] for state in states.tolist()])
     content = save({"states": states, "hashes": hashes, "check": _check(states, hashes)})
     # Where they cannot be kept they are read again another time.
     with contextlib.suppress(UserError, OSError):
         atomic_write(place, content)
 
 
-def _read(place: Path) -> Known:
-    """Return what is kept in a file; nothing if it is not there or damaged."""
-    try:
+def _read(place: Path) -> tuple[States, Hashes]:
+    """Return what is kept in a file, [N] and [N, 16]; nothing if it is not there or damaged."""
+    with contextlib.suppress(OSError, KeyError, SafetensorError):
         arrays = load(place.read_bytes())
         states, hashes = arrays["states"], arrays["hashes"]
         whole = np.array_equal(arrays["check"], _check(states, hashes))
-    except (OSError, KeyError, SafetensorError):
-        return {}
-    if not whole or hashes.shape != (*states.shape, HASH_BYTES):
-        return {}
-    return dict(zip(states.tolist(), split_hashes(hashes), strict=True))
+        if whole and hashes.shape == (*states.shape, HASH_BYTES):
+            return states, hashes
+    return np.empty(0, np.int64), np.empty((0, HASH_BYTES), np.uint8)
 
 
-def _check(states: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _check(states: States, hashes: Hashes) -> Hashes:
     return joined_hashes([Hasher().array(states).array(hashes).digest()])

@@ -53,7 +53,7 @@ class Descriptions:
 
     def lacking(self, keys: set[bytes]) -> set[bytes]:
         """Return the keys that are not there."""
-        return keys - self._numbers.keys()
+        return keys.difference(self._numbers)
 
     def of(self, keys: Sequence[bytes], place: str) -> Described:
         """Return a copy of the descriptions of some keys, [len(keys), ...].
@@ -93,13 +93,19 @@ def _gathered(taken: Sequence[_Taken], num_rows: int) -> npt.NDArray[Any]:
     dtype = np.result_type(*{part.dtype for part, _, _ in taken})
     made = np.empty((num_rows, *taken[0][0].shape[1:]), dtype)
     for part, rows, into in taken:
-        first, end = int(into[0]), int(into[-1]) + 1
-        if end - first == len(into) and part.dtype == dtype:
+        source, place = _place(rows), _place(into)
+        if isinstance(place, slice) and not isinstance(source, slice) and part.dtype == dtype:
             # By one copy from the file to its place; the mode "raise" would take another.
-            np.take(part, rows, axis=0, out=made[first:end], mode="clip")
+            np.take(part, rows, axis=0, out=made[place], mode="clip")
         else:
-            made[into] = part[rows]
+            made[place] = part[source]
     return made
+
+
+def _place(rows: Rows) -> Rows | slice:
+    """Return rows, as a slice if each follows the one before: those are copied in half the time."""
+    first, end = int(rows[0]), int(rows[-1]) + 1
+    return slice(first, end) if np.array_equal(rows, np.arange(first, end)) else rows
 
 
 def _of_several(taken: Sequence[_Taken], num_items: int) -> Ragged:

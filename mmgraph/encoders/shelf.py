@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ from mmgraph.encoders.ragged import Ragged
 from mmgraph.hashing import HASH_BYTES, Hasher, joined_hashes, split_hashes
 
 _SMALL = 64 << 20
-_MOST_SMALL = 16
+_MOST_SMALL = 3
+
+Part = tuple[list[bytes], Described]
+"""Keys and their descriptions."""
 
 _DTYPES = {
     "F64": "<f8",
@@ -63,12 +66,17 @@ class Shelf:
 
     def read(self) -> Descriptions:
         """Return the descriptions that are there; their rows are not read before somebody asks for them."""
-        found, seen = Descriptions(), set[Path]()
-        # Another process may put files into a larger one meanwhile.
-        while new := [file for file in self._files() if file not in seen]:
-            for file in new:
-                found.add(*_read(file))
-            seen.update(new)
+        found, seen, gone = Descriptions(), set[Path](), True
+        while gone:
+            gone = False
+            for file in self._files():
+                if file not in seen:
+                    seen.add(file)
+                    try:
+                        found.add(*_read(file))
+                    except FileNotFoundError:
+                        # Its descriptions are in a larger one now, which was not listed.
+                        gone = True
         return found
 
     def add(self, keys: Sequence[bytes], rows: Described | Ragged) -> None:
@@ -94,12 +102,15 @@ class Shelf:
         Raises:
             UserError: If the folder cannot be written.
         """
-        small = {file: size for file in self._files() if 0 < (size := _size(file)) < _SMALL}
+        # The oldest first: what was described in this order is asked for in this order, and read fastest.
+        small = sorted(
+            (made, file, size) for file in self._files() for made, size in _told(file) if size < _SMALL
+        )
         if len(small) <= _MOST_SMALL:
             return
         some: list[Path] = []
         total = 0
-        for file, size in small.items():
+        for _, file, size in small:
             some.append(file)
             total += size
             if total >= _SMALL:
@@ -110,22 +121,24 @@ class Shelf:
 
     def _merge(self, files: Sequence[Path]) -> None:
         """Put files into one for each shape of descriptions, as those of small pictures are smaller."""
-        merged: defaultdict[tuple[int | str, ...], Descriptions] = defaultdict(Descriptions)
-        read = []
+        alike: defaultdict[tuple[int | str, ...], dict[Path, Part]] = defaultdict(dict)
         for file in files:
-            keys, described = _read(file)
-            if keys:
-                merged[shape_of(described)].add(keys, described)
-                read.append(file)
-        kept = set()
-        for some in merged.values():
-            keys = list(some)
-            self.add(keys, some.of(keys, str(self._folder)))
-            kept.add(self._file_of(joined_hashes(keys)))
-        # What was not there to be read may have come since, from another process.
-        for file in read:
-            if file not in kept:
-                file.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                keys, described = _read(file)
+                if keys:
+                    alike[shape_of(described)][file] = keys, described
+        for parts in alike.values():
+            if len(parts) > 1:
+                merged = Descriptions()
+                for part in parts.values():
+                    merged.add(*part)
+                keys = list(merged)
+                self.add(keys, merged.of(keys, str(self._folder)))
+                made = self._file_of(joined_hashes(keys))
+                # What was not there to be read may have come since, from another process.
+                for file in parts:
+                    if file != made:
+                        file.unlink(missing_ok=True)
 
     def _file_of(self, keys: npt.NDArray[np.uint8]) -> Path:
         return self._folder / f"{_name_of(keys)}.safetensors"
@@ -138,16 +151,19 @@ def _name_of(keys: npt.NDArray[np.uint8]) -> str:
     return Hasher().array(keys).hexdigest()
 
 
-def _size(file: Path) -> int:
-    """Return the size of a file in bytes; none where another process has put it into a larger one."""
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
+def _told(file: Path) -> Iterator[tuple[int, int]]:
+    """Yield when a file was made and its size in bytes; nothing if it is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        told = file.stat()
+        yield told.st_mtime_ns, told.st_size
 
 
-def _read(file: Path) -> tuple[list[bytes], Described]:
-    """Return the keys and the descriptions of one file; none of a damaged one, which is deleted."""
+def _read(file: Path) -> Part:
+    """Return the keys and the descriptions of one file; none of a damaged one, which is deleted.
+
+    Raises:
+        FileNotFoundError: If it is not there, as another process has put it into a larger one.
+    """
     try:
         arrays = _mapped(file)
         keys, rows = arrays["keys"], arrays["rows"]
@@ -161,8 +177,10 @@ def _read(file: Path) -> tuple[list[bytes], Described]:
             raise ValueError("keys and rows do not fit")
         if file.stem != _name_of(keys):
             raise ValueError("keys and name do not fit")
+    except FileNotFoundError:
+        raise
     except OSError:
-        # It cannot be read now: another process has put it into a larger one, or it is somebody else's.
+        # It cannot be read now, or by somebody else only.
         return [], np.empty(0)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         with contextlib.suppress(OSError):

@@ -198,6 +198,28 @@ def test_what_becomes_one_file_is_about_as_large_as_a_file_is_to_be(tmp_path, mo
     assert shelf.read().of(keys, "here")[:, 0].tolist() == list(range(100))
 
 
+def test_what_becomes_one_file_stays_in_the_order_in_which_it_was_made(tmp_path):
+    shelf = Shelf(tmp_path)
+    keys = [bytes([number] * 16) for number in range(8)]
+    for key in keys:
+        before = set(tmp_path.iterdir())
+        shelf.add([key], np.full((1, 3), key[0]))
+        (file,) = set(tmp_path.iterdir()) - before
+        os.utime(file, (key[0], key[0]))
+    shelf.tidy()
+    assert len(list(tmp_path.iterdir())) == 1
+    assert list(shelf.read()) == keys
+
+
+def test_files_of_a_shape_each_are_not_written_again(tmp_path):
+    shelf = Shelf(tmp_path)
+    for number in range(6):
+        shelf.add([bytes([number] * 16)], np.full((1, 2 + number), number))
+    before = {file: file.stat().st_ino for file in tmp_path.iterdir()}
+    shelf.tidy()
+    assert {file: file.stat().st_ino for file in tmp_path.iterdir()} == before
+
+
 def test_any_number_of_files_is_read(tmp_path):
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     shelf, keys = Shelf(tmp_path), [bytes([number] * 16) for number in range(100)]
