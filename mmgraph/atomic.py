@@ -6,11 +6,14 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from mmgraph.errors import ConfigError, UserError
+
+_DAY = 86_400
 
 
 @contextlib.contextmanager
@@ -208,6 +211,18 @@ def atomic_file(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what :func:`atomic_file` left in a folder where it was killed, once it has lain for a day.
+
+    Args:
+        folder: A folder in which nobody else keeps hidden files.
+    """
+    for file in folder.glob(".*.????????"):
+        with contextlib.suppress(OSError):
+            if time.time() - file.stat().st_mtime > _DAY:
+                file.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from mmgraph.atomic import atomic_write
+from mmgraph.atomic import atomic_write, remove_leftovers
 from mmgraph.errors import UserError
 from mmgraph.hashing import HASH_BYTES, Hasher, joined_hashes, split_hashes
 from mmgraph.paths import home
@@ -123,6 +123,7 @@ def _keep(place: Path, known: dict[int, bytes]) -> None:
     # Where they cannot be kept they are read again another time.
     with contextlib.suppress(UserError, OSError):
         atomic_write(place, content)
+        remove_leftovers(place.parent)
 
 
 def _read(place: Path) -> tuple[States, Hashes]:

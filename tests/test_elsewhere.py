@@ -15,7 +15,7 @@ from PIL import Image
 from mmgraph.data import load_dataset
 from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import RayData, elsewhere_on
-from mmgraph.encoders import HOG
+from mmgraph.encoders import HOG, HashedNGrams
 from mmgraph.encoders.broken_items import BrokenItemsError
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
 from mmgraph.encoders.sentence_transformer import SentenceTransformer
@@ -102,6 +102,20 @@ def test_what_others_cannot_read_is_told_as_the_encoder_tells_it(pictures):
     assert together.value.problems == alone.value.problems
     assert sorted(together.value.problems) == [3, 11, 19]
     assert str(together.value) == str(alone.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (lambda items: np.ones((len(items) - (0 in items.index) + (3 in items.index), 2)), "got one row for"),
+        (lambda items: np.ones((len(items), 2 + (0 in items.index))), r"shape \[3\] and \[2\]"),
+    ],
+)
+def test_what_others_make_is_checked_part_by_part(rows, message, monkeypatch):
+    monkeypatch.setattr(HashedNGrams, "describe", lambda self, some, progress: rows(some))
+    texts = RawModality("text", np.arange(20), [f"t{number}" for number in range(20)])
+    with pytest.raises(DataError, match=message):
+        describe_elsewhere(HashedNGrams(), texts, Here(), QUIET)
 
 
 def test_texts_stay_in_the_batches_that_they_are_padded_in(make_sentence_transformer):

@@ -75,9 +75,11 @@ class EntityTable:
 
     def row_name(self, row: int) -> str:
         """Return how messages name a row, counted from 0: by its number in the file and its id."""
-        return (
-            f"row {(row if self.rows is None else int(self.rows[row])) + 1} (id {self.text[row].as_py()!r})"
-        )
+        return f"row {self.row_number(row) + 1} (id {self.text[row].as_py()!r})"
+
+    def row_number(self, row: int) -> int:
+        """Return where a row stands in the file, counted from 0."""
+        return row if self.rows is None else int(self.rows[row])
 
     def column(self, name: str, *, where: str) -> Column:
         """Return a column; ``where`` is the key in ``dataset.yaml`` that names it.

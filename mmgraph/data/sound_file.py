@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import BufferedReader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,7 +74,7 @@ def read_samples(path: Path, *, seconds: float) -> tuple[npt.NDArray[np.float32]
     soundfile = sound_library()
     blocks: list[npt.NDArray[np.float32]] = []
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with path.open("rb") as opened, soundfile.SoundFile(_Nameless(opened)) as file:
             rate, channels = file.samplerate, file.channels
             _refuse_cut_off(file.extra_info, _bytes_of(file))
             if not RATES[0] <= rate <= RATES[1] or channels > MAX_CHANNELS:
@@ -94,6 +95,17 @@ def read_samples(path: Path, *, seconds: float) -> tuple[npt.NDArray[np.float32]
     if not blocks:
         raise UnreadableFileError("holds no sound")
     return np.concatenate(blocks), rate
+
+
+class _Nameless:
+    """An open file without its name, by whose ending libsndfile would take anything for headerless sound.
+
+    Args:
+        file: The file.
+    """
+
+    def __init__(self, file: BufferedReader) -> None:
+        self.readinto, self.seek, self.tell = file.readinto, file.seek, file.tell
 
 
 def sound_problem(path: Path) -> str:

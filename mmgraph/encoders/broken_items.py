@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.pairs import Pair
 from mmgraph.data.regions import Regions
@@ -46,19 +47,22 @@ def _files_of(value: Any) -> list[Path]:
 
 
 def broken_items(
-    problems: Mapping[int, str], raw: RawModality, row_name: Callable[[int], str] | None = None
+    problems: Mapping[int, str], raw: RawModality, table: EntityTable | None = None
 ) -> BrokenItemsError:
     """Return one error for all items that cannot be read; it names the first few and counts them all.
 
     Args:
         problems: What is wrong, by the position of the item; at least one.
         raw: All items.
-        row_name: Names the row of an entity in its table, for messages.
+        table: The table of the entities, in whose order items are named then, each with its row.
     """
     values: Any = raw.values
+    rows = {at: int(raw.index[at]) for at in sorted(problems)}
+    if table:
+        rows = dict(sorted(rows.items(), key=lambda item: table.row_number(item[1])))
     told = [
-        (f"{values[at]}{f', {row_name(int(raw.index[at]))}' if row_name else ''}", problem)
-        for at, problem in sorted(problems.items())
+        (f"{values[at]}{f', {table.row_name(row)}' if table else ''}", problems[at])
+        for at, row in rows.items()
     ]
     where, problem = told[0]
     what = "pairs" if raw.kind == "pair" else f"{raw.kind} files"

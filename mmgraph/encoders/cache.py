@@ -231,7 +231,12 @@ class _Work:
             write()
         except (UserError, OSError, SafetensorError) as error:
             self._kept = False
-            self._progress.say(f"Features are not cached: {error}")
+            fault = error.faults[0] if isinstance(error, UserError) else None
+            why = f"{fault.where}: {fault.problem}" if fault else str(error)
+            self._progress.say(
+                f"Features are not cached: {why}. Mend that folder, or let the environment variable "
+                "MMGRAPH_HOME name another."
+            )
 
 
 def _some(described: npt.NDArray[Any] | Ragged, places: list[int]) -> npt.NDArray[Any] | Ragged:

@@ -238,7 +238,13 @@ def encoder(name: str, *, kind: str, version: int = 1) -> Callable[[Function], t
 def _spelled(code: Any) -> Any:
     """Return what a function's code does as JSON values; comments and where it stands do not count."""
     if isinstance(code, CodeType):
-        return [code.co_code.hex(), list(code.co_names), [_spelled(constant) for constant in code.co_consts]]
+        return [
+            code.co_code.hex(),
+            code.co_exceptiontable.hex(),
+            [code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount],
+            [list(names) for names in (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)],
+            [_spelled(constant) for constant in code.co_consts],
+        ]
     if isinstance(code, (tuple, frozenset)):
         parts = [_spelled(part) for part in code]
         # A set's order differs from one process to the next.

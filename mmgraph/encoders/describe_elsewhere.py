@@ -12,6 +12,9 @@ import numpy.typing as npt
 from mmgraph.data.modalities import RawModality
 from mmgraph.elsewhere import PARTS_A_WORKER, Elsewhere
 from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
+from mmgraph.encoders.build import encoder_name
+from mmgraph.encoders.description_of import description_of
+from mmgraph.encoders.descriptions import require_one_shape
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.placement import Placement, placed, placement
 from mmgraph.encoders.ragged import Ragged
@@ -50,6 +53,7 @@ def describe_elsewhere(
     }
     if problems:
         raise broken_items(problems, raw)
+    require_one_shape(described, f"encoder {encoder_name(encoder)}")
     if encoder.several:
         return Ragged.of([part for parts in described for part in parts])
     result: npt.NDArray[Any] = np.concatenate(described)
@@ -60,7 +64,7 @@ def _describe(common: tuple[Encoder[Any, Any], Placement], raw: RawModality) -> 
     encoder, where = common
     try:
         with placed(where):
-            return encoder.describe(raw, Progress(quiet=True))
+            return description_of(encoder, raw, Progress(quiet=True))
     except BrokenItemsError as error:
         if not error.problems:
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -72,14 +72,7 @@ class Descriptions:
             if len(into):
                 taken.append((part, numbers[into] - start, into))
         taken.sort(key=lambda each: int(each[2][0]))
-        shapes = list(dict.fromkeys(shape_of(part) for part, _, _ in taken))
-        if len(shapes) > 1:
-            one, other = (f"[{', '.join(map(str, shape))}]" for shape in shapes[:2])
-            raise DataError(
-                f"described items by arrays of shape {one} and {other}; wanted one shape",
-                where=place,
-                fix="Mend the encoder; if it describes items in another way than before, raise its version.",
-            )
+        require_one_shape([part for part, _, _ in taken], place)
         if not isinstance(taken[0][0], Ragged):
             return _gathered(taken, len(keys))
         return _of_several(taken, len(keys))
@@ -117,6 +110,26 @@ def _of_several(taken: Sequence[_Taken], num_items: int) -> Ragged:
         rows = _all_rows(_starts(part.lengths)[items], lengths[into])
         inner.append((part.values, rows, _all_rows(starts[into], lengths[into])))
     return Ragged(_gathered(inner, int(lengths.sum())), lengths)
+
+
+def require_one_shape(parts: Iterable[Described], place: str) -> None:
+    """Raise an error if the descriptions of parts are not of one shape.
+
+    Args:
+        parts: The parts.
+        place: What the error names.
+
+    Raises:
+        DataError: If they are not.
+    """
+    shapes = list(dict.fromkeys(map(shape_of, parts)))
+    if len(shapes) > 1:
+        one, other = (f"[{', '.join(map(str, shape))}]" for shape in shapes[:2])
+        raise DataError(
+            f"described items by arrays of shape {one} and {other}; wanted one shape",
+            where=place,
+            fix="Mend the encoder; if it describes items in another way than before, raise its version.",
+        )
 
 
 def shape_of(part: Described) -> tuple[int | str, ...]:

@@ -18,6 +18,7 @@ from mmgraph.encoders.broken_items import BrokenItemsError, broken_items
 from mmgraph.encoders.build import encoder_name, modality_encoder
 from mmgraph.encoders.cache import FeatureCache
 from mmgraph.encoders.describe_elsewhere import describe_elsewhere
+from mmgraph.encoders.description_of import description_of
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.encoders.storage import rounded
@@ -125,7 +126,7 @@ def left_out(
     broken = {int(raw.index[position]): problem for position, problem in error.problems.items()}
     none_left = len(set(raw.index)) == len(broken) and not dataset.additional
     if none_left or not dataset.may_skip(entity, modality):
-        raise broken_items(error.problems, raw, dataset.entity_table(entity).row_name) from None
+        raise broken_items(error.problems, raw, dataset.entity_table(entity)) from None
     dataset.leave_out(entity, modality, broken)
     return dataset.modality(entity, modality)
 
@@ -207,13 +208,13 @@ def _described(
     elsewhere: Elsewhere | None = None,
 ) -> Any:
     if not encoder.cached:
-        return _as_said(encoder, encoder.describe(raw, progress), len(raw))
+        return description_of(encoder, raw, progress)
 
     def describe(some: RawModality) -> Any:
         # Whoever asks for parts tells of them.
         told = progress if cache is None else Progress(quiet=True)
         if elsewhere is None:
-            return _as_said(encoder, encoder.describe(some, told), len(some))
+            return description_of(encoder, some, told)
         return describe_elsewhere(encoder, some, elsewhere, told)
 
     if cache is None:
@@ -230,25 +231,6 @@ def _described(
         at_once=elsewhere is not None,
         progress=progress,
     )
-
-
-def _as_said(encoder: Encoder[Any, Any], described: Any, num_items: int) -> Any:
-    """Return a description of all items that has several rows for an item just where the encoder says so."""
-    several = isinstance(described, Ragged)
-    # What is not cached may be anything that the encoder itself reads.
-    described_items = len(described) if isinstance(described, Ragged | np.ndarray) else num_items
-    if several is not encoder.several or described_items != num_items:
-        came, wanted = _rows_of(several, described_items), _rows_of(encoder.several, num_items)
-        raise DataError(
-            f"got {came}; wanted {wanted}",
-            where=type(encoder).__name__,
-            fix="Mend the encoder's describe, or what its property several says.",
-        )
-    return described
-
-
-def _rows_of(several: bool, num_items: int) -> str:
-    return f"{'several rows' if several else 'one row'} for each of {counted(num_items, 'item')}"
 
 
 def _checked(

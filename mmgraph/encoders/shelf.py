@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from safetensors.numpy import save
 
-from mmgraph.atomic import atomic_write
+from mmgraph.atomic import atomic_write, remove_leftovers
 from mmgraph.encoders.descriptions import Described, Descriptions, shape_of
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.hashing import HASH_BYTES, Hasher, joined_hashes, split_hashes
@@ -66,18 +66,15 @@ class Shelf:
 
     def read(self) -> Descriptions:
         """Return the descriptions that are there; their rows are not read before somebody asks for them."""
-        found, seen, gone = Descriptions(), set[Path](), True
-        while gone:
-            gone = False
-            for file in self._files():
-                if file not in seen:
-                    seen.add(file)
-                    try:
+        found, tried = Descriptions(), set[Path]()
+        while True:
+            # A file that is gone is part of a larger one now, which may not have been listed.
+            with contextlib.suppress(FileNotFoundError):
+                for file in self._files():
+                    if file not in tried:
+                        tried.add(file)
                         found.add(*_read(file))
-                    except FileNotFoundError:
-                        # Its descriptions are in a larger one now, which was not listed.
-                        gone = True
-        return found
+                return found
 
     def add(self, keys: Sequence[bytes], rows: Described | Ragged) -> None:
         """Keep the descriptions of some items.
@@ -97,11 +94,12 @@ class Shelf:
         atomic_write(self._file_of(joined), save(arrays), sync=True)
 
     def tidy(self) -> None:
-        """Put many small files into few larger ones.
+        """Put many small files into few larger ones, and remove what a kill left of files.
 
         Raises:
             UserError: If the folder cannot be written.
         """
+        remove_leftovers(self._folder)
         # The oldest first: what was described in this order is asked for in this order, and read fastest.
         small = sorted(
             (made, file, size) for file in self._files() for made, size in _told(file) if size < _SMALL

@@ -142,7 +142,22 @@ def test_where_nothing_can_be_kept_the_work_goes_on_and_says_so_once(tmp_path, c
     kept = FeatureCache(tmp_path / "file")
     rows = kept.description(HashedNGrams(), "n", raw("text", TEXTS), Counter(), progress=Progress())
     assert len(rows) == 40
-    assert capsys.readouterr().err.count("not cached") == 1
+    told = capsys.readouterr().err
+    assert told.count("not cached") == 1
+    assert "MMGRAPH_HOME" in told
+    assert "--out" not in told
+
+
+def test_what_a_kill_left_of_files_is_removed_after_a_day(tmp_path, raw):
+    old, new = (tmp_path / f".{name}.safetensors.5cyscwsm" for name in ("old", "new"))
+    shelf = Shelf(tmp_path)
+    shelf.add([bytes(16)], np.ones((1, 3)))
+    for file in (old, new):
+        file.write_bytes(b"half of a fi")
+    os.utime(old, (0, 0))
+    shelf.tidy()
+    assert (old.exists(), new.exists()) == (False, True)
+    assert not shelf.read().lacking({bytes(16)})
 
 
 def test_a_file_that_is_gone_when_it_is_read_is_told_once_all_others_are_kept(

@@ -122,6 +122,48 @@ def test_other_code_and_other_parameters_encode_anew_but_not_another_scale(raw):
     assert key(lengths) != key(lengths, unit=2)
 
 
+def within(texts: list[str]):
+    share = 0.0
+    try:
+        number = len(texts)
+        share = 1 / number
+    except ZeroDivisionError:
+        pass
+    return [[share]] * len(texts)
+
+
+def beyond(texts: list[str]):
+    share = 0.0
+    try:
+        number = len(texts)
+    except ZeroDivisionError:
+        pass
+    else:
+        share = 1 / number
+    return [[share]] * len(texts)
+
+
+def less(texts: list[str]):
+    def difference(x, y):
+        return x - y
+
+    return [[difference(y=len(text), x=1)] for text in texts]
+
+
+def more(texts: list[str]):
+    def difference(y, x):
+        return y - x
+
+    return [[difference(y=len(text), x=1)] for text in texts]
+
+
+@pytest.mark.parametrize(("one", "other"), [(within, beyond), (less, more)])
+def test_what_a_try_covers_and_what_parameters_are_called_is_code_as_well(one, other, raw):
+    # The instructions are the same.
+    keys = {maker_key(made(function)(), "made", raw("text", TEXTS)) for function in (one, other)}
+    assert len(keys) == 2
+
+
 def test_a_graph_keeps_it_and_says_if_it_is_not_there(raw, quiet, tmp_path):
     encoder = made(lengths)(unit=3)
     encoder.fit(encoder.describe(raw("text", TEXTS), quiet))

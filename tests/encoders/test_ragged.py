@@ -37,6 +37,20 @@ def test_rows_know_their_item_and_their_place():
     assert [part.tolist() for part in ragged] == [part.tolist() for part in parts]
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_an_item_of_no_row_is_an_error(cached, raw, tmp_path, monkeypatch):
+    def words(self, some, progress):
+        return Ragged.of([np.ones((text.count("e"), 2)) for text in some.values])
+
+    monkeypatch.setattr(HashedNGrams, "describe", words)
+    monkeypatch.setattr(HashedNGrams, "several", True)
+    encoder = HashedNGrams(buckets=16)
+    encoder.fit(np.ones((2, 32), np.float32))
+    with pytest.raises(DataError, match="HashedNGrams: got no row for 'not'; wanted at least one"):
+        encode(encoder, raw("text", ["one", "not"]), cache=FeatureCache(tmp_path) if cached else None)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
 def test_a_shelf_keeps_as_many_rows_as_each_item_has(tmp_path):
     shelf = Shelf(tmp_path)
     for number, key in enumerate(KEYS):

@@ -103,6 +103,17 @@ def test_what_is_no_sound_is_refused(content, problem, tmp_path):
         read_sound(tmp_path / "a.wav", sample_rate=16_000, seconds=30)
 
 
+@pytest.mark.parametrize("ending", ["raw", "vox", "gsm", "txt"])
+def test_the_content_says_what_a_file_is_not_its_name(ending, sound_file, tmp_path):
+    (tmp_path / f"noise.{ending}").write_bytes(np.random.default_rng(0).bytes(16_000))
+    with pytest.raises(UnreadableFileError, match="cannot be read as audio"):
+        read_sound(tmp_path / f"noise.{ending}", sample_rate=16_000, seconds=30)
+    file = sound_file("a.wav", np.linspace(-1, 1, 16_000))
+    expected = read_sound(file, sample_rate=16_000, seconds=30)
+    renamed = file.rename(tmp_path / f"a.{ending}")
+    np.testing.assert_array_equal(read_sound(renamed, sample_rate=16_000, seconds=30), expected)
+
+
 def test_silence_of_no_length_and_samples_that_are_not_finite_are_refused(sound_file):
     with pytest.raises(UnreadableFileError, match="holds no sound"):
         read_sound(sound_file("a.wav", np.zeros(0)), sample_rate=16_000, seconds=30)
