@@ -213,13 +213,14 @@ def atomic_file(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
         raise
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, ending: str) -> None:
     """Remove what :func:`atomic_file` left in a folder where it was killed, once it has lain for a day.
 
     Args:
-        folder: A folder in which nobody else keeps hidden files.
+        folder: The folder.
+        ending: What the names of its files end in, e.g. ``.safetensors``.
     """
-    for file in folder.glob(".*.????????"):
+    for file in folder.glob(f".*{ending}.????????"):
         with contextlib.suppress(OSError):
             if time.time() - file.stat().st_mtime > _DAY:
                 file.unlink()

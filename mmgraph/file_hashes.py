@@ -123,7 +123,7 @@ def _keep(place: Path, known: dict[int, bytes]) -> None:
     # Where they cannot be kept they are read again another time.
     with contextlib.suppress(UserError, OSError):
         atomic_write(place, content)
-        remove_leftovers(place.parent)
+        remove_leftovers(place.parent, place.suffix)
 
 
 def _read(place: Path) -> tuple[States, Hashes]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Sequence
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from mmgraph.counted import counted
 from mmgraph.data import hdf5_file
 from mmgraph.data.columns import Column, pick, row_name, row_numbers, shorten
 from mmgraph.data.tables import read_table
-from mmgraph.errors import DataError, did_you_mean
+from mmgraph.errors import DataError, MMGraphError, did_you_mean
 
 ARRAY_ENDINGS = (".npy", ".npz", ".safetensors", *hdf5_file.ENDINGS)
 _BLOCK = 1 << 22
@@ -74,14 +75,18 @@ def open_array(path: Path, *, key: str | None, where: str) -> npt.NDArray[Any]:
     """
     try:
         return _open(path, key, where)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, SafetensorError) as error:
+    except MMGraphError:
+        raise
+    except Exception as error:
+        # A damaged file makes the libraries that read it raise whatever comes: zlib's errors, overflows, ...
         if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise DataError(
                 "holds Python objects, which are never unpickled; wanted an array of numbers",
                 where=str(path),
                 fix="Save it with a numeric dtype, e.g. array.astype('float32').",
             ) from None
-        raise DataError(f"cannot be read: {error}", where=str(path), fix="Write the file anew.") from None
+        why = str(error) or type(error).__name__
+        raise DataError(f"cannot be read: {why}", where=str(path), fix="Write the file anew.") from None
 
 
 def array_features(
@@ -324,7 +329,12 @@ def _stacked(lists: pd.Series[Any], names: npt.NDArray[np.object_], where: str) 
         )
     try:
         with np.errstate(over="ignore"):
-            return np.stack(list(lists)).astype(np.float32)
+            stacked = np.stack(list(lists))
+            if stacked.dtype.kind not in "fiubO":
+                raise TypeError("text or times")
+            if stacked.dtype.kind == "O" and not all(isinstance(x, Number) for x in stacked.flat):
+                raise TypeError("objects that are no numbers")
+            return stacked.astype(np.float32)
     except (ValueError, TypeError):
         raise DataError(
             "the lists hold something else than numbers", where=where, fix="Store lists of float32."

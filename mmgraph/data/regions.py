@@ -113,12 +113,21 @@ def _boxes(cell: Any) -> tuple[Box, ...]:
 def _box(value: Any) -> Box:
     if not isinstance(value, (list, tuple, np.ndarray)) or len(value) != 4:
         raise ValueError(f"got {str(value)[:40]} for a box; wanted [left, top, right, bottom]")
-    if not all(isinstance(x, (int, float, np.number)) and np.isfinite(x) for x in value):
-        raise ValueError(f"got the box {list(value)}; wanted four numbers")
+    if not all(map(_is_coordinate, value)):
+        raise ValueError(f"got the box {str(list(value))[:60]}; wanted four numbers")
     left, top, right, bottom = (float(x) for x in value)
     if not (left < right and top < bottom):
         raise ValueError(f"got the box {[left, top, right, bottom]}, which has no area")
     return left, top, right, bottom
+
+
+def _is_coordinate(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _raise_if_any(problems: Mapping[int, str], column: Column) -> None:

@@ -99,7 +99,7 @@ class Shelf:
         Raises:
             UserError: If the folder cannot be written.
         """
-        remove_leftovers(self._folder)
+        remove_leftovers(self._folder, ".safetensors")
         # The oldest first: what was described in this order is asked for in this order, and read fastest.
         small = sorted(
             (made, file, size) for file in self._files() for made, size in _told(file) if size < _SMALL

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +165,32 @@ def test_ids_of_a_table_are_compared_as_text(tmp_path: Path) -> None:
     assert index.tolist() == [0, 1]
 
 
+def test_damaged_compressed_npz(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "v.npz", np.random.default_rng(0).integers(0, 9, (2_000, 4)))
+    whole = (tmp_path / "v.npz").read_bytes()
+    for place in range(100, len(whole) - 200, len(whole) // 20):
+        content = bytearray(whole)
+        content[place : place + 8] = b"damaged!"
+        (tmp_path / "v.npz").write_bytes(content)
+        with pytest.raises(DataError, match=r"v\.npz: cannot be read: "):
+            read_array(tmp_path / "v.npz", key=None, where="w")
+
+
+@pytest.mark.parametrize("shape", [(-12, 4), (10**23 - 1, 4), (4 * 10**12, 4)])
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_headers_that_cannot_be_true(tmp_path: Path, shape: tuple[int, int], ending: str) -> None:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    path = tmp_path / f"v.{ending}"
+    if ending == "npy":
+        path.write_bytes(file.getvalue())
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("v.npy", file.getvalue())
+    with pytest.raises(DataError, match=rf"v\.{ending}: cannot be read: "):
+        read_array(path, key=None, where="w")
+
+
 @pytest.mark.parametrize(
     ("columns", "key", "message"),
     [
@@ -174,6 +203,8 @@ def test_ids_of_a_table_are_compared_as_text(tmp_path: Path) -> None:
         ({"id": ["a", "b"], "v": [[1.0], [1.0, 2.0]]}, "v", r"row 2 \(id 'b'\): got 2 numbers; wanted 1"),
         ({"id": ["a", "b"], "v": [[1.0], None]}, "v", r"row 2 \(id 'b'\): got None; wanted a list"),
         ({"id": ["a", "b"], "v": [["x"], ["y"]]}, "v", "something else than numbers"),
+        ({"id": ["a", "b"], "v": [["1"], ["2"]]}, "v", "something else than numbers"),
+        ({"id": ["a", "b"], "v": [[datetime(2020, 1, 1)]] * 2}, "v", "something else than numbers"),
         ({"id": ["b", "a"], "v": [[1.0], [np.nan]]}, "v", r"row 2 \(id 'a'\), dimension 1: got nan"),
         ({"id": ["a", "b"], "v": [1, 2]}, "w", r"w\.key: got 'w'"),
     ],

@@ -76,6 +76,8 @@ def test_each_box_of_a_sequence_is_an_item_with_its_position(raw_of):
         ("[[1, 2, 3]]", r"got \[1, 2, 3\] for a box"),
         ('[[1, 2, 3, "x"]]', r"got the box \[1, 2, 3, 'x'\]; wanted four numbers"),
         ("[[1, 2, 3, NaN]]", "wanted four numbers"),
+        (f"[[0, 0, 1{'0' * 400}, 4]]", r"got the box \[0, 0, 1000+; wanted four numbers"),
+        ("[[false, false, true, true]]", "wanted four numbers"),
         ("[[2, 0, 2, 4]]", r"got the box \[2.0, 0.0, 2.0, 4.0\], which has no area"),
         ("[" * 100_000, "which is no list"),
         (json.dumps([ONE] * 1001), "wanted a list of at most 1,000 boxes"),
