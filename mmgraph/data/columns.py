@@ -275,7 +275,13 @@ class Column:
         """Return the cells as numbers, NaN where that cannot be done."""
         if pd.api.types.is_datetime64_any_dtype(self.values):
             return np.full(len(self.values), np.nan)
-        numbers = pd.to_numeric(self.values.astype(object), errors="coerce")
+        cells = self.values.astype(object)
+        try:
+            numbers = pd.to_numeric(cells, errors="coerce")
+        except OverflowError:
+            # Whole numbers of hundreds of digits, as JSON may hold.
+            huge = cells.map(lambda cell: isinstance(cell, int) and abs(cell) > 1e308).astype(bool)
+            numbers = pd.to_numeric(cells.mask(huge, np.inf), errors="coerce")
         return numbers.to_numpy(float, na_value=np.nan)
 
     def _parsed_dates(self) -> pd.Series[Any]:

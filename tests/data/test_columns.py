@@ -107,6 +107,8 @@ def test_numbers_refuses_dates_and_infinite_floats() -> None:
         column([datetime.datetime(2024, 1, 1)]).numbers()
     with pytest.raises(DataError, match="got inf; wanted a finite number"):
         column([1.0, np.inf]).numbers()
+    with pytest.raises(DataError, match=r"row 2 .*got 1000+\.\.\.; wanted a finite number"):
+        column([1, 10**400, None], dtype=object).numbers()
 
 
 def test_dates() -> None:
