@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from mmgraph.data.columns import shorten
 from mmgraph.data.entity_table import EntityTable
 from mmgraph.data.modalities import RawModality
 from mmgraph.data.pairs import Pair
@@ -21,6 +24,18 @@ class BrokenItemsError(DataError):
 
     problems: Mapping[int, str] = {}
     """What is wrong, by the position of the item among those that were to be described."""
+
+
+def item_name(raw: RawModality, position: int) -> str:
+    """Return how messages name an item: a file by its path, all else by its content, cut short.
+
+    Args:
+        raw: All items.
+        position: The position of the item among them.
+    """
+    values: Any = raw.values
+    item = values.iloc[position].to_dict() if isinstance(values, pd.DataFrame) else values[position]
+    return str(item) if isinstance(item, Path) else shorten(item)
 
 
 def unopened(raw: RawModality) -> dict[int, str]:

@@ -15,9 +15,8 @@ import pandas as pd
 
 from mmgraph.counted import counted
 from mmgraph.custom_function import Function, Wanted, check_name, class_of, line_of
-from mmgraph.data.columns import shorten
 from mmgraph.data.modalities import RawModality
-from mmgraph.encoders.broken_items import broken_items
+from mmgraph.encoders.broken_items import broken_items, item_name
 from mmgraph.encoders.build import KINDS
 from mmgraph.encoders.encoder import Arrays, State
 from mmgraph.encoders.standardise import Standardise
@@ -155,11 +154,8 @@ class CustomEncoder(Standardise):
         if raw.kind in _FILES:
             return broken_items(problems, raw)
         first, problem = min(problems.items())
-        values = (
-            raw.values.iloc[first].to_dict() if isinstance(raw.values, pd.DataFrame) else raw.values[first]
-        )
         return DataError(
-            f"{shorten(values)} {problem}",
+            f"{item_name(raw, first)} {problem}",
             where=f"encoder {self._where}",
             fix="Mend the item or the function; --debug shows the whole traceback.",
         )

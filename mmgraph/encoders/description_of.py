@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmgraph.counted import counted
-from mmgraph.data.columns import shorten
 from mmgraph.data.modalities import RawModality
+from mmgraph.encoders.broken_items import item_name
 from mmgraph.encoders.encoder import Encoder
 from mmgraph.encoders.ragged import Ragged
 from mmgraph.errors import DataError
@@ -41,12 +40,9 @@ def description_of(encoder: Encoder[Any, Any], raw: RawModality, progress: Progr
             fix="Mend the encoder's describe, or what its property several says.",
         )
     if isinstance(described, Ragged) and (described.lengths < 1).any():
-        values: Any = raw.values
         first = int(described.lengths.argmin())
-        item = values.iloc[first].to_dict() if hasattr(values, "iloc") else values[first]
-        named = str(item) if isinstance(item, Path) else shorten(item)
         raise DataError(
-            f"got no row for {named}; wanted at least one for each item",
+            f"got no row for {item_name(raw, first)}; wanted at least one for each item",
             where=where,
             fix="Mend the encoder's describe: of an item with nothing in it, let it give a row of zeros.",
         )
